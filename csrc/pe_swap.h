@@ -1,0 +1,41 @@
+/* Swap space: a bitmap of page-sized slots, a checksum per slot, and the file behind it (or, in token mode, an array).
+   The file is opened, named and removed by the caller; here it is a descriptor. */
+#ifndef PE_SWAP_H
+#define PE_SWAP_H
+
+#include "pe_frames.h"
+#include "pe_os.h"
+
+typedef struct pe_swap {
+    pe_frames slots;     /* the same bitmap as for frames: idle == free slot */
+    uint64_t *checksums; /* per slot: salted hash of what was written; token mode: the token itself */
+    uint64_t *scratch;   /* page pointers of one cluster */
+    int file;            /* descriptor, or -1 in token mode */
+    int error;           /* errno of the last failed file operation, captured there */
+    uint64_t written, read, write_calls, read_calls; /* pages, calls to the system */
+} pe_swap;
+
+#define PE_SWAP_CLUSTER_MAX 256u /* pages in one write: 1 MiB */
+
+/* slots may be 0; file -1 means tokens. */
+PE_MUST_USE pe_status pe_swap_init(pe_swap *self, uint32_t slots, int file);
+void pe_swap_fini(pe_swap *self); /* does not close the file */
+/* Now at least `slots` slots; contents stay. */
+PE_MUST_USE pe_status pe_swap_grow(pe_swap *self, uint32_t slots);
+
+/* A run of up to want (at most PE_SWAP_CLUSTER_MAX) consecutive free slots, the longest of the first few found; taken.
+   Returns its length and *first; 0 when swap is full. */
+uint32_t pe_swap_take_run(pe_swap *self, uint32_t want, pe_slot *first);
+void pe_swap_give_back(pe_swap *self, pe_slot slot);
+/* Writes n pages to taken slots first..first+n-1 and notes their checksums. PE_ERR_BACKING: self->error says why,
+   and the slots' contents are undefined (the caller gives them back; nothing else is lost). */
+PE_MUST_USE pe_status pe_swap_write(pe_swap *self, pe_slot first, uint32_t n, const uint8_t *const *pages);
+/* Reads one slot and verifies it: PE_ERR_BACKING or PE_ERR_SWAP_CORRUPT; the slot stays taken either way. */
+PE_MUST_USE pe_status pe_swap_read(pe_swap *self, pe_slot slot, uint8_t *page);
+void pe_swap_write_token(pe_swap *self, pe_slot slot, uint64_t token);
+uint64_t pe_swap_read_token(const pe_swap *self, pe_slot slot);
+
+size_t pe_swap_bytes(const pe_swap *self); /* memory of the bookkeeping */
+bool pe_swap_check(const pe_swap *self, const char **reason);
+
+#endif

@@ -1,0 +1,1 @@
+"""pageengine: a memory manager for overcommitted hosts, on real pages."""

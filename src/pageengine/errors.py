@@ -1,0 +1,78 @@
+"""What can go wrong, by name. Bad arguments raise ValueError, TypeError or IndexError as everywhere in Python."""
+
+
+class PageEngineError(Exception):
+    """Base class of every error that is not simply a bad argument."""
+
+
+class OutOfFrames(PageEngineError):
+    """No machine frame is idle and none could be reclaimed. ``done`` accesses of the batch were made."""
+
+    def __init__(self, message: str, done: int = 0):
+        super().__init__(message)
+        self.done = done
+
+
+class SwapFull(PageEngineError):
+    """Swap space is full; pages that could not go out stayed where they were. ``done`` pages went out."""
+
+    def __init__(self, message: str, done: int = 0):
+        super().__init__(message)
+        self.done = done
+
+
+class CacheFull(PageEngineError):
+    """The compression cache is at its limit."""
+
+
+class Blocked(PageEngineError):
+    """The virtual machine is blocked. ``done`` accesses of the batch were made before that."""
+
+    def __init__(self, message: str, done: int = 0):
+        super().__init__(message)
+        self.done = done
+
+
+class CountOverflow(PageEngineError):
+    """A reference count is at its maximum; nothing was changed."""
+
+
+class SwapError(PageEngineError, OSError):
+    """The swap file could not be read or written (disk full, I/O error); ``errno`` says why."""
+
+
+class SwapCorruption(PageEngineError):
+    """A swap slot does not hold what was written to it. ``vm`` and ``ppn`` name the page that is lost;
+    all other pages stay readable."""
+
+    def __init__(self, message: str, vm: str = "", ppn: int = -1):
+        super().__init__(message)
+        self.vm = vm
+        self.ppn = ppn
+
+
+class CodecError(PageEngineError):
+    """Bytes that should be a compressed page do not decode."""
+
+
+class CorruptState(PageEngineError):
+    """A structure breaks one of its own rules; the message begins with the rule's number. Never expected."""
+
+
+class NoSuchVM(PageEngineError, KeyError):
+    """The host has no virtual machine of that name (it may have been removed)."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class Closed(PageEngineError):
+    """The host was closed, or the virtual machine was removed."""
+
+
+class AdmissionError(PageEngineError, ValueError):
+    """The host cannot promise what the new virtual machine asks for."""
+
+
+class ImageError(PageEngineError, ValueError):
+    """A memory image is truncated, damaged or of a kind that is not read; the message says how to convert it."""
