@@ -12,7 +12,8 @@ typedef struct pe_pool {
 
 PE_MUST_USE pe_status pe_pool_init(pe_pool *self, uint32_t count);
 void pe_pool_fini(pe_pool *self);
-/* Returns the bytes of frames that are idle (bit set in idle_words) and touched to the system; how many frames. */
+/* Returns the bytes of frames that are idle (bit set in idle_words) and touched to the system; how
+   many frames. */
 uint64_t pe_pool_release(pe_pool *self, const uint64_t *idle_words);
 
 static inline uint8_t *pe_pool_page(const pe_pool *self, pe_frame frame)

@@ -1,0 +1,83 @@
+/* The bytes of the machine frames. */
+#include "pe_pool.h"
+
+#include "pe_bits.h"
+#include "pe_os.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t words_of(uint32_t count)
+{
+    return (uint32_t)(((uint64_t)count + PE_WORD_BITS - 1) / PE_WORD_BITS);
+}
+
+pe_status pe_pool_init(pe_pool *self, uint32_t count)
+{
+    memset(self, 0, sizeof *self);
+    size_t bytes = (size_t)count << PE_PAGE_SHIFT;
+    if (bytes >> PE_PAGE_SHIFT != count) { /* more than 32 bits can address */
+        return PE_ERR_NO_MEMORY;
+    }
+    if (count == 0) {
+        return PE_OK;
+    }
+    self->touched = calloc(words_of(count), sizeof(uint64_t));
+    if (self->touched == NULL) {
+        return PE_ERR_NO_MEMORY;
+    }
+    self->bytes = pe_os_map(bytes, false);
+    if (self->bytes == NULL) {
+        pe_pool_fini(self);
+        return PE_ERR_NO_MEMORY;
+    }
+    self->count = count;
+    return PE_OK;
+}
+
+void pe_pool_fini(pe_pool *self)
+{
+    pe_os_unmap(self->bytes, (size_t)self->count << PE_PAGE_SHIFT);
+    free(self->touched);
+    memset(self, 0, sizeof *self);
+}
+
+uint8_t *pe_pool_page_zeroed(pe_pool *self, pe_frame frame)
+{
+    pe_assert(frame < self->count);
+    uint8_t *page = pe_pool_page(self, frame);
+    uint64_t *word = &self->touched[frame / PE_WORD_BITS];
+    if ((*word & pe_bits_bit(frame)) != 0) {
+        memset(page, 0, PE_PAGE_BYTES);
+    }
+    *word |= pe_bits_bit(frame); /* whoever asks for a page of zeroes is about to write into it */
+    return page;
+}
+
+uint64_t pe_pool_release(pe_pool *self, const uint64_t *idle_words)
+{
+    uint64_t released = 0;
+    pe_frame start = 0, end = 0; /* the run that is being gathered; empty while start == end */
+    for (uint32_t w = 0; w < words_of(self->count); w++) {
+        uint64_t bits = idle_words[w] & self->touched[w];
+        self->touched[w] ^= bits;
+        while (bits != 0) {
+            uint32_t low = pe_bits_lowest(bits);
+            uint64_t gone = ~(bits >> low);
+            uint32_t run = gone == 0 ? PE_WORD_BITS : pe_bits_lowest(gone);
+            pe_frame at = w * PE_WORD_BITS + low;
+            pe_assert(at + run <= self->count);
+            if (at != end) {
+                pe_os_release(pe_pool_page(self, start), (size_t)(end - start) << PE_PAGE_SHIFT);
+                start = at;
+            }
+            end = at + run;
+            released += run;
+            bits = run == PE_WORD_BITS ? 0 : bits & ~(((UINT64_C(1) << run) - 1) << low);
+        }
+    }
+    if (start != end) {
+        pe_os_release(pe_pool_page(self, start), (size_t)(end - start) << PE_PAGE_SHIFT);
+    }
+    return released;
+}

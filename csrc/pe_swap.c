@@ -1,0 +1,274 @@
+/* Swap space: which slots are free, what each one should hold, and the file that holds it.
+
+   Slots are found with the bitmap that finds idle frames (pe_frames), where idle means free. Slot
+   s is the page at byte s * 4096 of the file.
+
+       slots      |0010110000111...|   bitmap, 1 = free
+       checksums  |h|h|0|h|0|0|h|..|   8 bytes a slot: hash of the page, salted by the slot
+       file       |P|P|.|P|.|.|P|..|   4096 bytes a slot; a free slot's bytes mean nothing
+
+   Rules:
+     S1  the bitmap keeps its own rules
+     S2  a free slot has checksum 0
+     S3  the counts agree: no pages read or written without calls to the system, and none for tokens
+
+   Clustering. A batch of victims goes out in runs of consecutive slots, up to 256 pages (1 MiB)
+   with one call to the system. Next fit makes the runs: while swap space is not full, the free
+   slots after the cursor are one long run, and the file is written from front to back. When it is
+   nearly full, the longest of the first few runs after the cursor is taken, so that one search
+   stays cheap.
+
+   Checksums. A page is hashed as it leaves and as it comes back. The slot's number is the salt,
+   so a page that was written to the wrong place, or read from one, does not verify either. A slot
+   that was taken but never written has checksum 0, and reading it is an error. The hash costs a
+   tenth of the copy into the page cache; it finds what the file system and the disk do not
+   report.
+
+   Failure. A write that fails leaves the slots taken with checksum 0: the caller gives them back
+   and keeps its pages, which are still in memory. Slots written before are not touched by it. A
+   read that fails leaves the slot taken, so that it can be tried again. The cause (an errno
+   value) is kept in `error` as it was at the failing call.
+
+   Tokens. Without a file, the content of a page is one 64-bit token, and `checksums` holds the
+   tokens: the same slots, the same counts of pages, no bytes.
+
+   Costs per slot: 8.13 bytes of memory. Per page: one hash, and one copy by the system. */
+#include "pe_swap.h"
+
+#include "pe_bits.h"
+#include "pe_hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Pages read with one call and verified before the next: small enough to be still in the cache. */
+#define READ_RUN_MAX 64u
+
+static uint64_t checksum_of(const void *page, pe_slot slot)
+{
+    return pe_hash_page(page, UINT64_C(0x5377617053706163) + slot);
+}
+
+static uint64_t *new_checksums(uint32_t slots)
+{
+    return calloc(slots == 0 ? 1 : slots, sizeof(uint64_t));
+}
+
+pe_status pe_swap_init(pe_swap *self, uint32_t slots, int file)
+{
+    memset(self, 0, sizeof *self);
+    pe_status status = pe_frames_init(&self->slots, slots);
+    if (status != PE_OK) {
+        return status;
+    }
+    self->checksums = new_checksums(slots);
+    self->scratch = calloc(PE_SWAP_CLUSTER_MAX, sizeof(const uint8_t *));
+    if (self->checksums == NULL || self->scratch == NULL) {
+        pe_swap_fini(self);
+        return PE_ERR_NO_MEMORY;
+    }
+    self->file = file;
+    return PE_OK;
+}
+
+void pe_swap_fini(pe_swap *self)
+{
+    pe_frames_fini(&self->slots);
+    free(self->checksums);
+    free(self->scratch);
+    memset(self, 0, sizeof *self);
+}
+
+pe_status pe_swap_grow(pe_swap *self, uint32_t slots)
+{
+    uint32_t before = self->slots.count;
+    if (slots <= before) {
+        return PE_OK;
+    }
+    uint64_t *checksums = new_checksums(slots);
+    pe_status status = checksums == NULL ? PE_ERR_NO_MEMORY : pe_frames_grow(&self->slots, slots);
+    if (status != PE_OK) {
+        free(checksums);
+        return status;
+    }
+    memcpy(checksums, self->checksums, before * sizeof(uint64_t));
+    free(self->checksums);
+    self->checksums = checksums;
+    return PE_OK;
+}
+
+uint32_t pe_swap_take_run(pe_swap *self, uint32_t want, pe_slot *first)
+{
+    uint32_t most = want < PE_SWAP_CLUSTER_MAX ? want : PE_SWAP_CLUSTER_MAX;
+    return pe_frames_take_run(&self->slots, most, first);
+}
+
+void pe_swap_give_back(pe_swap *self, pe_slot slot)
+{
+    pe_frames_give_back(&self->slots, slot); /* asserts that it is a taken slot */
+    self->checksums[slot] = 0;
+}
+
+uint32_t pe_swap_give_back_checked(pe_swap *self, uint32_t n, const pe_slot *slots)
+{
+    uint32_t given = pe_frames_give_back_checked(&self->slots, n, slots);
+    for (uint32_t i = 0; given == n && i < n; i++) {
+        self->checksums[slots[i]] = 0;
+    }
+    return given;
+}
+
+static inline bool are_taken(const pe_swap *self, pe_slot first, uint32_t n)
+{
+    bool taken = first < self->slots.count && n <= self->slots.count - first;
+    for (uint32_t i = 0; taken && i < n; i++) {
+        taken = !pe_frames_is_idle(&self->slots, first + i);
+    }
+    return taken;
+}
+
+pe_status pe_swap_write(pe_swap *self, pe_slot first, uint32_t n, const uint8_t *const *pages)
+{
+    pe_assert(self->file >= 0);
+    pe_assert(n > 0 && are_taken(self, first, n));
+    int error = 0;
+    pe_status status = pe_os_write_pages(self->file, first, n, pages, &error);
+    self->write_calls += 1;
+    if (status != PE_OK) {
+        self->error = error;
+        memset(self->checksums + first, 0, n * sizeof(uint64_t));
+        return status;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        self->checksums[first + i] = checksum_of(pages[i], first + i);
+    }
+    self->written += n;
+    return PE_OK;
+}
+
+/* Reads n consecutive slots; on an error *done of them are good. */
+static pe_status read_run(pe_swap *self, pe_slot first, uint32_t n, uint8_t *out, uint32_t *done)
+{
+    pe_assert(self->file >= 0);
+    pe_assert(are_taken(self, first, n));
+    int error = 0;
+    *done = 0;
+    pe_status status = pe_os_read_pages(self->file, first, n, out, &error);
+    self->read_calls += 1;
+    if (status != PE_OK) {
+        self->error = error;
+        return status;
+    }
+    for (; *done < n; *done += 1) {
+        const uint8_t *page = out + ((size_t)*done << PE_PAGE_SHIFT);
+        if (checksum_of(page, first + *done) != self->checksums[first + *done]) {
+            return PE_ERR_SWAP_CORRUPT;
+        }
+        self->read += 1;
+    }
+    return PE_OK;
+}
+
+pe_status pe_swap_read(pe_swap *self, pe_slot slot, uint8_t *page)
+{
+    uint32_t done = 0;
+    return read_run(self, slot, 1, page, &done);
+}
+
+pe_status pe_swap_write_many(pe_swap *self, uint32_t n, const uint8_t *pages, pe_slot *out,
+                             uint32_t *done)
+{
+    pe_status status = PE_OK;
+    uint32_t taken = 0;
+    while (taken < n && status == PE_OK) {
+        pe_slot first = PE_NONE;
+        uint32_t run = pe_swap_take_run(self, n - taken, &first);
+        if (run == 0) {
+            break;
+        }
+        for (uint32_t i = 0; i < run; i++) {
+            out[taken + i] = first + i;
+            self->scratch[i] = pages + ((size_t)(taken + i) << PE_PAGE_SHIFT);
+        }
+        taken += run;
+        status = pe_swap_write(self, first, run, self->scratch);
+    }
+    if (status != PE_OK) {
+        for (uint32_t i = 0; i < taken; i++) {
+            pe_swap_give_back(self, out[i]);
+        }
+        taken = 0;
+    }
+    *done = taken;
+    return status;
+}
+
+pe_status pe_swap_read_many(pe_swap *self, uint32_t n, const pe_slot *slots, uint8_t *out,
+                            uint32_t *done)
+{
+    uint32_t good = 0;
+    pe_status status = PE_OK;
+    while (good < n && status == PE_OK) {
+        uint32_t run = 1, read = 0;
+        while (run < READ_RUN_MAX && good + run < n && slots[good + run] == slots[good] + run) {
+            run += 1;
+        }
+        status = read_run(self, slots[good], run, out + ((size_t)good << PE_PAGE_SHIFT), &read);
+        if (status == PE_ERR_BACKING && run > 1) {
+            /* One of them is bad, or the file ends here: name it, and deliver those before it. */
+            for (status = PE_OK; read < run && status == PE_OK; read += status == PE_OK) {
+                uint8_t *page = out + ((size_t)(good + read) << PE_PAGE_SHIFT);
+                status = pe_swap_read(self, slots[good + read], page);
+            }
+        }
+        good += read;
+    }
+    *done = good;
+    return status;
+}
+
+void pe_swap_write_token(pe_swap *self, pe_slot slot, uint64_t token)
+{
+    pe_assert(self->file < 0);
+    pe_assert(are_taken(self, slot, 1));
+    self->checksums[slot] = token;
+    self->written += 1;
+}
+
+uint64_t pe_swap_read_token(const pe_swap *self, pe_slot slot)
+{
+    pe_assert(self->file < 0);
+    pe_assert(are_taken(self, slot, 1));
+    return self->checksums[slot];
+}
+
+size_t pe_swap_bytes(const pe_swap *self)
+{
+    return pe_frames_bytes(&self->slots) + self->slots.count * sizeof(uint64_t) +
+           PE_SWAP_CLUSTER_MAX * sizeof(const uint8_t *);
+}
+
+bool pe_swap_check(const pe_swap *self, const char **reason)
+{
+    const char *rule = NULL;
+    if (!pe_frames_check(&self->slots, &rule)) {
+        *reason = "S1: the bitmap of slots breaks a rule of its own";
+        return false;
+    }
+    const uint64_t *words = pe_frames_words(&self->slots);
+    for (pe_slot slot = 0; slot < self->slots.count; slot++) {
+        bool is_free = (words[slot / PE_WORD_BITS] & pe_bits_bit(slot)) != 0;
+        if (is_free && self->checksums[slot] != 0) {
+            *reason = "S2: a free slot has a checksum";
+            return false;
+        }
+    }
+    bool tokens = self->file < 0;
+    bool calls = self->write_calls != 0 || self->read_calls != 0;
+    if (tokens ? calls : (self->written > 0 && self->write_calls == 0) ||
+                             (self->read > 0 && self->read_calls == 0)) {
+        *reason = "S3: counts of pages and of calls to the system disagree";
+        return false;
+    }
+    return true;
+}
