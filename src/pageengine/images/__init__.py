@@ -1,0 +1,82 @@
+"""Memory images: what a guest's pages hold, read from files of many kinds and from live processes.
+
+    import pageengine as pe
+    for ppns, pages in pe.images.open("guest.raw"):
+        print(ppns[0], pages.shape)
+
+The table READERS has one line per reader; the first that recognises the beginning of a file reads it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from pageengine.errors import ImageError
+from pageengine.images import raw
+from pageengine.images.base import Image
+
+__all__ = ["READERS", "Image", "ImageError", "Reader", "open"]
+
+HEAD_BYTES = 4096
+
+
+class Reader(NamedTuple):
+    """One kind of image: ``recognise(head, path)`` says whether it is one, ``open(path, batch, **options)`` opens it."""
+
+    kind: str
+    recognise: Callable[[bytes, str], bool]
+    open: Callable[..., Image]
+    options: tuple[str, ...]
+    what: str
+
+
+READERS = (
+    Reader("raw", raw.recognise, raw.open_raw, ("offset",), "raw memory, also sparse, and VMware .vmem"),
+)
+
+
+def open(
+    path: str | os.PathLike[str],
+    *,
+    batch: int = 1024,
+    kind: str | None = None,
+    offset: int | None = None,
+) -> Image:
+    """Open a memory image: a file, or a live process by the path "/proc/PID".
+
+    ``batch``   pages per step of the iteration
+    ``kind``    one of the kinds in READERS, when the beginning of the file misleads
+    ``offset``  (raw) byte of the file at which page 0 begins; 0 if not given
+
+    ImageError: truncated, damaged, or of a kind that is not read (the message says how to convert it).
+    OSError: the file cannot be opened. ValueError, TypeError: an argument is wrong.
+    """
+    name = os.fspath(path)
+    reader = find(name, "raw" if kind is None and offset is not None else kind)
+    options: dict[str, Any] = {"offset": offset}
+    given = {key: value for key, value in options.items() if value is not None}
+    for key in given:
+        if key not in reader.options:
+            raise ValueError(f"{key} does not apply to {reader.kind} images such as {name}")
+    return reader.open(name, batch, **given)
+
+
+def find(path: str, kind: str | None = None) -> Reader:
+    """The reader for a file, or the reader called ``kind``."""
+    if kind is not None:
+        for reader in READERS:
+            if reader.kind == kind:
+                return reader
+        raise ValueError(f"no image reader is called {kind!r}; there are {[r.kind for r in READERS]}")
+    head = read_head(path)
+    return next(reader for reader in READERS if reader.recognise(head, path))
+
+
+def read_head(path: str) -> bytes:
+    """The first bytes of a file; empty for a directory."""
+    if os.path.isdir(path):
+        return b""
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), "rb") as file:
+        return file.read(HEAD_BYTES)
