@@ -4,7 +4,8 @@
     for ppns, pages in pe.images.open("guest.raw"):
         print(ppns[0], pages.shape)
 
-The table READERS has one line per reader; the first that recognises the beginning of a file reads it.
+The table READERS has one line per reader; the first that recognises the beginning of a file reads
+it.
 """
 
 from __future__ import annotations
@@ -14,16 +15,23 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pageengine.errors import ImageError
-from pageengine.images import raw
+from pageengine.images import compressed, elf, foreign, lime, live, raw
 from pageengine.images.base import Image
+from pageengine.images.corefile import Captured, capture
+from pageengine.images.live import process
+from pageengine.images.pieces import Segment
 
-__all__ = ["READERS", "Image", "ImageError", "Reader", "open"]
+__all__ = [
+    "READERS", "Captured", "Image", "ImageError", "Reader", "Segment", "capture", "open", "process",
+]
 
 HEAD_BYTES = 4096
 
 
 class Reader(NamedTuple):
-    """One kind of image: ``recognise(head, path)`` says whether it is one, ``open(path, batch, **options)`` opens it."""
+    """One kind of image: ``recognise(head, path)`` says whether it is one, ``open(path, batch,
+    **options)`` opens it.
+    """
 
     kind: str
     recognise: Callable[[bytes, str], bool]
@@ -33,7 +41,13 @@ class Reader(NamedTuple):
 
 
 READERS = (
-    Reader("raw", raw.recognise, raw.open_raw, ("offset",), "raw memory, also sparse, and VMware .vmem"),
+    Reader("process", live.recognise, live.open_process, ("stop",), "a live process: /proc/PID"),
+    Reader("elf", elf.recognise, elf.open_elf, ("packed",), "ELF core file or guest memory dump"),
+    Reader("lime", lime.recognise, lime.open_lime, ("packed",), "LiME, also as written by AVML"),
+    Reader("gzip", compressed.recognise_gzip, compressed.open_gzip, (), "raw memory under gzip"),
+    Reader("zstd", compressed.recognise_zstd, compressed.open_zstd, (), "raw memory under zstd"),
+    Reader("foreign", foreign.recognise, foreign.refuse, (), "known and refused, with advice"),
+    Reader("raw", raw.recognise, raw.open_raw, ("offset",), "raw memory, also sparse; .vmem"),
 )
 
 
@@ -43,19 +57,23 @@ def open(
     batch: int = 1024,
     kind: str | None = None,
     offset: int | None = None,
+    packed: bool | None = None,
+    stop: bool | None = None,
 ) -> Image:
     """Open a memory image: a file, or a live process by the path "/proc/PID".
 
     ``batch``   pages per step of the iteration
     ``kind``    one of the kinds in READERS, when the beginning of the file misleads
     ``offset``  (raw) byte of the file at which page 0 begins; 0 if not given
+    ``packed``  (elf, lime) no PPNs for the gaps between physical ranges
+    ``stop``    (process) halt the process until the image is closed
 
-    ImageError: truncated, damaged, or of a kind that is not read (the message says how to convert it).
-    OSError: the file cannot be opened. ValueError, TypeError: an argument is wrong.
+    ImageError: truncated, damaged, or of a kind that is not read (the message says how to convert
+    it). OSError: the file cannot be opened. ValueError, TypeError: an argument is wrong.
     """
     name = os.fspath(path)
     reader = find(name, "raw" if kind is None and offset is not None else kind)
-    options: dict[str, Any] = {"offset": offset}
+    options: dict[str, Any] = {"offset": offset, "packed": packed, "stop": stop}
     given = {key: value for key, value in options.items() if value is not None}
     for key in given:
         if key not in reader.options:
@@ -69,7 +87,7 @@ def find(path: str, kind: str | None = None) -> Reader:
         for reader in READERS:
             if reader.kind == kind:
                 return reader
-        raise ValueError(f"no image reader is called {kind!r}; there are {[r.kind for r in READERS]}")
+        raise ValueError(f"no image reader {kind!r}; there are {[r.kind for r in READERS]}")
     head = read_head(path)
     return next(reader for reader in READERS if reader.recognise(head, path))
 

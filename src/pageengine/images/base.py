@@ -1,9 +1,10 @@
 """What every memory image offers, and the reading that all file formats have in common.
 
-A reader only says where the guest's bytes lie in its file, as pieces (guest position, length, file offset);
-everything else happens here: batches are filled across pieces, bytes that no piece covers are zero, pages that
-no piece touches are not yielded at all. Nothing is mapped: a mapped file that shrinks kills the process, a read
-that comes back short is an error with a name. Peak memory is two batches, whatever the size of the image.
+A reader only says where the guest's bytes lie in its file, as pieces (guest position, length, file
+offset); everything else happens here: batches are filled across pieces, bytes that no piece covers
+are zero, pages that no piece touches are not yielded at all. Nothing is mapped: a mapped file that
+shrinks kills the process, a read that comes back short is an error with a name. Peak memory is two
+batches, whatever the size of the image.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ Batch = tuple[np.ndarray, np.ndarray]
 class Buffers:
     """Memory for batches, used again once nobody holds the batch any more.
 
-    A consumer may keep a batch for as long as it likes: the memory below an array is only reused after the last
-    array on it is gone. A plain loop holds one batch while the next is filled, so two buffers take turns.
+    A consumer may keep a batch for as long as it likes: the memory below an array is only reused
+    after the last array on it is gone. A plain loop holds one batch while the next is filled, so
+    two buffers take turns.
     """
 
     def __init__(self, pages: int):
@@ -41,7 +43,7 @@ class Buffers:
         if memory is None:
             memory = mmap.mmap(-1, self._pages * PAGE_BYTES)
         array = np.frombuffer(memory, np.uint8).reshape(self._pages, PAGE_BYTES)
-        base = array.base  # every later view keeps this array alive, and so do array and all its slices
+        base = array.base  # what array and all slices of it keep alive
         assert isinstance(base, np.ndarray)
         kept = [entry for entry in self._pool if entry[0] is not memory]
         self._pool = kept[-1:] + [(memory, weakref.ref(base))]
@@ -53,13 +55,14 @@ class Image:
 
     ``path``         where it comes from (text)
     ``kind``         the reader that read it: "raw", "elf", ...
-    ``pages``        guest pages in all; pages that iteration does not yield are holes, and holes are zero pages
+    ``pages``        guest pages in all; what iteration does not yield are holes: zero pages
     ``bytes``        the same in bytes
     ``segments``     list of Segment(ppn, address, pages), by ascending PPN
     ``description``  one line for people
 
-    Iterating yields ``(ppns int64 [n], pages uint8 [n, 4096])``, PPNs ascending, n <= batch, as often as one likes. The
-    arrays are the consumer's to keep and to change. ``batch`` is the number of pages per step.
+    Iterating yields ``(ppns int64 [n], pages uint8 [n, 4096])``, PPNs ascending, n <= batch, as
+    often as one likes. The arrays are the consumer's to keep and to change. ``batch`` is the number
+    of pages per step.
     """
 
     kind = "?"
@@ -67,12 +70,17 @@ class Image:
     def __init__(self, path: str | os.PathLike[str], batch: int = 1024):
         self.path = os.fspath(path)
         self.batch = whole_batch(batch)
-        self.segments: list[Segment] = []
+        self._segments: list[Segment] = []
         self._pages = 0
 
     @property
     def pages(self) -> int:
         return self._pages
+
+    @property
+    def segments(self) -> list[Segment]:
+        """Where the pages had their addresses, by ascending PPN."""
+        return self._segments
 
     @property
     def bytes(self) -> int:
@@ -95,7 +103,9 @@ class Image:
         return self.batches()
 
     def batches(self, size: int | None = None, progress: Progress | None = None) -> Iterator[Batch]:
-        """Iterate with ``size`` pages per step, calling ``progress(bytes done, bytes in all)`` after each."""
+        """Iterate with ``size`` pages per step, calling ``progress(bytes done, bytes in all)``
+        after each.
+        """
         raise NotImplementedError
 
     def close(self) -> None:
@@ -118,9 +128,16 @@ def whole_batch(size: int) -> int:
 
 
 class RunImage(Image):
-    """An image whose data pages are known as runs before they are read; ``_read`` is left to the format."""
+    """An image whose data pages are known as runs before they are read; ``_read`` is left to the
+    format.
+    """
 
     _runs: list[tuple[int, int]]
+
+    @property
+    def runs(self) -> list[tuple[int, int]]:
+        """The pages that hold data, as ordered runs (first PPN, PPN behind the last)."""
+        return self._runs
 
     @property
     def data_pages(self) -> int:
@@ -157,7 +174,9 @@ class RunImage(Image):
         """Called before the first read of an iteration."""
 
     def _read(self, ppn: int, out: np.ndarray) -> np.ndarray:
-        """Fill the first rows of ``out`` from page ``ppn`` on; returns the PPNs of the rows that were filled."""
+        """Fill the first rows of ``out`` from page ``ppn`` on; returns the PPNs of the rows that
+        were filled.
+        """
         raise NotImplementedError
 
     def _end(self) -> None:

@@ -1,4 +1,6 @@
-"""Raw images: page after page from physical address 0, as `qemu -mem-path`, VMware (.vmem) and CRIU write them."""
+"""Raw images: page after page from physical address 0, as `qemu -mem-path`, VMware (.vmem) and CRIU
+write them.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ class RawImage(FileImage):
         size = source.size - offset
         check_size(self.path, size, f" after byte {offset}" if offset else "", source.size)
         self._lay_out([Piece(0, size, offset)], size // PAGE_BYTES)
-        self.segments = [Segment(0, 0, self.pages)]
+        self._segments = [Segment(0, 0, self.pages)]
 
     @property
     def description(self) -> str:
@@ -38,8 +40,9 @@ def check_size(path: str, size: int, where: str = "", file_bytes: int = 0) -> No
     if rest:
         padded = (file_bytes or size) + PAGE_BYTES - rest
         raise ImageError(
-            f"{path}: a raw image is whole pages of {PAGE_BYTES} bytes, but its {size} bytes{where} leave a "
-            f"remainder of {rest}; if it is a raw image, pad it with zeros: truncate -s {padded} {path}"
+            f"{path}: a raw image is whole pages of {PAGE_BYTES} bytes, but its {size} "
+            f"bytes{where} leave a remainder of {rest}; if it is a raw image, pad it with zeros: "
+            f"truncate -s {padded} {path}"
         )
 
 

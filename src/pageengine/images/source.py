@@ -14,7 +14,9 @@ from pageengine.images.pieces import Piece
 
 
 class Source:
-    """A regular file or block device, open for reading; remembers its size and time so that a change is seen."""
+    """A regular file or block device, open for reading; remembers its size and time so that a
+    change is seen.
+    """
 
     def __init__(self, path: str | os.PathLike[str]):
         self.path = os.fspath(path)
@@ -24,7 +26,7 @@ class Source:
             self._stamp = self._now()
             mode = os.fstat(self._file.fileno()).st_mode
             if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
-                raise ImageError(f"{self.path}: not a regular file; save the memory to a file first")
+                raise ImageError(f"{self.path}: not a regular file: save the memory to one")
             self.size = self._file.seek(0, os.SEEK_END)
         except BaseException:
             self._file.close()
@@ -42,8 +44,8 @@ class Source:
             got = self._read_at(view[done:], offset + done)
             if got == 0:
                 raise ImageError(
-                    f"{self.path}: ends at byte {offset + done}, where {len(view) - done} more bytes were "
-                    "expected: it is truncated, or it changed while it was read"
+                    f"{self.path}: ends at byte {offset + done}, where {len(view) - done} more "
+                    "bytes were expected: it is truncated, or it changed while it was read"
                 )
             done += got
 
@@ -55,7 +57,9 @@ class Source:
             return self._file.readinto(view) or 0
 
     def take(self, length: int, offset: int, what: str) -> bytes:
-        """``length`` bytes at ``offset`` (a header, a table), or ImageError with ``what`` was expected there."""
+        """``length`` bytes at ``offset`` (a header, a table), or ImageError with ``what`` was
+        expected there.
+        """
         if offset + length > self.size:
             raise ImageError(
                 f"{self.path}: truncated: {what} expected at byte {offset} ({length} bytes), "
@@ -99,7 +103,9 @@ class Source:
     def check_unchanged(self) -> None:
         """Raise ImageError when the file is not what it was when it was opened."""
         if not self._file.closed and self._now() != self._stamp:
-            raise ImageError(f"{self.path}: changed while it was read; pause what writes it and read it again")
+            raise ImageError(
+                f"{self.path}: changed while it was read; pause what writes it and read it again"
+            )
 
     def close(self) -> None:
         """Close the file. Legal twice."""
