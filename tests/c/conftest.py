@@ -1,0 +1,108 @@
+"""Collects tests/c/test_*.c: each is compiled with the sources named on its first line, under AddressSanitizer and
+UndefinedBehaviorSanitizer, and run; every RUN(test) inside it is one pytest item."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+CC = os.environ.get("CC") or shutil.which("gcc") or shutil.which("cc") or shutil.which("clang")
+FLAGS = [
+    "-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=undefined", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Wno-comment",
+]  # fmt: skip
+WRAPPED = ("malloc", "calloc", "realloc", "pe_os_map")
+
+
+def pytest_collect_file(parent, file_path):
+    if file_path.suffix == ".c" and file_path.name.startswith("test_"):
+        return CFile.from_parent(parent, path=file_path)
+    return None
+
+
+class CFile(pytest.File):
+    """One C program; built once, when the first of its items runs."""
+
+    def collect(self):
+        self.built = None
+        for name in re.findall(r"^\s*RUN\((\w+)\);", self.path.read_text(), re.MULTILINE):
+            yield CItem.from_parent(self, name=name)
+
+    def output(self):
+        if self.built is None:
+            self.built = _run(_build(self.path))
+        return self.built
+
+
+class CItem(pytest.Item):
+    def runtest(self):
+        if CC is None:
+            pytest.skip("there is no C compiler")
+        code, output = self.parent.output()
+        own = _lines_of(self.name, output)
+        if f"passed {self.name}" not in output or (code not in (0, 1)):
+            raise CFailure(own if f"FAILED {self.name}" in output else output)
+
+    def repr_failure(self, excinfo, style=None):
+        if isinstance(excinfo.value, CFailure):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self):
+        return self.path, 0, f"{self.path.name}::{self.name}"
+
+
+class CFailure(Exception):
+    """What the program printed."""
+
+
+def _lines_of(name, output):
+    """What was printed by one test: the lines between the verdict before it and its own."""
+    before = output.split(f"FAILED {name}")[0]
+    return re.split(r"^(?:passed|FAILED) \w+$", before, flags=re.MULTILINE)[-1].strip("\n")
+
+
+def _sources(path):
+    match = re.match(r"/\* sources: (.*?) \*/", path.read_text(), re.DOTALL)
+    if not match:
+        raise CFailure(f"{path.name}: the first line must be /* sources: csrc/... */")
+    return sorted(found for pattern in match[1].split() for found in ROOT.glob(pattern))
+
+
+def _build(path):
+    """The program for a test file; built anew only when a source, a header or a flag has changed."""
+    sources = [path, HERE / "oom.c", *_sources(path)]
+    headers = [*ROOT.glob("csrc/**/*.h"), *HERE.glob("*.h")]
+    digest = hashlib.sha256(" ".join([CC, *FLAGS]).encode())
+    for source in sorted({*sources, *headers}):
+        digest.update(source.read_bytes())
+    folder = Path(tempfile.gettempdir()) / f"pageengine-c-tests-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    program = folder / f"{path.stem}-{digest.hexdigest()[:16]}"
+    if program.exists():
+        return program
+    wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
+    if not any(source.name == "pe_os.c" for source in sources):  # nothing to wrap: satisfy oom.c
+        wraps.append("-Wl,--defsym=__real_pe_os_map=0")
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        made = Path(scratch) / "program"
+        command = [CC, *FLAGS, f"-I{ROOT / 'csrc'}", f"-I{ROOT / 'csrc/codec'}", f"-I{HERE}",
+                   *map(str, sources), *wraps, "-o", str(made)]  # fmt: skip
+        result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode:
+            raise CFailure(f"{path.name} does not compile:\n{result.stderr}")
+        made.replace(program)
+    return program
+
+
+def _run(program):
+    environment = {**os.environ, "ASAN_OPTIONS": "allocator_may_return_null=1:detect_leaks=1"}
+    result = subprocess.run([program], capture_output=True, text=True, env=environment, timeout=600)
+    return result.returncode, result.stdout + result.stderr

@@ -1,0 +1,9 @@
+/* Makes one allocation fail: malloc, calloc, realloc and pe_os_map are counted together. */
+#ifndef OOM_H
+#define OOM_H
+
+void oom_fail_after(unsigned n); /* the n-th allocation from now fails, 0 being the next; once */
+void oom_off(void);
+unsigned oom_count(void); /* allocations since the last of the two calls above */
+
+#endif
