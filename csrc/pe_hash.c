@@ -1,0 +1,497 @@
+/* Page content as numbers.
+
+   The page is 64 stripes of 64 bytes; a stripe is 8 words of 64 bits, read little-endian. Word i of
+   stripe s meets key word k = 2s + i, and each 32-bit half is added to the key's half (no carry
+   between halves). Two products per word go to two rows of accumulators:
+
+       word  i   of stripe s      lo | hi          t = word + key, in halves
+       word  i^1 of stripe s      lo'| hi'
+
+       near[i] += lo * hi         far[i] += lo * hi'          (64-bit sums over all 64 stripes)
+
+   H1  Every half takes part in exactly two products, with two different partners. If two pages
+       differ in a half, both sums must collide: with random keys each does so with chance 2^-32 at
+       most, and independently, because the partners' keys are different ones (the NH argument,
+       twice). So the 16 sums of two pages are equal with chance 2^-64 at most.
+   H2  Two words of one pair of columns never share a key: k moves by a whole pair (2) per stripe.
+       A table of 134 words is enough for 512 positions; columns reuse each other's keys, shifted.
+   H3  Each sum then goes through a bijection of its own; their total goes through pe_mix64. A
+       difference in one sum alone can not vanish.
+   H4  All steps are exact integer arithmetic on little-endian words: every variant below gives the
+       same number. They are equal by test, too.
+
+   Keys are ((constant word) ^ a) * b, where a and odd b are drawn from the salt: one multiplication
+   per key, so the single-page call can afford it (about 80 ns); pe_hash_key keeps the result for
+   who hashes many pages. This is no cryptographic hash: who knows the salt can build collisions.
+   They cost a comparison, no more, since equality is always confirmed.
+
+   Why products of halves and not the 64x64 multiplications that fit scalar code: SSE2, AVX2,
+   AVX-512 and NEON all have 32x32->64, so the same function runs near the speed of memory
+   everywhere. Chains of multiplications (state = state * word) are bound by latency; sums are not.
+   A plain checksum beside one product (instead of the second product) is blind to words that
+   change places.
+
+   Reading from memory: the hardware prefetcher stops at page borders, so while one page is hashed,
+   the next one's lines are asked for at the same pace. */
+#include "pe_hash.h"
+
+#include <string.h>
+
+#include "pe_rng.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define HASH_X86 1
+#include <immintrin.h>
+#if defined(_MSC_VER)
+#include <intrin.h>
+#define HASH_TARGET(features)
+#else
+#include <cpuid.h>
+#define HASH_TARGET(features) __attribute__((target(features)))
+#endif
+#else
+#define HASH_X86 0
+#endif
+
+#if !HASH_X86 && defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)
+#define HASH_NEON 1
+#include <arm_neon.h>
+#else
+#define HASH_NEON 0
+#endif
+
+#if HASH_X86
+#define HASH_BASELINE PE_HASH_SSE2
+#elif HASH_NEON
+#define HASH_BASELINE PE_HASH_NEON
+#else
+#define HASH_BASELINE PE_HASH_PORTABLE
+#endif
+
+enum { STRIPES = 64, STRIPE_BYTES = 64, LANES = 8, SUMS = 16, FINAL_KEYS = 134 };
+
+/* Asking the CPU traps into the hypervisor of a virtual machine (25 us): not for few pages. */
+enum { MANY = 1024 };
+/* How far a single page is fetched ahead of its reading. */
+enum { AHEAD = 1024 };
+
+/* pe_mix64((j + 1) * 0x9e3779b97f4a7c15), j = 0..149: the test of this file recomputes them. */
+static const uint64_t key_words[PE_HASH_KEY_WORDS] = {
+    0xe220a8397b1dcdaf, 0x6e789e6aa1b965f4, 0x06c45d188009454f, 0xf88bb8a8724c81ec,
+    0x1b39896a51a8749b, 0x53cb9f0c747ea2ea, 0x2c829abe1f4532e1, 0xc584133ac916ab3c,
+    0x3ee5789041c98ac3, 0xf3b8488c368cb0a6, 0x657eecdd3cb13d09, 0xc2d326e0055bdef6,
+    0x8621a03fe0bbdb7b, 0x8e1f7555983aa92f, 0xb54e0f1600cc4d19, 0x84bb3f97971d80ab,
+    0x7d29825c75521255, 0xc3cf17102b7f7f86, 0x3466e9a083914f64, 0xd81a8d2b5a4485ac,
+    0xdb01602b100b9ed7, 0xa9038a921825f10d, 0xedf5f1d90dca2f6a, 0x54496ad67bd2634c,
+    0xdd7c01d4f5407269, 0x935e82f1db4c4f7b, 0x69b82ebc92233300, 0x40d29eb57de1d510,
+    0xa2f09dabb45c6316, 0xee521d7a0f4d3872, 0xf16952ee72f3454f, 0x377d35dea8e40225,
+    0x0c7de8064963bab0, 0x05582d37111ac529, 0xd254741f599dc6f7, 0x69630f7593d108c3,
+    0x417ef96181daa383, 0x3c3c41a3b43343a1, 0x6e19905dcbe531df, 0x4fa9fa7324851729,
+    0x84eb4454a792922a, 0x134f7096918175ce, 0x07dc930b302278a8, 0x12c015a97019e937,
+    0xcc06c31652ebf438, 0xecee65630a691e37, 0x3e84ecb1763e79ad, 0x690ed476743aae49,
+    0x774615d7b1a1f2e1, 0x22b353f04f4f52da, 0xe3ddd86ba71a5eb1, 0xdf268adeb6513356,
+    0x2098eb73d4367d77, 0x03d6845323ce3c71, 0xc952c5620043c714, 0x9b196bca844f1705,
+    0x30260345dd9e0ec1, 0xcf448a5882bb9698, 0xf4a578dccbc87656, 0xbfdeaed9a17b3c8f,
+    0xed79402d1d5c5d7b, 0x55f070ab1cbbf170, 0x3e00a34929a88f1d, 0xe255b237b8bb18fb,
+    0x2a7b67af6c6ad50e, 0x466d5e7f3e46f143, 0x42375cb399a4fc72, 0x8c8a1f148a8bb259,
+    0x32fcab5daed5bdfc, 0x9e60398c8d8553c0, 0xee89cceb8c4064c0, 0xdb0215941d86a66f,
+    0x5ccde78203c367a8, 0xf1bcbc6a1ec11786, 0xef054fceee954551, 0xdf82012d0555c6df,
+    0x292566ff72403c08, 0xc4dd302a1bfa1137, 0xd85f219db5c554e1, 0x6a27ff807441bcd2,
+    0x96a573e9b48216e8, 0x46a9fdac40bf0048, 0x3dd12464a0ee15b4, 0x451e521296a7eea1,
+    0x56e4398a98f8a0fd, 0x7b7dc2160e3335a7, 0xc679ee0bebcb1cca, 0x928d6f2d7453424e,
+    0x1b38994205234c6d, 0x8086d193a6f2b568, 0x21c6e26639ac2c65, 0xd9dccac414d23c6f,
+    0x91cd642057e00235, 0x77fc607dc6589373, 0x05b8abe26dd3aee7, 0x12f6436ac376cc66,
+    0x64952424897b2307, 0xee8c2baf6343e5c3, 0xdc4c613d9eba2304, 0x3505b7796bd1a506,
+    0x8176daf800a05f50, 0x8bd8ff7a0385cdbc, 0x1a764a3cd78101da, 0xbe4d15bf6ca266ac,
+    0xa85e1f38bb2dc749, 0x56759a968493cd8c, 0xf3a9bce7336bd182, 0x365b15013741519b,
+    0x1f7a44a6b109ac94, 0x3521d628813cb177, 0x6a77afab0f7c9370, 0x179642d8cde95015,
+    0x5ef102a8fb354461, 0xf51c504764ed82f2, 0xc58427f041ce6808, 0xfad8fc45c9643c37,
+    0xcf8682f9a70fa9c0, 0x7e1b3b75a4005729, 0x992dd867927b52d8, 0x7fbd5db142f6791f,
+    0x370595aacab4adae, 0xb1392dbdc5ab61d6, 0x9fea7dfc79d452d9, 0x40b12b120085641c,
+    0xa192afe3157c85d0, 0xc847729f4e08f3a3, 0x6f1384a306c41fc2, 0x12d05c4045a39c19,
+    0x9899202fd20f0841, 0xe9c7191857e774b8, 0x4eead809af5b0cc3, 0xe809acafa23864a4,
+    0x4da1edaba1d0f7bd, 0x846eb9673349f8e4, 0x87bae55b86039fe8, 0x7f367b8bd953eff2,
+    0x3884700f650d04e1, 0xbfe4b2ab46980cad, 0xc5fc89075299106c, 0x37b2fa361adea7cd,
+    0x7d75d813f04895b4, 0x702f5b393f62c0e0, 0x0a3fc775f4ecf37f, 0xe4b23787a352437f,
+    0xf83fa245c34d6363, 0xb99bcf040786cf50, 0x38b6ea0a0e6c9d8a, 0x093fdc76776e37e1,
+    0x1a75e6f76ba7eee8, 0x442cdcfee9660c62,
+};
+
+static inline uint64_t load_word(const uint8_t *p)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    uint64_t word = 0;
+    for (int i = 7; i >= 0; i--) {
+        word = word << 8 | p[i];
+    }
+    return word;
+#else
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+#endif
+}
+
+static inline uint64_t add_halves(uint64_t x, uint64_t y)
+{
+    uint64_t high = (x & UINT64_C(0xffffffff00000000)) + (y & UINT64_C(0xffffffff00000000));
+    return high | (uint32_t)(x + y);
+}
+
+/* The kernels: sums of one page into sums[0..7] (near) and sums[8..15] (far). `next` is fetched
+   ahead, line by line; it need not be a page that exists as long as it is an address. */
+static void sum_portable(const uint8_t *page, const uint8_t *next, const uint64_t *keys,
+                         uint64_t *sums)
+{
+    uint64_t near[LANES] = {0};
+    uint64_t far[LANES] = {0};
+    for (int s = 0; s < STRIPES; s++) {
+        PE_PREFETCH(next + s * STRIPE_BYTES);
+        uint64_t t[LANES];
+        for (int i = 0; i < LANES; i++) {
+            t[i] = add_halves(load_word(page + s * STRIPE_BYTES + i * 8), keys[2 * s + i]);
+        }
+        for (int i = 0; i < LANES; i++) {
+            near[i] += (t[i] & UINT32_MAX) * (t[i] >> 32);
+            far[i] += (t[i] & UINT32_MAX) * (t[i ^ 1] >> 32);
+        }
+    }
+    memcpy(sums, near, sizeof near);
+    memcpy(sums + LANES, far, sizeof far);
+}
+
+#if HASH_X86
+
+/* In each 128-bit pair of words: the high halves brought low, straight and crossed. */
+#define HIGH_STRAIGHT _MM_SHUFFLE(3, 3, 1, 1)
+#define HIGH_CROSSED _MM_SHUFFLE(1, 1, 3, 3)
+
+static void sum_sse2(const uint8_t *page, const uint8_t *next, const uint64_t *keys, uint64_t *sums)
+{
+    __m128i near[4];
+    __m128i far[4];
+    for (int i = 0; i < 4; i++) {
+        near[i] = far[i] = _mm_setzero_si128();
+    }
+    for (int s = 0; s < STRIPES; s++) {
+        PE_PREFETCH(next + s * STRIPE_BYTES);
+        for (int i = 0; i < 4; i++) {
+            __m128i word = _mm_loadu_si128((const __m128i *)(page + s * STRIPE_BYTES + i * 16));
+            __m128i key = _mm_loadu_si128((const __m128i *)(keys + 2 * s + 2 * i));
+            __m128i t = _mm_add_epi32(word, key);
+            near[i] = _mm_add_epi64(near[i], _mm_mul_epu32(t, _mm_shuffle_epi32(t, HIGH_STRAIGHT)));
+            far[i] = _mm_add_epi64(far[i], _mm_mul_epu32(t, _mm_shuffle_epi32(t, HIGH_CROSSED)));
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        _mm_storeu_si128((__m128i *)(sums + 2 * i), near[i]);
+        _mm_storeu_si128((__m128i *)(sums + LANES + 2 * i), far[i]);
+    }
+}
+
+HASH_TARGET("avx2")
+static void sum_avx2(const uint8_t *page, const uint8_t *next, const uint64_t *keys, uint64_t *sums)
+{
+    __m256i near[2];
+    __m256i far[2];
+    for (int i = 0; i < 2; i++) {
+        near[i] = far[i] = _mm256_setzero_si256();
+    }
+    for (int s = 0; s < STRIPES; s++) {
+        PE_PREFETCH(next + s * STRIPE_BYTES);
+        for (int i = 0; i < 2; i++) {
+            const uint8_t *place = page + s * STRIPE_BYTES + i * 32;
+            __m256i word = _mm256_loadu_si256((const __m256i *)place);
+            __m256i key = _mm256_loadu_si256((const __m256i *)(keys + 2 * s + 4 * i));
+            __m256i t = _mm256_add_epi32(word, key);
+            __m256i straight = _mm256_shuffle_epi32(t, HIGH_STRAIGHT);
+            __m256i crossed = _mm256_shuffle_epi32(t, HIGH_CROSSED);
+            near[i] = _mm256_add_epi64(near[i], _mm256_mul_epu32(t, straight));
+            far[i] = _mm256_add_epi64(far[i], _mm256_mul_epu32(t, crossed));
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        _mm256_storeu_si256((__m256i *)(sums + 4 * i), near[i]);
+        _mm256_storeu_si256((__m256i *)(sums + LANES + 4 * i), far[i]);
+    }
+}
+
+/* Two stripes at a time, so that four sums are in flight. */
+HASH_TARGET("avx512f")
+static void sum_avx512(const uint8_t *page, const uint8_t *next, const uint64_t *keys,
+                       uint64_t *sums)
+{
+    __m512i near[2];
+    __m512i far[2];
+    for (int i = 0; i < 2; i++) {
+        near[i] = far[i] = _mm512_setzero_si512();
+    }
+    for (int s = 0; s < STRIPES; s += 2) {
+        PE_PREFETCH(next + s * STRIPE_BYTES);
+        PE_PREFETCH(next + (s + 1) * STRIPE_BYTES);
+        for (int i = 0; i < 2; i++) {
+            __m512i word = _mm512_loadu_si512(page + (s + i) * STRIPE_BYTES);
+            __m512i t = _mm512_add_epi32(word, _mm512_loadu_si512(keys + 2 * (s + i)));
+            __m512i straight = _mm512_srli_epi64(t, 32);
+            __m512i crossed = _mm512_shuffle_epi32(t, (_MM_PERM_ENUM)HIGH_CROSSED);
+            near[i] = _mm512_add_epi64(near[i], _mm512_mul_epu32(t, straight));
+            far[i] = _mm512_add_epi64(far[i], _mm512_mul_epu32(t, crossed));
+        }
+    }
+    _mm512_storeu_si512(sums, _mm512_add_epi64(near[0], near[1]));
+    _mm512_storeu_si512(sums + LANES, _mm512_add_epi64(far[0], far[1]));
+}
+
+static void cpu_words(uint32_t leaf, uint32_t words[4])
+{
+#if defined(_MSC_VER)
+    int out[4] = {0, 0, 0, 0};
+    __cpuid(out, 0);
+    if ((uint32_t)out[0] >= leaf) {
+        __cpuidex(out, (int)leaf, 0);
+    } else {
+        memset(out, 0, sizeof out);
+    }
+    memcpy(words, out, sizeof out);
+#else
+    if (!__get_cpuid_count(leaf, 0, &words[0], &words[1], &words[2], &words[3])) {
+        memset(words, 0, 4 * sizeof words[0]);
+    }
+#endif
+}
+
+HASH_TARGET("xsave")
+static uint64_t saved_state(void)
+{
+    return (uint64_t)_xgetbv(0);
+}
+
+#elif HASH_NEON
+
+static void sum_neon(const uint8_t *page, const uint8_t *next, const uint64_t *keys, uint64_t *sums)
+{
+    uint64x2_t near[4];
+    uint64x2_t far[4];
+    for (int i = 0; i < 4; i++) {
+        near[i] = far[i] = vdupq_n_u64(0);
+    }
+    for (int s = 0; s < STRIPES; s++) {
+        PE_PREFETCH(next + s * STRIPE_BYTES);
+        for (int i = 0; i < 4; i++) {
+            uint32x4_t word = vreinterpretq_u32_u8(vld1q_u8(page + s * STRIPE_BYTES + i * 16));
+            uint32x4_t key = vreinterpretq_u32_u64(vld1q_u64(keys + 2 * s + 2 * i));
+            uint64x2_t t = vreinterpretq_u64_u32(vaddq_u32(word, key));
+            uint32x2_t low = vmovn_u64(t);
+            uint32x2_t high = vshrn_n_u64(t, 32);
+            near[i] = vmlal_u32(near[i], low, high);
+            far[i] = vmlal_u32(far[i], low, vrev64_u32(high));
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        vst1q_u64(sums + 2 * i, near[i]);
+        vst1q_u64(sums + LANES + 2 * i, far[i]);
+    }
+}
+
+#endif
+
+pe_hash_variant pe_hash_best(void)
+{
+#if HASH_X86
+    uint32_t words[4];
+    cpu_words(1, words);
+    if (!(words[2] >> 27 & 1)) { /* the system does not save wide registers */
+        return PE_HASH_SSE2;
+    }
+    uint64_t saved = saved_state();
+    cpu_words(7, words);
+    if ((saved & 0xe6) == 0xe6 && (words[1] >> 16 & 1)) {
+        return PE_HASH_AVX512;
+    }
+    return (saved & 0x06) == 0x06 && (words[1] >> 5 & 1) ? PE_HASH_AVX2 : PE_HASH_SSE2;
+#else
+    return HASH_BASELINE;
+#endif
+}
+
+bool pe_hash_has(pe_hash_variant variant)
+{
+    /* On x86 every way up to the best one works; elsewhere there are two. */
+    pe_hash_variant best = pe_hash_best();
+    return variant == PE_HASH_PORTABLE || variant == best
+           || (best != PE_HASH_NEON && variant < best);
+}
+
+static void sum_page(pe_hash_variant variant, const uint8_t *page, const uint8_t *next,
+                     const uint64_t *keys, uint64_t *sums)
+{
+    switch (variant) {
+#if HASH_X86
+    case PE_HASH_AVX512:
+        sum_avx512(page, next, keys, sums);
+        return;
+    case PE_HASH_AVX2:
+        sum_avx2(page, next, keys, sums);
+        return;
+    case PE_HASH_SSE2:
+        sum_sse2(page, next, keys, sums);
+        return;
+    case PE_HASH_NEON:
+#elif HASH_NEON
+    case PE_HASH_NEON:
+        sum_neon(page, next, keys, sums);
+        return;
+    case PE_HASH_SSE2:
+    case PE_HASH_AVX2:
+    case PE_HASH_AVX512:
+#else
+    case PE_HASH_NEON:
+    case PE_HASH_SSE2:
+    case PE_HASH_AVX2:
+    case PE_HASH_AVX512:
+#endif
+    case PE_HASH_PORTABLE:
+        break;
+    }
+    sum_portable(page, next, keys, sums);
+}
+
+static inline uint64_t join_sums(const uint64_t *sums, const uint64_t *keys)
+{
+    uint64_t total = 0;
+    for (int i = 0; i < SUMS; i++) {
+        uint64_t x = (sums[i] ^ keys[FINAL_KEYS + i]) * UINT64_C(0x9fb21c651e98df25);
+        x ^= x >> 32;
+        total += x * (keys[FINAL_KEYS + i] | 1);
+    }
+    return pe_mix64(total);
+}
+
+static void draw_keys(uint64_t *keys, uint64_t salt)
+{
+    uint64_t a = pe_mix64(salt + UINT64_C(0x9e3779b97f4a7c15));
+    uint64_t b = pe_mix64(a ^ ~salt) | 1;
+    for (int j = 0; j < PE_HASH_KEY_WORDS; j++) {
+        keys[j] = (key_words[j] ^ a) * b;
+    }
+}
+
+void pe_hash_key_init(pe_hash_key *self, uint64_t salt, pe_hash_variant variant)
+{
+    draw_keys(self->words, salt);
+    self->variant = variant;
+}
+
+static inline void fetch_page(const uint8_t *page)
+{
+    for (int s = 0; s < STRIPES; s++) {
+        PE_PREFETCH(page + s * STRIPE_BYTES);
+    }
+}
+
+uint64_t pe_hash_page_keyed(const pe_hash_key *key, const void *page)
+{
+    uint64_t sums[SUMS];
+    fetch_page(page);
+    sum_page(key->variant, page, page, key->words, sums);
+    return join_sums(sums, key->words);
+}
+
+void pe_hash_pages_keyed(const pe_hash_key *key, const uint8_t *const *pages, size_t n,
+                         uint64_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t sums[SUMS];
+        sum_page(key->variant, pages[i], pages[i + 1 < n ? i + 1 : i], key->words, sums);
+        out[i] = join_sums(sums, key->words);
+    }
+}
+
+void pe_hash_pages(const void *pages, size_t stride, size_t n, uint64_t salt, uint64_t *out)
+{
+    pe_hash_key key;
+    pe_hash_key_init(&key, salt, n < MANY ? HASH_BASELINE : pe_hash_best());
+    const uint8_t *page = pages;
+    for (size_t i = 0; i < n; i++, page += stride) {
+        uint64_t sums[SUMS];
+        sum_page(key.variant, page, i + 1 < n ? page + stride : page, key.words, sums);
+        out[i] = join_sums(sums, key.words);
+    }
+}
+
+uint64_t pe_hash_page(const void *page, uint64_t salt)
+{
+    uint64_t keys[PE_HASH_KEY_WORDS];
+    uint64_t sums[SUMS];
+    fetch_page(page);
+    draw_keys(keys, salt);
+    sum_page(HASH_BASELINE, page, page, keys, sums);
+    return join_sums(sums, keys);
+}
+
+uint64_t pe_hash_token(uint64_t token, uint64_t salt)
+{
+    uint64_t a = pe_mix64(salt + UINT64_C(0x9e3779b97f4a7c15));
+    uint64_t b = pe_mix64(a ^ ~salt) | 1;
+    return pe_mix64((token ^ a) * b);
+}
+
+/* Is every word of bytes [0, bytes) equal to `word`? `bytes` is a multiple of 64. A plain loop that
+   compilers turn into the widest registers of the baseline; it runs at the speed of memory. */
+static inline bool all_words(const uint8_t *place, size_t bytes, uint64_t word)
+{
+    uint64_t differs = 0;
+    for (size_t i = 0; i < bytes; i += 8) {
+        uint64_t here;
+        memcpy(&here, place + i, sizeof here);
+        differs |= here ^ word;
+    }
+    return differs == 0;
+}
+
+static inline bool page_repeats(const uint8_t *page, const uint8_t *next, uint64_t word)
+{
+    /* Most pages that differ do so in their first line. */
+    PE_PREFETCH(next);
+    if (!all_words(page, STRIPE_BYTES, word)) {
+        return false;
+    }
+    for (size_t at = 0; at < PE_PAGE_BYTES; at += 512) {
+        for (size_t line = 0; line < 512; line += STRIPE_BYTES) {
+            PE_PREFETCH(next + at + line);
+        }
+        if (!all_words(page + at, 512, word)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool pe_page_is_zero(const void *page)
+{
+    return page_repeats(page, (const uint8_t *)page + AHEAD, 0);
+}
+
+void pe_pages_are_zero(const void *pages, size_t stride, size_t n, bool *out)
+{
+    const uint8_t *page = pages;
+    for (size_t i = 0; i < n; i++, page += stride) {
+        out[i] = page_repeats(page, i + 1 < n ? page + stride : page, 0);
+    }
+}
+
+bool pe_page_is_same(const void *page, uint64_t *word)
+{
+    uint64_t first;
+    memcpy(&first, page, sizeof first);
+    if (!page_repeats(page, (const uint8_t *)page + AHEAD, first)) {
+        return false;
+    }
+    *word = load_word(page);
+    return true;
+}
+
+bool pe_page_equal(const void *a, const void *b)
+{
+    return memcmp(a, b, PE_PAGE_BYTES) == 0;
+}
