@@ -1,5 +1,5 @@
-"""A raw image is read in bounded memory, holes and all, and anything else than whole pages is refused with
-advice. Small files are written and read back through the public `images.open`."""
+"""A raw image is read in bounded memory, holes and all, and anything else than whole pages is
+refused with advice. Small files are written and read back through the public `images.open`."""
 
 import os
 
@@ -18,7 +18,9 @@ def gather(image):
     """All pages of an image, holes as zeros, and the set of PPNs that were yielded."""
     out, seen = np.zeros((image.pages, 4096), np.uint8), []
     for ppns, pages in image:
-        assert ppns.dtype == np.int64 and pages.dtype == np.uint8 and pages.shape == (len(ppns), 4096)
+        assert (
+            ppns.dtype == np.int64 and pages.dtype == np.uint8 and pages.shape == (len(ppns), 4096)
+        )
         out[ppns] = pages
         seen.extend(ppns.tolist())
     assert seen == sorted(set(seen))
@@ -52,7 +54,9 @@ def test_holes_of_a_sparse_file_are_not_yielded(tmp_path):
         os.pwrite(file.fileno(), pages[3].tobytes(), 4096 * 900)
     image = images.open(path)
     out, seen = gather(image)
-    assert image.pages == 1000 and (out[100:103] == pages[:3]).all() and (out[900] == pages[3]).all()
+    assert (
+        image.pages == 1000 and (out[100:103] == pages[:3]).all() and (out[900] == pages[3]).all()
+    )
     assert not np.delete(out, [100, 101, 102, 900], axis=0).any()
     if len(seen) == 1000:
         pytest.skip("this file system keeps no holes")

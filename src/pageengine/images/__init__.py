@@ -93,8 +93,8 @@ def find(path: str, kind: str | None = None) -> Reader:
 
 
 def read_head(path: str) -> bytes:
-    """The first bytes of a file; empty for a directory."""
-    if os.path.isdir(path):
+    """The first bytes of a file; none for a process or a directory."""
+    if os.path.isdir(path) or live.recognise(b"", path):
         return b""
     with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), "rb") as file:
         return file.read(HEAD_BYTES)

@@ -130,6 +130,8 @@ class Parser:
         if count and entry < size:
             raise ImageError(f"{path}: damaged: program headers of {entry} bytes, expected {size}")
         if count == PN_XNUM:  # the true count does not fit and is in the first section header
+            if not sections:
+                raise ImageError(f"{path}: damaged: {count} program headers but no section header")
             count = self._unpack(shape.section, sections, "the first section header")[7]
         if count > SEGMENTS_LIMIT:
             raise ImageError(
