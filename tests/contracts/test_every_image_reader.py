@@ -160,9 +160,16 @@ def test_a_closed_image_and_bad_arguments_are_named(sample):
 def test_options_of_other_kinds_are_refused(sample, request):
     kind = request.node.callspec.params["sample"]
     reader = next(r for r in images.READERS if r.kind == kind)
-    for option in {"offset", "packed", "stop"} - set(reader.options):
+    for option in {"offset", "stop"} - set(reader.options):
         with pytest.raises(ValueError, match=f"{option} does not apply"):
             images.open(sample[0], kind=kind, **{option: 1})
+
+
+@each("foreign")
+def test_a_packed_image_has_no_gaps_between_its_segments(sample):
+    with images.open(sample[0], packed=True) as image:
+        ends = [0] + [segment.ppn + segment.pages for segment in image.segments]
+        assert ends == [segment.ppn for segment in image.segments] + [image.pages]
 
 
 @each("foreign", "process")

@@ -65,7 +65,7 @@ def open(
     ``batch``   pages per step of the iteration
     ``kind``    one of the kinds in READERS, when the beginning of the file misleads
     ``offset``  (raw) byte of the file at which page 0 begins; 0 if not given
-    ``packed``  (elf, lime) no PPNs for the gaps between physical ranges
+    ``packed``  no PPNs for the gaps between physical ranges (elf, lime; the others have none)
     ``stop``    (process) halt the process until the image is closed
 
     ImageError: truncated, damaged, or of a kind that is not read (the message says how to convert
@@ -75,6 +75,8 @@ def open(
     reader = find(name, "raw" if kind is None and offset is not None else kind)
     options: dict[str, Any] = {"offset": offset, "packed": packed, "stop": stop}
     given = {key: value for key, value in options.items() if value is not None}
+    if "packed" not in reader.options:
+        given.pop("packed", None)  # the others have no gaps
     for key in given:
         if key not in reader.options:
             raise ValueError(f"{key} does not apply to {reader.kind} images such as {name}")
