@@ -4,7 +4,7 @@
    s is the page at byte s * 4096 of the file.
 
        slots      |0010110000111...|   bitmap, 1 = free
-       checksums  |h|h|0|h|0|0|h|..|   8 bytes a slot: hash of the page, salted by the slot
+       checksums  |h|h|0|h|0|0|h|..|   8 bytes a slot: hash of page and slot number
        file       |P|P|.|P|.|.|P|..|   4096 bytes a slot; a free slot's bytes mean nothing
 
    Rules:
@@ -18,7 +18,7 @@
    nearly full, the longest of the first few runs after the cursor is taken, so that one search
    stays cheap.
 
-   Checksums. A page is hashed as it leaves and as it comes back. The slot's number is the salt,
+   Checksums. A page is hashed as it leaves and as it comes back. The slot's number is mixed in,
    so a page that was written to the wrong place, or read from one, does not verify either. A slot
    that was taken but never written has checksum 0, and reading it is an error. The hash costs a
    tenth of the copy into the page cache; it finds what the file system and the disk do not
@@ -36,7 +36,7 @@
 #include "pe_swap.h"
 
 #include "pe_bits.h"
-#include "pe_hash.h"
+#include "pe_rng.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,9 +44,12 @@
 /* Pages read with one call and verified before the next: small enough to be still in the cache. */
 #define READ_RUN_MAX 64u
 
-static uint64_t checksum_of(const void *page, pe_slot slot)
+#define SALT UINT64_C(0x5377617053706163)
+
+/* Of a page with this hash, in this slot and no other. */
+static uint64_t checksum_of(uint64_t hash, pe_slot slot)
 {
-    return pe_hash_page(page, UINT64_C(0x5377617053706163) + slot);
+    return pe_mix64(hash + slot * UINT64_C(0x9e3779b97f4a7c15));
 }
 
 static uint64_t *new_checksums(uint32_t slots)
@@ -67,6 +70,7 @@ pe_status pe_swap_init(pe_swap *self, uint32_t slots, int file)
         pe_swap_fini(self);
         return PE_ERR_NO_MEMORY;
     }
+    pe_hash_key_init(&self->key, SALT, pe_hash_best());
     self->file = file;
     return PE_OK;
 }
@@ -139,8 +143,9 @@ pe_status pe_swap_write(pe_swap *self, pe_slot first, uint32_t n, const uint8_t 
         memset(self->checksums + first, 0, n * sizeof(uint64_t));
         return status;
     }
+    pe_hash_pages_keyed(&self->key, pages, n, self->checksums + first);
     for (uint32_t i = 0; i < n; i++) {
-        self->checksums[first + i] = checksum_of(pages[i], first + i);
+        self->checksums[first + i] = checksum_of(self->checksums[first + i], first + i);
     }
     self->written += n;
     return PE_OK;
@@ -160,8 +165,8 @@ static pe_status read_run(pe_swap *self, pe_slot first, uint32_t n, uint8_t *out
         return status;
     }
     for (; *done < n; *done += 1) {
-        const uint8_t *page = out + ((size_t)*done << PE_PAGE_SHIFT);
-        if (checksum_of(page, first + *done) != self->checksums[first + *done]) {
+        uint64_t hash = pe_hash_page_keyed(&self->key, out + ((size_t)*done << PE_PAGE_SHIFT));
+        if (checksum_of(hash, first + *done) != self->checksums[first + *done]) {
             return PE_ERR_SWAP_CORRUPT;
         }
         self->read += 1;

@@ -5,12 +5,14 @@
 #define PE_SWAP_H
 
 #include "pe_frames.h"
+#include "pe_hash.h"
 #include "pe_os.h"
 
 typedef struct pe_swap {
     pe_frames slots;     /* the same bitmap as for frames: idle == free slot */
     uint64_t *checksums; /* per slot: salted hash of what was written; token mode: the token */
     const uint8_t **scratch; /* page pointers of one cluster */
+    pe_hash_key key;     /* of the checksums */
     int file;            /* descriptor, or -1 in token mode */
     int error;           /* errno of the last failed file operation, captured there */
     uint64_t written, read, write_calls, read_calls; /* pages, calls to the system */

@@ -1,0 +1,266 @@
+/* sources: csrc/pe_swap.c csrc/pe_frames*.c csrc/pe_hash.c csrc/pe_os.c csrc/pe_status.c */
+/* At stake: a page that was swapped out is nowhere else. Files that are short, full or closed stand
+   behind the swap space, every rule is broken on purpose, and every allocation is made to fail. */
+#include "check.h"
+#include "oom.h"
+#include "pe_swap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define PAGES 600u
+
+static int open_file(void)
+{
+    FILE *file = tmpfile();
+    int descriptor = file == NULL ? -1 : dup(fileno(file));
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return descriptor;
+}
+
+static uint8_t *new_pages(uint32_t n)
+{
+    uint8_t *pages = malloc((size_t)n * PE_PAGE_BYTES);
+    for (uint32_t i = 0; pages != NULL && i < n; i++) {
+        memset(pages + (size_t)i * PE_PAGE_BYTES, (int)(i % 251), PE_PAGE_BYTES);
+        memcpy(pages + (size_t)i * PE_PAGE_BYTES + 17, &i, sizeof i);
+    }
+    return pages;
+}
+
+static bool is_sound(const pe_swap *swap)
+{
+    const char *reason = NULL;
+    return pe_swap_check(swap, &reason);
+}
+
+static bool broken_rule_is(const pe_swap *swap, const char *number)
+{
+    const char *reason = "none";
+    return !pe_swap_check(swap, &reason) && strncmp(reason, number, strlen(number)) == 0;
+}
+
+static void pages_from_anywhere_go_out_in_one_call(void)
+{
+    pe_swap swap;
+    int file = open_file();
+    uint8_t *pages = new_pages(PAGES), page[PE_PAGE_BYTES];
+    const uint8_t *scattered[PE_SWAP_CLUSTER_MAX];
+    CHECK(pe_swap_init(&swap, PAGES, file) == PE_OK);
+    pe_slot first = PE_NONE;
+    CHECK(pe_swap_take_run(&swap, PAGES, &first) == PE_SWAP_CLUSTER_MAX && first == 0);
+    for (uint32_t i = 0; i < PE_SWAP_CLUSTER_MAX; i++) {
+        scattered[i] = pages + (size_t)(i * 7 % PAGES) * PE_PAGE_BYTES;
+    }
+    CHECK(pe_swap_write(&swap, first, PE_SWAP_CLUSTER_MAX, scattered) == PE_OK);
+    CHECK(swap.write_calls == 1 && swap.written == PE_SWAP_CLUSTER_MAX);
+    bool right = true;
+    for (uint32_t i = 0; i < PE_SWAP_CLUSTER_MAX; i++) {
+        right = right && pe_swap_read(&swap, first + i, page) == PE_OK &&
+                memcmp(page, scattered[i], PE_PAGE_BYTES) == 0;
+    }
+    CHECK(right && is_sound(&swap));
+    pe_swap_fini(&swap);
+    pe_swap_fini(&swap);
+    CHECK(close(file) == 0); /* fini leaves the file open */
+    free(pages);
+}
+
+static void a_batch_survives_gaps_growth_and_damage(void)
+{
+    pe_swap swap;
+    int file = open_file();
+    uint8_t *pages = new_pages(PAGES), *back = new_pages(PAGES);
+    pe_slot slots[PAGES];
+    uint32_t done = 0;
+    CHECK(pe_swap_init(&swap, 400, file) == PE_OK);
+    CHECK(pe_swap_write_many(&swap, PAGES, pages, slots, &done) == PE_OK && done == 400);
+    CHECK(pe_swap_grow(&swap, PAGES) == PE_OK && is_sound(&swap));
+    for (uint32_t i = 0; i < 400; i += 2) {
+        pe_swap_give_back(&swap, slots[i]);
+    }
+    CHECK(is_sound(&swap) && swap.slots.idle == 400);
+    CHECK(pe_swap_write_many(&swap, 400, pages, slots, &done) == PE_OK && done == 400);
+    CHECK(pe_swap_read_many(&swap, 400, slots, back, &done) == PE_OK && done == 400);
+    CHECK(memcmp(pages, back, (size_t)400 * PE_PAGE_BYTES) == 0);
+    CHECK(pwrite(file, "?", 1, (off_t)slots[77] * PE_PAGE_BYTES + 2000) == 1);
+    CHECK(pe_swap_read_many(&swap, 400, slots, back, &done) == PE_ERR_SWAP_CORRUPT && done == 77);
+    CHECK(pe_swap_read_many(&swap, 300, slots + 78, back, &done) == PE_OK && done == 300);
+    CHECK(is_sound(&swap));
+    pe_swap_fini(&swap);
+    (void)close(file);
+    free(pages);
+    free(back);
+}
+
+static void a_slot_that_was_never_written_does_not_verify(void)
+{
+    pe_swap swap;
+    int file = open_file();
+    uint8_t *pages = new_pages(2);
+    pe_slot first = PE_NONE;
+    CHECK(pe_swap_init(&swap, 10, file) == PE_OK);
+    CHECK(pe_swap_take_run(&swap, 2, &first) == 2);
+    CHECK(pe_swap_read(&swap, first, pages) == PE_ERR_BACKING && swap.error == 0);
+    CHECK(ftruncate(file, 8192) == 0);
+    CHECK(pe_swap_read(&swap, first, pages) == PE_ERR_SWAP_CORRUPT);
+    CHECK(is_sound(&swap));
+    pe_swap_fini(&swap);
+    (void)close(file);
+    free(pages);
+}
+
+static void a_write_that_fails_half_way_gives_every_slot_back(void)
+{
+    pe_swap swap;
+    int file = open_file();
+    uint8_t *pages = new_pages(PAGES), *back = new_pages(PAGES);
+    pe_slot held[100], slots[PAGES];
+    uint32_t done = 0;
+    struct rlimit before, small;
+    CHECK(pe_swap_init(&swap, 1000, file) == PE_OK);
+    CHECK(pe_swap_write_many(&swap, 100, pages, held, &done) == PE_OK && done == 100);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    CHECK(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    small = before;
+    small.rlim_cur = 500 * PE_PAGE_BYTES + 123; /* the second cluster ends in a short write */
+    CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
+    CHECK(pe_swap_write_many(&swap, PAGES, pages, slots, &done) == PE_ERR_BACKING && done == 0);
+    CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    CHECK(swap.error == EFBIG && swap.slots.idle == 900 && is_sound(&swap));
+    CHECK(pe_swap_read_many(&swap, 100, held, back, &done) == PE_OK);
+    CHECK(memcmp(pages, back, (size_t)100 * PE_PAGE_BYTES) == 0);
+    CHECK(pe_swap_write_many(&swap, PAGES, pages, slots, &done) == PE_OK && done == PAGES);
+    CHECK(pe_swap_read_many(&swap, PAGES, slots, back, &done) == PE_OK && done == PAGES);
+    CHECK(memcmp(pages, back, (size_t)PAGES * PE_PAGE_BYTES) == 0);
+    pe_swap_fini(&swap);
+    (void)close(file);
+    free(pages);
+    free(back);
+}
+
+static void the_cause_is_the_one_of_the_failing_call(void)
+{
+    uint8_t *pages = new_pages(3);
+    const uint8_t *list[] = {pages, pages + PE_PAGE_BYTES, pages + 2 * PE_PAGE_BYTES};
+    int full = open("/dev/full", O_RDWR);
+    if (full >= 0) {
+        pe_swap swap;
+        pe_slot first = PE_NONE;
+        CHECK(pe_swap_init(&swap, 10, full) == PE_OK);
+        CHECK(pe_swap_take_run(&swap, 3, &first) == 3);
+        CHECK(pe_swap_write(&swap, first, 3, list) == PE_ERR_BACKING && swap.error == ENOSPC);
+        CHECK(swap.slots.idle == 7 && is_sound(&swap));
+        pe_swap_fini(&swap);
+        (void)close(full);
+    }
+    int error = 0;
+    CHECK(pe_os_write_pages(9999, 0, 3, list, &error) == PE_ERR_BACKING && error == EBADF);
+    CHECK(pe_os_read_pages(9999, 0, 3, pages, &error) == PE_ERR_BACKING && error == EBADF);
+    free(pages);
+}
+
+static void more_pieces_than_one_call_takes_are_written_in_several(void)
+{
+    uint32_t n = 3000;
+    int file = open_file(), error = 0;
+    uint8_t *pages = new_pages(n), *back = new_pages(n);
+    const uint8_t **list = malloc(n * sizeof *list);
+    CHECK(list != NULL);
+    for (uint32_t i = 0; i < n; i++) {
+        list[i] = pages + (size_t)(n - 1 - i) * PE_PAGE_BYTES; /* no two are neighbours */
+    }
+    CHECK(pe_os_write_pages(file, 5, n, list, &error) == PE_OK);
+    CHECK(pe_os_read_pages(file, 5, n, back, &error) == PE_OK);
+    bool right = true;
+    for (uint32_t i = 0; i < n; i++) {
+        right = right && memcmp(back + (size_t)i * PE_PAGE_BYTES, list[i], PE_PAGE_BYTES) == 0;
+    }
+    CHECK(right);
+    free(list);
+    free(pages);
+    free(back);
+    (void)close(file);
+}
+
+static void tokens_need_no_file(void)
+{
+    pe_swap swap;
+    pe_slot first = PE_NONE;
+    CHECK(pe_swap_init(&swap, 10, -1) == PE_OK);
+    CHECK(pe_swap_take_run(&swap, 3, &first) == 3);
+    pe_swap_write_token(&swap, first + 1, 77);
+    CHECK(pe_swap_read_token(&swap, first + 1) == 77 && is_sound(&swap));
+    CHECK(pe_swap_grow(&swap, 500) == PE_OK);
+    CHECK(pe_swap_read_token(&swap, first + 1) == 77);
+    pe_swap_give_back(&swap, first + 1);
+    CHECK(is_sound(&swap) && swap.write_calls == 0);
+    swap.write_calls = 1;
+    CHECK(broken_rule_is(&swap, "S3:"));
+    pe_swap_fini(&swap);
+}
+
+static void every_broken_rule_is_named(void)
+{
+    pe_swap swap;
+    pe_slot first = PE_NONE;
+    CHECK(pe_swap_init(&swap, 100, 0) == PE_OK);
+    CHECK(pe_swap_take_run(&swap, 3, &first) == 3);
+    swap.slots.idle += 1;
+    CHECK(broken_rule_is(&swap, "S1:"));
+    swap.slots.idle -= 1;
+    swap.checksums[50] = 1;
+    CHECK(broken_rule_is(&swap, "S2:"));
+    swap.checksums[50] = 0;
+    swap.read = 4;
+    CHECK(broken_rule_is(&swap, "S3:"));
+    swap.read = 0;
+    CHECK(is_sound(&swap));
+    pe_swap_fini(&swap);
+}
+
+static void failing_allocations_change_nothing(void)
+{
+    pe_swap swap, zero;
+    memset(&zero, 0, sizeof zero);
+    unsigned n = 0;
+    for (pe_status status = PE_ERR_NO_MEMORY; status != PE_OK && n < 50; n++) {
+        oom_fail_after(n);
+        status = pe_swap_init(&swap, 100, -1);
+        CHECK(status == PE_OK || memcmp(&swap, &zero, sizeof zero) == 0);
+    }
+    CHECK(n == 4); /* three allocations */
+    for (n = 0; n < 2; n++) {
+        oom_fail_after(n);
+        CHECK(pe_swap_grow(&swap, 1000) == PE_ERR_NO_MEMORY);
+        CHECK(swap.slots.count == 100 && is_sound(&swap));
+    }
+    oom_off();
+    pe_swap_fini(&swap);
+    CHECK(pe_swap_init(&swap, 0, -1) == PE_OK && is_sound(&swap));
+    pe_slot first = PE_NONE;
+    CHECK(pe_swap_take_run(&swap, 5, &first) == 0);
+    CHECK(pe_swap_grow(&swap, 5) == PE_OK && pe_swap_take_run(&swap, 5, &first) == 5);
+    pe_swap_fini(&swap);
+}
+
+int main(void)
+{
+    RUN(pages_from_anywhere_go_out_in_one_call);
+    RUN(a_batch_survives_gaps_growth_and_damage);
+    RUN(a_slot_that_was_never_written_does_not_verify);
+    RUN(a_write_that_fails_half_way_gives_every_slot_back);
+    RUN(the_cause_is_the_one_of_the_failing_call);
+    RUN(more_pieces_than_one_call_takes_are_written_in_several);
+    RUN(tokens_need_no_file);
+    RUN(every_broken_rule_is_named);
+    RUN(failing_allocations_change_nothing);
+    return check_result();
+}
