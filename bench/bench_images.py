@@ -1,4 +1,5 @@
-"""How fast images are read, against os.preadv of the same file into one buffer (the page cache's speed)."""
+"""How fast images are read, against os.preadv of the same file into one buffer, which is the speed
+of the page cache."""
 
 import gzip
 import os

@@ -2,6 +2,8 @@
 refused with advice. Small files are written and read back through the public `images.open`."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -130,3 +132,38 @@ def test_progress_counts_bytes_up_to_the_total(tmp_path):
     random_pages(10).tofile(path)
     list(images.open(path).batches(4, lambda done, total: calls.append((done, total))))
     assert calls[-1] == (40960, 40960) and calls == sorted(calls)
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path):
+    with pytest.raises(ImageError, match="a directory"):
+        images.open(tmp_path)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(ImageError, match="not a regular file"):
+            images.open(tmp_path / "pipe")
+
+
+def test_a_path_may_be_text_bytes_or_a_path_object(tmp_path):
+    path = tmp_path / "a.raw"
+    random_pages(2).tofile(path)
+    for name in (path, str(path), os.fsencode(path)):
+        assert images.open(name).path == str(path)
+
+
+def test_peak_memory_does_not_depend_on_the_size_of_the_image(tmp_path):
+    code = """if True:
+        import resource, sys
+        from pageengine import images
+        peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        images.open(sys.argv[1])
+        before = peak()
+        for ppns, pages in images.open(sys.argv[1], batch=256):
+            pass
+        print(peak() - before)
+    """
+    pytest.importorskip("resource")
+    path = tmp_path / "large.raw"
+    with open(path, "wb") as file:
+        file.writelines(b"x" * (1 << 20) for _ in range(64))
+    shown = subprocess.run([sys.executable, "-c", code, path], check=True, capture_output=True)
+    assert int(shown.stdout) < 16, "MiB more than before reading 64 MiB"

@@ -11,6 +11,7 @@ it.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -71,7 +72,7 @@ def open(
     ImageError: truncated, damaged, or of a kind that is not read (the message says how to convert
     it). OSError: the file cannot be opened. ValueError, TypeError: an argument is wrong.
     """
-    name = os.fspath(path)
+    name = os.fsdecode(path)
     reader = find(name, "raw" if kind is None and offset is not None else kind)
     options: dict[str, Any] = {"offset": offset, "packed": packed, "stop": stop}
     given = {key: value for key, value in options.items() if value is not None}
@@ -95,8 +96,8 @@ def find(path: str, kind: str | None = None) -> Reader:
 
 
 def read_head(path: str) -> bytes:
-    """The first bytes of a file; none for a process or a directory."""
-    if os.path.isdir(path) or live.recognise(b"", path):
+    """The first bytes of a file; none for a process, a directory or a pipe."""
+    if live.recognise(b"", path) or not stat.S_ISREG(os.stat(path).st_mode):
         return b""
     with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), "rb") as file:
         return file.read(HEAD_BYTES)

@@ -20,17 +20,15 @@ class Source:
 
     def __init__(self, path: str | os.PathLike[str]):
         self.path = os.fspath(path)
+        mode = os.stat(self.path).st_mode  # first: opening a pipe would wait for its writer
+        if stat.S_ISDIR(mode):
+            raise ImageError(f"{self.path}: a directory, not a memory image")
+        if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
+            raise ImageError(f"{self.path}: not a regular file: save the memory to one")
         self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115
         self._lock = threading.Lock()
-        try:
-            self._stamp = self._now()
-            mode = os.fstat(self._file.fileno()).st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
-                raise ImageError(f"{self.path}: not a regular file: save the memory to one")
-            self.size = self._file.seek(0, os.SEEK_END)
-        except BaseException:
-            self._file.close()
-            raise
+        self._stamp = self._now()
+        self.size = self._file.seek(0, os.SEEK_END)
 
     def _now(self) -> tuple[int, int]:
         info = os.fstat(self._file.fileno())
