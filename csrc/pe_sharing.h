@@ -1,7 +1,7 @@
 /* The content-hash sharing table. It maps (salted) 64-bit content hashes to entries of two kinds:
    - shared: names a machine frame that one or more pages map read-only; with a count of mappers;
-   - hint:   names a guest page (by a host-wide number, its "owner") that was scanned and had no partner;
-             nothing is write-protected for it, and it may be stale.
+   - hint:   names a guest page (by a host-wide number, its "owner") that was scanned and had no
+             partner; nothing is write-protected for it, and it may be stale.
    It never sees content: the caller confirms every candidate byte by byte. */
 #ifndef PE_SHARING_H
 #define PE_SHARING_H
@@ -14,13 +14,14 @@ typedef struct pe_sharing {
     uint64_t *slots;    /* buckets of eight 8-byte entries, one cache line each */
     uint32_t *mappers;  /* per frame: pages that map it; 0 = not a shared frame */
     uint64_t buckets;
-    uint32_t frames;    /* frames that can be shared: the table never grows, it is sized for all of them */
+    uint32_t frames;    /* frames that can be shared: the table never grows, it has room for all */
     uint32_t shared;    /* shared entries */
-    uint64_t hints;     /* hint entries, stale and expired ones included until they are overwritten */
+    uint64_t hints;     /* hint entries, stale ones and expired ones not yet overwritten included */
+    uint64_t hints_of[4]; /* the same by generation; their sum is hints */
     uint64_t mapped;    /* sum of mappers; saving in pages == mapped - shared */
-    uint64_t hints_dropped; /* hints that gave way to others because both buckets were full */
-    uint32_t generation;/* 0..3; hints of the current and the previous generation are live */
-    uint32_t kicks;     /* drives the choice of victims deterministically */
+    uint64_t hints_dropped; /* live hints that gave way to others because both buckets were full */
+    uint64_t kicks;     /* entries moved to their other bucket to make room, ever */
+    uint32_t generation; /* 0..3; hints of the current and the previous generation are live */
 } pe_sharing;
 
 /* Walks over the entries that may stand for one hash. */
@@ -39,7 +40,8 @@ PE_MUST_USE pe_status pe_sharing_init(pe_sharing *self, uint32_t frames);
 void pe_sharing_fini(pe_sharing *self);
 
 void pe_sharing_prefetch(const pe_sharing *self, uint64_t hash);
-/* Start a walk, then step it: true and kind/id/slot of the next candidate, false at the end. Expired hints are skipped. */
+/* Start a walk, then step it: true and kind/id/slot of the next candidate, false at the end.
+   Expired hints are skipped. */
 pe_sharing_cursor pe_sharing_find(uint64_t hash);
 bool pe_sharing_next(const pe_sharing *self, pe_sharing_cursor *cursor);
 
@@ -51,10 +53,12 @@ void pe_sharing_refresh(pe_sharing *self, const pe_sharing_cursor *cursor);
 void pe_sharing_forget(pe_sharing *self, const pe_sharing_cursor *cursor);
 /* The hint at cursor found its partner: it becomes a shared entry for frame, with no mapper yet. */
 void pe_sharing_promote(pe_sharing *self, const pe_sharing_cursor *cursor, pe_frame frame);
-/* Adds a shared entry for frame, with no mapper yet; PE_NO_ROOM when no place could be made (practically never). */
+/* Adds a shared entry for frame, with no mapper yet; PE_NO_ROOM when no place could be made
+   (practically never: the caller named more frames than it has). */
 PE_MUST_USE pe_status pe_sharing_insert(pe_sharing *self, uint64_t hash, pe_frame frame);
-/* Removes the shared entry of frame, whose mappers must be 0 or 1 (asserted); the count becomes 0. hash is the
-   hash it was inserted under. False when there is no such entry (the caller's content changed: corruption). */
+/* Removes the shared entry of frame, whose mappers must be 0 or 1 (asserted); the count becomes 0.
+   hash is the hash it was inserted under. False when there is no such entry (the caller's content
+   changed: corruption). */
 bool pe_sharing_remove(pe_sharing *self, uint64_t hash, pe_frame frame);
 
 /* One more page maps the frame; PE_SATURATED and no change at PE_SHARING_MAPPERS_MAX. */
@@ -64,6 +68,17 @@ uint32_t pe_sharing_detach(pe_sharing *self, pe_frame frame);
 
 /* A scan pass is over: hints of the pass before the last expire and may be overwritten. */
 void pe_sharing_new_generation(pe_sharing *self);
+
+/* Batches; they fetch ahead. Lookup gives each hash's first candidate, PE_ENTRY_EMPTY if none. */
+void pe_sharing_lookup_many(const pe_sharing *self, const uint64_t *hashes, size_t n,
+                            uint8_t *kinds, uint64_t *ids);
+/* Returns how many hints found a place. */
+size_t pe_sharing_hint_many(pe_sharing *self, const uint64_t *hashes, const uint64_t *owners,
+                            size_t n);
+/* Stops at the first shared entry that finds no place; returns how many did. */
+size_t pe_sharing_insert_many(pe_sharing *self, const uint64_t *hashes, const pe_frame *frames,
+                              size_t n);
+
 size_t pe_sharing_bytes(const pe_sharing *self); /* memory of the table */
 bool pe_sharing_check(const pe_sharing *self, const char **reason);
 
