@@ -1,1 +1,38 @@
 """pageengine: a memory manager for overcommitted hosts, on real pages."""
+
+from pageengine import errors, images, policy, tokens
+from pageengine.codec import codecs
+from pageengine.engine import TECHNIQUES as _TECHNIQUES
+from pageengine.host import Host
+from pageengine.records import Events, Faults, HostStats, Place, Reclaimed, ScanResult, VMStats
+from pageengine.units import PAGE_BYTES, format_size, parse_size
+from pageengine.vm import VM
+
+__version__ = "0.1.0"
+
+
+def techniques() -> dict[str, str]:
+    """The techniques of ``Host.reclaim`` by name, each with one line of what it does."""
+    return {name: summary for name, (_, summary) in _TECHNIQUES.items()}
+
+
+__all__ = [
+    "PAGE_BYTES",
+    "VM",
+    "Events",
+    "Faults",
+    "Host",
+    "HostStats",
+    "Place",
+    "Reclaimed",
+    "ScanResult",
+    "VMStats",
+    "codecs",
+    "errors",
+    "format_size",
+    "images",
+    "parse_size",
+    "policy",
+    "techniques",
+    "tokens",
+]

@@ -33,3 +33,6 @@ def exception_of(int status):
     """The exception for a status number, ready to raise."""
     text = pe_status_text(<pe_status>status).decode()
     return _EXCEPTIONS[status](text)
+
+
+NAMES = {number: pe_status_name(<pe_status>number).decode() for number in (<int>PE_OK, *_EXCEPTIONS)}

@@ -1,0 +1,247 @@
+/* The checker. First the stores prove themselves (rules F, S, Z, W), then each machine (V), and then what only the whole
+   host can know:
+
+     I1  every frame is exactly one of idle, private to one page, shared, or lent to the compression cache
+     I2  a shared frame's count of mappers equals the pages that name it
+     I3  the hash of a shared frame's bytes leads to its entry
+     I4  no two shared frames of a salt group hold equal bytes
+     I5  a shared frame is of the salt group of the pages that map it
+     I6  a zero page's frame is its group's zero page, and holds zeroes
+     I7  every blob is named by exactly one page, which is its owner
+     I8  every taken slot is named by exactly one swapped page
+     I9  a page that is absent or ballooned names nothing
+     I10 (deep) every blob decodes and every slot holds what was written to it
+     H1  the chunks of a machine name its id, and no other chunk does
+     H3  a salt group's count of machines equals a recount
+
+   One word of scratch per frame and one bit per slot are all the memory it needs. */
+#include "pe_check.h"
+
+#include "pe_content.h"
+
+#include <stdlib.h>
+
+#define PRIVATE_CLAIM UINT32_MAX
+#define CACHE_CLAIM (UINT32_MAX - 1)
+
+typedef struct walk {
+    pe_host *host;
+    bool deep;
+    const char **reason;
+    uint32_t *claims;  /* per frame: pages that map it as shared, or one of the two claims above */
+    uint8_t *slots;    /* per slot: named by a page */
+    uint64_t swapped, compressed;
+    bool cache_overlaps;
+} walk;
+
+static bool broken(walk *self, const char *rule)
+{
+    *self->reason = rule;
+    return false;
+}
+
+static bool check_private(walk *self, uint32_t frame)
+{
+    if (frame >= self->host->config.frames || pe_frames_is_idle(&self->host->frames, frame)
+        || self->claims[frame] != 0)
+        return broken(self, "I1: a private page's frame is idle, or not its own");
+    self->claims[frame] = PRIVATE_CLAIM;
+    return true;
+}
+
+static bool check_shared(walk *self, const pe_vm *vm, uint64_t word)
+{
+    const pe_host *host = self->host;
+    uint32_t const frame = pe_payload_of(word);
+    if (frame >= host->config.frames || pe_frames_is_idle(&host->frames, frame)
+        || self->claims[frame] >= CACHE_CLAIM)
+        return broken(self, "I1: a shared page's frame is idle, or not shared");
+    self->claims[frame] += 1;
+    if (host->group_of[frame] != vm->group)
+        return broken(self, "I5: a page maps a shared frame of another salt group");
+    if (((word & PE_ZERO) != 0) != (host->groups[vm->group].zero_frame == frame))
+        return broken(self, "I6: a page marked zero does not map its group's zero page");
+    return true;
+}
+
+static bool check_compressed(walk *self, const pe_vm *vm, uint32_t ppn, pe_blob blob)
+{
+    pe_host *host = self->host;
+    size_t length;
+    if (!host->zcache || pe_zcache_owner(host->zcache, blob) != vm->base + ppn)
+        return broken(self, "I7: a compressed page names a blob that is not its own");
+    self->compressed += 1;
+    const void *payload = pe_zcache_payload(host->zcache, blob, &length);
+    const pe_codec *codec = host->config.codec;
+    if (self->deep && !host->config.tokens
+        && !codec->decompress(codec, payload, length, host->page_scratch, host->codec_work))
+        return broken(self, "I10: a blob does not decode");
+    return true;
+}
+
+static bool check_swapped(walk *self, pe_slot slot)
+{
+    pe_host *host = self->host;
+    uint8_t page[PE_PAGE_BYTES];
+    if (slot >= host->swap.slots.count || pe_frames_is_idle(&host->swap.slots, slot)
+        || self->slots[slot])
+        return broken(self, "I8: a swapped page's slot is free, or not its own");
+    self->slots[slot] = 1;
+    self->swapped += 1;
+    if (self->deep && !host->config.tokens && pe_swap_read(&host->swap, slot, page) != PE_OK)
+        return broken(self, "I10: a swap slot does not hold what was written to it");
+    return true;
+}
+
+static bool check_page(walk *self, const pe_vm *vm, uint32_t ppn)
+{
+    uint64_t const word = vm->map[ppn];
+    switch (pe_place_of(word)) {
+    case PE_ABSENT:
+    case PE_BALLOONED:
+        return pe_payload_of(word) == 0
+            || broken(self, "I9: a page that is absent or ballooned names something");
+    case PE_PRIVATE: return check_private(self, pe_payload_of(word));
+    case PE_SHARED: return check_shared(self, vm, word);
+    case PE_COMPRESSED: return check_compressed(self, vm, ppn, pe_payload_of(word));
+    case PE_SWAPPED: return check_swapped(self, pe_payload_of(word));
+    }
+    return broken(self, "I9: a page is in no place");
+}
+
+static bool check_vms(walk *self)
+{
+    pe_host *host = self->host;
+    for (uint32_t id = 0; id < host->vm_count; ++id) {
+        const pe_vm *vm = host->vms[id];
+        if (!vm)
+            continue;
+        if (!pe_vm_check(vm, self->reason))
+            return false;
+        for (uint32_t ppn = 0; ppn < vm->pages; ++ppn)
+            if (!check_page(self, vm, ppn))
+                return false;
+    }
+    return true;
+}
+
+/* I3 and I4 for one shared frame. */
+static bool check_entry(walk *self, pe_frame frame)
+{
+    const pe_host *host = self->host;
+    uint32_t const group = host->group_of[frame];
+    bool found = false;
+    pe_sharing_cursor cursor = pe_sharing_find(pe_content_hash(host, frame, host->groups[group].salt));
+    while (pe_sharing_next(&host->sharing, &cursor)) {
+        if (cursor.kind != PE_ENTRY_SHARED)
+            continue;
+        pe_frame const other = (pe_frame)cursor.id;
+        if (other == frame)
+            found = true;
+        else if (host->group_of[other] == group && pe_content_equal(host, frame, other))
+            return broken(self, "I4: two shared frames of one salt group hold equal bytes");
+    }
+    return found || broken(self, "I3: the hash of a shared frame's bytes does not lead to it");
+}
+
+static void claim_for_cache(void *context, pe_frame frame)
+{
+    walk *self = context;
+    self->cache_overlaps |= frame >= self->host->config.frames || self->claims[frame] != 0
+                         || pe_frames_is_idle(&self->host->frames, frame);
+    if (!self->cache_overlaps)
+        self->claims[frame] = CACHE_CLAIM;
+}
+
+static bool check_frames(walk *self)
+{
+    pe_host *host = self->host;
+    if (host->zcache)
+        pe_zcache_each_frame(host->zcache, claim_for_cache, self);
+    if (self->cache_overlaps)
+        return broken(self, "I1: a frame of the compression cache is idle, or a page's");
+    uint32_t taken = 0;
+    for (pe_frame frame = 0; frame < host->config.frames; ++frame) {
+        uint32_t const claim = self->claims[frame];
+        bool const shared = claim > 0 && claim < CACHE_CLAIM;
+        taken += claim != 0;
+        if (host->sharing.mappers[frame] != (shared ? claim : 0))
+            return broken(self, "I2: a frame's count of mappers differs from the pages that name it");
+        if (shared && !check_entry(self, frame))
+            return false;
+    }
+    return taken == host->config.frames - host->frames.idle
+        || broken(self, "I1: a frame is taken and nothing holds it");
+}
+
+static bool check_groups(walk *self)
+{
+    const pe_host *host = self->host;
+    for (uint32_t g = 0; g < host->group_count; ++g) {
+        uint32_t vms = 0;
+        pe_frame const zero = host->groups[g].zero_frame;
+        for (uint32_t id = 0; id < host->vm_count; ++id)
+            vms += host->vms[id] && host->vms[id]->group == g;
+        if (vms != host->groups[g].vms)
+            return broken(self, "H3: a salt group's count of machines differs from a recount");
+        if (vms > 0 && zero != PE_NONE
+            && (host->sharing.mappers[zero] == 0 || !pe_content_is_zero(host, zero)))
+            return broken(self, "I6: a group's zero page is not shared, or not zero");
+    }
+    return true;
+}
+
+static bool check_chunks(walk *self)
+{
+    const pe_host *host = self->host;
+    uint64_t owned = 0, expected = 0;
+    for (uint32_t c = 0; c < host->chunk_count; ++c)
+        owned += host->vm_of_chunk[c] != PE_NONE;
+    for (uint32_t id = 0; id < host->vm_count; ++id) {
+        const pe_vm *vm = host->vms[id];
+        uint64_t const chunks = vm ? ((uint64_t)vm->pages + (1u << PE_CHUNK_SHIFT) - 1) >> PE_CHUNK_SHIFT
+                                   : 0;
+        expected += chunks;
+        for (uint64_t c = 0; c < chunks; ++c)
+            if (host->vm_of_chunk[(vm->base >> PE_CHUNK_SHIFT) + c] != id)
+                return broken(self, "H1: a machine's chunk of page numbers names another machine");
+    }
+    return owned == expected || broken(self, "H1: a chunk of page numbers belongs to no machine");
+}
+
+static bool check_stores(walk *self)
+{
+    pe_host *host = self->host;
+    return pe_frames_check(&host->frames, self->reason)
+        && pe_sharing_check(&host->sharing, self->reason)
+        && (!host->zcache || pe_zcache_check(host->zcache, self->reason))
+        && pe_swap_check(&host->swap, self->reason);
+}
+
+static bool run(walk *self)
+{
+    pe_host *host = self->host;
+    if (!check_stores(self) || !check_vms(self) || !check_frames(self) || !check_groups(self)
+        || !check_chunks(self))
+        return false;
+    if (self->compressed != (host->zcache ? pe_zcache_total(host->zcache).blobs : 0))
+        return broken(self, "I7: a blob is named by no page");
+    return self->swapped == host->swap.slots.count - host->swap.slots.idle
+        || broken(self, "I8: a slot is taken and no page names it");
+}
+
+pe_status pe_check(pe_host *host, bool deep, const char **reason)
+{
+    walk self = {host, deep, reason, NULL, NULL, 0, 0, false};
+    self.claims = calloc(host->config.frames, sizeof *self.claims);
+    self.slots = calloc((size_t)host->swap.slots.count + 1, 1);
+    uint64_t const read = host->swap.read, read_calls = host->swap.read_calls;
+    pe_status status = PE_ERR_NO_MEMORY;
+    if (self.claims && self.slots)
+        status = run(&self) ? PE_OK : PE_ERR_CORRUPT;
+    host->swap.read = read; /* a check is not an access */
+    host->swap.read_calls = read_calls;
+    free(self.claims);
+    free(self.slots);
+    return status;
+}

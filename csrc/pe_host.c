@@ -1,0 +1,269 @@
+/* A host: creation, destruction, its machines, and the two numberings that tie the stores together.
+
+   Owners. The stores know no virtual machine; what names a page in them is a host-wide page number,
+   vm->base + PPN. Bases are handed out in chunks of 2^12 pages, and vm_of_chunk leads back: two loads from a number to
+   its machine. A removed machine's chunks may be handed out again; a number kept in a stale hint then names another
+   page, which costs a comparison and no more.
+
+   Salt groups. Machines of equal salt are one group and may share pages; a group is found by its salt, lives while it
+   has machines, and knows its zero page. group_of names the group of every shared frame, so that no hash, however
+   unlucky, joins two groups.
+
+   Memory. Everything sized by the host's frames is mapped at creation and resident only where it is used; adding a
+   machine and growing the compression cache are the only later allocations, and they come before any change.
+
+     H1  chunks of a machine name its id, and no other chunk does
+     H2  vms[id]->id == id
+     H3  a group's vms == machines that name it
+     H4  a group's zero page is a shared frame of that group, of zeroes, or there is none */
+#include "pe_content.h"
+#include "pe_page.h"
+
+#include <stdlib.h>
+
+#define CODEC_ALIGNMENT 64u
+
+static uint32_t chunks_of(uint32_t pages)
+{
+    return (uint32_t)(((uint64_t)pages + (1u << PE_CHUNK_SHIFT) - 1) >> PE_CHUNK_SHIFT);
+}
+
+static pe_status init_contents(pe_host *self)
+{
+    uint32_t const frames = self->config.frames;
+    self->group_of = pe_os_map((size_t)frames * sizeof *self->group_of, false);
+    if (!self->group_of)
+        return PE_ERR_NO_MEMORY;
+    if (!self->config.tokens)
+        return pe_pool_init(&self->pool, frames);
+    self->tokens = pe_os_map((size_t)frames * sizeof *self->tokens, true);
+    return self->tokens ? PE_OK : PE_ERR_NO_MEMORY;
+}
+
+static pe_status init_cache(pe_host *self)
+{
+    if (!self->config.codec)
+        return PE_OK;
+    pe_zcache_config const config = {self->config.packing, self->pool.bytes,
+                                     self->config.cache_limit_bytes};
+    pe_status const status = pe_zcache_new(&self->zcache, &config);
+    if (status != PE_OK || self->config.tokens)
+        return status;
+    self->codec_work = calloc(1, self->config.codec->work_bytes + CODEC_ALIGNMENT);
+    self->blob_scratch = calloc(1, PE_ZCACHE_PAYLOAD_MAX);
+    self->page_scratch = calloc(1, PE_PAGE_BYTES);
+    return self->codec_work && self->blob_scratch && self->page_scratch ? PE_OK : PE_ERR_NO_MEMORY;
+}
+
+static pe_status init(pe_host *self)
+{
+    pe_status status = pe_frames_init(&self->frames, self->config.frames);
+    if (status == PE_OK)
+        status = init_contents(self);
+    if (status == PE_OK)
+        status = pe_sharing_init(&self->sharing, self->config.frames);
+    if (status == PE_OK)
+        status = init_cache(self);
+    if (status == PE_OK)
+        status = pe_swap_init(&self->swap, 0, self->config.swap_file);
+    return status;
+}
+
+pe_status pe_host_new(pe_host **out, const pe_host_config *config)
+{
+    if (config->frames == 0 || config->frames >= UINT32_MAX - 64)
+        return PE_ERR_ARGUMENT;
+    pe_host *self = calloc(1, sizeof *self);
+    if (!self)
+        return PE_ERR_NO_MEMORY;
+    self->config = *config;
+    pe_status const status = init(self);
+    if (status != PE_OK) {
+        pe_host_delete(self);
+        return status;
+    }
+    *out = self;
+    return PE_OK;
+}
+
+void pe_host_delete(pe_host *self)
+{
+    if (!self)
+        return;
+    for (uint32_t id = 0; id < self->vm_count; ++id)
+        if (self->vms[id]) {
+            pe_vm_fini(self->vms[id]);
+            free(self->vms[id]);
+        }
+    pe_zcache_delete(self->zcache);
+    pe_swap_fini(&self->swap);
+    pe_sharing_fini(&self->sharing);
+    pe_pool_fini(&self->pool);
+    pe_os_unmap(self->tokens, (size_t)self->config.frames * sizeof *self->tokens);
+    pe_os_unmap(self->group_of, (size_t)self->config.frames * sizeof *self->group_of);
+    pe_frames_fini(&self->frames);
+    free(self->codec_work);
+    free(self->blob_scratch);
+    free(self->page_scratch);
+    free(self->vms);
+    free(self->vm_of_chunk);
+    free(self->groups);
+    free(self);
+}
+
+/* The index of the salt's group, a new one if need be; the group gains no machine yet. */
+static pe_status group_for(pe_host *self, uint64_t salt, uint32_t *index)
+{
+    uint32_t unused = PE_NONE;
+    for (uint32_t g = 0; g < self->group_count; ++g) {
+        if (self->groups[g].vms > 0 && self->groups[g].salt == salt) {
+            *index = g;
+            return PE_OK;
+        }
+        if (self->groups[g].vms == 0 && unused == PE_NONE)
+            unused = g;
+    }
+    if (unused == PE_NONE) {
+        pe_group *grown = realloc(self->groups, (self->group_count + 1) * sizeof *grown);
+        if (!grown)
+            return PE_ERR_NO_MEMORY;
+        self->groups = grown;
+        unused = self->group_count++;
+    }
+    static const uint64_t zero_page[PE_PAGE_BYTES / sizeof(uint64_t)];
+    uint64_t const zero_hash = self->config.tokens ? pe_hash_token(0, salt)
+                                                   : pe_hash_page(zero_page, salt);
+    self->groups[unused] = (pe_group){salt, zero_hash, PE_NONE, 0};
+    *index = unused;
+    return PE_OK;
+}
+
+/* A run of free chunks, grown if need be; they are not marked yet. */
+static pe_status find_chunks(pe_host *self, uint32_t want, uint32_t *first)
+{
+    uint32_t run = 0;
+    for (uint32_t c = 0; c < self->chunk_count && run < want; ++c)
+        run = self->vm_of_chunk[c] == PE_NONE ? run + 1 : 0, *first = c + 1 - run;
+    if (run == want)
+        return PE_OK;
+    uint32_t const start = self->chunk_count - run; /* the run that reaches the end */
+    if ((uint64_t)start + want > PE_SHARING_OWNER_MAX >> PE_CHUNK_SHIFT)
+        return PE_ERR_ARGUMENT;
+    uint32_t *grown = realloc(self->vm_of_chunk, (start + want) * sizeof *grown);
+    if (!grown)
+        return PE_ERR_NO_MEMORY;
+    self->vm_of_chunk = grown;
+    for (uint32_t c = self->chunk_count; c < start + want; ++c)
+        grown[c] = PE_NONE;
+    self->chunk_count = start + want;
+    *first = start;
+    return PE_OK;
+}
+
+/* The lowest id without a machine, the list grown if need be. */
+static pe_status find_id(pe_host *self, uint32_t *id)
+{
+    for (*id = 0; *id < self->vm_count; ++*id)
+        if (!self->vms[*id])
+            return PE_OK;
+    pe_vm **grown = realloc(self->vms, ((size_t)self->vm_count + 1) * sizeof *grown);
+    if (!grown)
+        return PE_ERR_NO_MEMORY;
+    self->vms = grown;
+    grown[self->vm_count++] = NULL;
+    return PE_OK;
+}
+
+static pe_status prepare_vm(pe_host *self, uint32_t pages, uint64_t salt, uint64_t cache_limit_bytes,
+                            pe_vm *vm, uint32_t *first_chunk)
+{
+    uint32_t id, group;
+    pe_status status = find_id(self, &id);
+    if (status == PE_OK)
+        status = group_for(self, salt, &group);
+    if (status == PE_OK)
+        status = find_chunks(self, chunks_of(pages), first_chunk);
+    if (status == PE_OK && self->zcache)
+        status = pe_zcache_groups(self->zcache, id + 1);
+    if (status == PE_OK)
+        status = pe_vm_init(vm, pages, self->config.seed, id);
+    if (status != PE_OK)
+        return status;
+    vm->group = group;
+    vm->base = (uint64_t)*first_chunk << PE_CHUNK_SHIFT;
+    if (self->zcache)
+        pe_zcache_set_group_limit(self->zcache, id, cache_limit_bytes);
+    return PE_OK;
+}
+
+pe_status pe_host_add_vm(pe_host *self, uint32_t pages, uint64_t salt, uint64_t cache_limit_bytes,
+                         uint32_t *id)
+{
+    uint32_t first_chunk = 0;
+    if (pages == 0)
+        return PE_ERR_ARGUMENT;
+    pe_vm *vm = calloc(1, sizeof *vm);
+    if (!vm)
+        return PE_ERR_NO_MEMORY;
+    pe_status const status = prepare_vm(self, pages, salt, cache_limit_bytes, vm, &first_chunk);
+    if (status != PE_OK) {
+        free(vm);
+        return status;
+    }
+    for (uint32_t c = 0; c < chunks_of(pages); ++c)
+        self->vm_of_chunk[first_chunk + c] = vm->id;
+    self->groups[vm->group].vms += 1;
+    self->vms[vm->id] = vm;
+    *id = vm->id;
+    return PE_OK;
+}
+
+pe_status pe_host_remove_vm(pe_host *self, uint32_t id)
+{
+    pe_vm *vm = pe_host_vm(self, id);
+    if (!vm)
+        return PE_ERR_NO_SUCH_VM;
+    for (uint32_t ppn = 0; ppn < vm->pages; ++ppn) {
+        pe_page_drop(self, vm, ppn);
+        pe_vm_put(vm, ppn, PE_ABSENT, 0);
+    }
+    for (uint32_t c = 0; c < chunks_of(vm->pages); ++c)
+        self->vm_of_chunk[(vm->base >> PE_CHUNK_SHIFT) + c] = PE_NONE;
+    pe_assert(self->groups[vm->group].vms > 0);
+    self->groups[vm->group].vms -= 1;
+    self->vms[id] = NULL;
+    pe_vm_fini(vm);
+    free(vm);
+    return PE_OK;
+}
+
+pe_vm *pe_host_vm(const pe_host *self, uint32_t id)
+{
+    return id < self->vm_count ? self->vms[id] : NULL;
+}
+
+bool pe_host_page(const pe_host *self, uint64_t number, pe_vm **vm, uint32_t *ppn)
+{
+    uint64_t const chunk = number >> PE_CHUNK_SHIFT;
+    if (chunk >= self->chunk_count || self->vm_of_chunk[chunk] == PE_NONE)
+        return false;
+    *vm = self->vms[self->vm_of_chunk[chunk]];
+    pe_assert(*vm && number >= (*vm)->base);
+    if (number - (*vm)->base >= (*vm)->pages)
+        return false;
+    *ppn = (uint32_t)(number - (*vm)->base);
+    return true;
+}
+
+uint64_t pe_host_metadata_bytes(const pe_host *self)
+{
+    uint64_t const frames = self->config.frames;
+    uint64_t bytes = frames / 8 * 2; /* frame bitmap, and the pool's */
+    bytes += self->config.tokens ? frames * sizeof *self->tokens : 0;
+    bytes += self->group_count > 1 ? frames * sizeof *self->group_of : 0;
+    bytes += pe_sharing_bytes(&self->sharing) + pe_swap_bytes(&self->swap);
+    bytes += self->zcache ? pe_zcache_bytes(self->zcache) : 0;
+    for (uint32_t id = 0; id < self->vm_count; ++id)
+        bytes += self->vms[id] ? sizeof(pe_vm) + (uint64_t)self->vms[id]->pages * sizeof(uint64_t) : 0;
+    return bytes + self->chunk_count * sizeof *self->vm_of_chunk;
+}

@@ -1,0 +1,77 @@
+/* A host: the stores, the virtual machines, and nothing computed. Rooms of floor 2 work on it; it is created,
+   filled and emptied here. One thread at a time per host. */
+#ifndef PE_HOST_H
+#define PE_HOST_H
+
+#include "codec/pe_codec.h"
+#include "pe_frames.h"
+#include "pe_hash.h"
+#include "pe_pool.h"
+#include "pe_sharing.h"
+#include "pe_swap.h"
+#include "pe_vm.h"
+#include "pe_zcache.h"
+
+#define PE_CHUNK_SHIFT 12   /* host-wide page numbers are handed out in chunks of 16 MiB of guest memory */
+#define PE_SCAN_BATCH 64u   /* pages that a scan has in flight */
+
+typedef struct pe_host_config {
+    uint32_t frames;         /* machine memory */
+    uint64_t seed;
+    bool tokens;             /* contents are 64-bit tokens, not bytes */
+    bool sharing;            /* is there page sharing */
+    const pe_codec *codec;   /* NULL: no compression cache; borrowed for the host's life. Token mode: any non-NULL */
+    pe_packing packing;
+    uint64_t cache_limit_bytes;
+    int swap_file;           /* descriptor, or -1: token mode or no swap */
+    bool random_victims;     /* reclaim picks at random, as ESX does; else second chance */
+} pe_host_config;
+
+/* Virtual machines whose equal pages may be shared. */
+typedef struct pe_group {
+    uint64_t salt;
+    uint64_t zero_hash; /* hash of the zero page under the salt */
+    pe_frame zero_frame; /* PE_NONE while no page maps it */
+    uint32_t vms;
+} pe_group;
+
+typedef struct pe_host {
+    pe_host_config config;
+    pe_frames frames;
+    pe_pool pool;       /* bytes mode */
+    uint64_t *tokens;   /* token mode: content of each frame */
+    pe_sharing sharing;
+    uint32_t *group_of; /* per frame: salt group of a shared frame */
+    pe_zcache *zcache;  /* NULL without compression */
+    pe_swap swap;
+    pe_vm **vms;        /* by id; NULL where one was removed */
+    uint32_t vm_count;  /* length of vms */
+    uint32_t *vm_of_chunk; /* id by host-wide page number >> PE_CHUNK_SHIFT; PE_NONE: no one's */
+    uint32_t chunk_count;
+    pe_group *groups;
+    uint32_t group_count;
+    uint32_t mark;      /* accesses stop rather than let the idle frames fall below this number */
+    void *codec_work;
+    uint8_t *blob_scratch; /* PE_ZCACHE_PAYLOAD_MAX bytes */
+    uint8_t *page_scratch; /* one page */
+    uint32_t error_vm;  /* id and page of the last error, for the message */
+    uint32_t error_ppn;
+} pe_host;
+
+PE_MUST_USE pe_status pe_host_new(pe_host **out, const pe_host_config *config);
+void pe_host_delete(pe_host *self); /* NULL is fine; does not close the swap file */
+
+/* Adds a machine; its id to *id. cache_limit_bytes bounds its slots in the compression cache. */
+PE_MUST_USE pe_status pe_host_add_vm(pe_host *self, uint32_t pages, uint64_t salt,
+                                     uint64_t cache_limit_bytes, uint32_t *id);
+/* Gives back everything it holds; its id may be used again. PE_ERR_NO_SUCH_VM. */
+PE_MUST_USE pe_status pe_host_remove_vm(pe_host *self, uint32_t id);
+pe_vm *pe_host_vm(const pe_host *self, uint32_t id); /* NULL when there is none */
+
+/* The page that a host-wide number names; false when no machine has it (any more). */
+bool pe_host_page(const pe_host *self, uint64_t number, pe_vm **vm, uint32_t *ppn);
+
+/* Memory of all bookkeeping in bytes: everything but the frames' bytes. Tokens count as bookkeeping. */
+uint64_t pe_host_metadata_bytes(const pe_host *self);
+
+#endif

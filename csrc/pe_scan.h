@@ -1,0 +1,21 @@
+/* The sharing scan: hashes pages in the background and merges equal ones. */
+#ifndef PE_SCAN_H
+#define PE_SCAN_H
+
+#include "pe_host.h"
+
+typedef struct pe_scan_result {
+    uint64_t visited;     /* pages looked at, in whatever place */
+    uint64_t scanned;     /* of these, private pages that were hashed */
+    uint64_t merged;      /* joined an equal page; a frame was won for each */
+    uint64_t zero_merged; /* joined or became the zero page */
+    uint64_t hinted;      /* noted as hints */
+} pe_scan_result;
+
+/* Looks at the next `pages` pages of one machine, from where its last scan ended, wrapping; or at random pages, as ESX
+   does. Adds to *result. Does nothing where sharing is off. */
+void pe_scan(pe_host *host, pe_vm *vm, uint64_t pages, bool random, pe_scan_result *result);
+/* A pass over everything is over: see pe_sharing_new_generation. */
+void pe_scan_end_pass(pe_host *host);
+
+#endif

@@ -1,0 +1,37 @@
+from libc.stdint cimport uint32_t, uint64_t
+
+from pageengine._c.codec cimport pe_codec
+from pageengine._c.frames cimport pe_frames
+from pageengine._c.pool cimport pe_pool
+from pageengine._c.status cimport pe_status
+from pageengine._c.swap cimport pe_swap
+from pageengine._c.vm cimport bool, pe_vm
+from pageengine._c.zcache cimport pe_packing
+
+
+cdef extern from "pe_host.h" nogil:
+    ctypedef struct pe_host_config:
+        uint32_t frames
+        uint64_t seed
+        bool tokens
+        bool sharing
+        const pe_codec *codec
+        pe_packing packing
+        uint64_t cache_limit_bytes
+        int swap_file
+        bool random_victims
+
+    ctypedef struct pe_host:
+        pe_frames frames
+        pe_pool pool
+        pe_swap swap
+        uint32_t mark
+        uint32_t error_vm
+        uint32_t error_ppn
+
+    pe_status pe_host_new(pe_host **out, const pe_host_config *config)
+    void pe_host_delete(pe_host *self)
+    pe_status pe_host_add_vm(pe_host *self, uint32_t pages, uint64_t salt, uint64_t cache_limit_bytes,
+                             uint32_t *id)
+    pe_status pe_host_remove_vm(pe_host *self, uint32_t id)
+    pe_vm *pe_host_vm(const pe_host *self, uint32_t id)

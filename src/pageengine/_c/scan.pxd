@@ -1,0 +1,16 @@
+from libc.stdint cimport uint64_t
+
+from pageengine._c.host cimport pe_host
+from pageengine._c.vm cimport bool, pe_vm
+
+
+cdef extern from "pe_scan.h" nogil:
+    ctypedef struct pe_scan_result:
+        uint64_t visited
+        uint64_t scanned
+        uint64_t merged
+        uint64_t zero_merged
+        uint64_t hinted
+
+    void pe_scan(pe_host *host, pe_vm *vm, uint64_t pages, bool random, pe_scan_result *result)
+    void pe_scan_end_pass(pe_host *host)

@@ -1,0 +1,15 @@
+from libc.stdint cimport uint64_t
+
+from pageengine._c.host cimport pe_host
+from pageengine._c.vm cimport pe_vm
+
+
+cdef extern from "pe_stats.h" nogil:
+    enum:
+        PE_VM_NUMBERS
+        PE_HOST_NUMBERS
+
+    const char *pe_vm_number_name(size_t number)
+    const char *pe_host_number_name(size_t number)
+    void pe_stats_vm(const pe_host *host, const pe_vm *vm, uint64_t *out)
+    void pe_stats_host(const pe_host *host, uint64_t *out)

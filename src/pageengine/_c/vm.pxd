@@ -1,0 +1,27 @@
+from libc.stdint cimport uint32_t, uint64_t
+
+
+cdef extern from *:
+    ctypedef bint bool
+
+
+cdef extern from "pe_vm.h" nogil:
+    ctypedef enum pe_event:
+        PE_EV_ACCESSES
+        PE_EVENTS
+
+    ctypedef struct pe_vm:
+        uint32_t pages
+        uint32_t id
+        uint32_t group
+        bool sharing
+        bool blocked
+        uint64_t *map
+        uint64_t *event
+
+    const char *pe_event_name(size_t event)
+    void pe_vm_pin(pe_vm *self, uint32_t ppn, bool pinned)
+    void pe_vm_sample_begin(pe_vm *self, uint32_t n)
+    void pe_vm_sample_end(pe_vm *self, uint32_t *size, uint32_t *touched)
+    uint32_t pe_vm_age(pe_vm *self)
+    void pe_vm_ages(const pe_vm *self, uint64_t *histogram)

@@ -1,0 +1,323 @@
+"""Host: machine memory, swap space and the virtual machines on it."""
+
+import hashlib
+import weakref
+from contextlib import contextmanager
+
+import numpy as np
+
+from pageengine import errors
+from pageengine.codec import Codec
+from pageengine.engine import TECHNIQUES, Engine
+from pageengine.policy import Plain, Plan, Snapshot, VMView
+from pageengine.records import Events, HostStats, Reclaimed, ScanResult
+from pageengine.room import Room
+from pageengine.status import STATUS_NAMES, error_of
+from pageengine.swapfile import open_swap_file
+from pageengine.units import PAGE_BYTES, format_size, parse_pages, parse_size
+from pageengine.vm import VM
+
+_EVENT_NAMES = tuple(Events.__dataclass_fields__)
+_SHARES_PER_MIB = 10  # "normal" shares of ESX: 10 per MB of configured memory
+
+
+class Host:
+    """A host that really holds pages.
+
+    memory: machine memory, bytes or text ("64 MiB"), a multiple of 4096.
+    seed: of every random choice; the same calls with the same seed give the same result, bit for bit.
+    contents: "bytes" (4096 real bytes per page) or "tokens" (8 bytes stand for a page; see ``pageengine.tokens``).
+    sharing: whether equal pages are kept once. compression: codec name (see ``pageengine.codecs()``) or None.
+    packing: "esx" (half and quarter pages) or "dense" (64-byte classes). cache_limit: of the compression cache, None
+    for no limit but the machines' own.
+    swap: size of swap space; None lets it grow with the machines (size - reservation each, as ESX reserves), 0 is none.
+    swap_dir: where the temporary swap file goes; it has no name and vanishes with the host.
+    policy: an object with ``decide(snapshot) -> Plan``; ``policy.Plain()`` by default.
+    victims: "clock" (second chance) or "random" (as ESX chooses).
+
+    A context manager; ``close()`` gives everything back. One thread at a time gets in; batch calls release the GIL.
+    """
+
+    def __init__(self, memory, *, seed: int = 0, contents: str = "bytes", sharing: bool = True,
+                 compression: str | None = "word", packing: str = "esx", cache_limit=None, swap=None,
+                 swap_dir=None, policy=None, victims: str = "clock"):  # fmt: skip
+        self._engine = self._swap_file = None
+        frames = parse_pages(memory, "memory")
+        if not 0 < frames < 2**32 - 64:
+            raise ValueError(f"memory must be at least one page (4096 bytes), got {memory!r}")
+        self.memory, self.seed = frames * PAGE_BYTES, seed
+        self.contents = _one_of(contents, "contents", ("bytes", "tokens"))
+        self.victims = _one_of(victims, "victims", ("clock", "random"))
+        self.packing = _one_of(packing, "packing", ("esx", "dense"))
+        self.compression = compression
+        self._swap_grows, slots = swap is None, 0 if swap is None else parse_pages(swap, "swap")
+        if self.contents == "bytes" and (self._swap_grows or slots):
+            self._swap_file = open_swap_file(swap_dir)
+        self._engine = Engine(
+            frames,
+            seed=seed % 2**64,
+            tokens=self.contents == "tokens",
+            sharing=sharing,
+            codec=None if compression is None else Codec(compression),
+            dense=packing == "dense",
+            cache_limit=2**64 - 1 if cache_limit is None else parse_size(cache_limit, "cache_limit"),
+            swap_file=-1 if self._swap_file is None else self._swap_file.fileno(),
+            random_victims=victims == "random",
+        )
+        self._finalizer = weakref.finalize(self, _close_file, self._swap_file)
+        self._slots = slots
+        self._engine.grow_swap(slots)
+        self._vms: dict[str, VM] = {}
+        self.policy = policy
+
+    def __repr__(self) -> str:
+        return f"<Host: {format_size(self.memory)}, {len(self._vms)} virtual machines>"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self) -> None:
+        """Gives memory and swap file back; every later use raises Closed. May be called twice."""
+        self._engine.close()
+        self._finalizer()
+        for vm in self._vms.values():
+            vm._host = None
+        self._vms = {}
+
+    # virtual machines
+
+    @property
+    def vms(self) -> dict[str, VM]:
+        """The virtual machines by name, in the order they were added."""
+        return dict(self._vms)
+
+    def __getitem__(self, name) -> VM:
+        if isinstance(name, VM):
+            name = name.name
+        if name not in self._vms:
+            raise errors.NoSuchVM(
+                f"there is no virtual machine {name!r}; there are: {', '.join(self._vms) or 'none'}"
+            )
+        return self._vms[name]
+
+    def add_vm(self, name: str, size, *, shares: int | None = None, reservation=0, limit=None,
+               salt: str | None = "", cache_limit="10%") -> VM:  # fmt: skip
+        """Adds a virtual machine whose pages are all absent.
+
+        size, reservation, limit: bytes or text. shares: its weight, by default 10 per MiB. salt: machines of equal salt
+        may share pages; None gives it one of its own. cache_limit: most that its pages may take of the compression
+        cache, bytes or a percentage of its size (ESX: 10 %).
+        """
+        if name in self._vms:
+            raise ValueError(f"there is a virtual machine {name!r} already")
+        pages = parse_pages(size, "size")
+        if pages == 0:
+            raise ValueError(f"size must be at least one page (4096 bytes), got {size!r}")
+        reservation = parse_pages(reservation, "reservation") * PAGE_BYTES
+        limit = pages * PAGE_BYTES if limit is None else parse_pages(limit, "limit") * PAGE_BYTES
+        self._admit(name, pages * PAGE_BYTES, reservation, limit)
+        if shares is None:
+            shares = max(1, _SHARES_PER_MIB * pages * PAGE_BYTES // 2**20)
+        if shares < 0:
+            raise ValueError(f"shares must not be negative, got {shares}")
+        slots = self._slots + pages - reservation // PAGE_BYTES
+        if self._swap_grows:
+            self._engine.grow_swap(slots)
+        id = self._engine.add_vm(
+            pages, _salt_number(salt, name), _part_of(cache_limit, pages * PAGE_BYTES)
+        )
+        if self._swap_grows:
+            self._slots = slots
+        vm = self._vms[name] = VM(self, name, id, pages, shares, reservation, limit)
+        return vm
+
+    def _admit(self, name: str, size: int, reservation: int, limit: int) -> None:
+        if reservation > size:
+            raise errors.AdmissionError(
+                f"the reservation of {name!r}, {format_size(reservation)}, is more than its size, {format_size(size)}"
+            )
+        if limit < reservation:
+            raise errors.AdmissionError(
+                f"the limit of {name!r}, {format_size(limit)}, is less than its reservation, {format_size(reservation)}"
+            )
+        unreserved = self.memory - sum(vm.reservation for vm in self._vms.values())
+        if reservation > unreserved:
+            raise errors.AdmissionError(
+                f"the reservation of {name!r}, {format_size(reservation)}, is more than the "
+                f"{format_size(unreserved)} of machine memory that are not reserved yet"
+            )
+
+    def remove_vm(self, name) -> None:
+        """Removes a virtual machine (by name or object); everything it held is given back, to the system too."""
+        vm = self[name]
+        self._engine.remove_vm(vm._id)
+        if self._swap_grows:
+            self._slots -= vm.pages - vm.reservation // PAGE_BYTES
+        del self._vms[vm.name]
+        vm._host = None
+        self._engine.trim()
+
+    # techniques
+
+    def scan(self, pages: int | None = None, vm=None, order: str = "sequential") -> ScanResult:
+        """Looks for equal pages and merges them. Without arguments, one pass over every page of every machine;
+        ``pages``: so many pages of each machine, from where its last scan ended (order "random": anywhere)."""
+        random = _one_of(order, "order", ("sequential", "random")) == "random"
+        if pages is not None and pages < 0:
+            raise ValueError(f"pages must not be negative, got {pages}")
+        machines = list(self._vms.values()) if vm is None else [self[vm]]
+        result = ScanResult()
+        for machine in machines:
+            amount = machine.pages if pages is None else pages
+            result += ScanResult(**self._engine.scan(machine._id, amount, random))
+        if pages is None and vm is None:
+            self._engine.end_scan_pass()
+        return result
+
+    def new_scan_pass(self) -> None:
+        """Tells the sharing table that a scan pass is over: hints older than one pass expire. A full ``scan()``
+        does it by itself; callers that scan in pieces say it once per pass."""
+        self._engine.end_scan_pass()
+
+    def reclaim(self, vm, pages: int, technique: str = "ladder") -> Reclaimed:
+        """Wins up to ``pages`` machine frames from a virtual machine.
+
+        technique: "sharing", "compression", "swap", or "ladder" (each in turn). Every victim is first tried against the
+        sharing table. Raises SwapFull or SwapError when pages could not go out; what was done until then stays done.
+        """
+        machine = self[vm]
+        result, status = self._reclaim(machine, pages, technique)
+        if status:
+            raise error_of(status, self._engine, machine.name, result.pages)
+        return result
+
+    def _reclaim(self, machine: VM, pages: int, technique: str):
+        if technique not in TECHNIQUES:
+            raise ValueError(f"unknown technique {technique!r}; there are: {', '.join(TECHNIQUES)}")
+        if pages < 0:
+            raise ValueError(f"pages must not be negative, got {pages}")
+        result, status = self._engine.reclaim(machine._id, pages, TECHNIQUES[technique][0])
+        return Reclaimed(**result), status
+
+    def trim(self) -> int:
+        """Gives the memory of idle frames back to the operating system; returns the bytes."""
+        return self._engine.trim() * PAGE_BYTES
+
+    # the policy
+
+    @property
+    def policy(self):
+        """The object that decides: ``decide(snapshot) -> Plan``."""
+        return self._policy
+
+    @policy.setter
+    def policy(self, policy) -> None:
+        policy = Plain() if policy is None else policy
+        if not callable(getattr(policy, "decide", None)):
+            raise TypeError(f"a policy is an object with decide(snapshot) -> Plan, got {policy!r}")
+        reserve = getattr(policy, "reserve", lambda memory: 0)(self.memory)
+        self._policy, self._mark = policy, reserve // PAGE_BYTES
+        self._engine.set_mark(self._mark)
+
+    def snapshot(self) -> Snapshot:
+        """What a policy sees now."""
+        numbers = self._engine.host_numbers()
+        return Snapshot(
+            memory=numbers["memory"],
+            free=numbers["free"],
+            swap_free=numbers["swap_free"],
+            vms=tuple(self._view(vm) for vm in self._vms.values()),
+        )
+
+    def _view(self, vm: VM) -> VMView:
+        stats = vm.stats
+        values = {name: getattr(stats, name) for name in VMView.__dataclass_fields__ if name != "name"}
+        return VMView(name=vm.name, **values)
+
+    def apply(self, plan: Plan) -> Reclaimed:
+        """Does what a plan says; returns what was won. Pages that cannot go out (swap full) stay where they are;
+        when the swap file itself fails, the rest of the plan is still done and then SwapError is raised."""
+        won, failure = Reclaimed(), None
+        for name, wish in plan.vms.items():
+            machine = self[name]
+            machine.block(wish.blocked)
+            result, status = self._reclaim(machine, -(-wish.reclaim // PAGE_BYTES), wish.technique)
+            won += result
+            if status and STATUS_NAMES[status] != "PE_NO_SLOT":
+                failure = failure or error_of(status, self._engine, name, result.pages)
+        if failure:
+            raise failure
+        return won
+
+    def balance(self) -> Reclaimed:
+        """Asks the policy and does what it says."""
+        return self.apply(self._policy.decide(self.snapshot()))
+
+    @contextmanager
+    def _making_room(self, vm: VM):
+        """While a batch of ``vm`` cannot go on for want of a frame. The mark is in force again afterwards."""
+        room = Room(self, vm)
+        try:
+            yield room
+        finally:
+            self._engine.set_mark(self._mark)
+            room.enforce_limit()
+
+    # what is there
+
+    @property
+    def stats(self) -> HostStats:
+        """All numbers of the host, and the events of its machines added up."""
+        machines = [self._engine.vm_events(vm._id) for vm in self._vms.values()]
+        events = dict(zip(_EVENT_NAMES, map(sum, zip(*machines)), strict=False))
+        return HostStats(
+            **self._engine.host_numbers(),
+            **events,
+            vms=len(self._vms),
+            configured=sum(vm.size for vm in self._vms.values()),
+        )
+
+    def check(self, deep: bool = False) -> None:
+        """Walks every structure and raises CorruptState with the first rule that does not hold. deep: reads every swap
+        slot and decodes every compressed page as well."""
+        self._engine.check(deep)
+
+    def _empty(self, n: int):
+        """An uninitialised array for n contents."""
+        if self.contents == "tokens":
+            return np.empty(n, dtype=np.uint64)
+        return np.empty((n, PAGE_BYTES), dtype=np.uint8)
+
+
+def _one_of(value, what: str, choices: tuple[str, ...]):
+    if value not in choices:
+        raise ValueError(f"{what} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+    return value
+
+
+def _salt_number(salt: str | None, name: str) -> int:
+    if salt is None:
+        salt = f"\0only {name}"
+    elif salt == "":
+        return 0
+    return int.from_bytes(hashlib.blake2b(salt.encode(), digest_size=8).digest(), "little")
+
+
+def _part_of(value, whole: int) -> int:
+    if isinstance(value, str) and value.strip().endswith("%"):
+        try:
+            percent = float(value.strip()[:-1])
+        except ValueError:
+            percent = -1.0
+        if not 0 <= percent <= 100:
+            raise ValueError(f"cache_limit {value!r} is not a percentage from 0% to 100%")
+        return int(whole * percent / 100)
+    return parse_size(value, "cache_limit")
+
+
+def _close_file(file) -> None:
+    if file is not None:
+        file.close()

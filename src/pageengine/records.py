@@ -1,0 +1,190 @@
+"""What the engine reports: frozen records with the names that vSphere and esxtop use.
+
+Amounts are bytes; names that end in ``_pages`` and all event counts are pages. The numbers come from the core as they
+are (csrc/pe_stats.h, csrc/pe_vm.h); a test holds the fields here against the core's own list of names.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from enum import IntEnum
+
+from pageengine.units import format_size
+
+
+class Place(IntEnum):
+    """Where a page's content is."""
+
+    ABSENT = 0  # never touched: reads as zeros
+    PRIVATE = 1  # in a machine frame of its own
+    SHARED = 2  # in a machine frame that other pages may map too, copy-on-write
+    COMPRESSED = 3  # in the compression cache
+    SWAPPED = 4  # in a slot of swap space
+    BALLOONED = 5  # given up by the guest; there is no content
+
+
+class _Record:
+    def to_dict(self) -> dict:
+        """The record as a plain dict, ready for JSON."""
+        return asdict(self)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{field.name}</td><td style='text-align:right'>{value}</td></tr>"
+            for field, value in ((f, self._shown(f.name)) for f in fields(self))
+        )
+        return f"<table><caption>{type(self).__name__}</caption>{rows}</table>"
+
+    def _shown(self, name: str) -> str:
+        value = getattr(self, name)
+        return format_size(value) if name in getattr(self, "_BYTES", ()) else str(value)
+
+
+@dataclass(frozen=True)
+class Events:
+    """Cumulative counts since the virtual machine was added, in pages; on a host, the sum over its machines."""
+
+    accesses: int = 0
+    faults_absent: int = 0
+    cow_breaks: int = 0
+    merged: int = 0
+    zero_merged: int = 0
+    compressions: int = 0
+    decompressions: int = 0
+    incompressible: int = 0
+    compressed_half: int = 0
+    compressed_quarter: int = 0
+    cache_evictions: int = 0
+    swap_out: int = 0
+    swap_in: int = 0
+    balloon_in: int = 0
+    balloon_out: int = 0
+    balloon_pops: int = 0
+    scanned: int = 0
+    hinted: int = 0
+    discarded: int = 0
+    block_stops: int = 0
+    sample_faults: int = 0
+
+
+@dataclass(frozen=True)
+class VMStats(_Record, Events):
+    """One virtual machine.
+
+    granted: guest memory backed by machine memory as pages (private + shared). consumed: machine memory charged to it
+    (private + its part of the shared + its compressed slots). mapped: every page it ever accessed, wherever it is now.
+    shared: in full, zero pages included. zipped: slots its compressed pages take.
+    """
+
+    size: int = 0
+    granted: int = 0
+    consumed: int = 0
+    mapped: int = 0
+    private: int = 0
+    shared: int = 0
+    zero: int = 0
+    compressed: int = 0
+    zipped: int = 0
+    swapped: int = 0
+    ballooned: int = 0
+    absent: int = 0
+    half_pages: int = 0
+    quarter_pages: int = 0
+    shares: int = 0
+    reservation: int = 0
+    limit: int = 0
+    blocked: bool = False
+
+
+@dataclass(frozen=True)
+class HostStats(_Record, Events):
+    """The host. saving = shared - shared_common (esxtop's PSHARE line); cache: machine memory lent to the compression
+    cache; zip_saved = compressed - cache; metadata: all bookkeeping; hint_pages: scanned pages without a partner (COWH)."""
+
+    memory: int = 0
+    free: int = 0
+    consumed: int = 0
+    granted: int = 0
+    shared: int = 0
+    zero: int = 0
+    compressed: int = 0
+    swapped: int = 0
+    ballooned: int = 0
+    shared_common: int = 0
+    saving: int = 0
+    zipped: int = 0
+    cache: int = 0
+    zip_saved: int = 0
+    swap_size: int = 0
+    swap_free: int = 0
+    sharing_table: int = 0
+    metadata: int = 0
+    hint_pages: int = 0
+    swap_writes: int = 0
+    swap_reads: int = 0
+    vms: int = 0
+    configured: int = 0
+
+
+_EVENT_NAMES = {f.name for f in fields(Events)}
+_COUNTS = _EVENT_NAMES | {"hint_pages", "half_pages", "quarter_pages", "shares", "blocked", "vms",
+                          "swap_writes", "swap_reads"}  # fmt: skip
+VMStats._BYTES = frozenset(f.name for f in fields(VMStats)) - _COUNTS
+HostStats._BYTES = frozenset(f.name for f in fields(HostStats)) - _COUNTS
+
+
+@dataclass(frozen=True)
+class Faults(_Record):
+    """What one batch of accesses met, in pages."""
+
+    accesses: int = 0
+    absent: int = 0  # first touches
+    cow_breaks: int = 0
+    decompressed: int = 0
+    swapped_in: int = 0
+    balloon_pops: int = 0
+    discarded: int = 0  # compressed or swapped pages that were overwritten whole
+
+    @property
+    def total(self) -> int:
+        """Accesses that were not hits (a balloon pop is a first touch as well and counts once)."""
+        return self.absent + self.cow_breaks + self.decompressed + self.swapped_in + self.discarded
+
+
+@dataclass(frozen=True)
+class ScanResult(_Record):
+    """What a sharing scan did, in pages: looked at, hashed, merged with an equal page, merged into the zero page,
+    noted as hints."""
+
+    visited: int = 0
+    scanned: int = 0
+    merged: int = 0
+    zero_merged: int = 0
+    hinted: int = 0
+
+    def __add__(self, other: "ScanResult") -> "ScanResult":
+        return _sum(self, other)
+
+
+@dataclass(frozen=True)
+class Reclaimed(_Record):
+    """What a reclaim won: machine frames, and the pages that each technique took. evicted: compressed pages that
+    went on to swap to make room; incompressible: victims that did not fit half a page."""
+
+    frames: int = 0
+    merged: int = 0
+    zero_merged: int = 0
+    compressed: int = 0
+    swapped: int = 0
+    evicted: int = 0
+    incompressible: int = 0
+
+    @property
+    def pages(self) -> int:
+        """Pages that left their private frames."""
+        return self.merged + self.zero_merged + self.compressed + self.swapped
+
+    def __add__(self, other: "Reclaimed") -> "Reclaimed":
+        return _sum(self, other)
+
+
+def _sum(a, b):
+    return type(a)(*(getattr(a, f.name) + getattr(b, f.name) for f in fields(a)))

@@ -1,0 +1,34 @@
+"""How a batch of accesses gets machine memory when there is none: ask the policy, and never wait for what cannot come."""
+
+from pageengine import errors
+
+
+class Room:
+    """One batch that stopped for want of a frame."""
+
+    def __init__(self, host, vm):
+        self._host, self._vm = host, vm
+        self.cause: Exception | None = None
+
+    def more(self) -> bool:
+        """Lets the policy act; whether the batch can go on.
+
+        The mark keeps a reserve of frames so that the policy is asked before memory is used up. When the policy
+        cannot win anything more, the reserve is used: an access fails only when no frame is idle at all.
+        """
+        host, engine = self._host, self._host._engine
+        engine.set_mark(host._mark)
+        try:
+            host.balance()
+        except errors.SwapError as error:
+            self.cause = error
+        idle = engine.idle
+        if idle > host._mark:
+            return True
+        engine.set_mark(0)
+        return idle > 0
+
+    def enforce_limit(self) -> None:
+        """A machine above its limit gives back what is above it."""
+        if self._vm.limit < self._vm.size and self._vm.stats.consumed > self._vm.limit:
+            self._host.balance()

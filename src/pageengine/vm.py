@@ -1,0 +1,262 @@
+"""VM: one virtual machine on a Host."""
+
+import numpy as np
+
+from pageengine import errors
+from pageengine.arrays import as_contents, as_ppns, as_write_flags
+from pageengine.records import Faults, VMStats
+from pageengine.status import EVENTS, STATUS_NAMES, error_of
+from pageengine.units import PAGE_BYTES
+
+_FAULT_EVENTS = [
+    EVENTS.index(name)
+    for name in ("accesses", "faults_absent", "cow_breaks", "decompressions", "swap_in", "balloon_pops",
+                 "discarded")  # fmt: skip
+]
+
+
+class VM:
+    """A virtual machine: ``pages`` pages of 4096 bytes, numbered (PPN) from 0. Made by ``Host.add_vm``.
+
+    Batch methods take PPNs as an int array [n], or one int. Those that need machine memory let the host's policy make room and
+    go on; ``try_`` forms stop exactly before the first access that cannot be made and say why.
+    """
+
+    def __init__(self, host, name: str, id: int, pages: int, shares: int, reservation: int, limit: int):
+        self._host, self._engine, self._id = host, host._engine, id
+        self.name, self.pages = name, pages
+        self.shares, self.reservation, self.limit = shares, reservation, limit
+
+    def __repr__(self) -> str:
+        return f"<VM {self.name!r}: {self.pages} pages{'' if self._host else ', removed'}>"
+
+    @property
+    def size(self) -> int:
+        """Configured memory in bytes."""
+        return self.pages * PAGE_BYTES
+
+    @property
+    def host(self):
+        """The Host; raises Closed after ``remove_vm``."""
+        if self._host is None:
+            raise errors.Closed(f"virtual machine {self.name!r} was removed from its host")
+        return self._host
+
+    # accesses
+
+    def write(self, ppns, pages) -> Faults:
+        """Writes whole pages: uint8 [n, 4096] (or [4096] for one); in token mode uint64 [n]."""
+        return self._all(*self._write_call(ppns, pages))
+
+    def read(self, ppns):
+        """Reads whole pages: uint8 [n, 4096]; in token mode uint64 [n]. Pages never touched read as zeros."""
+        call, n, out = self._read_call(ppns)
+        self._all(call, n)
+        return out
+
+    def touch(self, ppns, write=False) -> Faults:
+        """Accesses pages without data; ``write``: bool, or bool [n]. A write makes a shared page private."""
+        return self._all(*self._touch_call(ppns, write))
+
+    def try_write(self, ppns, pages):
+        """Like write, but never reclaims: (accesses done, status name, Faults)."""
+        return self._once(*self._write_call(ppns, pages))
+
+    def try_read(self, ppns):
+        """Like read, but never reclaims: (accesses done, status name, Faults, the pages read [done])."""
+        call, n, out = self._read_call(ppns)
+        done, status, faults = self._once(call, n)
+        return done, status, faults, out[:done]
+
+    def try_touch(self, ppns, write=False):
+        """Like touch, but never reclaims: (accesses done, status name, Faults)."""
+        return self._once(*self._touch_call(ppns, write))
+
+    def peek(self, ppns):
+        """What the pages hold, without an access: nothing moves and nothing is counted."""
+        host = self.host
+        ppns = as_ppns(ppns)
+        out = host._empty(len(ppns))
+        done, status = self._engine.read(self._id, ppns, _flat(out), True)
+        if status:
+            raise self._error(status, done)
+        return out
+
+    def load(self, image, at: int = 0, progress=None) -> int:
+        """Writes a memory image from page ``at`` on; returns the pages written. ``image``: a path, or what
+        ``pageengine.images.open`` gives. Holes are zero pages and stay untouched. ``progress(pages_done)`` is called
+        after each batch."""
+        from pageengine import images
+
+        if self.host.contents != "bytes":
+            raise ValueError("an image holds bytes; this host keeps tokens (contents='tokens')")
+        if not hasattr(image, "pages"):
+            with images.open(image) as opened:
+                return self.load(opened, at, progress)
+        if at < 0 or at + image.pages > self.pages:
+            raise ValueError(
+                f"the image has {image.pages} pages; from page {at} on it does not fit the "
+                f"{self.pages} pages of virtual machine {self.name!r}"
+            )
+        done = 0
+        for ppns, pages in image:
+            self.write(ppns + at, pages)
+            done += len(ppns)
+            if progress:
+                progress(done)
+        return done
+
+    # the balloon, blocking, pinning
+
+    def balloon(self, ppns=None, pages: int | None = None) -> int:
+        """The guest gives up these pages (their contents are gone), or ``pages`` pages it never touched, lowest PPN
+        first. Returns how many pages are in the balloon now."""
+        self.host
+        if (ppns is None) == (pages is None):
+            raise TypeError("say either which pages the guest gives up (ppns=) or how many (pages=)")
+        if ppns is not None:
+            self._engine.balloon_pages(self._id, as_ppns(ppns))
+        else:
+            self._engine.balloon_absent(self._id, _count(pages, "pages"))
+        return self.stats.ballooned // PAGE_BYTES
+
+    def deflate(self, pages: int | None = None) -> int:
+        """The guest takes ``pages`` pages back (all by default), lowest PPN first; they read as zeros then.
+        Returns how many."""
+        self.host
+        return self._engine.deflate(self._id, self.pages if pages is None else _count(pages, "pages"))
+
+    @property
+    def blocked(self) -> bool:
+        """While a machine is blocked, it makes no access."""
+        self.host
+        return self._engine.is_blocked(self._id)
+
+    def block(self, blocked: bool = True) -> None:
+        """Blocks the machine, or lets it go on."""
+        self.host
+        self._engine.set_blocked(self._id, bool(blocked))
+
+    def pin(self, ppns) -> None:
+        """These pages are neither scanned nor reclaimed from now on."""
+        self.host
+        self._engine.pin(self._id, as_ppns(ppns), True)
+
+    def unpin(self, ppns) -> None:
+        """Undoes pin."""
+        self.host
+        self._engine.pin(self._id, as_ppns(ppns), False)
+
+    # activity
+
+    def start_sample(self, n: int = 100) -> None:
+        """Marks n random pages; the first access to each is counted (OSDI 2002 section 5.3). Ends an open period."""
+        self.host
+        self._engine.sample_begin(self._id, min(_count(n, "n"), 2**32 - 1))
+
+    def end_sample(self) -> tuple[int, int]:
+        """(pages accessed since, pages marked): their quotient estimates the active fraction of memory."""
+        self.host
+        return self._engine.sample_end(self._id)
+
+    def age(self) -> int:
+        """Advances the idle age of every page that was ever accessed; returns how many were accessed since the last call."""
+        self.host
+        return self._engine.age(self._id)
+
+    def idle_ages(self):
+        """Pages by idle age, uint64 [256]: entry 0 accessed since the last ``age()``, 255 that long ago or longer."""
+        self.host
+        return self._engine.ages(self._id)
+
+    # what is there
+
+    @property
+    def places(self):
+        """Where each page is: uint8 [pages], values of ``Place``."""
+        self.host
+        return self._engine.places(self._id)
+
+    @property
+    def stats(self) -> VMStats:
+        """All numbers of this machine."""
+        host = self.host
+        return VMStats(
+            **self._engine.vm_numbers(self._id),
+            shares=self.shares,
+            reservation=self.reservation,
+            limit=self.limit,
+            blocked=self._engine.is_blocked(self._id),
+        ) if host else None
+
+    # how batches run
+
+    def _write_call(self, ppns, pages):
+        ppns = as_ppns(ppns)
+        contents = _flat(as_contents(pages, len(ppns), self.host.contents))
+        size = len(contents) // len(ppns) if len(ppns) else 0
+
+        def call(start):
+            return self._engine.write(self._id, ppns[start:], contents[start * size :])
+
+        return call, len(ppns)
+
+    def _touch_call(self, ppns, write):
+        self.host
+        ppns = as_ppns(ppns)
+        flags = as_write_flags(write, len(ppns))
+
+        def call(start):
+            if flags is None:
+                return self._engine.touch(self._id, ppns[start:], None, bool(write))
+            return self._engine.touch(self._id, ppns[start:], flags[start:], False)
+
+        return call, len(ppns)
+
+    def _read_call(self, ppns):
+        ppns = as_ppns(ppns)
+        out = self.host._empty(len(ppns))
+        flat = _flat(out)
+        size = len(flat) // len(ppns) if len(ppns) else 0
+
+        def call(start):
+            return self._engine.read(self._id, ppns[start:], flat[start * size :])
+
+        return call, len(ppns), out
+
+    def _once(self, call, n):
+        before = self._engine.vm_events(self._id)
+        done, status = call(0)
+        return done, STATUS_NAMES[status], self._faults_since(before)
+
+    def _all(self, call, n) -> Faults:
+        host = self.host
+        before = self._engine.vm_events(self._id)
+        done, status = call(0)
+        if status or self.limit < self.size:
+            with host._making_room(self) as room:
+                while status:
+                    if STATUS_NAMES[status] != "PE_NO_FRAME" or not room.more():
+                        raise self._error(status, done) from room.cause
+                    more, status = call(done)
+                    done += more
+        return self._faults_since(before)
+
+    def _faults_since(self, before) -> Faults:
+        after = self._engine.vm_events(self._id)
+        return Faults(*(after[i] - before[i] for i in _FAULT_EVENTS))
+
+    def _error(self, status: int, done: int) -> Exception:
+        return error_of(status, self._engine, self.name, done)
+
+
+def _flat(array):
+    """The array's bytes as uint8 [m], without a copy."""
+    return array.reshape(-1).view(np.uint8)
+
+
+def _count(value, what: str) -> int:
+    value = value.__index__()
+    if value < 0:
+        raise ValueError(f"{what} must not be negative, got {value}")
+    return value
