@@ -1,0 +1,75 @@
+"""Accesses, scans and calls of the engine, each beside a peer or the limit of the machine in the same run."""
+
+import numpy as np
+import pytest
+
+import pageengine as pe
+
+BATCH = 65536
+
+
+def _note(benchmark, items, peer=None, bytes=None):
+    benchmark.extra_info.update(per_item=items, unit="access", **({"peer": peer} if peer else {}))
+    if bytes:
+        benchmark.extra_info["bytes"] = bytes
+
+
+@pytest.fixture(scope="module")
+def token_host():
+    """1 GiB of guest memory, all private."""
+    with pe.Host("2 GiB", contents="tokens", compression=None, swap=0) as host:
+        vm = host.add_vm("a", "1 GiB")
+        vm.write(np.arange(vm.pages), np.arange(1, vm.pages + 1).astype(np.uint64) << np.uint64(6))
+        yield host
+
+
+@pytest.fixture(scope="module", params=["uniform", "zipf"])
+def accesses(request):
+    rng = np.random.default_rng(3)
+    pages = 2**18
+    if request.param == "uniform":
+        return rng.integers(0, pages, 160 * BATCH)
+    ranks = np.minimum(rng.zipf(1.2, 160 * BATCH) - 1, pages - 1)
+    return rng.permutation(pages)[ranks]
+
+
+@pytest.mark.benchmark(group="touch: 10^7 hits over 1 GiB of guest memory, batches of 64 Ki")
+@pytest.mark.parametrize("write", [False, True], ids=["read", "write"])
+def bench_touch(benchmark, token_host, accesses, write):
+    vm = token_host["a"]
+
+    def run():
+        for start in range(0, len(accesses), BATCH):
+            vm.touch(accesses[start : start + BATCH], write)
+
+    _note(benchmark, len(accesses), "numpy")
+    benchmark.pedantic(run, rounds=3, warmup_rounds=1)
+
+
+@pytest.mark.benchmark(group="touch: 10^7 hits over 1 GiB of guest memory, batches of 64 Ki")
+def bench_numpy(benchmark, accesses):
+    """What numpy takes to do the same reads, modify and write 8 bytes at those places."""
+    words = np.zeros(2**18, dtype=np.uint64)
+
+    def run():
+        for start in range(0, len(accesses), BATCH):
+            words[accesses[start : start + BATCH]] |= np.uint64(1)
+
+    _note(benchmark, len(accesses))
+    benchmark.pedantic(run, rounds=3, warmup_rounds=1)
+
+
+@pytest.mark.benchmark(group="one call from Python")
+def bench_call_touch(benchmark, token_host):
+    vm = token_host["a"]
+    one = np.array([5])
+    _note(benchmark, 1, "call_dict")
+    benchmark(vm.touch, one)
+
+
+@pytest.mark.benchmark(group="one call from Python")
+def bench_call_dict(benchmark):
+    """A Python dict keyed by the number: the least any pure-Python simulator pays."""
+    table = {5: 1}
+    _note(benchmark, 1)
+    benchmark(table.get, 5)
