@@ -42,7 +42,7 @@ def bench_touch(benchmark, token_host, accesses, write):
         for start in range(0, len(accesses), BATCH):
             vm.touch(accesses[start : start + BATCH], write)
 
-    _note(benchmark, len(accesses), "numpy")
+    _note(benchmark, len(accesses), "bench_numpy")
     benchmark.pedantic(run, rounds=3, warmup_rounds=1)
 
 
@@ -63,7 +63,7 @@ def bench_numpy(benchmark, accesses):
 def bench_call_touch(benchmark, token_host):
     vm = token_host["a"]
     one = np.array([5])
-    _note(benchmark, 1, "call_dict")
+    _note(benchmark, 1, "bench_call_dict")
     benchmark(vm.touch, one)
 
 

@@ -1,0 +1,149 @@
+"""The sharing scan of a cold image, all steps (hash, look up, compare, merge), beside hashing alone, plain Python, and KSM.
+
+The clock of the scan runs over ``host.scan()`` alone: the pages were written before. KSM's runs from the moment it is
+switched on until a full scan merges nothing more; it runs only where /sys/kernel/mm/ksm is writable, and its knobs are
+put back. The Python peer counts and merges nothing.
+"""
+
+import ctypes
+import mmap
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pageengine as pe
+
+xxhash = pytest.importorskip("xxhash")
+KSM = Path("/sys/kernel/mm/ksm")
+GROUP = "sharing scan of a cold image"
+SIZE = 512 * 2**20
+
+
+@pytest.fixture(scope="module")
+def image(real_pages):
+    """512 MiB of real pages: the captured ones, repeated with a change so that a third are duplicates."""
+    copies = -(-SIZE // (len(real_pages) * 4096))
+    parts = []
+    for i in range(copies):
+        part = real_pages.copy()
+        if i % 3:  # two of three copies are made different from the others
+            part[:, :8] = np.frombuffer(np.uint64(i + 1).tobytes(), dtype=np.uint8) ^ part[:, :8]
+        parts.append(part)
+    return np.concatenate(parts)[: SIZE // 4096]
+
+
+def _note(benchmark, image, peer=None):
+    benchmark.extra_info.update(per_item=len(image), unit="page", bytes=image.nbytes)
+    if peer:
+        benchmark.extra_info["peer"] = peer
+
+
+@pytest.mark.benchmark(group=GROUP)
+def bench_scan(benchmark, image):
+    results = []
+
+    def setup():
+        host = pe.Host(image.nbytes + 64 * 2**20, compression=None, swap=0)
+        host.add_vm("a", image.nbytes).write(np.arange(len(image)), image)
+        return (host,), {}
+
+    def run(host):
+        results.append((host, host.scan()))
+
+    _note(benchmark, image, "bench_xxh3_alone")
+    benchmark.pedantic(run, setup=setup, rounds=3)
+    host, result = results[-1]
+    host.check()
+    benchmark.extra_info["merged"] = result.merged + result.zero_merged
+    for host, _ in results:
+        host.close()
+
+
+@pytest.mark.benchmark(group=GROUP)
+def bench_xxh3_alone(benchmark, image):
+    """XXH3-64 over the same pages, from one call per page."""
+    pages = [memoryview(page) for page in image]
+    digest = xxhash.xxh3_64_intdigest
+
+    def run():
+        for page in pages:
+            digest(page)
+
+    _note(benchmark, image)
+    benchmark.pedantic(run, rounds=3)
+
+
+@pytest.mark.benchmark(group=GROUP)
+def bench_own_hash_alone(benchmark, image):
+    from pageengine.hashing import hash_pages
+
+    _note(benchmark, image, "bench_xxh3_alone")
+    benchmark.pedantic(hash_pages, args=(image,), rounds=3)
+
+
+@pytest.mark.benchmark(group=GROUP)
+def bench_twelve_lines_of_python(benchmark, image):
+    data = memoryview(image.reshape(-1))
+
+    def run():
+        zero, seen, zeros, equal = bytes(4096), {}, 0, 0
+        for start in range(0, len(data), 4096):
+            page = data[start : start + 4096]
+            if page == zero:
+                zeros += 1
+                continue
+            key = xxhash.xxh3_64_intdigest(page)
+            first = seen.setdefault(key, start)
+            if first != start and data[first : first + 4096] == page:
+                equal += 1
+        return zeros + equal
+
+    _note(benchmark, image, "bench_xxh3_alone")
+    benchmark.pedantic(run, rounds=3)
+
+
+def _ksm(name, value=None):
+    if value is not None:
+        (KSM / name).write_text(str(value))
+    return int((KSM / name).read_text())
+
+
+@pytest.mark.skipif(not os.access(KSM / "run", os.W_OK), reason="KSM cannot be switched here")
+@pytest.mark.benchmark(group=GROUP)
+def bench_linux_ksm(benchmark, image):
+    kept = {name: _ksm(name) for name in ("run", "pages_to_scan", "sleep_millisecs")}
+    libc = ctypes.CDLL(None, use_errno=True)
+    memories = []
+
+    def setup():
+        _ksm("run", 2)  # unmerge everything
+        memory = mmap.mmap(-1, image.nbytes)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(image.nbytes), 15)  # no huge pages
+        np.frombuffer(memory, dtype=np.uint8)[:] = image.reshape(-1)
+        libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(image.nbytes), 12)  # mergeable
+        memories.append(memory)
+        _ksm("pages_to_scan", 10**6)
+        _ksm("sleep_millisecs", 0)
+
+    def run():
+        scans, merged = _ksm("full_scans"), -1
+        _ksm("run", 1)
+        while True:
+            while _ksm("full_scans") == scans:
+                time.sleep(0.001)
+            scans = _ksm("full_scans")
+            if (now := _ksm("pages_sharing")) == merged and now:
+                return
+            merged = now
+
+    _note(benchmark, image, "bench_xxh3_alone")
+    try:
+        benchmark.pedantic(run, setup=setup, rounds=2)
+    finally:
+        _ksm("run", 2)
+        for name, value in kept.items():
+            _ksm(name, value)
