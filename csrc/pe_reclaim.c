@@ -7,6 +7,8 @@
                so compression never needs an idle frame; with swap allowed, the oldest blobs make room
      swap      it joins a cluster that is written when it is full
 
+   Where no such page is left and swap is allowed, the machine's compressed pages go on to swap.
+
    A frame is won when it is idle afterwards; frames of a waiting cluster count as won, and the final flush makes it true.
    Two rounds of the hand see every page at least once without its accessed bit, so they find all there is. */
 #include "pe_reclaim.h"
@@ -153,6 +155,19 @@ static pe_status take(job *self, uint32_t ppn)
     return PE_OK;
 }
 
+/* When no page is left to take, the machine's own compressed pages go on to swap, oldest first. */
+static pe_status drain_cache(job *self, uint64_t idle_wanted)
+{
+    pe_host *host = self->host;
+    pe_status status = PE_OK;
+    while (status == PE_OK && host->frames.idle < idle_wanted
+           && pe_zcache_oldest(host->zcache, self->vm->id) != PE_NONE) {
+        status = pe_evict_oldest(host, self->vm);
+        self->result->evicted += status == PE_OK;
+    }
+    return status;
+}
+
 pe_status pe_reclaim(pe_host *host, pe_vm *vm, uint64_t want, unsigned steps, pe_reclaim_result *result)
 {
     job self;
@@ -172,9 +187,11 @@ pe_status pe_reclaim(pe_host *host, pe_vm *vm, uint64_t want, unsigned steps, pe
            && next_victim(&self, &left, &victim))
         status = take(&self, victim);
     pe_status const flushed = pe_cluster_flush(&self.cluster, &result->swapped);
-    result->frames += host->frames.idle > idle_before ? host->frames.idle - idle_before : 0;
     if (status == PE_OK)
         status = flushed;
+    if (status == PE_OK && (steps & PE_STEP_SWAP) && host->zcache)
+        status = drain_cache(&self, idle_before + want);
+    result->frames += host->frames.idle > idle_before ? host->frames.idle - idle_before : 0;
     if (status != PE_OK)
         host->error_vm = vm->id;
     return status;

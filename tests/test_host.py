@@ -25,11 +25,6 @@ def incompressible(n, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (n, 4096), dtype=np.uint8)
 
 
-def settle(vm):
-    """Clears the accessed bits, as the reclaim hand does on its first round."""
-    vm.host.reclaim(vm, 0)
-
-
 @pytest.fixture
 def host():
     with pe.Host("1 MiB", seed=1) as host:
@@ -78,7 +73,6 @@ def test_zero_pages_cost_one_frame(host):
 def test_each_technique_puts_pages_where_it_says(host):
     vm = host.add_vm("a", "256 KiB", cache_limit="100%")
     vm.write(np.arange(64), compressible(64))
-    settle(vm)
     won = host.reclaim("a", 10, "compression")
     assert won.frames >= 10
     assert vm.stats.compressed == won.compressed * 4096
@@ -94,7 +88,6 @@ def test_each_technique_puts_pages_where_it_says(host):
 def test_the_oldest_compressed_pages_give_way_to_swap(host):
     vm = host.add_vm("a", "512 KiB", cache_limit="32 KiB")
     vm.write(np.arange(128), compressible(128))
-    settle(vm)
     won = host.reclaim(vm, 60, "ladder")
     assert won.evicted > 0
     assert vm.stats.zipped <= 32 * 1024
@@ -150,7 +143,6 @@ def test_pinned_pages_are_left_alone(host):
     vm = host.add_vm("a", "64 KiB")
     vm.write(np.arange(16), incompressible(16))
     vm.pin([0, 5])
-    settle(vm)
     host.reclaim(vm, 16, "swap")
     assert list(np.flatnonzero(vm.places == Place.PRIVATE)) == [0, 5]
 
@@ -166,7 +158,6 @@ def test_peek_reads_without_an_access(host):
     vm = host.add_vm("a", "64 KiB")
     pages = incompressible(16)
     vm.write(np.arange(16), pages)
-    settle(vm)
     host.reclaim(vm, 8, "swap")
     before = vm.stats
     assert np.array_equal(vm.peek(np.arange(16)), pages)
@@ -187,7 +178,6 @@ def test_full_swap_leaves_pages_where_they_are():
     with pe.Host("256 KiB", swap="32 KiB", compression=None) as host:
         vm = host.add_vm("a", "256 KiB")
         vm.write(np.arange(60), incompressible(60))
-        settle(vm)
         with pytest.raises(pe.errors.SwapFull, match="8 pages") as caught:
             host.reclaim(vm, 20, "swap")
         assert caught.value.done == 8
@@ -199,7 +189,6 @@ def test_a_corrupted_swap_slot_names_the_page_and_spares_the_others():
     with pe.Host("256 KiB") as host:
         vm = host.add_vm("web", "256 KiB")
         vm.write(np.arange(32), incompressible(32))
-        settle(vm)
         host.reclaim(vm, 32, "swap")
         os.pwrite(host._swap_file.fileno(), b"garbage", 3 * 4096)
         bad = next(ppn for ppn in range(32) if _fails(vm, ppn))
@@ -224,7 +213,6 @@ def test_a_swap_file_that_cannot_be_written_loses_nothing():
     with pe.Host("64 KiB", compression=None) as host:
         vm = host.add_vm("a", "128 KiB")
         vm.write(np.arange(8), incompressible(8))
-        settle(vm)
         full = os.open("/dev/full", os.O_RDWR)
         os.dup2(full, host._swap_file.fileno())
         os.close(full)
@@ -240,7 +228,6 @@ def test_a_swap_file_that_cannot_be_written_loses_nothing():
 def test_removing_a_machine_gives_everything_back(host):
     vm = host.add_vm("a", "512 KiB")
     vm.write(np.arange(128), compressible(128))
-    settle(vm)
     host.reclaim(vm, 50)
     host.remove_vm("a")
     assert host.stats.free == host.stats.memory

@@ -200,7 +200,7 @@ cdef class Engine:
     def reclaim(self, uint32_t id, uint64_t frames, unsigned steps):
         """(result as a dict, status number)"""
         cdef pe_reclaim_result result = pe_reclaim_result(0, 0, 0, 0, 0, 0, 0)
-        cdef pe_status status
+        cdef pe_status status = PE_OK
         cdef pe_vm *vm
         with self._lock:
             vm = self._vm(id)
@@ -239,9 +239,9 @@ cdef class Engine:
         with self._lock:
             self._vm(id).blocked = blocked
 
-    def is_blocked(self, uint32_t id) -> bool:
+    def is_blocked(self, uint32_t id):
         with self._lock:
-            return bool(self._vm(id).blocked)
+            return True if self._vm(id).blocked else False
 
     def set_sharing(self, uint32_t id, bint sharing):
         with self._lock:
@@ -344,7 +344,7 @@ cdef class Engine:
     def check(self, bint deep=False):
         """Raises CorruptState with the first rule that does not hold."""
         cdef const char *reason = NULL
-        cdef pe_status status
+        cdef pe_status status = PE_OK
         with self._lock:
             self._open()
             with nogil:

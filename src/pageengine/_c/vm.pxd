@@ -1,7 +1,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 
-cdef extern from *:
+cdef extern from "<stdbool.h>" nogil:
     ctypedef bint bool
 
 
