@@ -1,0 +1,5 @@
+from pageengine._c.codec cimport pe_codec
+
+
+cdef class Codec:
+    cdef const pe_codec *ops
