@@ -91,7 +91,7 @@ class VM:
         if self.host.contents != "bytes":
             raise ValueError("an image holds bytes; this host keeps tokens (contents='tokens')")
         if not hasattr(image, "pages"):
-            with images.open(image) as opened:
+            with images.open(image, packed=True) as opened:
                 return self.load(opened, at, progress)
         if at < 0 or at + image.pages > self.pages:
             raise ValueError(
