@@ -71,8 +71,6 @@
 
 enum { STRIPES = 64, STRIPE_BYTES = 64, LANES = 8, SUMS = 16, FINAL_KEYS = 134 };
 
-/* Asking the CPU traps into the hypervisor of a virtual machine (25 us): not for few pages. */
-enum { MANY = 1024 };
 /* How far a single page is fetched ahead of its reading. */
 enum { AHEAD = 1024 };
 
@@ -366,15 +364,14 @@ void pe_hash_pages_keyed(const pe_hash_key *key, const uint8_t *const *pages, si
     }
 }
 
-void pe_hash_pages(const void *pages, size_t stride, size_t n, uint64_t salt, uint64_t *out)
+void pe_hash_pages(const pe_hash_key *key, const void *pages, size_t stride, size_t n,
+                   uint64_t *out)
 {
-    pe_hash_key key;
-    pe_hash_key_init(&key, salt, n < MANY ? HASH_BASELINE : pe_hash_best());
     const uint8_t *page = pages;
     for (size_t i = 0; i < n; i++, page += stride) {
         uint64_t sums[SUMS];
-        sum_page(key.variant, page, i + 1 < n ? page + stride : page, key.words, sums);
-        out[i] = join_sums(sums, key.words);
+        sum_page(key->variant, page, i + 1 < n ? page + stride : page, key->words, sums);
+        out[i] = join_sums(sums, key->words);
     }
 }
 

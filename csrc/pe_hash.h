@@ -45,6 +45,7 @@ uint64_t pe_hash_page_keyed(const pe_hash_key *key, const void *page); /* == pe_
 void pe_hash_pages_keyed(const pe_hash_key *key, const uint8_t *const *pages, size_t n,
                          uint64_t *out);
 /* n pages at pages, pages + stride, ... */
-void pe_hash_pages(const void *pages, size_t stride, size_t n, uint64_t salt, uint64_t *out);
+void pe_hash_pages(const pe_hash_key *key, const void *pages, size_t stride, size_t n,
+                   uint64_t *out);
 
 #endif

@@ -387,7 +387,9 @@ size_t pe_sharing_insert_many(pe_sharing *self, const uint64_t *hashes, const pe
         if (i + AHEAD < n) {
             pe_sharing_prefetch(self, hashes[i + AHEAD]);
         }
-        if (pe_sharing_insert(self, hashes[i], frames[i]) != PE_OK) {
+        if (frames[i] >= self->frames || self->mappers[frames[i]] != 0
+            || pe_sharing_insert(self, hashes[i], frames[i]) != PE_OK
+            || pe_sharing_attach(self, frames[i]) != PE_OK) {
             return i;
         }
     }

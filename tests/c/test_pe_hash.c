@@ -100,7 +100,7 @@ static void a_page_may_lie_at_any_address(void)
 
 static void batches_agree_with_single_pages(void)
 {
-    size_t n = 1100; /* enough for the batch to choose a variant */
+    size_t n = 1100;
     uint8_t *pages = calloc(n, PE_PAGE_BYTES);
     uint64_t *out = calloc(n, sizeof out[0]);
     const uint8_t **list = calloc(n, sizeof list[0]);
@@ -109,18 +109,18 @@ static void batches_agree_with_single_pages(void)
         pages[i * PE_PAGE_BYTES + i * 3 % PE_PAGE_BYTES] = (uint8_t)(i % 5);
         list[n - 1 - i] = pages + i * PE_PAGE_BYTES;
     }
-    pe_hash_pages(pages, PE_PAGE_BYTES, n, 9, out);
+    pe_hash_key key;
+    pe_hash_key_init(&key, 9, pe_hash_best());
+    pe_hash_pages(&key, pages, PE_PAGE_BYTES, n, out);
     pe_pages_are_zero(pages, PE_PAGE_BYTES, n, zero);
     for (size_t i = 0; i < n; i++) {
         CHECK(out[i] == pe_hash_page(pages + i * PE_PAGE_BYTES, 9));
         CHECK(zero[i] == (i % 5 == 0));
     }
-    pe_hash_key key;
-    pe_hash_key_init(&key, 9, pe_hash_best());
     uint64_t first = out[0];
     pe_hash_pages_keyed(&key, list, n, out);
     CHECK(out[n - 1] == first);
-    pe_hash_pages(pages, 0, 0, 9, NULL);
+    pe_hash_pages(&key, pages, 0, 0, NULL);
     free(pages);
     free(out);
     free(list);

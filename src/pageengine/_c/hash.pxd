@@ -24,5 +24,6 @@ cdef extern from "pe_hash.h" nogil:
     uint64_t pe_hash_page_keyed(const pe_hash_key *key, const void *page)
     void pe_hash_pages_keyed(const pe_hash_key *key, const uint8_t **pages, size_t n, uint64_t *out)
     void pe_pages_are_zero(const void *pages, size_t stride, size_t n, bool_t *out)
-    void pe_hash_pages(const void *pages, size_t stride, size_t n, uint64_t salt, uint64_t *out)
+    void pe_hash_pages(const pe_hash_key *key, const void *pages, size_t stride, size_t n,
+                       uint64_t *out)
     bint pe_hash_has(pe_hash_variant variant)
