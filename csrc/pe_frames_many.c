@@ -196,15 +196,20 @@ void pe_frames_give_back_many(pe_frames *self, uint32_t n, const pe_frame *frame
 uint32_t pe_frames_give_back_checked(pe_frames *self, uint32_t n, const pe_frame *frames)
 {
     uint32_t given = 0;
-    while (given < n && frames[given] < self->count && !pe_frames_is_idle(self, frames[given])) {
-        pe_frames_give_back(self, frames[given]);
-        given += 1;
+    for (; given < n; given++) {
+        pe_frame frame = frames[given];
+        if (frame >= self->count ||
+            (self->level[0][frame / PE_WORD_BITS] & pe_bits_bit(frame)) != 0) {
+            break;
+        }
+        pe_frames_set_bit(self, frame);
     }
-    if (given < n) {
+    if (given < n) { /* undo */
         for (uint32_t i = 0; i < given; i++) {
             pe_frames_clear_bits(self, frames[i] / PE_WORD_BITS, pe_bits_bit(frames[i]));
         }
-        self->idle -= given;
+        return given;
     }
-    return given;
+    self->idle += n;
+    return n;
 }

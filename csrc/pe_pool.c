@@ -1,4 +1,34 @@
-/* The bytes of the machine frames. */
+/* The bytes of the machine frames: one mapping, as large as the host's memory, resident where
+   frames were used.
+
+       idle     |11110000 11......|    whose frames may go back to the system: the caller's bitmap
+       touched  |01111111 10......|    whose bytes may be resident and not zero
+       bytes    |.PPPPPPP P.......|    4096 bytes a frame; '.' costs nothing and reads as zero
+
+   Rules:
+     P1  a frame whose touched bit is clear reads as zero
+     P2  after a release, no frame is both idle and touched
+
+   A frame that was never touched, or was released, is zero already: a page of zeroes made from it
+   costs nothing (pe_pool_page_zeroed). Every way to write a frame's bytes sets its bit.
+
+   Release walks the two bitmaps a word at a time, joins neighbours across words, and makes one call
+   to the system for each run. Frames are taken next fit, so what was used together lies together
+   and runs are long; with gaps anywhere, a call returns two frames (0.9 us a frame).
+
+   Small pages, on purpose. Measured on 256 MiB (Linux 6.18, in a virtual machine), then half of the
+   frames released, at random:
+
+                       first fill    random read    the process shrinks by   the machine gets back
+       4 KiB pages     1.6 us/frame    0.63 us              128 MiB               81-122 MiB
+       huge pages      0.9 (to 11)     0.55                 128 MiB               0
+
+   Huge pages are mostly faster to fill (11 us a frame where the system had to compact memory first)
+   and 15 % faster to read at random. But a huge page with holes stays whole in the machine until
+   the system runs out of memory, whatever the process's own figure says, and the system's thread
+   that makes huge pages may fill the holes again. Memory that is given back must be back, so the
+   mapping declines huge pages. Filling 64 frames ahead (MADV_POPULATE_WRITE) was tried: 1.0 us and
+   0.5 for the copy, no gain. */
 #include "pe_pool.h"
 
 #include "pe_bits.h"

@@ -41,9 +41,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Pages read with one call and verified before the next: small enough to be still in the cache. */
-#define READ_RUN_MAX 64u
-
 #define SALT UINT64_C(0x5377617053706163)
 
 /* Of a page with this hash, in this slot and no other. */
@@ -151,11 +148,12 @@ pe_status pe_swap_write(pe_swap *self, pe_slot first, uint32_t n, const uint8_t 
     return PE_OK;
 }
 
-/* Reads n consecutive slots; on an error *done of them are good. */
+/* Reads n (at most a cluster) consecutive slots; on an error *done of them are good. */
 static pe_status read_run(pe_swap *self, pe_slot first, uint32_t n, uint8_t *out, uint32_t *done)
 {
     pe_assert(self->file >= 0);
-    pe_assert(are_taken(self, first, n));
+    pe_assert(n <= PE_SWAP_CLUSTER_MAX && are_taken(self, first, n));
+    uint64_t hashes[PE_SWAP_CLUSTER_MAX];
     int error = 0;
     *done = 0;
     pe_status status = pe_os_read_pages(self->file, first, n, out, &error);
@@ -164,9 +162,12 @@ static pe_status read_run(pe_swap *self, pe_slot first, uint32_t n, uint8_t *out
         self->error = error;
         return status;
     }
+    for (uint32_t i = 0; i < n; i++) {
+        self->scratch[i] = out + ((size_t)i << PE_PAGE_SHIFT);
+    }
+    pe_hash_pages_keyed(&self->key, self->scratch, n, hashes);
     for (; *done < n; *done += 1) {
-        uint64_t hash = pe_hash_page_keyed(&self->key, out + ((size_t)*done << PE_PAGE_SHIFT));
-        if (checksum_of(hash, first + *done) != self->checksums[first + *done]) {
+        if (checksum_of(hashes[*done], first + *done) != self->checksums[first + *done]) {
             return PE_ERR_SWAP_CORRUPT;
         }
         self->read += 1;
@@ -214,8 +215,9 @@ pe_status pe_swap_read_many(pe_swap *self, uint32_t n, const pe_slot *slots, uin
     uint32_t good = 0;
     pe_status status = PE_OK;
     while (good < n && status == PE_OK) {
-        uint32_t run = 1, read = 0;
-        while (run < READ_RUN_MAX && good + run < n && slots[good + run] == slots[good] + run) {
+        uint32_t run = 1, read = 0, most = n - good;
+        most = most < PE_SWAP_CLUSTER_MAX ? most : PE_SWAP_CLUSTER_MAX;
+        while (run < most && slots[good + run] == slots[good] + run) {
             run += 1;
         }
         status = read_run(self, slots[good], run, out + ((size_t)good << PE_PAGE_SHIFT), &read);

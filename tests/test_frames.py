@@ -66,7 +66,10 @@ def test_many_at_once_are_the_frames_of_single_takes(count):
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.integers(0, 400), st.lists(st.tuples(st.booleans(), st.integers(0, 200), st.randoms()), max_size=30))
+@given(
+    st.integers(0, 400),
+    st.lists(st.tuples(st.booleans(), st.integers(0, 200), st.randoms()), max_size=30),
+)
 def test_it_does_what_a_set_of_idle_frames_does(count, steps):
     bitmap, naive, taken = FrameBitmap(count), NaiveFrames(count), []
     for take, n, random in steps:

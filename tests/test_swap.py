@@ -63,7 +63,10 @@ def test_a_batch_goes_out_and_comes_in_with_few_large_calls(swap):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 600), st.lists(st.tuples(st.booleans(), st.integers(0, 300), st.randoms()), max_size=12))
+@given(
+    st.integers(0, 600),
+    st.lists(st.tuples(st.booleans(), st.integers(0, 300), st.randoms()), max_size=12),
+)
 def test_it_does_what_a_dictionary_of_pages_does(slots, steps):
     held, stamp = {}, 0
     with SwapSpace(slots) as swap:
@@ -133,7 +136,9 @@ def test_a_file_that_was_cut_short_names_the_first_slot_that_is_gone(swap):
     pages = some_pages(100)
     slots = swap.write(pages)
     os.truncate(swap.fileno(), 60 * 4096 + 5)
-    with pytest.raises(errors.SwapError, match="slot 60 could not be read: the swap file ends") as caught:
+    with pytest.raises(
+        errors.SwapError, match="slot 60 could not be read: the swap file ends"
+    ) as caught:
         swap.read(slots)
     assert caught.value.errno == errno.EIO
     assert isinstance(caught.value, OSError)
@@ -145,7 +150,9 @@ def test_a_full_disk_costs_nothing_that_is_held(swap):
     pages = some_pages(400)
     slots = swap.write(pages)
     with OtherFile(swap, "/dev/full", os.O_RDWR):
-        with pytest.raises(errors.SwapError, match="300 pages could not be swapped out: No space") as caught:
+        with pytest.raises(
+            errors.SwapError, match="300 pages could not be swapped out: No space"
+        ) as caught:
             swap.write(pages[:300])
         assert caught.value.errno == errno.ENOSPC
         assert swap.free == 600

@@ -131,6 +131,7 @@ cdef class SwapSpace:
         """``slots`` as uint32 array, all of them taken; under the lock."""
         array = ids(slots, self._c.slots.count, "slot")
         cdef const uint32_t[::1] numbers = array
+        cdef Py_ssize_t i
         for i in range(numbers.shape[0]):
             if pe_frames_is_idle(&self._c.slots, numbers[i]):
                 raise ValueError(f"slot {numbers[i]} is free")
