@@ -17,15 +17,15 @@ from pageengine._status cimport check
 from pageengine.frames cimport ids
 
 from pageengine import errors
-from pageengine.frames import COUNT_MAX
+from pageengine.frames import COUNT_MAX as _COUNT_MAX
 
 PAGE_BYTES = 4096
 
 
 def _slot_count(slots):
     number = operator.index(slots)
-    if not 0 <= number <= COUNT_MAX:
-        raise ValueError(f"slots must be from 0 to {COUNT_MAX}, not {number}")
+    if not 0 <= number <= _COUNT_MAX:
+        raise ValueError(f"slots must be from 0 to {_COUNT_MAX}, not {number}")
     return number
 
 
@@ -77,8 +77,8 @@ cdef class SwapSpace:
             raise TypeError(f"pages must be uint8, not {array.dtype}")
         if array.ndim != 2 or array.shape[1] != PAGE_BYTES:
             raise ValueError(f"pages must have the shape (n, {PAGE_BYTES}), not {array.shape}")
-        if array.shape[0] > COUNT_MAX:
-            raise ValueError(f"at most {COUNT_MAX} pages at once, not {array.shape[0]}")
+        if array.shape[0] > _COUNT_MAX:
+            raise ValueError(f"at most {_COUNT_MAX} pages at once, not {array.shape[0]}")
         cdef const uint8_t[:, ::1] data = np.ascontiguousarray(array)
         cdef uint32_t n = data.shape[0], done = 0
         slots = np.empty(n, np.uint32)
