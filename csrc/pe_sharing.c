@@ -12,6 +12,7 @@
        state    0 empty (the whole entry is 0)    1 shared    4 + g  hint of generation g
 
        first bucket   b  = hash[63..32] * buckets / 2^32
+       g(fingerprint)     = ((fingerprint + 1) * odd constant)[63..32] * buckets / 2^32
        other bucket   b' = (g(fingerprint) - b) mod buckets, and b follows from b' alike
 
    The other bucket follows from the entry and the bucket it is in: entries move between their two
@@ -38,8 +39,8 @@
    The rules of the table, S1 to S9, are in pe_sharing_check.c. */
 #include "pe_sharing.h"
 
+#include "pe_bits.h"
 #include "pe_os.h"
-#include "pe_rng.h"
 #include "pe_sharing_entry.h"
 
 enum { BUCKETS_MIN = 16, PATH_LIMIT = 128, HINT_PATH_LIMIT = 32, AHEAD = 16 };
@@ -54,7 +55,8 @@ static inline uint64_t first_bucket(const pe_sharing *self, uint64_t hash)
 
 static inline uint64_t other_bucket(const pe_sharing *self, uint64_t bucket, uint64_t fingerprint)
 {
-    uint64_t sum = ((pe_mix64(fingerprint + 1) >> 32) * self->buckets) >> 32;
+    uint64_t spread = (fingerprint + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t sum = ((spread >> 32) * self->buckets) >> 32;
     return sum >= bucket ? sum - bucket : sum + self->buckets - bucket;
 }
 
@@ -83,7 +85,7 @@ pe_status pe_sharing_init(pe_sharing *self, uint32_t frames)
         made.buckets = BUCKETS_MIN;
     }
     made.slots = pe_os_map(slot_bytes(&made), slot_bytes(&made) >= HUGE_FROM);
-    made.mappers = pe_os_map(mapper_bytes(&made), false);
+    made.mappers = pe_os_map(mapper_bytes(&made), mapper_bytes(&made) >= HUGE_FROM);
     if (!made.slots || !made.mappers) {
         pe_sharing_fini(&made);
         return PE_ERR_NO_MEMORY;
@@ -103,11 +105,27 @@ void pe_sharing_fini(pe_sharing *self)
     *self = (pe_sharing){0};
 }
 
+/* The two buckets of a hash. */
+typedef struct pair {
+    uint64_t first;
+    uint64_t other;
+} pair;
+
+static inline pair buckets_of(const pe_sharing *self, uint64_t hash)
+{
+    uint64_t first = first_bucket(self, hash);
+    return (pair){first, other_bucket(self, first, hash & FINGERPRINT_MASK)};
+}
+
+static inline void prefetch_pair(const pe_sharing *self, pair buckets)
+{
+    PE_PREFETCH(bucket_at(self, buckets.first));
+    PE_PREFETCH(bucket_at(self, buckets.other));
+}
+
 void pe_sharing_prefetch(const pe_sharing *self, uint64_t hash)
 {
-    uint64_t bucket = first_bucket(self, hash);
-    PE_PREFETCH(bucket_at(self, bucket));
-    PE_PREFETCH(bucket_at(self, other_bucket(self, bucket, hash & FINGERPRINT_MASK)));
+    prefetch_pair(self, buckets_of(self, hash));
 }
 
 pe_sharing_cursor pe_sharing_find(uint64_t hash)
@@ -115,25 +133,35 @@ pe_sharing_cursor pe_sharing_find(uint64_t hash)
     return (pe_sharing_cursor){.hash = hash};
 }
 
-bool pe_sharing_next(const pe_sharing *self, pe_sharing_cursor *cursor)
+/* Steps the cursor: bits 0..7 of what is left are entries of the first bucket, 8..15 the other's. */
+static inline bool next_in(const pe_sharing *self, pair buckets, pe_sharing_cursor *cursor)
 {
     uint64_t fingerprint = cursor->hash & FINGERPRINT_MASK;
-    uint32_t live = live_set(self);
-    uint64_t bucket = first_bucket(self, cursor->hash);
-    uint64_t other = other_bucket(self, bucket, fingerprint);
-    uint32_t end = bucket == other ? BUCKET_SLOTS : 2 * BUCKET_SLOTS;
-    while (cursor->step < end) {
-        uint32_t step = cursor->step++;
-        uint64_t slot = (step < BUCKET_SLOTS ? bucket : other) * BUCKET_SLOTS + step % BUCKET_SLOTS;
+    uint32_t left = matches_in(bucket_at(self, buckets.first), fingerprint)
+                    | matches_in(bucket_at(self, buckets.other), fingerprint) << BUCKET_SLOTS;
+    if (buckets.first == buckets.other) {
+        left &= 0xff;
+    }
+    for (left &= UINT32_MAX << cursor->step; left; left &= left - 1) {
+        uint32_t step = pe_bits_lowest(left);
+        uint64_t bucket = step < BUCKET_SLOTS ? buckets.first : buckets.other;
+        uint64_t slot = bucket * BUCKET_SLOTS + step % BUCKET_SLOTS;
         uint64_t entry = self->slots[slot];
-        if (fingerprint_of(entry) == fingerprint && (live >> state_of(entry) & 1)) {
+        if (live_set(self) >> state_of(entry) & 1) {
+            cursor->step = step + 1;
             cursor->slot = slot;
             cursor->kind = is_hint(entry) ? PE_ENTRY_HINT : PE_ENTRY_SHARED;
             cursor->id = entry & ID_MASK;
             return true;
         }
     }
+    cursor->step = 2 * BUCKET_SLOTS;
     return false;
+}
+
+bool pe_sharing_next(const pe_sharing *self, pe_sharing_cursor *cursor)
+{
+    return next_in(self, buckets_of(self, cursor->hash), cursor);
 }
 
 /* A bucket on the search, and how it was reached: by moving parent's entry `from` into it. */
@@ -159,14 +187,12 @@ static bool path_reaches(const pe_sharing *self, path *way, uint64_t bucket, int
         }
     }
     way->steps[way->count++] = (step){bucket, (int16_t)parent, (int16_t)from};
-    const uint64_t *slots = bucket_at(self, bucket);
-    for (int i = 0; i < BUCKET_SLOTS; i++) {
-        if (vacant >> state_of(slots[i]) & 1) {
-            way->slot = (int16_t)i;
-            return true;
-        }
+    uint32_t places = states_in(bucket_at(self, bucket), vacant);
+    if (places == 0) {
+        return false;
     }
-    return false;
+    way->slot = (int16_t)pe_bits_lowest(places);
+    return true;
 }
 
 /* The shortest chain of moves that frees a place for hash, over at most `limit` buckets. */
@@ -353,15 +379,19 @@ void pe_sharing_new_generation(pe_sharing *self)
 void pe_sharing_lookup_many(const pe_sharing *self, const uint64_t *hashes, size_t n,
                             uint8_t *kinds, uint64_t *ids)
 {
+    pair ring[AHEAD];
     for (size_t i = 0; i < n && i < AHEAD; i++) {
-        pe_sharing_prefetch(self, hashes[i]);
+        ring[i] = buckets_of(self, hashes[i]);
+        prefetch_pair(self, ring[i]);
     }
     for (size_t i = 0; i < n; i++) {
+        pair here = ring[i % AHEAD];
         if (i + AHEAD < n) {
-            pe_sharing_prefetch(self, hashes[i + AHEAD]);
+            ring[i % AHEAD] = buckets_of(self, hashes[i + AHEAD]);
+            prefetch_pair(self, ring[i % AHEAD]);
         }
         pe_sharing_cursor cursor = pe_sharing_find(hashes[i]);
-        (void)pe_sharing_next(self, &cursor);
+        (void)next_in(self, here, &cursor);
         kinds[i] = (uint8_t)cursor.kind;
         ids[i] = cursor.id;
     }

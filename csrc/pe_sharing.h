@@ -75,8 +75,8 @@ void pe_sharing_lookup_many(const pe_sharing *self, const uint64_t *hashes, size
 /* Returns how many hints found a place. */
 size_t pe_sharing_hint_many(pe_sharing *self, const uint64_t *hashes, const uint64_t *owners,
                             size_t n);
-/* Inserts and attaches the first mapper of each; stops at a frame that does not exist or has mappers
-   already, or when there is no place. Returns how many are in. */
+/* Inserts and attaches the first mapper of each; stops at a frame that does not exist or has
+   mappers already, or when there is no place. Returns how many are in. */
 size_t pe_sharing_insert_many(pe_sharing *self, const uint64_t *hashes, const pe_frame *frames,
                               size_t n);
 

@@ -4,6 +4,13 @@
 
 #include "pe_sharing.h"
 
+#if defined(__SSE2__) || defined(_M_X64)
+#include <emmintrin.h>
+#define ENTRY_SSE2 1
+#else
+#define ENTRY_SSE2 0
+#endif
+
 enum { BUCKET_SLOTS = 8 };
 enum { STATE_SHARED = 1, STATE_HINT = 4 };
 enum { ID_BITS = 36, FINGERPRINT_BITS = 25, STATE_SHIFT = 61 };
@@ -45,6 +52,42 @@ static inline uint64_t fingerprint_of(uint64_t entry)
 static inline uint64_t make_entry(uint32_t state, uint64_t hash, uint64_t id)
 {
     return (uint64_t)state << STATE_SHIFT | (hash & FINGERPRINT_MASK) << ID_BITS | id;
+}
+
+/* Bit i: entry i of the bucket carries the fingerprint (and may be empty or expired). No branch:
+   the place of an entry in its bucket is random, a loop that stops there is mispredicted always. */
+static inline uint32_t matches_in(const uint64_t *slots, uint64_t fingerprint)
+{
+#if ENTRY_SSE2
+    const __m128i mask = _mm_set1_epi32((int)FINGERPRINT_MASK);
+    const __m128i wanted = _mm_set1_epi32((int)fingerprint);
+    __m128i found[2];
+    for (int i = 0; i < 2; i++) {
+        __m128 a = _mm_castsi128_ps(_mm_loadu_si128((const __m128i *)(slots + 4 * i)));
+        __m128 b = _mm_castsi128_ps(_mm_loadu_si128((const __m128i *)(slots + 4 * i + 2)));
+        __m128i high = _mm_castps_si128(_mm_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1)));
+        high = _mm_and_si128(_mm_srli_epi32(high, ID_BITS - 32), mask);
+        found[i] = _mm_cmpeq_epi32(high, wanted);
+    }
+    __m128i both = _mm_packs_epi32(found[0], found[1]);
+    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(both, both)) & 0xff;
+#else
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < BUCKET_SLOTS; i++) {
+        found |= (uint32_t)(fingerprint_of(slots[i]) == fingerprint) << i;
+    }
+    return found;
+#endif
+}
+
+/* Bit i: the state of entry i of the bucket is in the set. */
+static inline uint32_t states_in(const uint64_t *slots, uint32_t set)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < BUCKET_SLOTS; i++) {
+        found |= (set >> state_of(slots[i]) & 1) << i;
+    }
+    return found;
 }
 
 #endif
