@@ -34,7 +34,7 @@ typedef uint32_t pe_blob;  /* compressed page in the compression cache */
 /* Programmer errors only. Alive in every build (Python's own flags define NDEBUG, so assert() would
    not be); a build with PE_RELEASE drops it deliberately. */
 #ifdef PE_RELEASE
-#define pe_assert(condition) ((void)0)
+#define pe_assert(condition) ((void)(0 && (condition))) /* compiled, never run */
 #else
 #define pe_assert(condition) \
     (PE_LIKELY(condition) ? (void)0 : pe_assert_failed(#condition, __FILE__, __LINE__))

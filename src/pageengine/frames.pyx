@@ -131,4 +131,3 @@ cdef class FrameBitmap:
 
     def __repr__(self):
         return f"FrameBitmap(count={self.count}, idle={self.idle})"
-

@@ -221,4 +221,3 @@ class FileImage(RunImage):
     def close(self) -> None:
         """Close the file. Legal twice."""
         self._source.close()
-
