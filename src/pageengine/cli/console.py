@@ -1,0 +1,168 @@
+"""Output shared by the commands: tables on standard output, progress on standard error, JSON when
+asked for.
+
+Tables need the package `rich`, which is an extra; JSON does not.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pageengine.units import format_size
+
+_WIDTH = 100
+
+
+class Usage(Exception):
+    """Bad usage or input, found by a command: one line for standard error, exit status 2."""
+
+
+class Console:
+    """Where a command prints. ``json``: tables and sentences are left out, ``result`` prints the
+    object."""
+
+    def __init__(self, json: bool = False):
+        self.json = json
+        self._out = None if json else _rich_console(sys.stdout)
+        self._bars = None
+
+    def result(self, data: dict) -> None:
+        """The command's result, printed with --json only."""
+        if self.json:
+            json.dump(data, sys.stdout, indent=2, default=str)
+            sys.stdout.write("\n")
+
+    def say(self, text: str = "", style: str | None = None) -> None:
+        """A paragraph."""
+        if self._out:
+            with self._no_bars():
+                self._out.print(text, style=style, markup=False, highlight=False)
+
+    def heading(self, text: str) -> None:
+        """A line that begins a part."""
+        self.say()
+        self.say(text, style="bold")
+
+    def table(
+        self,
+        title: str,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Any]],
+        *,
+        total: bool = False,
+        caption: str | None = None,
+        texts: int = 1,
+    ) -> None:
+        """A table; all columns but the first ``texts`` are numbers, to the right. total: the last
+        row is a sum."""
+        if not self._out:
+            return
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="cyan")
+        for number, column in enumerate(columns):
+            table.add_column(column, justify="left" if number < texts else "right", overflow="fold")
+        rows = list(rows)
+        for number, row in enumerate(rows):
+            last = total and number == len(rows) - 1
+            if last:
+                table.add_section()
+            table.add_row(*(Text(cell(value)) for value in row), style="bold" if last else None)
+        self.heading(title)
+        with self._no_bars():
+            self._out.print(table)
+        if caption:
+            self.say(caption, style="dim")
+
+    @contextmanager
+    def progress(self):
+        """Progress bars on standard error while it is a terminal: yields ``show(key, text, done,
+        total)``."""
+        if not sys.stderr.isatty() or not _has_rich():
+            yield lambda key, text, done, total: None
+            return
+        from rich import progress as bars
+
+        parts = (
+            bars.TextColumn("{task.description}", markup=False), bars.BarColumn(bar_width=30),
+            bars.TaskProgressColumn(),
+            bars.TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        )  # fmt: skip
+        tasks: dict[str, Any] = {}
+        with bars.Progress(*parts, console=_rich_console(sys.stderr), transient=True) as progress:
+
+            def show(key: str, text: str, done: int, total: int) -> None:
+                if key not in tasks:
+                    tasks[key] = progress.add_task(text)
+                progress.update(tasks[key], description=text, completed=done, total=total or None)
+
+            self._bars = progress
+            try:
+                yield show
+            finally:
+                self._bars = None
+
+    @contextmanager
+    def _no_bars(self):
+        """Takes the bars off the screen while something is printed."""
+        bars = self._bars
+        if bars:
+            bars.stop()
+        yield
+        if bars:
+            bars.start()
+
+
+def cell(value: Any) -> str:
+    """A value as a table shows it: counts with thousands marks, nothing for None, zero as a
+    dash."""
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}" if value else "-"
+    return str(value)
+
+
+def size(value: int | None) -> str:
+    """Bytes for a table."""
+    if value is None:
+        return "?"
+    return format_size(value) if value else "-"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share with one decimal."""
+    if not whole or not part:
+        return "-"
+    share = 100 * part / whole
+    return "<0.1 %" if 0 < share < 0.05 else f"{share:.1f} %"
+
+
+def _has_rich() -> bool:
+    try:
+        import rich  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _rich_console(file):
+    if not _has_rich():
+        raise Usage(
+            'tables need the package rich: pip install "pageengine[cli]" (--json works without)'
+        )
+    from rich.console import Console as RichConsole
+
+    class Piped(RichConsole):
+        """When the reader is gone, that is an error like any other, and not exit status 1."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    console = Piped(file=file, soft_wrap=False)
+    console.width = min(console.width, _WIDTH)
+    return console
