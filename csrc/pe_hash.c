@@ -282,34 +282,26 @@ bool pe_hash_has(pe_hash_variant variant)
 static void sum_page(pe_hash_variant variant, const uint8_t *page, const uint8_t *next,
                      const uint64_t *keys, uint64_t *sums)
 {
-    switch (variant) {
 #if HASH_X86
-    case PE_HASH_AVX512:
+    if (variant == PE_HASH_AVX512) {
         sum_avx512(page, next, keys, sums);
         return;
-    case PE_HASH_AVX2:
+    }
+    if (variant == PE_HASH_AVX2) {
         sum_avx2(page, next, keys, sums);
         return;
-    case PE_HASH_SSE2:
+    }
+    if (variant == PE_HASH_SSE2) {
         sum_sse2(page, next, keys, sums);
         return;
-    case PE_HASH_NEON:
+    }
 #elif HASH_NEON
-    case PE_HASH_NEON:
+    if (variant == PE_HASH_NEON) {
         sum_neon(page, next, keys, sums);
         return;
-    case PE_HASH_SSE2:
-    case PE_HASH_AVX2:
-    case PE_HASH_AVX512:
-#else
-    case PE_HASH_NEON:
-    case PE_HASH_SSE2:
-    case PE_HASH_AVX2:
-    case PE_HASH_AVX512:
-#endif
-    case PE_HASH_PORTABLE:
-        break;
     }
+#endif
+    pe_assert(variant == PE_HASH_PORTABLE);
     sum_portable(page, next, keys, sums);
 }
 

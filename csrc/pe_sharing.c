@@ -20,12 +20,13 @@
    for another hash: 2^-25 per entry compared. The caller compares bytes in any case.
 
    An insertion takes the first vacant place of its two buckets, then searches breadth-first for the
-   shortest chain of moves that ends at a vacant place, over at most PATH_LIMIT buckets. Nothing is
-   written before the whole chain is known: a failed insertion changes nothing. What is vacant:
+   shortest chain of moves that ends at a vacant place, over at most PATH_LIMIT buckets (for a hint,
+   HINT_PATH_LIMIT). Nothing is written before the whole chain is known: a failed insertion changes
+   nothing. What is vacant:
 
-       1. an empty slot, or a hint that has expired                   (hints and shared entries)
-       2. a live hint of the previous generation, then of the current (hints: in their own two
-                                                                       buckets; shared: anywhere)
+       1. an empty slot, or a hint that has expired;
+       2. if there is none: a live hint of the previous generation, then one of the current. A new
+          hint displaces only in its own two buckets, a shared entry wherever the search gets.
 
    Why cuckoo and not linear probing: there are no tombstones, lookups of absent hashes (nearly all
    of a scan) stop after two lines at any load, and 92 % load leaves 12.7 bytes per page, counts of

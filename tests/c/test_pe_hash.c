@@ -179,7 +179,7 @@ static void pages_near(uint8_t base, uint64_t salt, size_t n)
 
 static void sparse_pages_do_not_collide(void)
 {
-    pages_near(0, 0, 1000000);
+    pages_near(0, 0, 2000000);
     pages_near(0, 1, 500000);
     pages_near(0xff, 0, 500000);
 }
