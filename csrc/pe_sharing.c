@@ -34,8 +34,8 @@
    a page in a frame of its own; so there is a place for every frame, and stale hints go first.
 
    Generations are 2 bits and wrap: before a number comes into use again, entries that still carry
-   it are swept out, together with all expired ones. That is one walk over the table in three scan
-   passes at most; the pass reads 4096 bytes where the walk reads 9.
+   it are swept out, together with all expired ones. That is at most one walk over the table in three
+   scan passes, and a pass reads 4096 bytes where the walk reads 9.
 
    The rules of the table, S1 to S9, are in pe_sharing_check.c. */
 #include "pe_sharing.h"
@@ -134,7 +134,7 @@ pe_sharing_cursor pe_sharing_find(uint64_t hash)
     return (pe_sharing_cursor){.hash = hash};
 }
 
-/* Steps the cursor: bits 0..7 of what is left are entries of the first bucket, 8..15 the other's. */
+/* Steps the cursor. Bits 0..7 of what is left: entries of the first bucket; 8..15: of the other. */
 static inline bool next_in(const pe_sharing *self, pair buckets, pe_sharing_cursor *cursor)
 {
     uint64_t fingerprint = cursor->hash & FINGERPRINT_MASK;
