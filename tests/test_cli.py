@@ -311,3 +311,30 @@ def test_progress_is_not_shown_where_nobody_looks(paths):
     out, err = child.communicate(timeout=60)
     assert (child.returncode, err) == (0, "")
     assert "\x1b" not in out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
+def test_progress_goes_to_a_terminal_on_standard_error_only(paths):
+    import pty
+
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm"}
+    arguments = [sys.executable, "-m", "pageengine", "overcommit", *paths, "--memory", "50%"]
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=theirs, text=True, env=environment
+    ) as child:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # Linux says so when the other side is closed
+                break
+            if not part:
+                break
+            shown += part
+        out = child.stdout.read()
+    os.close(ours)
+    assert child.returncode == 0
+    assert b"reading back web" in shown
+    assert "reading back" not in out and "\x1b" not in out

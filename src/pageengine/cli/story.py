@@ -61,6 +61,7 @@ class Story:
         self.given_back(result)
         self.host(result)
         self.costs(result)
+        self._console.say()
         self.verdict(result)
 
     def places(self, result) -> None:
@@ -132,7 +133,6 @@ class Story:
     def verdict(self, result) -> None:
         """Memory kept to, time, and whether every byte was read back."""
         console = self._console
-        console.say()
         if result.resident_peak is not None:
             console.say(
                 f"Resident memory of this process grew by {size(result.resident_peak)} at most, "
