@@ -34,7 +34,7 @@
    a page in a frame of its own; so there is a place for every frame, and stale hints go first.
 
    Generations are 2 bits and wrap: before a number comes into use again, entries that still carry
-   it are swept out, together with all expired ones. That is at most one walk over the table in three
+   it are swept out, with all expired ones. That is at most one walk over the table in three
    scan passes, and a pass reads 4096 bytes where the walk reads 9.
 
    The rules of the table, S1 to S9, are in pe_sharing_check.c. */
