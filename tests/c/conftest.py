@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -45,6 +46,8 @@ class CItem(pytest.Item):
     def runtest(self):
         if CC is None:
             pytest.skip("there is no C compiler")
+        if sys.platform in ("darwin", "win32"):
+            pytest.skip("the linker here cannot make allocations fail (--wrap)")
         code, output = self.parent.output()
         own = _lines_of(self.name, output)
         if f"passed {self.name}" not in output or (code not in (0, 1)):

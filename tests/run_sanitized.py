@@ -1,0 +1,73 @@
+"""Runs the tests of the package on extension modules built under AddressSanitizer and UndefinedBehaviorSanitizer.
+
+    python tests/run_sanitized.py [arguments of pytest]
+
+Builds into build/sanitized, loads the sanitizers' libraries into Python before anything else, and fails when a test
+fails, when a sanitizer reports anything, or when memory that the core allocated is left at the end.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BASE = ROOT / "build" / "sanitized"
+OURS = re.compile(r"csrc/|pageengine/\w+\.c\b|pageengine/\w+\.cpython")
+CHOICE = ["--ignore=tests/c", "--ignore=tests/contracts"]  # the former has sanitizers of its own
+
+
+def build():
+    """The package with sanitized extension modules; the folder to put on PYTHONPATH."""
+    command = [sys.executable, "setup.py", "-q", "build", "--build-base", str(BASE)]
+    subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "PAGEENGINE_SANITIZE": "1"})
+    return next(BASE.glob("lib.*"))
+
+
+def library(name):
+    cc = os.environ.get("CC", "gcc")
+    found = subprocess.run([cc, f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
+    if not os.path.isabs(found):
+        sys.exit(f"{cc} has no {name}: its sanitizers are not installed")
+    return found
+
+
+def run(package, arguments):
+    logs = BASE / "logs"
+    logs.mkdir(exist_ok=True)
+    for old in logs.iterdir():
+        old.unlink()
+    environment = {
+        **os.environ,
+        "LD_PRELOAD": f"{library('libasan.so')} {library('libubsan.so')}",
+        # pytest would swallow a report on standard error; leaks are judged below, Python has its own
+        "ASAN_OPTIONS": f"log_path={logs}/report:detect_leaks=1:allocator_may_return_null=1",
+        "UBSAN_OPTIONS": f"log_path={logs}/report:print_stacktrace=1",
+        "LSAN_OPTIONS": "exitcode=0",
+        "PYTHONMALLOC": "malloc",
+        "PYTHONPATH": str(package),
+        "PAGEENGINE_SANITIZED": "1",
+    }
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--benchmark-disable", *CHOICE, *arguments]
+    code = subprocess.run(command, cwd=ROOT, env=environment).returncode
+    return code, [path for path in sorted(logs.iterdir()) if is_ours(path.read_text(errors="replace"))]
+
+
+def is_ours(text):
+    """Any error, or a leak with one of our frames in its trace."""
+    if "ERROR: AddressSanitizer" in text or "runtime error:" in text:
+        return True
+    return any(OURS.search(leak) for leak in re.split(r"\n(?=(?:Direct|Indirect) leak)", text)[1:])
+
+
+def main():
+    code, reports = run(build(), sys.argv[1:])
+    for path in reports:
+        print(f"\n---- {path.name}\n{path.read_text(errors='replace')[:8000]}")
+    print("sanitizers:", f"{len(reports)} reports" if reports else "nothing to report")
+    sys.exit(1 if reports else code)
+
+
+if __name__ == "__main__":
+    main()
