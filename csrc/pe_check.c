@@ -131,7 +131,7 @@ static bool check_entry(walk *self, pe_frame frame)
     const pe_host *host = self->host;
     uint32_t const group = host->group_of[frame];
     bool found = false;
-    pe_sharing_cursor cursor = pe_sharing_find(pe_content_hash(host, frame, host->groups[group].salt));
+    pe_sharing_cursor cursor = pe_sharing_find(pe_content_hash(host, frame, &host->groups[group]));
     while (pe_sharing_next(&host->sharing, &cursor)) {
         if (cursor.kind != PE_ENTRY_SHARED)
             continue;

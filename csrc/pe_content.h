@@ -16,10 +16,11 @@ static inline uint32_t pe_token_size(uint64_t token)
     return units == 0 ? 8 : units * PE_TOKEN_SIZE_UNIT;
 }
 
-static inline uint64_t pe_content_hash(const pe_host *host, pe_frame frame, uint64_t salt)
+static inline uint64_t pe_content_hash(const pe_host *host, pe_frame frame, const pe_group *group)
 {
-    return host->config.tokens ? pe_hash_token(host->tokens[frame], salt)
-                               : pe_hash_page(pe_pool_page(&host->pool, frame), salt);
+    return host->config.tokens
+             ? pe_hash_token(host->tokens[frame], group->salt)
+             : pe_hash_page_keyed(&group->key, pe_pool_page(&host->pool, frame));
 }
 
 static inline bool pe_content_is_zero(const pe_host *host, pe_frame frame)

@@ -77,6 +77,7 @@ pe_status pe_host_new(pe_host **out, const pe_host_config *config)
     if (!self)
         return PE_ERR_NO_MEMORY;
     self->config = *config;
+    self->hashing = pe_hash_best();
     pe_status const status = init(self);
     if (status != PE_OK) {
         pe_host_delete(self);
@@ -131,9 +132,13 @@ static pe_status group_for(pe_host *self, uint64_t salt, uint32_t *index)
         unused = self->group_count++;
     }
     static const uint64_t zero_page[PE_PAGE_BYTES / sizeof(uint64_t)];
-    uint64_t const zero_hash = self->config.tokens ? pe_hash_token(0, salt)
-                                                   : pe_hash_page(zero_page, salt);
-    self->groups[unused] = (pe_group){salt, zero_hash, PE_NONE, 0};
+    pe_group *group = &self->groups[unused];
+    pe_hash_key_init(&group->key, salt, self->hashing);
+    group->salt = salt;
+    group->zero_hash = self->config.tokens ? pe_hash_token(0, salt)
+                                           : pe_hash_page_keyed(&group->key, zero_page);
+    group->zero_frame = PE_NONE;
+    group->vms = 0;
     *index = unused;
     return PE_OK;
 }

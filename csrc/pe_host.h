@@ -30,7 +30,8 @@ typedef struct pe_host_config {
 /* Virtual machines whose equal pages may be shared. */
 typedef struct pe_group {
     uint64_t salt;
-    uint64_t zero_hash; /* hash of the zero page under the salt */
+    pe_hash_key key;     /* of the salt; bytes mode */
+    uint64_t zero_hash;  /* hash of the zero page under the salt */
     pe_frame zero_frame; /* PE_NONE while no page maps it */
     uint32_t vms;
 } pe_group;
@@ -50,6 +51,7 @@ typedef struct pe_host {
     uint32_t chunk_count;
     pe_group *groups;
     uint32_t group_count;
+    pe_hash_variant hashing; /* the way that is fastest on this CPU */
     uint32_t mark;      /* accesses stop rather than let the idle frames fall below this number */
     void *codec_work;
     uint8_t *blob_scratch; /* PE_ZCACHE_PAYLOAD_MAX bytes */

@@ -27,7 +27,7 @@ pe_frame pe_page_take_frame(pe_host *host)
 static void remove_entry(pe_host *host, const pe_vm *vm, pe_frame frame)
 {
     pe_group *group = &host->groups[vm->group];
-    uint64_t const hash = pe_content_hash(host, frame, group->salt);
+    uint64_t const hash = pe_content_hash(host, frame, group);
     bool const found = pe_sharing_remove(&host->sharing, hash, frame);
     pe_assert(found);
     (void)found;

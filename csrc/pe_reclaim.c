@@ -70,7 +70,8 @@ static bool share(job *self, uint32_t ppn)
     pe_sharing_cursor stale;
     if (!host->config.sharing || !vm->sharing)
         return false;
-    uint64_t const hash = pe_content_hash(host, pe_payload_of(vm->map[ppn]), host->groups[vm->group].salt);
+    uint64_t const hash = pe_content_hash(host, pe_payload_of(vm->map[ppn]),
+                                          &host->groups[vm->group]);
     switch (pe_page_share(host, vm, ppn, hash, &stale)) {
     case PE_PARTNER_MERGED:
         self->result->merged += 1;

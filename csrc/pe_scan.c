@@ -2,54 +2,105 @@
    otherwise it leaves a hint and nothing is write-protected for it (OSDI 2002 section 4.3).
 
    What limits a scan is memory: the page itself, its bucket in the table, and the page it is compared with. So
-   pages go through in batches of 64: choose and hash all (the hardware streams the page bytes), which at the
-   same time asks for their buckets; then look up and merge one by one. A page of the batch may have been merged as
-   the partner of an earlier one: it is looked at again before its turn.
+   pages go through in batches of 64, each in three passes:
 
-   The order inside a batch is the order of pages, so a scan of n pages does exactly what n scans of one
-   page do, and the result is the same on every machine. */
+     gather   choose the pages and hash them all (the bytes of the next one are asked for meanwhile)
+     guess    look up each hash and note the frame of the first candidate; all buckets were asked for before
+     settle   look up again and merge, one by one, while the bytes of the partner two pages ahead are asked for
+
+   A guess is only a prefetch. By the time of its turn a page may have been merged as the partner of an earlier one, and
+   its candidates may be others: settle looks at everything again. So a scan of n pages does exactly what n scans
+   of one page do, and the result is the same on every machine. */
 #include "pe_scan.h"
 
 #include "pe_content.h"
 #include "pe_page.h"
 
-typedef struct candidate {
-    uint64_t hash;
-    uint32_t ppn;
-} candidate;
+#define PARTNER_AHEAD 2u
+#define LINE_BYTES 64u
+
+typedef struct batch {
+    uint32_t n;
+    uint32_t ppn[PE_SCAN_BATCH];
+    uint64_t hash[PE_SCAN_BATCH];
+    pe_frame partner[PE_SCAN_BATCH]; /* PE_NONE: no guess */
+} batch;
 
 static bool is_candidate(uint64_t word)
 {
     return pe_place_of(word) == PE_PRIVATE && !(word & PE_PINNED);
 }
 
-/* Chooses up to PE_SCAN_BATCH candidates among at most *left pages, and hashes them. */
-static uint32_t gather(pe_host *host, pe_vm *vm, uint64_t *left, bool random, candidate *batch)
+/* Chooses up to PE_SCAN_BATCH candidates among at most *left pages. */
+static void gather(pe_vm *vm, uint64_t *left, bool random, batch *self)
 {
-    uint64_t const salt = host->groups[vm->group].salt;
-    uint32_t n = 0;
-    while (n < PE_SCAN_BATCH && *left > 0) {
+    self->n = 0;
+    while (self->n < PE_SCAN_BATCH && *left > 0) {
         uint32_t const ppn = random ? pe_rng_below(&vm->rng, vm->pages) : vm->scan_hand;
         if (!random)
             vm->scan_hand = ppn + 1 < vm->pages ? ppn + 1 : 0;
         *left -= 1;
-        if (!is_candidate(vm->map[ppn]))
-            continue;
-        uint64_t const hash = pe_content_hash(host, pe_payload_of(vm->map[ppn]), salt);
-        pe_sharing_prefetch(&host->sharing, hash);
-        batch[n++] = (candidate){hash, ppn};
+        if (is_candidate(vm->map[ppn]))
+            self->ppn[self->n++] = ppn;
     }
-    return n;
 }
 
-static void settle(pe_host *host, pe_vm *vm, const candidate *page, pe_scan_result *result)
+static void hash_all(const pe_host *host, const pe_vm *vm, batch *self)
+{
+    const pe_group *group = &host->groups[vm->group];
+    const uint8_t *pages[PE_SCAN_BATCH];
+    for (uint32_t i = 0; i < self->n; ++i) {
+        pe_frame const frame = pe_payload_of(vm->map[self->ppn[i]]);
+        if (host->config.tokens)
+            self->hash[i] = pe_hash_token(host->tokens[frame], group->salt);
+        else
+            pages[i] = pe_pool_page(&host->pool, frame);
+    }
+    if (!host->config.tokens)
+        pe_hash_pages_keyed(&group->key, pages, self->n, self->hash);
+    for (uint32_t i = 0; i < self->n; ++i)
+        pe_sharing_prefetch(&host->sharing, self->hash[i]);
+}
+
+/* The frame that the page with this hash will probably be compared with. */
+static pe_frame guess_partner(const pe_host *host, const pe_vm *vm, uint64_t hash)
+{
+    pe_vm *other;
+    uint32_t ppn;
+    if (hash == host->groups[vm->group].zero_hash)
+        return PE_NONE;
+    pe_sharing_cursor cursor = pe_sharing_find(hash);
+    if (!pe_sharing_next(&host->sharing, &cursor))
+        return PE_NONE;
+    if (cursor.kind == PE_ENTRY_SHARED)
+        return (pe_frame)cursor.id;
+    if (!pe_host_page(host, cursor.id, &other, &ppn) || pe_place_of(other->map[ppn]) != PE_PRIVATE)
+        return PE_NONE;
+    return pe_payload_of(other->map[ppn]);
+}
+
+static void prefetch_partner(const pe_host *host, pe_frame frame)
+{
+    if (frame == PE_NONE)
+        return;
+    PE_PREFETCH(&host->sharing.mappers[frame]);
+    if (host->config.tokens) {
+        PE_PREFETCH(&host->tokens[frame]);
+        return;
+    }
+    const uint8_t *page = pe_pool_page(&host->pool, frame);
+    for (size_t i = 0; i < PE_PAGE_BYTES; i += LINE_BYTES)
+        PE_PREFETCH(page + i);
+}
+
+static void settle(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_scan_result *result)
 {
     pe_sharing_cursor stale;
-    if (!is_candidate(vm->map[page->ppn]))
+    if (!is_candidate(vm->map[ppn]))
         return; /* became the partner of an earlier page of the batch */
     result->scanned += 1;
     vm->event[PE_EV_SCANNED] += 1;
-    switch (pe_page_share(host, vm, page->ppn, page->hash, &stale)) {
+    switch (pe_page_share(host, vm, ppn, hash, &stale)) {
     case PE_PARTNER_MERGED:
         result->merged += 1;
         vm->event[PE_EV_MERGED] += 1;
@@ -64,21 +115,29 @@ static void settle(pe_host *host, pe_vm *vm, const candidate *page, pe_scan_resu
     }
     if (stale.kind == PE_ENTRY_HINT)
         pe_sharing_forget(&host->sharing, &stale);
-    bool const hinted = pe_sharing_hint(&host->sharing, page->hash, vm->base + page->ppn);
+    bool const hinted = pe_sharing_hint(&host->sharing, hash, vm->base + ppn);
     result->hinted += hinted;
     vm->event[PE_EV_HINTED] += hinted;
 }
 
 void pe_scan(pe_host *host, pe_vm *vm, uint64_t pages, bool random, pe_scan_result *result)
 {
-    candidate batch[PE_SCAN_BATCH];
+    batch self;
     if (!host->config.sharing || !vm->sharing)
         return;
     result->visited += pages;
     while (pages > 0) {
-        uint32_t const n = gather(host, vm, &pages, random, batch);
-        for (uint32_t i = 0; i < n; ++i)
-            settle(host, vm, &batch[i], result);
+        gather(vm, &pages, random, &self);
+        hash_all(host, vm, &self);
+        for (uint32_t i = 0; i < self.n; ++i)
+            self.partner[i] = guess_partner(host, vm, self.hash[i]);
+        for (uint32_t i = 0; i < PARTNER_AHEAD && i < self.n; ++i)
+            prefetch_partner(host, self.partner[i]);
+        for (uint32_t i = 0; i < self.n; ++i) {
+            if (i + PARTNER_AHEAD < self.n)
+                prefetch_partner(host, self.partner[i + PARTNER_AHEAD]);
+            settle(host, vm, self.ppn[i], self.hash[i], result);
+        }
     }
 }
 

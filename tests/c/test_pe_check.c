@@ -97,8 +97,7 @@ static void two_shared_frames_of_equal_bytes_are_named(void)
     pe_frame const a = pe_payload_of(vm->map[SHARED_PPN]), b = pe_payload_of(vm->map[SHARED_PPN + 1]);
     CHECK(a != b && place(0, SHARED_PPN + 1) == PE_SHARED);
     /* the second frame's entry moves under the hash of the first one's bytes, and its bytes become the same */
-    uint64_t const salt = host->groups[0].salt;
-    uint64_t const hash_a = pe_content_hash(host, a, salt), hash_b = pe_content_hash(host, b, salt);
+    uint64_t const hash_a = pe_content_hash(host, a, host->groups), hash_b = pe_content_hash(host, b, host->groups);
     CHECK(pe_sharing_detach(&host->sharing, b) == 1 && pe_sharing_remove(&host->sharing, hash_b, b));
     pe_content_copy(host, b, a);
     CHECK(pe_sharing_insert(&host->sharing, hash_a, b) == PE_OK);
