@@ -61,11 +61,11 @@ class ModelVM:
 
 
 class Model:
-    def __init__(self, frames, sharing=True, zero=0, swap_slots=None):
+    def __init__(self, frames, sharing=True, zero=0, mark=0):
         self.frames = frames
         self.sharing = sharing
         self.zero = zero
-        self.swap_slots = swap_slots  # None: as many as are needed
+        self.mark = mark  # accesses leave so many frames idle
         self.vms = {}  # by id
         self.hints = {}  # (salt, content when scanned) -> [vm id, ppn, generation]
         self.generation = 0
@@ -118,7 +118,7 @@ class Model:
 
     def access(self, vm, ppn, write=False, data=None):
         """One access; data: a whole-page write. False and no change when it lacks a frame."""
-        if self.needs_frame(vm, ppn, write) and self.idle() == 0:
+        if self.needs_frame(vm, ppn, write) and self.idle() <= self.mark:
             return False
         place, count = vm.place[ppn], vm.count
         count["accesses"] += 1
