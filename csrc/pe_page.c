@@ -162,11 +162,11 @@ static bool share_with_hint(pe_host *host, pe_vm *vm, uint32_t ppn, const pe_sha
     return true;
 }
 
-pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_sharing_cursor *stale)
+pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_sharing_cursor *hint)
 {
     pe_frame const own = pe_payload_of(vm->map[ppn]);
     pe_assert(pe_place_of(vm->map[ppn]) == PE_PRIVATE);
-    stale->kind = PE_ENTRY_EMPTY;
+    hint->kind = PE_ENTRY_EMPTY;
     if (hash == host->groups[vm->group].zero_hash && pe_content_is_zero(host, own))
         return share_zero(host, vm, ppn);
     pe_sharing_cursor cursor = pe_sharing_find(hash);
@@ -180,12 +180,12 @@ pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, 
             return PE_PARTNER_MERGED;
         }
         if (cursor.id == vm->base + ppn) {
-            pe_sharing_refresh(&host->sharing, &cursor);
+            *hint = cursor;
             return PE_PARTNER_SELF;
         }
         if (share_with_hint(host, vm, ppn, &cursor))
             return PE_PARTNER_MERGED;
-        *stale = cursor;
+        *hint = cursor;
     }
     return PE_PARTNER_NONE;
 }

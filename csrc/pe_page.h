@@ -29,8 +29,8 @@ typedef enum pe_partner {
     PE_PARTNER_BECAME_ZERO /* the page's own frame is the group's zero page from now on; no frame was won */
 } pe_partner;
 
-/* Tries to share a private page whose content has this hash. With PE_PARTNER_NONE, *stale is a hint for the same hash
-   that no longer holds (stale->kind is PE_ENTRY_EMPTY when there is none). */
-pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_sharing_cursor *stale);
+/* Tries to share a private page whose content has this hash. With PE_PARTNER_SELF, *hint is the page's own hint; with
+   PE_PARTNER_NONE, a hint for the same hash that no longer holds (its kind is PE_ENTRY_EMPTY when there is none). */
+pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_sharing_cursor *hint);
 
 #endif

@@ -110,7 +110,9 @@ static void settle(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_sca
         result->zero_merged += 1;
         vm->event[PE_EV_ZERO_MERGED] += 1;
         return;
-    case PE_PARTNER_SELF: return;
+    case PE_PARTNER_SELF:
+        pe_sharing_refresh(&host->sharing, &stale); /* only a scan keeps hints alive, no reclaim */
+        return;
     case PE_PARTNER_NONE: break;
     }
     if (stale.kind == PE_ENTRY_HINT)
