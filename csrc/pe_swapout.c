@@ -111,11 +111,18 @@ static void settle_blob(pe_host *host, pe_blob blob, pe_slot slot)
     vm->event[PE_EV_SWAP_OUT] += 1;
 }
 
+/* A blob whose going may make room for one of this machine: its own oldest, or anyone's where the limit of the whole
+   cache is in the way. When it is the machine's own limit, other machines' blobs would go for nothing. */
 static pe_blob oldest_blob(const pe_host *host, const pe_vm *vm)
 {
     uint32_t group;
     pe_blob const own = pe_zcache_oldest(host->zcache, vm->id);
-    return own != PE_NONE ? own : pe_zcache_oldest_of_all(host->zcache, &group);
+    if (own != PE_NONE)
+        return own;
+    uint64_t const used = pe_zcache_total(host->zcache).slot_bytes;
+    if (used + PE_ZCACHE_PAYLOAD_MAX <= host->config.cache_limit_bytes)
+        return PE_NONE;
+    return pe_zcache_oldest_of_all(host->zcache, &group);
 }
 
 pe_status pe_evict_oldest(pe_host *host, const pe_vm *vm)
