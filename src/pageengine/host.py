@@ -191,7 +191,7 @@ class Host:
         machine = self[vm]
         result, status = self._reclaim(machine, pages, technique)
         if status:
-            raise error_of(status, self._engine, machine.name, result.pages)
+            raise error_of(status, self._engine, machine.name, result.swapped + result.evicted)
         return result
 
     def _reclaim(self, machine: VM, pages: int, technique: str):
@@ -247,7 +247,8 @@ class Host:
             result, status = self._reclaim(machine, -(-wish.reclaim // PAGE_BYTES), wish.technique)
             won += result
             if status and STATUS_NAMES[status] != "PE_NO_SLOT":
-                failure = failure or error_of(status, self._engine, name, result.pages)
+                done = result.swapped + result.evicted
+                failure = failure or error_of(status, self._engine, name, done)
         if failure:
             raise failure
         return won

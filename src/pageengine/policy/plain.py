@@ -33,9 +33,9 @@ class Plain:
             want, {vm.name: max(0, vm.consumed - vm.reservation) for vm in snapshot.vms}
         )
         plans = {
-            name: VMPlan(reclaim=amount)
-            for name in over
-            if (amount := max(over[name], share[name])) > 0
+            vm.name: VMPlan(reclaim=amount, blocked=vm.blocked)
+            for vm in snapshot.vms
+            if (amount := max(over[vm.name], share[vm.name])) > 0
         }
         return Plan(state="low" if want else "high", vms=plans)
 
