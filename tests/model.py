@@ -247,7 +247,7 @@ class Model:
             key = (vm.salt, vm.content[ppn])
             what = f"VM {vm.id} page {ppn}, {PLACES[old]} to {PLACES[new]} by {technique}"
             if old == COMPRESSED:
-                assert new == SWAPPED and technique == "ladder", what
+                assert new == SWAPPED and technique in ("swap", "ladder"), what
                 assert vm.id in victims or limit, f"{what}: its blob was in nobody's way"
                 continue
             assert old == PRIVATE and ppn not in vm.pinned, f"{what}: not for reclaim"
