@@ -54,6 +54,8 @@ def program(*arguments, **options):
         stderr=subprocess.PIPE,
         text=True,
         **options,
+        # a background job starts with SIGINT ignored, and would pass that on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
