@@ -66,7 +66,7 @@ class Model:
         self.sharing = sharing
         self.zero = zero
         self.mark = mark  # accesses leave so many frames idle
-        self.vms = {}  # by id
+        self.vms = {}  # by id, in the order in which they were added
         self.hints = {}  # (salt, content when scanned) -> [vm id, ppn, generation]
         self.generation = 0
         self.cache_frames = 0  # as the engine reports; bounds are checked in legal_cache
@@ -94,7 +94,6 @@ class Model:
         """Takes the lowest id that no machine has."""
         id = next(i for i in range(len(self.vms) + 1) if i not in self.vms)
         self.vms[id] = ModelVM(id, pages, salt)
-        self.vms = dict(sorted(self.vms.items()))
         return self.vms[id]
 
     def remove_vm(self, vm):
