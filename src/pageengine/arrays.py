@@ -5,6 +5,17 @@ import numpy as np
 from pageengine.units import PAGE_BYTES
 
 
+def as_count(value, what: str) -> int:
+    """A number of pages or other things: an integer that is not negative."""
+    try:
+        count = value.__index__()
+    except AttributeError:
+        raise TypeError(f"{what} must be a whole number, got {value!r}") from None
+    if count < 0:
+        raise ValueError(f"{what} must not be negative, got {count}")
+    return count
+
+
 def as_ppns(ppns):
     """int64 [n] from an int, a sequence of ints or an int array [n]."""
     array = np.asarray(ppns)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from pageengine import errors
+from pageengine.arrays import as_count
 from pageengine.codec import Codec
 from pageengine.engine import TECHNIQUES, Engine
 from pageengine.policy import Plain, Plan, Snapshot, VMView
@@ -45,7 +46,9 @@ class Host:
         frames = parse_pages(memory, "memory")
         if not 0 < frames < 2**32 - 64:
             raise ValueError(f"memory must be at least one page (4096 bytes), got {memory!r}")
-        self.memory, self.seed = frames * PAGE_BYTES, seed
+        if not isinstance(seed, (int, np.integer)):
+            raise TypeError(f"seed must be a whole number, got {seed!r}")
+        self.memory, self.seed = frames * PAGE_BYTES, int(seed)
         self.contents = _one_of(contents, "contents", ("bytes", "tokens"))
         self.victims = _one_of(victims, "victims", ("clock", "random"))
         self.packing = _one_of(packing, "packing", ("esx", "dense"))
@@ -55,7 +58,7 @@ class Host:
             self._swap_file = open_swap_file(swap_dir)
         self._engine = Engine(
             frames,
-            seed=seed % 2**64,
+            seed=self.seed % 2**64,
             tokens=self.contents == "tokens",
             sharing=sharing,
             codec=None if compression is None else Codec(compression),
@@ -98,6 +101,8 @@ class Host:
         if isinstance(name, VM):
             name = name.name
         if name not in self._vms:
+            if not self._finalizer.alive:
+                raise errors.Closed("the host is closed")
             raise errors.NoSuchVM(
                 f"there is no virtual machine {name!r}; there are: {', '.join(self._vms) or 'none'}"
             )
@@ -111,6 +116,10 @@ class Host:
         may share pages; None gives it one of its own. cache_limit: most that its pages may take of the compression
         cache, bytes or a percentage of its size (ESX: 10 %).
         """
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a virtual machine must be a text, got {name!r}")
+        if not name:
+            raise ValueError("the name of a virtual machine must not be empty, got ''")
         if name in self._vms:
             raise ValueError(f"there is a virtual machine {name!r} already")
         pages = parse_pages(size, "size")
@@ -121,8 +130,7 @@ class Host:
         self._admit(name, pages * PAGE_BYTES, reservation, limit)
         if shares is None:
             shares = max(1, _SHARES_PER_MIB * pages * PAGE_BYTES // 2**20)
-        if shares < 0:
-            raise ValueError(f"shares must not be negative, got {shares}")
+        shares = as_count(shares, "shares")
         slots = self._slots + pages - reservation // PAGE_BYTES
         if self._swap_grows:
             self._engine.grow_swap(slots)
@@ -166,8 +174,7 @@ class Host:
         """Looks for equal pages and merges them. Without arguments, one pass over every page of every machine;
         ``pages``: so many pages of each machine, from where its last scan ended (order "random": anywhere)."""
         random = _one_of(order, "order", ("sequential", "random")) == "random"
-        if pages is not None and pages < 0:
-            raise ValueError(f"pages must not be negative, got {pages}")
+        pages = None if pages is None else as_count(pages, "pages")
         machines = list(self._vms.values()) if vm is None else [self[vm]]
         result = ScanResult()
         for machine in machines:
@@ -197,9 +204,8 @@ class Host:
     def _reclaim(self, machine: VM, pages: int, technique: str):
         if technique not in TECHNIQUES:
             raise ValueError(f"unknown technique {technique!r}; there are: {', '.join(TECHNIQUES)}")
-        if pages < 0:
-            raise ValueError(f"pages must not be negative, got {pages}")
-        result, status = self._engine.reclaim(machine._id, pages, TECHNIQUES[technique][0])
+        frames = as_count(pages, "pages")
+        result, status = self._engine.reclaim(machine._id, frames, TECHNIQUES[technique][0])
         return Reclaimed(**result), status
 
     def trim(self) -> int:

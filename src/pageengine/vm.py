@@ -3,7 +3,7 @@
 import numpy as np
 
 from pageengine import errors
-from pageengine.arrays import as_contents, as_ppns, as_write_flags
+from pageengine.arrays import as_contents, as_count, as_ppns, as_write_flags
 from pageengine.records import Faults, VMStats
 from pageengine.status import EVENTS, STATUS_NAMES, error_of
 from pageengine.units import PAGE_BYTES
@@ -117,14 +117,14 @@ class VM:
         if ppns is not None:
             self._engine.balloon_pages(self._id, as_ppns(ppns))
         else:
-            self._engine.balloon_absent(self._id, _count(pages, "pages"))
+            self._engine.balloon_absent(self._id, as_count(pages, "pages"))
         return self.stats.ballooned // PAGE_BYTES
 
     def deflate(self, pages: int | None = None) -> int:
         """The guest takes ``pages`` pages back (all by default), lowest PPN first; they read as zeros then.
         Returns how many."""
         self.host
-        return self._engine.deflate(self._id, self.pages if pages is None else _count(pages, "pages"))
+        return self._engine.deflate(self._id, self.pages if pages is None else as_count(pages, "pages"))
 
     @property
     def blocked(self) -> bool:
@@ -152,7 +152,7 @@ class VM:
     def start_sample(self, n: int = 100) -> None:
         """Marks n random pages; the first access to each is counted (OSDI 2002 section 5.3). Ends an open period."""
         self.host
-        self._engine.sample_begin(self._id, min(_count(n, "n"), 2**32 - 1))
+        self._engine.sample_begin(self._id, min(as_count(n, "n"), 2**32 - 1))
 
     def end_sample(self) -> tuple[int, int]:
         """(pages accessed since, pages marked): their quotient estimates the active fraction of memory."""
@@ -253,10 +253,3 @@ class VM:
 def _flat(array):
     """The array's bytes as uint8 [m], without a copy."""
     return array.reshape(-1).view(np.uint8)
-
-
-def _count(value, what: str) -> int:
-    value = value.__index__()
-    if value < 0:
-        raise ValueError(f"{what} must not be negative, got {value}")
-    return value
