@@ -1,7 +1,7 @@
 """Builds one static library from csrc/ and one extension module per .pyx file.
 
-PAGEENGINE_SANITIZE=1 builds both under AddressSanitizer and UndefinedBehaviorSanitizer; tests/run_sanitized.py does
-that in a folder of its own and runs the tests on it.
+PAGEENGINE_SANITIZE=1 builds both under AddressSanitizer and UndefinedBehaviorSanitizer;
+tests/run_sanitized.py does that in a folder of its own and runs the tests on it.
 """
 
 import os

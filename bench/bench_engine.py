@@ -1,4 +1,6 @@
-"""Accesses, scans and calls of the engine, each beside a peer or the limit of the machine in the same run."""
+"""Accesses, scans and calls of the engine, each beside a peer or the limit of the machine in the
+same run.
+"""
 
 import numpy as np
 import pytest

@@ -1,7 +1,8 @@
 """Frames: taking and giving back in batches, with gaps anywhere, against a stack of free numbers.
 
-The peer is the simplest allocator there is: free numbers in an array, both calls one copy (numpy). It needs 31 times the
-memory, knows no neighbours and cannot refuse a frame that is idle; here every frame given back is checked.
+The peer is the simplest allocator there is: free numbers in an array, both calls one copy (numpy).
+It needs 31 times the memory, knows no neighbours and cannot refuse a frame that is idle; here every
+frame given back is checked.
 """
 
 import numpy as np

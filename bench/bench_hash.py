@@ -1,6 +1,8 @@
 """Page hash, zero test and comparison against only reading the same memory, and against xxHash.
 
-The memory is larger than the last-level cache. "Reading" is the C library's search for a byte that is not there."""
+The memory is larger than the last-level cache. "Reading" is the C library's search for a byte that
+is not there.
+"""
 
 import ctypes
 

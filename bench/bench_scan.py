@@ -1,8 +1,10 @@
-"""The sharing scan of a cold image, all steps (hash, look up, compare, merge), beside hashing alone, plain Python, and KSM.
+"""The sharing scan of a cold image, all steps (hash, look up, compare, merge), beside hashing
+alone, plain Python, and KSM.
 
-The clock of the scan runs over ``host.scan()`` alone: the pages were written before. KSM's runs from the moment it is
-switched on until a full scan merges nothing more; it runs only where /sys/kernel/mm/ksm is writable, and its knobs are
-put back. The Python peer counts and merges nothing.
+The clock of the scan runs over ``host.scan()`` alone: the pages were written before. KSM's runs
+from the moment it is switched on until a full scan merges nothing more; it runs only where
+/sys/kernel/mm/ksm is writable, and its knobs are put back. The Python peer counts and merges
+nothing.
 """
 
 import ctypes
@@ -24,7 +26,9 @@ SIZE = 512 * 2**20
 
 @pytest.fixture(scope="module")
 def image(real_pages):
-    """512 MiB of real pages: the captured ones, repeated with a change so that a third are duplicates."""
+    """512 MiB of real pages: the captured ones, repeated with a change so that a third are
+    duplicates.
+    """
     copies = -(-SIZE // (len(real_pages) * 4096))
     parts = []
     for i in range(copies):

@@ -1,6 +1,8 @@
-"""The sharing table against a Python dict with the same entries, at one and at sixteen million entries.
+"""The sharing table against a Python dict with the same entries, at one and at sixteen million
+entries.
 
-Lookups are of random entries; the table is as full as its number of frames lets it be."""
+Lookups are of random entries; the table is as full as its number of frames lets it be.
+"""
 
 import gc
 
@@ -11,7 +13,9 @@ from pageengine.hashing import hash_pages, hash_tokens
 from pageengine.sharing import EMPTY, HINT, SHARED, SharingTable
 
 SAMPLE = 1_000_000
-SIZES = pytest.mark.parametrize("entries", [1_000_000, 16_000_000], ids=["1M", "16M"], scope="module")
+SIZES = pytest.mark.parametrize(
+    "entries", [1_000_000, 16_000_000], ids=["1M", "16M"], scope="module"
+)
 
 
 def said(benchmark, items, unit, peer=None, **more):
@@ -62,7 +66,14 @@ def bench_inserts(benchmark, hashes, entries):
 
     benchmark.pedantic(lambda: tables[0].inserts(hashes, frames), setup=fresh, rounds=2)
     made = tables[0]
-    said(benchmark, entries, "entry", "dict_inserts", bytes_per_entry=made.nbytes / made.shared, moves=made.moves)
+    said(
+        benchmark,
+        entries,
+        "entry",
+        "dict_inserts",
+        bytes_per_entry=made.nbytes / made.shared,
+        moves=made.moves,
+    )
 
 
 @SIZES

@@ -1,7 +1,8 @@
 """Swap: pages out and in, with slots, checksums and verification, against bare pwrite and pread.
 
-The peer moves the same bytes to and from the same kind of file in pieces of 1 MiB and keeps no books. All of it
-fits the system's page cache, so no disk is measured, only what the bookkeeping adds to the copy.
+The peer moves the same bytes to and from the same kind of file in pieces of 1 MiB and keeps no
+books. All of it fits the system's page cache, so no disk is measured, only what the bookkeeping
+adds to the copy.
 """
 
 import itertools

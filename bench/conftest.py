@@ -21,7 +21,8 @@ REAL_PAGES_MAX = 32768  # 128 MiB
 BIG_BYTES = 1 << 30
 SECONDS_PER_BENCHMARK = 0.4
 
-# Three ordinary programs: a table of records, numerical work, a compiler. Each prints when it is done.
+# Three ordinary programs: a table of records, numerical work, a compiler. Each prints when it is
+# done.
 PROGRAMS = {
     "records": """
 import json, random
@@ -50,7 +51,9 @@ codes = [compile(tree, "x", "exec") for tree in trees]
 
 
 def _memory_of(program):
-    """What a process that ran the program holds, as uint8 [n, 4096]; pages it never touched are left out."""
+    """What a process that ran the program holds, as uint8 [n, 4096]; pages it never touched are
+    left out.
+    """
     wait = "\nprint(flush=True); input()\n"
     child = subprocess.Popen(
         [sys.executable, "-c", program + wait], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -66,7 +69,9 @@ def _memory_of(program):
 
 @pytest.fixture(scope="session")
 def real_pages():
-    """uint8 [n, 4096]: the memory of three programs one after the other, zero and equal pages kept."""
+    """uint8 [n, 4096]: the memory of three programs one after the other, zero and equal pages
+    kept.
+    """
     if not os.path.exists("/proc/self/mem"):
         pytest.skip("real pages come from Linux /proc")
     return np.concatenate([_memory_of(program) for program in PROGRAMS.values()])[:REAL_PAGES_MAX]
@@ -80,8 +85,8 @@ def real_pages_nonzero(real_pages):
 
 @pytest.fixture(scope="session")
 def big_pages(real_pages):
-    """More pages than any cache holds: 1 GiB, or a quarter of what the machine has to spare. The real
-    pages over and over; in every repetition one word of each page that is not zero is another.
+    """More pages than any cache holds: 1 GiB, or a quarter of what the machine has to spare. The
+    real pages over and over; in every repetition one word of each page that is not zero is another.
     """
     pages = min(BIG_BYTES, _memory_available() // 4) // PAGE
     out = np.empty((pages, PAGE), np.uint8)
@@ -166,7 +171,9 @@ def _row(result, results):
 
 
 def _peer(result, results):
-    """The benchmark named as peer: with the same parameters if there is one, else by its plain name."""
+    """The benchmark named as peer: with the same parameters if there is one, else by its plain
+    name.
+    """
     name = result.extra_info.get("peer")
     group = {other.name: other for other in results if other.group == result.group}
     brackets = result.name[result.name.find("[") :] if "[" in result.name else ""

@@ -1,7 +1,8 @@
-/* The host's side of ballooning (OSDI 2002 section 3.2): a page that the guest's driver has pinned is no longer used by the
-   guest, so its frame, blob or slot is given back and its content is forgotten. Taken back, the page is absent and
-   the next access finds zeroes, as on first touch. An access to a page in the balloon (a crash, a restart) pops it: that is the
-   fault path's business. Which pages, how many and how fast is decided elsewhere.
+/* The host's side of ballooning (OSDI 2002 section 3.2): a page that the guest's driver has pinned
+   is no longer used by the guest, so its frame, blob or slot is given back and its content is
+   forgotten. Taken back, the page is absent and the next access finds zeroes, as on first touch. An
+   access to a page in the balloon (a crash, a restart) pops it: that is the fault path's business.
+   Which pages, how many and how fast is decided elsewhere.
 
      B1  a ballooned page holds nothing: no frame, no blob, no slot (check: its payload is 0) */
 #include "pe_balloon.h"

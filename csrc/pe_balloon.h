@@ -4,7 +4,8 @@
 
 #include "pe_host.h"
 
-/* The guest gives up these pages (all pages of the VM): their contents are gone. Returns how many were not in the balloon yet. */
+/* The guest gives up these pages (all pages of the VM): their contents are gone. Returns how many
+   were not in the balloon yet. */
 uint64_t pe_balloon_pages(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n);
 /* Gives up to n absent pages, lowest PPN first; returns how many. */
 uint64_t pe_balloon_absent(pe_vm *vm, uint64_t n);

@@ -1,7 +1,8 @@
-/* The checker. First the stores prove themselves (rules F, S, Z, W), then each machine (V), and then what only the whole
-   host can know:
+/* The checker. First the stores prove themselves (rules F, S, Z, W), then each machine (V), and
+   then what only the whole host can know:
 
-     I1  every frame is exactly one of idle, private to one page, shared, or lent to the compression cache
+     I1  every frame is exactly one of idle, private to one page, shared, or lent to the compression
+         cache
      I2  a shared frame's count of mappers equals the pages that name it
      I3  the hash of a shared frame's bytes leads to its entry
      I4  no two shared frames of a salt group hold equal bytes
@@ -166,7 +167,8 @@ static bool check_frames(walk *self)
         bool const shared = claim > 0 && claim < CACHE_CLAIM;
         taken += claim != 0;
         if (host->sharing.mappers[frame] != (shared ? claim : 0))
-            return broken(self, "I2: a frame's count of mappers differs from the pages that name it");
+            return broken(self,
+                          "I2: a frame's count of mappers differs from the pages that name it");
         if (shared && !check_entry(self, frame))
             return false;
     }
@@ -199,7 +201,8 @@ static bool check_chunks(walk *self)
         owned += host->vm_of_chunk[c] != PE_NONE;
     for (uint32_t id = 0; id < host->vm_count; ++id) {
         const pe_vm *vm = host->vms[id];
-        uint64_t const chunks = vm ? ((uint64_t)vm->pages + (1u << PE_CHUNK_SHIFT) - 1) >> PE_CHUNK_SHIFT
+        uint64_t const up = (1u << PE_CHUNK_SHIFT) - 1;
+        uint64_t const chunks = vm ? ((uint64_t)vm->pages + up) >> PE_CHUNK_SHIFT
                                    : 0;
         expected += chunks;
         for (uint64_t c = 0; c < chunks; ++c)

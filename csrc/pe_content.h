@@ -1,5 +1,6 @@
-/* What a frame holds, the same words for bytes and for tokens. A token's low six bits are its compressed size in
-   units of 64 bytes (0: a same-filled page, 8 bytes; above 32: incompressible); token 0 is the zero page. */
+/* What a frame holds, the same words for bytes and for tokens. A token's low six bits are its
+   compressed size in units of 64 bytes (0: a same-filled page, 8 bytes; above 32: incompressible);
+   token 0 is the zero page. */
 #ifndef PE_CONTENT_H
 #define PE_CONTENT_H
 

@@ -1,15 +1,18 @@
-/* The fault path. A page is accessed without a fault while its word has the permission bit; otherwise:
+/* The fault path. A page is accessed without a fault while its word has the permission bit;
+   otherwise:
 
-     absent, ballooned   read: the zero page of the salt group, or a zeroed private frame without sharing
-                         write: a zeroed private frame             fill: a private frame
-     shared              write, fill: one mapper -> the frame becomes private as it is; else a private copy
+     absent, ballooned   read: the zero page of the salt group, or a zeroed private frame without
+                         sharing write: a zeroed private frame             fill: a private frame
+     shared              write, fill: one mapper -> the frame becomes private as it is; else a
+                         private copy
      compressed          a private frame, decompressed; the blob is dropped
      swapped             a private frame, read and verified; the slot is given back
      sampled             any of these, or nothing but the note that the page was accessed
 
-   Order inside each: (1) take the frame, (2) fetch the content, (3) change the page map, (4) let the old
-   place go, (5) count. Only 1 and 2 can fail, and they undo themselves: a failed access leaves no trace. So an
-   access of a compressed page needs an idle frame even where its blob is the last one of a cache frame. */
+   Order inside each: (1) take the frame, (2) fetch the content, (3) change the page map, (4) let
+   the old place go, (5) count. Only 1 and 2 can fail, and they undo themselves: a failed access
+   leaves no trace. So an access of a compressed page needs an idle frame even where its blob is the
+   last one of a cache frame. */
 #include "pe_fault.h"
 
 #include "pe_content.h"

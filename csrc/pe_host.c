@@ -1,16 +1,17 @@
 /* A host: creation, destruction, its machines, and the two numberings that tie the stores together.
 
    Owners. The stores know no virtual machine; what names a page in them is a host-wide page number,
-   vm->base + PPN. Bases are handed out in chunks of 2^12 pages, and vm_of_chunk leads back: two loads from a number to
-   its machine. A removed machine's chunks may be handed out again; a number kept in a stale hint then names another
-   page, which costs a comparison and no more.
+   vm->base + PPN. Bases are handed out in chunks of 2^12 pages, and vm_of_chunk leads back: two
+   loads from a number to its machine. A removed machine's chunks may be handed out again; a number
+   kept in a stale hint then names another page, which costs a comparison and no more.
 
-   Salt groups. Machines of equal salt are one group and may share pages; a group is found by its salt, lives while it
-   has machines, and knows its zero page. group_of names the group of every shared frame, so that no hash, however
-   unlucky, joins two groups.
+   Salt groups. Machines of equal salt are one group and may share pages; a group is found by its
+   salt, lives while it has machines, and knows its zero page. group_of names the group of every
+   shared frame, so that no hash, however unlucky, joins two groups.
 
-   Memory. Everything sized by the host's frames is mapped at creation and resident only where it is used; adding a
-   machine and growing the compression cache are the only later allocations, and they come before any change.
+   Memory. Everything sized by the host's frames is mapped at creation and resident only where it is
+   used; adding a machine and growing the compression cache are the only later allocations, and they
+   come before any change.
 
      H1  chunks of a machine name its id, and no other chunk does
      H2  vms[id]->id == id
@@ -179,7 +180,8 @@ static pe_status find_id(pe_host *self, uint32_t *id)
     return PE_OK;
 }
 
-static pe_status prepare_vm(pe_host *self, uint32_t pages, uint64_t salt, uint64_t cache_limit_bytes,
+static pe_status prepare_vm(pe_host *self, uint32_t pages, uint64_t salt,
+                            uint64_t cache_limit_bytes,
                             pe_vm *vm, uint32_t *first_chunk)
 {
     uint32_t id, group;
@@ -269,6 +271,7 @@ uint64_t pe_host_metadata_bytes(const pe_host *self)
     bytes += pe_sharing_bytes(&self->sharing) + pe_swap_bytes(&self->swap);
     bytes += self->zcache ? pe_zcache_bytes(self->zcache) : 0;
     for (uint32_t id = 0; id < self->vm_count; ++id)
-        bytes += self->vms[id] ? sizeof(pe_vm) + (uint64_t)self->vms[id]->pages * sizeof(uint64_t) : 0;
+        if (self->vms[id])
+            bytes += sizeof(pe_vm) + (uint64_t)self->vms[id]->pages * sizeof(uint64_t);
     return bytes + self->chunk_count * sizeof *self->vm_of_chunk;
 }

@@ -1,5 +1,5 @@
-/* A host: the stores, the virtual machines, and nothing computed. Rooms of floor 2 work on it; it is created,
-   filled and emptied here. One thread at a time per host. */
+/* A host: the stores, the virtual machines, and nothing computed. Rooms of floor 2 work on it; it
+   is created, filled and emptied here. One thread at a time per host. */
 #ifndef PE_HOST_H
 #define PE_HOST_H
 
@@ -12,7 +12,8 @@
 #include "pe_vm.h"
 #include "pe_zcache.h"
 
-#define PE_CHUNK_SHIFT 12   /* host-wide page numbers are handed out in chunks of 16 MiB of guest memory */
+/* Host-wide page numbers are handed out in chunks of 16 MiB of guest memory. */
+#define PE_CHUNK_SHIFT 12
 #define PE_SCAN_BATCH 64u   /* pages that a scan has in flight */
 
 typedef struct pe_host_config {
@@ -20,7 +21,8 @@ typedef struct pe_host_config {
     uint64_t seed;
     bool tokens;             /* contents are 64-bit tokens, not bytes */
     bool sharing;            /* is there page sharing */
-    const pe_codec *codec;   /* NULL: no compression cache; borrowed for the host's life. Token mode: any non-NULL */
+    /* NULL: no compression cache; borrowed for the host's life. Token mode: any non-NULL */
+    const pe_codec *codec;
     pe_packing packing;
     uint64_t cache_limit_bytes;
     int swap_file;           /* descriptor, or -1: token mode or no swap */
@@ -73,7 +75,8 @@ pe_vm *pe_host_vm(const pe_host *self, uint32_t id); /* NULL when there is none 
 /* The page that a host-wide number names; false when no machine has it (any more). */
 bool pe_host_page(const pe_host *self, uint64_t number, pe_vm **vm, uint32_t *ppn);
 
-/* Memory of all bookkeeping in bytes: everything but the frames' bytes. Tokens count as bookkeeping. */
+/* Memory of all bookkeeping in bytes: everything but the frames' bytes. Tokens count as
+   bookkeeping. */
 uint64_t pe_host_metadata_bytes(const pe_host *self);
 
 #endif

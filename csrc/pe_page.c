@@ -3,16 +3,20 @@
    Every function here leaves each invariant of pe_check true when it returns; when two stores are
    concerned, the step that may fail comes first. Who changes what:
 
-     a frame's last mapper leaves     sharing.detach -> sharing.remove(hash) -> frames.give_back -> zero page forgotten
-     a partner is found               sharing.attach (may refuse) -> page map -> frames.give_back(own frame)
-     a hint is its partner            sharing.promote -> attach twice -> both page maps -> give_back(own frame)
+     a frame's last mapper leaves     sharing.detach -> sharing.remove(hash) -> frames.give_back ->
+                                      zero page forgotten
+     a partner is found               sharing.attach (may refuse) -> page map ->
+                                      frames.give_back(own frame)
+     a hint is its partner            sharing.promote -> attach twice -> both page maps ->
+                                      give_back(own frame)
 
-   A candidate counts only when it is of the same salt group, private, not pinned, and equal byte by byte; so a
-   stale hint, a reused page number or a hash collision can cost time but never join unequal pages, nor pages of two
-   salt groups. A pinned page may be read-shared by no one: it is left alone.
+   A candidate counts only when it is of the same salt group, private, not pinned, and equal byte by
+   byte; so a stale hint, a reused page number or a hash collision can cost time but never join
+   unequal pages, nor pages of two salt groups. A pinned page may be read-shared by no one: it is
+   left alone.
 
-   The zero page is the one shared frame that is known without the table (it is in the table as well, like every
-   other, so that check needs no exception). */
+   The zero page is the one shared frame that is known without the table (it is in the table as
+   well, like every other, so that check needs no exception). */
 #include "pe_page.h"
 
 #include "pe_content.h"
@@ -162,7 +166,8 @@ static bool share_with_hint(pe_host *host, pe_vm *vm, uint32_t ppn, const pe_sha
     return true;
 }
 
-pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_sharing_cursor *hint)
+pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash,
+                         pe_sharing_cursor *hint)
 {
     pe_frame const own = pe_payload_of(vm->map[ppn]);
     pe_assert(pe_place_of(vm->map[ppn]) == PE_PRIVATE);

@@ -1,24 +1,27 @@
-/* The moves of one page between places that more than one room makes: taking a frame above the mark, letting a
-   content go, mapping the zero page, and finding a partner in the sharing table. */
+/* The moves of one page between places that more than one room makes: taking a frame above the
+   mark, letting a content go, mapping the zero page, and finding a partner in the sharing table. */
 #ifndef PE_PAGE_H
 #define PE_PAGE_H
 
 #include "pe_host.h"
 
-/* An idle frame above the host's mark, taken; PE_NONE when there is none. Its content is undefined. */
+/* An idle frame above the host's mark, taken; PE_NONE when there is none. Its content is undefined.
+   */
 pe_frame pe_page_take_frame(pe_host *host);
 
-/* Lets the page's content go, whatever place it is in; frame, blob or slot is given back. The caller puts it somewhere. */
+/* Lets the page's content go, whatever place it is in; frame, blob or slot is given back. The
+   caller puts it somewhere. */
 void pe_page_drop(pe_host *host, pe_vm *vm, uint32_t ppn);
 /* One page less maps the shared frame; the last one takes entry and frame along. */
 void pe_page_unmap_shared(pe_host *host, const pe_vm *vm, pe_frame frame);
-/* The shared frame has one mapper left and becomes a private one: its entry goes, the frame stays taken. */
+/* The shared frame has one mapper left and becomes a private one: its entry goes, the frame stays
+   taken. */
 void pe_page_unshare(pe_host *host, const pe_vm *vm, pe_frame frame);
 /* Removes the blob; a cache frame that became empty is given back. */
 void pe_page_erase_blob(pe_host *host, const pe_vm *vm, pe_blob blob);
 
-/* Maps the zero page of the VM's salt group to an absent page; PE_NO_FRAME when there is none yet and no frame for it.
-   PE_SATURATED or PE_NO_ROOM: it cannot be shared now, use a private frame. */
+/* Maps the zero page of the VM's salt group to an absent page; PE_NO_FRAME when there is none yet
+   and no frame for it. PE_SATURATED or PE_NO_ROOM: it cannot be shared now, use a private frame. */
 PE_MUST_USE pe_status pe_page_map_zero(pe_host *host, pe_vm *vm, uint32_t ppn);
 
 typedef enum pe_partner {
@@ -26,11 +29,14 @@ typedef enum pe_partner {
     PE_PARTNER_SELF,   /* the page's own hint is there */
     PE_PARTNER_MERGED, /* merged; its frame was given back */
     PE_PARTNER_ZERO,   /* mapped to the zero page; its frame was given back */
-    PE_PARTNER_BECAME_ZERO /* the page's own frame is the group's zero page from now on; no frame was won */
+    /* the page's own frame is the group's zero page from now on; no frame was won */
+    PE_PARTNER_BECAME_ZERO
 } pe_partner;
 
-/* Tries to share a private page whose content has this hash. With PE_PARTNER_SELF, *hint is the page's own hint; with
-   PE_PARTNER_NONE, a hint for the same hash that no longer holds (its kind is PE_ENTRY_EMPTY when there is none). */
-pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_sharing_cursor *hint);
+/* Tries to share a private page whose content has this hash. With PE_PARTNER_SELF, *hint is the
+   page's own hint; with PE_PARTNER_NONE, a hint for the same hash that no longer holds (its kind is
+   PE_ENTRY_EMPTY when there is none). */
+pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash,
+                         pe_sharing_cursor *hint);
 
 #endif

@@ -1,8 +1,10 @@
-/* One word of a VM's page map: where a page's content is, how it may be accessed without a fault, and
-   what was seen of it. Only the makers and testers here know the layout:
+/* One word of a VM's page map: where a page's content is, how it may be accessed without a fault,
+   and what was seen of it. Only the makers and testers here know the layout:
 
-   63            28 27   24 23     16 15 13  12      11   10    9     8      7       6     5        4 3 2..0
-   [   payload     |       |  age    |     |CLAIMED|ZERO|EVER|YOUNG|PINNED|SAMPLED|DIRTY|ACCESSED|W|R|place]
+   63..28   payload
+   23..16   age
+   12..3    CLAIMED ZERO EVER YOUNG PINNED SAMPLED DIRTY ACCESSED W R, one bit each
+   2..0     place
 
    payload: frame (private, shared), blob (compressed), slot (swapped); 0 otherwise. */
 #ifndef PE_PLACE_H
@@ -29,7 +31,8 @@ typedef enum pe_place {
 #define PE_PINNED (UINT64_C(1) << 8)   /* never scanned nor reclaimed */
 #define PE_YOUNG (UINT64_C(1) << 9)    /* accessed since the idle ages were last advanced */
 #define PE_EVER (UINT64_C(1) << 10)    /* accessed at least once: the page is "mapped" */
-#define PE_ZERO (UINT64_C(1) << 11)    /* shared, and its frame is the zero page of its salt group */
+/* shared, and its frame is the zero page of its salt group */
+#define PE_ZERO (UINT64_C(1) << 11)
 #define PE_CLAIMED (UINT64_C(1) << 12) /* waits in a cluster that is about to be swapped out */
 #define PE_AGE_SHIFT 16
 #define PE_AGE_MASK (UINT64_C(255) << PE_AGE_SHIFT)
@@ -71,7 +74,8 @@ static inline uint64_t pe_with_permissions(uint64_t word)
     return (word & ~(PE_READABLE | PE_WRITABLE)) | pe_permissions(word);
 }
 
-/* The same page in another place: what was seen of it stays, place, payload and permissions are new. */
+/* The same page in another place: what was seen of it stays, place, payload and permissions are
+   new. */
 static inline uint64_t pe_moved(uint64_t word, pe_place place, uint32_t payload)
 {
     uint64_t const seen = PE_ACCESSED | PE_DIRTY | PE_SAMPLED | PE_PINNED | PE_YOUNG | PE_EVER

@@ -1,16 +1,19 @@
-/* Reclaim. The hand goes round the machine's private pages; a page accessed since it last came by gets a second
-   chance, the others are victims (or victims are drawn at random, as ESX does: OSDI 2002 section 3.3). For one victim,
-   in this order and as far as the technique goes:
+/* Reclaim. The hand goes round the machine's private pages; a page accessed since it last came by
+   gets a second chance, the others are victims (or victims are drawn at random, as ESX does: OSDI
+   2002 section 3.3). For one victim, in this order and as far as the technique goes:
 
-     share     an equal page is known: the frame is won and nothing is lost ("share before swap", section 4.3)
-     compress  it fits half a page and the cache has room: its own frame is lent to the cache when the cache needs one,
-               so compression never needs an idle frame; with swap allowed, the oldest blobs make room
+     share     an equal page is known: the frame is won and nothing is lost ("share before swap",
+               section 4.3)
+     compress  it fits half a page and the cache has room: its own frame is lent to the cache when
+               the cache needs one, so compression never needs an idle frame; with swap allowed, the
+               oldest blobs make room
      swap      it joins a cluster that is written when it is full
 
    Where no such page is left and swap is allowed, the machine's compressed pages go on to swap.
 
-   A frame is won when it is idle afterwards; frames of a waiting cluster count as won, and the final flush makes it true.
-   Two rounds of the hand see every page at least once without its accessed bit, so they find all there is. */
+   A frame is won when it is idle afterwards; frames of a waiting cluster count as won, and the
+   final flush makes it true. Two rounds of the hand see every page at least once without its
+   accessed bit, so they find all there is. */
 #include "pe_reclaim.h"
 
 #include "pe_content.h"
@@ -123,10 +126,10 @@ static pe_status compress(job *self, uint32_t ppn)
         if (pe_evict_oldest(host, vm) != PE_OK)
             return PE_NO_ROOM;
         self->result->evicted += 1;
-        /* the payload is untouched: it is in the victim's frame (tokens) or in the blob scratch, which
-           evicting does not use */
-        status = pe_zcache_store(host->zcache, vm->id, vm->base + ppn, payload, length, frame, &lent,
-                                 &blob);
+        /* the payload is untouched: it is in the victim's frame (tokens) or in the blob scratch,
+           which evicting does not use */
+        status = pe_zcache_store(host->zcache, vm->id, vm->base + ppn, payload, length, frame,
+                                 &lent, &blob);
     }
     if (status != PE_OK)
         return status;
@@ -169,7 +172,8 @@ static pe_status drain_cache(job *self, uint64_t idle_wanted)
     return status;
 }
 
-pe_status pe_reclaim(pe_host *host, pe_vm *vm, uint64_t want, unsigned steps, pe_reclaim_result *result)
+pe_status pe_reclaim(pe_host *host, pe_vm *vm, uint64_t want, unsigned steps,
+                     pe_reclaim_result *result)
 {
     job self;
     self.host = host;

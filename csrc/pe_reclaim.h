@@ -4,7 +4,8 @@
 
 #include "pe_host.h"
 
-/* What may be done to one victim, in this order; every technique is a combination. Sharing is always tried first. */
+/* What may be done to one victim, in this order; every technique is a combination. Sharing is
+   always tried first. */
 enum { PE_STEP_SHARE = 1, PE_STEP_COMPRESS = 2, PE_STEP_SWAP = 4 };
 
 typedef struct pe_technique {
@@ -20,8 +21,9 @@ typedef struct pe_reclaim_result {
     uint64_t incompressible;
 } pe_reclaim_result;
 
-/* Until `want` frames are won, or the hand has gone round twice. PE_NO_SLOT: swap is full; PE_ERR_BACKING: it failed;
-   *result is right in any case, and the pages that could not go are where they were. */
+/* Until `want` frames are won, or the hand has gone round twice. PE_NO_SLOT: swap is full;
+   PE_ERR_BACKING: it failed; *result is right in any case, and the pages that could not go are
+   where they were. */
 PE_MUST_USE pe_status pe_reclaim(pe_host *host, pe_vm *vm, uint64_t want, unsigned steps,
                                  pe_reclaim_result *result);
 

@@ -1,16 +1,19 @@
-/* The sharing scan. A private page is hashed and looked up; an equal page already shared or hinted takes it in,
-   otherwise it leaves a hint and nothing is write-protected for it (OSDI 2002 section 4.3).
+/* The sharing scan. A private page is hashed and looked up; an equal page already shared or hinted
+   takes it in, otherwise it leaves a hint and nothing is write-protected for it (OSDI 2002 section
+   4.3).
 
-   What limits a scan is memory: the page itself, its bucket in the table, and the page it is compared with. So
-   pages go through in batches of 64, each in three passes:
+   What limits a scan is memory: the page itself, its bucket in the table, and the page it is
+   compared with. So pages go through in batches of 64, each in three passes:
 
      gather   choose the pages and hash them all (the bytes of the next one are asked for meanwhile)
-     guess    look up each hash and note the frame of the first candidate; all buckets were asked for before
-     settle   look up again and merge, one by one, while the bytes of the partner two pages ahead are asked for
+     guess    look up each hash and note the frame of the first candidate; all buckets were asked
+              for before
+     settle   look up again and merge, one by one, while the bytes of the partner two pages ahead
+              are asked for
 
-   A guess is only a prefetch. By the time of its turn a page may have been merged as the partner of an earlier one, and
-   its candidates may be others: settle looks at everything again. So a scan of n pages does exactly what n scans
-   of one page do, and the result is the same on every machine. */
+   A guess is only a prefetch. By the time of its turn a page may have been merged as the partner of
+   an earlier one, and its candidates may be others: settle looks at everything again. So a scan of
+   n pages does exactly what n scans of one page do, and the result is the same on every machine. */
 #include "pe_scan.h"
 
 #include "pe_content.h"

@@ -12,8 +12,8 @@ typedef struct pe_scan_result {
     uint64_t hinted;      /* noted as hints */
 } pe_scan_result;
 
-/* Looks at the next `pages` pages of one machine, from where its last scan ended, wrapping; or at random pages, as ESX
-   does. Adds to *result. Does nothing where sharing is off. */
+/* Looks at the next `pages` pages of one machine, from where its last scan ended, wrapping; or at
+   random pages, as ESX does. Adds to *result. Does nothing where sharing is off. */
 void pe_scan(pe_host *host, pe_vm *vm, uint64_t pages, bool random, pe_scan_result *result);
 /* A pass over everything is over: see pe_sharing_new_generation. */
 void pe_scan_end_pass(pe_host *host);

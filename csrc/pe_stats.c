@@ -1,10 +1,12 @@
 /* The numbers that may be seen from outside; each is computed here and nowhere else.
 
-   consumed of a machine charges what it really costs the host: a private page one frame; its blobs the slots they take; a
-   shared page the mean cost of a shared page on this host, shared frames / pages that map them, zero pages left out of
-   both (their frame is one per salt group and costs a machine nothing). So the consumed of all machines and the zero
-   frames add up to the machine memory in use, but for rounding and the unused slots of the cache. Charging each page by
-   its own count of mappers would be fairer between machines that share with few and with many, and would need a walk. */
+   consumed of a machine charges what it really costs the host: a private page one frame; its blobs
+   the slots they take; a shared page the mean cost of a shared page on this host, shared frames /
+   pages that map them, zero pages left out of both (their frame is one per salt group and costs a
+   machine nothing). So the consumed of all machines and the zero frames add up to the machine
+   memory in use, but for rounding and the unused slots of the cache. Charging each page by its own
+   count of mappers would be fairer between machines that share with few and with many, and would
+   need a walk. */
 #include "pe_stats.h"
 
 static const char *const vm_names[PE_VM_NUMBERS] = {

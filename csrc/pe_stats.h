@@ -8,7 +8,8 @@
 typedef enum pe_vm_number {
     PE_VM_SIZE,       /* configured, guest-visible */
     PE_VM_GRANTED,    /* guest pages backed by machine memory as pages: private + shared */
-    PE_VM_CONSUMED,   /* machine memory charged: private, its part of the shared, its compressed slots */
+    /* machine memory charged: private, its part of the shared, its compressed slots */
+    PE_VM_CONSUMED,
     PE_VM_MAPPED,     /* pages accessed at least once, wherever they are now */
     PE_VM_PRIVATE,
     PE_VM_SHARED,     /* COW-mapped, in full, zero pages included */

@@ -1,5 +1,6 @@
-/* The one table of status names and texts, complete by -Wswitch-enum, and the only place in the core
-   that may stop the process: a failed assertion, which is a programming error by definition. */
+/* The one table of status names and texts, complete by -Wswitch-enum, and the only place in the
+   core that may stop the process: a failed assertion, which is a programming error by definition.
+   */
 #include "pe_status.h"
 
 #include <stdio.h>

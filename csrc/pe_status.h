@@ -1,4 +1,5 @@
-/* What a function that can fail says. A status is a return code; a state is a memory state of a host. */
+/* What a function that can fail says. A status is a return code; a state is a memory state of a
+   host. */
 #ifndef PE_STATUS_H
 #define PE_STATUS_H
 

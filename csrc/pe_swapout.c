@@ -1,12 +1,14 @@
-/* Pages on their way out to swap: from private frames (a cluster of victims) or from the compression cache (its
-   oldest blob, decompressed first: age-based eviction as in ESX).
+/* Pages on their way out to swap: from private frames (a cluster of victims) or from the
+   compression cache (its oldest blob, decompressed first: age-based eviction as in ESX).
 
-   Nothing moves before its bytes are in the file: (1) take a run of slots, (2) write, (3) change the page maps and
-   give back frames or blobs. When 2 fails, the slots are given back and every page is where it was. A full swap
-   space gives shorter and shorter runs and then none: the pages that did not go out stay.
+   Nothing moves before its bytes are in the file: (1) take a run of slots, (2) write, (3) change
+   the page maps and give back frames or blobs. When 2 fails, the slots are given back and every
+   page is where it was. A full swap space gives shorter and shorter runs and then none: the pages
+   that did not go out stay.
 
-   A page in a cluster is marked CLAIMED so that the reclaim hand does not take it twice; it may still be merged with
-   another victim while it waits, so its place is looked at again before it is written. */
+   A page in a cluster is marked CLAIMED so that the reclaim hand does not take it twice; it may
+   still be merged with another victim while it waits, so its place is looked at again before it is
+   written. */
 #include "pe_swapout.h"
 
 #include "pe_content.h"
@@ -111,8 +113,9 @@ static void settle_blob(pe_host *host, pe_blob blob, pe_slot slot)
     vm->event[PE_EV_SWAP_OUT] += 1;
 }
 
-/* A blob whose going may make room for one of this machine: its own oldest, or anyone's where the limit of the whole
-   cache is in the way. When it is the machine's own limit, other machines' blobs would go for nothing. */
+/* A blob whose going may make room for one of this machine: its own oldest, or anyone's where the
+   limit of the whole cache is in the way. When it is the machine's own limit, other machines' blobs
+   would go for nothing. */
 static pe_blob oldest_blob(const pe_host *host, const pe_vm *vm)
 {
     uint32_t group;

@@ -1,10 +1,10 @@
-/* Accesses in batches: the hot path. An access whose page has the permission bit is a hit: one load, one test, one
-   store to the page's word. Everything else goes to pe_fault.
+/* Accesses in batches: the hot path. An access whose page has the permission bit is a hit: one
+   load, one test, one store to the page's word. Everything else goes to pe_fault.
 
-   The words of a batch are independent and spread over the map (8 bytes per 4 KiB of guest memory), so what
-   limits hits is memory, and the loop asks for the words a few accesses ahead. Bounds are checked by the caller in a
-   pass of its own (pe_first_bad_page), which keeps the check out of this loop and makes a bad batch fail before
-   its first access. */
+   The words of a batch are independent and spread over the map (8 bytes per 4 KiB of guest memory),
+   so what limits hits is memory, and the loop asks for the words a few accesses ahead. Bounds are
+   checked by the caller in a pass of its own (pe_first_bad_page), which keeps the check out of this
+   loop and makes a bad batch fail before its first access. */
 #include "pe_touch.h"
 
 #include "pe_content.h"
@@ -68,7 +68,8 @@ static void fill(pe_host *host, pe_frame frame, const void *contents, size_t i)
                (const uint8_t *)contents + i * PE_PAGE_BYTES, PE_PAGE_BYTES);
 }
 
-pe_status pe_write(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, const void *contents, size_t *done)
+pe_status pe_write(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, const void *contents,
+                   size_t *done)
 {
     pe_status status = stop_if_blocked(vm, n);
     size_t i = 0;
@@ -93,7 +94,8 @@ static void copy_out(const pe_host *host, pe_frame frame, void *contents, size_t
                PE_PAGE_BYTES);
 }
 
-pe_status pe_read(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, void *contents, size_t *done)
+pe_status pe_read(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, void *contents,
+                  size_t *done)
 {
     pe_status status = stop_if_blocked(vm, n);
     size_t i = 0;
@@ -113,7 +115,8 @@ pe_status pe_read(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, void 
 
 static pe_status peek_far(pe_host *host, uint64_t word, void *contents, size_t i)
 {
-    uint8_t *page = (uint8_t *)contents + i * (host->config.tokens ? sizeof(uint64_t) : PE_PAGE_BYTES);
+    size_t const size = host->config.tokens ? sizeof(uint64_t) : PE_PAGE_BYTES;
+    uint8_t *page = (uint8_t *)contents + i * size;
     if (pe_place_of(word) == PE_SWAPPED) {
         if (!host->config.tokens)
             return pe_swap_read(&host->swap, pe_payload_of(word), page);
@@ -130,7 +133,8 @@ static pe_status peek_far(pe_host *host, uint64_t word, void *contents, size_t i
     return codec->decompress(codec, payload, length, page, host->codec_work) ? PE_OK : PE_ERR_CODEC;
 }
 
-pe_status pe_peek(pe_host *host, const pe_vm *vm, const int64_t *ppns, size_t n, void *contents, size_t *done)
+pe_status pe_peek(pe_host *host, const pe_vm *vm, const int64_t *ppns, size_t n, void *contents,
+                  size_t *done)
 {
     size_t const size = host->config.tokens ? sizeof(uint64_t) : PE_PAGE_BYTES;
     pe_status status = PE_OK;

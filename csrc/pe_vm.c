@@ -1,20 +1,22 @@
 /* One virtual machine's page map and counts.
 
-   The map is one 64-bit word per page (pe_place.h). Everything a policy may ask of a machine's pages is
-   kept as a count beside the map and changed in one place, pe_vm_put, so that no walk is needed to answer:
+   The map is one 64-bit word per page (pe_place.h). Everything a policy may ask of a machine's
+   pages is kept as a count beside the map and changed in one place, pe_vm_put, so that no walk is
+   needed to answer:
 
      V1  sum of in_place[] == pages, and each equals a recount of the map
      V2  zero == words with PE_ZERO, all of them PE_SHARED
      V3  ever == words with PE_EVER
-     V4  permissions follow from place and PE_SAMPLED alone: private R+W, shared R, others and sampled none
+     V4  permissions follow from place and PE_SAMPLED alone: private R+W, shared R, others and
+         sampled none
      V5  no word is PE_CLAIMED between two calls
      V6  PE_SAMPLED only while a sampling period is open
 
-   A fault is taken exactly when the permission bit is missing. Sampling uses that: a sampled page loses its
-   permissions, the first access goes the slow way, is counted, and restores them, as ESX does by invalidating
-   the mappings of the sampled pages. The end of a period repeats the draws of its beginning instead of keeping
-   a list. Reclaim's second chance and the idle ages have a bit each (ACCESSED and
-   YOUNG): one clears its bit without blinding the other.
+   A fault is taken exactly when the permission bit is missing. Sampling uses that: a sampled page
+   loses its permissions, the first access goes the slow way, is counted, and restores them, as ESX
+   does by invalidating the mappings of the sampled pages. The end of a period repeats the draws of
+   its beginning instead of keeping a list. Reclaim's second chance and the idle ages have a bit
+   each (ACCESSED and YOUNG): one clears its bit without blinding the other.
 
    Cost: 8 bytes per page; the map is resident only where pages were touched. */
 #include "pe_vm.h"
@@ -91,7 +93,8 @@ void pe_vm_put(pe_vm *self, uint32_t ppn, pe_place place, uint32_t payload)
 {
     pe_assert(ppn < self->pages);
     uint64_t word = pe_moved(self->map[ppn], place, payload);
-    if (place == PE_BALLOONED || place == PE_ABSENT) /* the content is gone, and what was seen of it */
+    /* the content is gone, and what was seen of it */
+    if (place == PE_BALLOONED || place == PE_ABSENT)
         word &= ~(PE_ACCESSED | PE_DIRTY | PE_YOUNG | PE_AGE_MASK);
     put_word(self, ppn, word);
 }

@@ -1,4 +1,5 @@
-/* One virtual machine: its page map, the counts that go with it, and its event counters. Knows no store. */
+/* One virtual machine: its page map, the counts that go with it, and its event counters. Knows no
+   store. */
 #ifndef PE_VM_H
 #define PE_VM_H
 
@@ -64,11 +65,13 @@ void pe_vm_put_zero(pe_vm *self, uint32_t ppn, pe_frame zero_frame);
 void pe_vm_accessed(pe_vm *self, uint32_t ppn, bool write);
 void pe_vm_pin(pe_vm *self, uint32_t ppn, bool pinned);
 
-/* Sampling (OSDI 2002 section 5.3): marks up to n different random pages, not ballooned ones; ends a period that is open. */
+/* Sampling (OSDI 2002 section 5.3): marks up to n different random pages, not ballooned ones; ends
+   a period that is open. */
 void pe_vm_sample_begin(pe_vm *self, uint32_t n);
 /* Ends the period: how many pages were sampled, how many of them accessed. */
 void pe_vm_sample_end(pe_vm *self, uint32_t *size, uint32_t *touched);
-/* Advances the idle ages: accessed pages become 0, all others one older (255 at most); returns the accessed. */
+/* Advances the idle ages: accessed pages become 0, all others one older (255 at most); returns the
+   accessed. */
 uint32_t pe_vm_age(pe_vm *self);
 /* Pages by idle age, of those ever accessed and not ballooned. */
 void pe_vm_ages(const pe_vm *self, uint64_t histogram[256]);

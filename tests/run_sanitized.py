@@ -1,9 +1,11 @@
-"""Runs the tests of the package on extension modules built under AddressSanitizer and UndefinedBehaviorSanitizer.
+"""Runs the tests of the package on extension modules built under AddressSanitizer and
+UndefinedBehaviorSanitizer.
 
     python tests/run_sanitized.py [arguments of pytest in place of the choice below]
 
-Builds into build/sanitized, loads the sanitizers' libraries into Python before anything else, and fails when a test
-fails, when a sanitizer reports anything, or when memory that the core allocated is left at the end.
+Builds into build/sanitized, loads the sanitizers' libraries into Python before anything else, and
+fails when a test fails, when a sanitizer reports anything, or when memory that the core allocated
+is left at the end.
 """
 
 import os
@@ -18,7 +20,9 @@ OURS = re.compile(r"csrc/|pageengine/\w+\.c\b|pageengine/\w+\.cpython")
 # Not those that capture processes: under AddressSanitizer a process maps terabytes of shadow.
 # The C tests have sanitizers of their own; images and contracts are plain Python.
 LEFT_OUT = {"test_cli.py"}
-CHOICE = [str(path) for path in sorted((ROOT / "tests").glob("test_*.py")) if path.name not in LEFT_OUT]
+CHOICE = [
+    str(path) for path in sorted((ROOT / "tests").glob("test_*.py")) if path.name not in LEFT_OUT
+]
 
 
 def build():
@@ -30,7 +34,9 @@ def build():
 
 def library(name):
     cc = os.environ.get("CC", "gcc")
-    found = subprocess.run([cc, f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
+    found = subprocess.run(
+        [cc, f"-print-file-name={name}"], capture_output=True, text=True, check=True
+    ).stdout.strip()
     if not os.path.isabs(found):
         sys.exit(f"{cc} has no {name}: its sanitizers are not installed")
     return found
@@ -44,7 +50,8 @@ def run(package, arguments):
     environment = {
         **os.environ,
         "LD_PRELOAD": f"{library('libasan.so')} {library('libubsan.so')}",
-        # pytest would swallow a report on standard error; leaks are judged below, Python has its own
+        # pytest would swallow a report on standard error; leaks are judged below, Python has its
+        # own
         "ASAN_OPTIONS": f"log_path={logs}/report:detect_leaks=1:allocator_may_return_null=1",
         "UBSAN_OPTIONS": f"log_path={logs}/report:print_stacktrace=1",
         "LSAN_OPTIONS": "exitcode=0",
@@ -55,7 +62,9 @@ def run(package, arguments):
     options = ["-q", "-p", "no:cacheprovider", "--benchmark-disable", "--durations=5"]
     command = [sys.executable, "-m", "pytest", *options, *(arguments or CHOICE)]
     code = subprocess.run(command, cwd=ROOT, env=environment).returncode
-    return code, [path for path in sorted(logs.iterdir()) if is_ours(path.read_text(errors="replace"))]
+    return code, [
+        path for path in sorted(logs.iterdir()) if is_ours(path.read_text(errors="replace"))
+    ]
 
 
 def is_ours(text):

@@ -1,5 +1,7 @@
-"""At stake: a frame taken twice would give one page's memory to two machines, a frame lost would leak memory.
-Every call is compared with a plain set of idle frames, near word boundaries too, and bad calls must change nothing."""
+"""At stake: a frame taken twice would give one page's memory to two machines, a frame lost would
+leak memory. Every call is compared with a plain set of idle frames, near word boundaries too, and
+bad calls must change nothing.
+"""
 
 import copy
 import pickle
@@ -16,7 +18,9 @@ COUNTS = [1, 63, 64, 65, 4095, 4096, 4097, 262_145]
 
 
 class NaiveFrames:
-    """Idle frames as a set; a frame is searched word by word from the word where the last was taken."""
+    """Idle frames as a set; a frame is searched word by word from the word where the last was
+    taken.
+    """
 
     def __init__(self, count):
         self.count, self.idle, self.word = count, set(range(count)), 0

@@ -1,5 +1,7 @@
-"""At stake: pages that differ taken for equal, or a hash that depends on the machine or on where the page lies.
-Results are compared with plain numpy on random, sparse and same-filled pages, and with constants written down once."""
+"""At stake: pages that differ taken for equal, or a hash that depends on the machine or on where
+the page lies. Results are compared with plain numpy on random, sparse and same-filled pages, and
+with constants written down once.
+"""
 
 import threading
 
@@ -75,7 +77,12 @@ def test_arrays_that_are_unaligned_or_read_only_or_empty_are_fine():
     wide[:, 100:4196] = shifted
     assert np.array_equal(hash_pages(wide[:, 100:4196]), hash_pages(shifted))
     empty = np.empty((0, 4096), np.uint8)
-    assert hash_pages(empty).shape == zero_pages(empty).shape == pages_equal(empty, empty).shape == (0,)
+    assert (
+        hash_pages(empty).shape
+        == zero_pages(empty).shape
+        == pages_equal(empty, empty).shape
+        == (0,)
+    )
     assert hash_tokens([]).shape == same_filled(empty)[0].shape == (0,)
 
 

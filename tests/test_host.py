@@ -1,5 +1,6 @@
-"""At stake: the public face. Pages must come back as they were written from a host too small for them, numbers must add up,
-and every technique must win what it says. Small hosts, known contents."""
+"""At stake: the public face. Pages must come back as they were written from a host too small for
+them, numbers must add up, and every technique must win what it says. Small hosts, known contents.
+"""
 
 import gc
 import os
@@ -192,7 +193,9 @@ def test_a_corrupted_swap_slot_names_the_page_and_spares_the_others():
         host.reclaim(vm, 32, "swap")
         os.pwrite(host._swap_file.fileno(), b"garbage", 3 * 4096)
         bad = next(ppn for ppn in range(32) if _fails(vm, ppn))
-        with pytest.raises(pe.errors.SwapCorruption, match=f"page {bad} of virtual machine 'web'") as caught:
+        with pytest.raises(
+            pe.errors.SwapCorruption, match=f"page {bad} of virtual machine 'web'"
+        ) as caught:
             vm.read([bad])
         assert (caught.value.vm, caught.value.ppn) == ("web", bad)
         others = np.delete(np.arange(32), bad)
@@ -252,7 +255,12 @@ def test_a_closed_host_says_so():
     vm = host.add_vm("a", "64 KiB")
     host.close()
     host.close()
-    for use in (lambda: host.stats, lambda: host.scan(), lambda: vm.read([0]), lambda: host.add_vm("b", 4096)):
+    for use in (
+        lambda: host.stats,
+        lambda: host.scan(),
+        lambda: vm.read([0]),
+        lambda: host.add_vm("b", 4096),
+    ):
         with pytest.raises(pe.errors.Closed):
             use()
 
@@ -275,7 +283,9 @@ def _resident():
 def test_tokens_share_compress_and_swap_like_bytes():
     with pe.Host("256 KiB", contents="tokens") as host:
         vm = host.add_vm("a", "1 MiB")
-        tokens = pe.tokens.make_tokens(np.arange(256) // 2, np.where(np.arange(256) % 3 == 0, 900, 3000))
+        tokens = pe.tokens.make_tokens(
+            np.arange(256) // 2, np.where(np.arange(256) % 3 == 0, 900, 3000)
+        )
         vm.write(np.arange(256), tokens)
         host.scan()
         host.check(deep=True)

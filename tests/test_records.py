@@ -1,4 +1,6 @@
-"""At stake: a number the core counts and the record forgets is lost to every user. Fields and the core's names must agree."""
+"""At stake: a number the core counts and the record forgets is lost to every user. Fields and the
+core's names must agree.
+"""
 
 import dataclasses
 

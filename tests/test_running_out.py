@@ -1,6 +1,7 @@
-"""When memory, swap space or the disk run out, or the swap file is damaged, no page may be lost that
-was not lost already, and nothing may be left behind. Each of these is brought about and every page
-read back."""
+"""When memory, swap space or the disk run out, or the swap file is damaged, no page may be lost
+that was not lost already, and nothing may be left behind. Each of these is brought about and every
+page read back.
+"""
 
 import errno
 import gc

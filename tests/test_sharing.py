@@ -1,5 +1,7 @@
-"""At stake: a shared frame that is forgotten leaks memory, one found under a wrong number gives pages foreign content.
-Random calls go to the table and to plain dicts, with ``check`` after each; full tables and wrap-around get own tests."""
+"""At stake: a shared frame that is forgotten leaks memory, one found under a wrong number gives
+pages foreign content. Random calls go to the table and to plain dicts, with ``check`` after each;
+full tables and wrap-around get own tests.
+"""
 
 import pickle
 
@@ -22,7 +24,9 @@ def hash_of(content):
 
 
 class AgainstDicts(RuleBasedStateMachine):
-    """``shared``: frame -> [content, mappers]; ``hints``: (content, owner) -> generations it was last seen in."""
+    """``shared``: frame -> [content, mappers]; ``hints``: (content, owner) -> generations it was
+    last seen in.
+    """
 
     def __init__(self):
         super().__init__()
@@ -30,7 +34,12 @@ class AgainstDicts(RuleBasedStateMachine):
         self.shared, self.hints, self.now = {}, {}, 0
 
     def live(self, content):
-        return sorted(o for (c, o), seen in self.hints.items() for g in seen if c == content and self.now - g < 2)
+        return sorted(
+            o
+            for (c, o), seen in self.hints.items()
+            for g in seen
+            if c == content and self.now - g < 2
+        )
 
     def actual(self, content, kind):
         return sorted(id for k, id in self.table.candidates(hash_of(content)) if k == kind)

@@ -1,5 +1,7 @@
-"""At stake: a swapped page exists nowhere else, so every byte must come back, or the error must say which slot is lost.
-Pages go through a real file that is damaged, cut short, made full and made unwritable behind the back of SwapSpace."""
+"""At stake: a swapped page exists nowhere else, so every byte must come back, or the error must say
+which slot is lost. Pages go through a real file that is damaged, cut short, made full and made
+unwritable behind the back of SwapSpace.
+"""
 
 import errno
 import gc

@@ -1,4 +1,6 @@
-"""At stake: a token that says it compresses better than it does makes a model too kind. Sizes must survive the round trip."""
+"""At stake: a token that says it compresses better than it does makes a model too kind. Sizes must
+survive the round trip.
+"""
 
 import numpy as np
 import pytest

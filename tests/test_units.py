@@ -1,4 +1,6 @@
-"""At stake: a size that is misread is off by a power of two. Every unit is read, shown and refused where it should be."""
+"""At stake: a size that is misread is off by a power of two. Every unit is read, shown and refused
+where it should be.
+"""
 
 import pytest
 from hypothesis import given

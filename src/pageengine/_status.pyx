@@ -35,4 +35,6 @@ def exception_of(int status):
     return _EXCEPTIONS[status](text)
 
 
-NAMES = {number: pe_status_name(<pe_status>number).decode() for number in (<int>PE_OK, *_EXCEPTIONS)}
+NAMES = {
+    number: pe_status_name(<pe_status>number).decode() for number in (<int>PE_OK, *_EXCEPTIONS)
+}

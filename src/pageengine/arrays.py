@@ -68,3 +68,10 @@ def as_write_flags(write, n: int):
     if array.shape != (n,):
         raise ValueError(f"write must be one flag or have the shape ({n},), got {array.shape}")
     return np.ascontiguousarray(array).view(np.uint8)
+
+
+def empty_contents(n: int, kind: str):
+    """An uninitialised array for n contents: uint8 [n, 4096], or uint64 [n] for tokens."""
+    if kind == "tokens":
+        return np.empty(n, dtype=np.uint64)
+    return np.empty((n, 4096), dtype=np.uint8)

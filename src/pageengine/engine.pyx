@@ -1,7 +1,8 @@
 """Engine: the core's host as one Python object. Converts, locks and raises; computes nothing.
 
-Users work with ``pageengine.Host`` and ``VM`` (host.py, vm.py), which are built on this. Machines are named by id
-here, sizes are in pages, and what a batch could not do is said by a status name instead of an exception.
+Users work with ``pageengine.Host`` and ``VM`` (host.py, vm.py), which are built on this. Machines
+are named by id here, sizes are in pages, and what a batch could not do is said by a status name
+instead of an exception.
 """
 
 import threading
@@ -153,7 +154,9 @@ cdef class Engine:
         return done, <int>status
 
     def write(self, uint32_t id, const int64_t[::1] ppns, const uint8_t[::1] contents):
-        """(done, status number); ``contents`` holds the pages or tokens as bytes, one after the other."""
+        """(done, status number); ``contents`` holds the pages or tokens as bytes, one after the
+        other.
+        """
         cdef size_t done = 0, n = ppns.shape[0]
         cdef pe_status status = PE_OK
         cdef pe_vm *vm

@@ -1,4 +1,6 @@
-"""What can go wrong, by name. Bad arguments raise ValueError, TypeError or IndexError as everywhere in Python."""
+"""What can go wrong, by name. Bad arguments raise ValueError, TypeError or IndexError as everywhere
+in Python.
+"""
 
 
 class PageEngineError(Exception):
@@ -6,7 +8,9 @@ class PageEngineError(Exception):
 
 
 class OutOfFrames(PageEngineError):
-    """No machine frame is idle and none could be reclaimed. ``done`` accesses of the batch were made."""
+    """No machine frame is idle and none could be reclaimed. ``done`` accesses of the batch were
+    made.
+    """
 
     def __init__(self, message: str, done: int = 0):
         super().__init__(message)
@@ -14,7 +18,9 @@ class OutOfFrames(PageEngineError):
 
 
 class SwapFull(PageEngineError):
-    """Swap space is full; pages that could not go out stayed where they were. ``done`` pages went out."""
+    """Swap space is full; pages that could not go out stayed where they were. ``done`` pages went
+    out.
+    """
 
     def __init__(self, message: str, done: int = 0):
         super().__init__(message)
@@ -42,8 +48,9 @@ class SwapError(PageEngineError, OSError):
 
 
 class SwapCorruption(PageEngineError):
-    """A swap slot does not hold what was written to it. ``vm`` and ``ppn`` name the page that is lost;
-    all other pages stay readable."""
+    """A swap slot does not hold what was written to it. ``vm`` and ``ppn`` name the page that is
+    lost; all other pages stay readable.
+    """
 
     def __init__(self, message: str, vm: str = "", ppn: int = -1):
         super().__init__(message)
@@ -56,7 +63,9 @@ class CodecError(PageEngineError):
 
 
 class CorruptState(PageEngineError):
-    """A structure breaks one of its own rules; the message begins with the rule's number. Never expected."""
+    """A structure breaks one of its own rules; the message begins with the rule's number. Never
+    expected.
+    """
 
 
 class NoSuchVM(PageEngineError, KeyError):
@@ -75,4 +84,6 @@ class AdmissionError(PageEngineError, ValueError):
 
 
 class ImageError(PageEngineError, ValueError):
-    """A memory image is truncated, damaged or of a kind that is not read; the message says how to convert it."""
+    """A memory image is truncated, damaged or of a kind that is not read; the message says how to
+    convert it.
+    """

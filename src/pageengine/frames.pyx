@@ -1,4 +1,6 @@
-"""FrameBitmap: which machine frames of a host are idle. Converts, locks and raises; computes nothing."""
+"""FrameBitmap: which machine frames of a host are idle. Converts, locks and raises; computes
+nothing.
+"""
 
 import operator
 
@@ -16,7 +18,9 @@ COUNT_MAX = 2**32 - 64
 
 
 cdef object ids(object values, uint32_t count, str noun):
-    """``values`` as a contiguous uint32 array of numbers below ``count``; ``noun`` is for messages."""
+    """``values`` as a contiguous uint32 array of numbers below ``count``; ``noun`` is for
+    messages.
+    """
     array = np.asarray(values)
     if array.size == 0 and array.ndim <= 1:
         return np.empty(0, np.uint32)
@@ -34,8 +38,9 @@ cdef object ids(object values, uint32_t count, str noun):
 cdef class FrameBitmap:
     """A bitmap of ``count`` frames, all idle at first.
 
-    Next fit: a frame that is taken is the lowest idle one of the 64 frames where the last one was taken, or the
-    next idle one after them, wrapping at the end. One bit per frame and 1/60 of that for summaries.
+    Next fit: a frame that is taken is the lowest idle one of the 64 frames where the last one was
+    taken, or the next idle one after them, wrapping at the end. One bit per frame and 1/60 of that
+    for summaries.
 
     ValueError when count is negative or above 2**32 - 64; MemoryError.
     """
@@ -90,7 +95,8 @@ cdef class FrameBitmap:
                     given = pe_frames_give_back_checked(&self._c, n, &numbers[0])
             if given < n:
                 idle = pe_frames_is_idle(&self._c, numbers[given])
-                raise ValueError(f"frame {numbers[given]} is " + ("idle" if idle else "named twice"))
+                fault = "idle" if idle else "named twice"
+                raise ValueError(f"frame {numbers[given]} is {fault}")
 
     def is_idle(self, frame):
         """Whether the frame is idle. IndexError when it does not exist."""

@@ -1,7 +1,8 @@
-"""Content of pages as numbers, for batches: hashes, zero pages, pages of one repeated word, equality.
+"""Content of pages as numbers, for batches: hashes, zero pages, pages of one repeated word,
+equality.
 
-A page is a row of 4096 bytes of a uint8 array. The arrays may be read-only or memory-mapped, and rows may lie apart
-(``pages[::2]``); nothing is copied then. Every call releases the GIL.
+A page is a row of 4096 bytes of a uint8 array. The arrays may be read-only or memory-mapped, and
+rows may lie apart (``pages[::2]``); nothing is copied then. Every call releases the GIL.
 """
 
 import operator
@@ -41,7 +42,8 @@ cdef object output(object out, Py_ssize_t n):
     if out is None:
         return np.empty(n, np.uint64)
     if not isinstance(out, np.ndarray) or out.dtype != np.uint64:
-        raise TypeError(f"out must be a uint64 array, not {getattr(out, 'dtype', type(out).__name__)}")
+        kind = getattr(out, "dtype", type(out).__name__)
+        raise TypeError(f"out must be a uint64 array, not {kind}")
     if out.shape != (n,) or not out.flags.c_contiguous or not out.flags.writeable:
         raise ValueError(f"out must be contiguous, writable and of shape ({n},), not {out.shape}")
     return out
@@ -50,9 +52,9 @@ cdef object output(object out, Py_ssize_t n):
 def hash_pages(pages, salt=0, out=None):
     """64-bit content hashes of ``pages`` (uint8[n, 4096]): uint64[n], written to ``out`` if given.
 
-    Equal pages have equal hashes, on every machine. Different pages practically never do (2**-64 each), but only
-    comparing proves equality: ``pages_equal``. Different salts (0 to 2**64 - 1) give independent hashes.
-    TypeError and ValueError for arrays of another type or shape.
+    Equal pages have equal hashes, on every machine. Different pages practically never do (2**-64
+    each), but only comparing proves equality: ``pages_equal``. Different salts (0 to 2**64 - 1)
+    give independent hashes. TypeError and ValueError for arrays of another type or shape.
     """
     array = rows(pages, "pages")
     cdef Py_ssize_t n = array.shape[0]
@@ -70,7 +72,8 @@ def hash_pages(pages, salt=0, out=None):
 def hash_tokens(tokens, salt=0):
     """64-bit hashes of content tokens (integers below 2**64, one-dimensional): uint64[n].
 
-    For one salt, different tokens have different hashes. OverflowError or TypeError for what is not uint64.
+    For one salt, different tokens have different hashes. OverflowError or TypeError for what is not
+    uint64.
     """
     array = np.asarray(tokens)
     if array.size == 0:
@@ -106,7 +109,8 @@ def zero_pages(pages):
 
 
 def same_filled(pages):
-    """Which of ``pages`` (uint8[n, 4096]) are one 64-bit word repeated, and which word: (bool[n], uint64[n]).
+    """Which of ``pages`` (uint8[n, 4096]) are one 64-bit word repeated, and which word: (bool[n],
+    uint64[n]).
 
     Words are little-endian; the word is 0 where the page is not so (and where it is all zero).
     """

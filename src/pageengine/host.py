@@ -1,20 +1,21 @@
 """Host: machine memory, swap space and the virtual machines on it."""
 
-import hashlib
 import weakref
 from contextlib import contextmanager
 
 import numpy as np
 
 from pageengine import errors
+from pageengine.admission import admit
 from pageengine.arrays import as_count
 from pageengine.codec import Codec
 from pageengine.engine import TECHNIQUES, Engine
+from pageengine.options import one_of, part_of, salt_number
 from pageengine.policy import Plain, Plan, Snapshot, VMView
 from pageengine.records import Events, HostStats, Reclaimed, ScanResult
 from pageengine.room import Room
 from pageengine.status import STATUS_NAMES, error_of
-from pageengine.swapfile import open_swap_file
+from pageengine.swapfile import close_swap_file, open_swap_file
 from pageengine.units import PAGE_BYTES, format_size, parse_pages, parse_size
 from pageengine.vm import VM
 
@@ -26,17 +27,22 @@ class Host:
     """A host that really holds pages.
 
     memory: machine memory, bytes or text ("64 MiB"), a multiple of 4096.
-    seed: of every random choice; the same calls with the same seed give the same result, bit for bit.
-    contents: "bytes" (4096 real bytes per page) or "tokens" (8 bytes stand for a page; see ``pageengine.tokens``).
-    sharing: whether equal pages are kept once. compression: codec name (see ``pageengine.codecs()``) or None.
-    packing: "esx" (half and quarter pages) or "dense" (64-byte classes). cache_limit: of the compression cache, None
-    for no limit but the machines' own.
-    swap: size of swap space; None lets it grow with the machines (size - reservation each, as ESX reserves), 0 is none.
+    seed: of every random choice; the same calls with the same seed give the same result, bit for
+    bit.
+    contents: "bytes" (4096 real bytes per page) or "tokens" (8 bytes stand for a page; see
+    ``pageengine.tokens``).
+    sharing: whether equal pages are kept once. compression: codec name (see
+    ``pageengine.codecs()``) or None.
+    packing: "esx" (half and quarter pages) or "dense" (64-byte classes). cache_limit: of the
+    compression cache, None for no limit but the machines' own.
+    swap: size of swap space; None lets it grow with the machines (size - reservation each, as ESX
+    reserves), 0 is none.
     swap_dir: where the temporary swap file goes; it has no name and vanishes with the host.
     policy: an object with ``decide(snapshot) -> Plan``; ``policy.Plain()`` by default.
     victims: "clock" (second chance) or "random" (as ESX chooses).
 
-    A context manager; ``close()`` gives everything back. One thread at a time gets in; batch calls release the GIL.
+    A context manager; ``close()`` gives everything back. One thread at a time gets in; batch calls
+    release the GIL.
     """
 
     def __init__(self, memory, *, seed: int = 0, contents: str = "bytes", sharing: bool = True,
@@ -49,9 +55,9 @@ class Host:
         if not isinstance(seed, (int, np.integer)):
             raise TypeError(f"seed must be a whole number, got {seed!r}")
         self.memory, self.seed = frames * PAGE_BYTES, int(seed)
-        self.contents = _one_of(contents, "contents", ("bytes", "tokens"))
-        self.victims = _one_of(victims, "victims", ("clock", "random"))
-        self.packing = _one_of(packing, "packing", ("esx", "dense"))
+        self.contents = one_of(contents, "contents", ("bytes", "tokens"))
+        self.victims = one_of(victims, "victims", ("clock", "random"))
+        self.packing = one_of(packing, "packing", ("esx", "dense"))
         self.compression = compression
         self._swap_grows, slots = swap is None, 0 if swap is None else parse_pages(swap, "swap")
         if self.contents == "bytes" and (self._swap_grows or slots):
@@ -63,11 +69,13 @@ class Host:
             sharing=sharing,
             codec=None if compression is None else Codec(compression),
             dense=packing == "dense",
-            cache_limit=2**64 - 1 if cache_limit is None else parse_size(cache_limit, "cache_limit"),
+            cache_limit=2**64 - 1
+            if cache_limit is None
+            else parse_size(cache_limit, "cache_limit"),
             swap_file=-1 if self._swap_file is None else self._swap_file.fileno(),
             random_victims=victims == "random",
         )
-        self._finalizer = weakref.finalize(self, _close_file, self._swap_file)
+        self._finalizer = weakref.finalize(self, close_swap_file, self._swap_file)
         self._slots = slots
         self._engine.grow_swap(slots)
         self._vms: dict[str, VM] = {}
@@ -112,9 +120,9 @@ class Host:
                salt: str | None = "", cache_limit="10%") -> VM:  # fmt: skip
         """Adds a virtual machine whose pages are all absent.
 
-        size, reservation, limit: bytes or text. shares: its weight, by default 10 per MiB. salt: machines of equal salt
-        may share pages; None gives it one of its own. cache_limit: most that its pages may take of the compression
-        cache, bytes or a percentage of its size (ESX: 10 %).
+        size, reservation, limit: bytes or text. shares: its weight, by default 10 per MiB. salt:
+        machines of equal salt may share pages; None gives it one of its own. cache_limit: most that
+        its pages may take of the compression cache, bytes or a percentage of its size (ESX: 10 %).
         """
         if not isinstance(name, str):
             raise TypeError(f"the name of a virtual machine must be a text, got {name!r}")
@@ -127,7 +135,8 @@ class Host:
             raise ValueError(f"size must be at least one page (4096 bytes), got {size!r}")
         reservation = parse_pages(reservation, "reservation") * PAGE_BYTES
         limit = pages * PAGE_BYTES if limit is None else parse_pages(limit, "limit") * PAGE_BYTES
-        self._admit(name, pages * PAGE_BYTES, reservation, limit)
+        unreserved = self.memory - sum(vm.reservation for vm in self._vms.values())
+        admit(name, pages * PAGE_BYTES, reservation, limit, unreserved)
         if shares is None:
             shares = max(1, _SHARES_PER_MIB * pages * PAGE_BYTES // 2**20)
         shares = as_count(shares, "shares")
@@ -135,31 +144,17 @@ class Host:
         if self._swap_grows:
             self._engine.grow_swap(slots)
         id = self._engine.add_vm(
-            pages, _salt_number(salt, name), _part_of(cache_limit, pages * PAGE_BYTES)
+            pages, salt_number(salt, name), part_of(cache_limit, pages * PAGE_BYTES)
         )
         if self._swap_grows:
             self._slots = slots
         vm = self._vms[name] = VM(self, name, id, pages, shares, reservation, limit)
         return vm
 
-    def _admit(self, name: str, size: int, reservation: int, limit: int) -> None:
-        if reservation > size:
-            raise errors.AdmissionError(
-                f"the reservation of {name!r}, {format_size(reservation)}, is more than its size, {format_size(size)}"
-            )
-        if limit < reservation:
-            raise errors.AdmissionError(
-                f"the limit of {name!r}, {format_size(limit)}, is less than its reservation, {format_size(reservation)}"
-            )
-        unreserved = self.memory - sum(vm.reservation for vm in self._vms.values())
-        if reservation > unreserved:
-            raise errors.AdmissionError(
-                f"the reservation of {name!r}, {format_size(reservation)}, is more than the "
-                f"{format_size(unreserved)} of machine memory that are not reserved yet"
-            )
-
     def remove_vm(self, name) -> None:
-        """Removes a virtual machine (by name or object); everything it held is given back, to the system too."""
+        """Removes a virtual machine (by name or object); everything it held is given back, to the
+        system too.
+        """
         vm = self[name]
         self._engine.remove_vm(vm._id)
         if self._swap_grows:
@@ -171,9 +166,11 @@ class Host:
     # techniques
 
     def scan(self, pages: int | None = None, vm=None, order: str = "sequential") -> ScanResult:
-        """Looks for equal pages and merges them. Without arguments, one pass over every page of every machine;
-        ``pages``: so many pages of each machine, from where its last scan ended (order "random": anywhere)."""
-        random = _one_of(order, "order", ("sequential", "random")) == "random"
+        """Looks for equal pages and merges them. Without arguments, one pass over every page of
+        every machine; ``pages``: so many pages of each machine, from where its last scan ended
+        (order "random": anywhere).
+        """
+        random = one_of(order, "order", ("sequential", "random")) == "random"
         pages = None if pages is None else as_count(pages, "pages")
         machines = list(self._vms.values()) if vm is None else [self[vm]]
         result = ScanResult()
@@ -185,15 +182,17 @@ class Host:
         return result
 
     def new_scan_pass(self) -> None:
-        """Tells the sharing table that a scan pass is over: hints older than one pass expire. A full ``scan()``
-        does it by itself; callers that scan in pieces say it once per pass."""
+        """Tells the sharing table that a scan pass is over: hints older than one pass expire. A
+        full ``scan()`` does it by itself; callers that scan in pieces say it once per pass.
+        """
         self._engine.end_scan_pass()
 
     def reclaim(self, vm, pages: int, technique: str = "ladder") -> Reclaimed:
         """Wins up to ``pages`` machine frames from a virtual machine.
 
-        technique: "sharing", "compression", "swap", or "ladder" (each in turn). Every victim is first tried against the
-        sharing table. Raises SwapFull or SwapError when pages could not go out; what was done until then stays done.
+        technique: "sharing", "compression", "swap", or "ladder" (each in turn). Every victim is
+        first tried against the sharing table. Raises SwapFull or SwapError when pages could not go
+        out; what was done until then stays done.
         """
         machine = self[vm]
         result, status = self._reclaim(machine, pages, technique)
@@ -240,12 +239,16 @@ class Host:
 
     def _view(self, vm: VM) -> VMView:
         stats = vm.stats
-        values = {name: getattr(stats, name) for name in VMView.__dataclass_fields__ if name != "name"}
+        values = {
+            name: getattr(stats, name) for name in VMView.__dataclass_fields__ if name != "name"
+        }
         return VMView(name=vm.name, **values)
 
     def apply(self, plan: Plan) -> Reclaimed:
-        """Does what a plan says; returns what was won. Pages that cannot go out (swap full) stay where they are;
-        when the swap file itself fails, the rest of the plan is still done and then SwapError is raised."""
+        """Does what a plan says; returns what was won. Pages that cannot go out (swap full) stay
+        where they are; when the swap file itself fails, the rest of the plan is still done and then
+        SwapError is raised.
+        """
         won, failure = Reclaimed(), None
         for name, wish in plan.vms.items():
             machine = self[name]
@@ -265,7 +268,9 @@ class Host:
 
     @contextmanager
     def _making_room(self, vm: VM):
-        """While a batch of ``vm`` cannot go on for want of a frame. The mark is in force again afterwards."""
+        """While a batch of ``vm`` cannot go on for want of a frame. The mark is in force again
+        afterwards.
+        """
         room = Room(self, vm)
         try:
             yield room
@@ -288,43 +293,7 @@ class Host:
         )
 
     def check(self, deep: bool = False) -> None:
-        """Walks every structure and raises CorruptState with the first rule that does not hold. deep: reads every swap
-        slot and decodes every compressed page as well."""
+        """Walks every structure and raises CorruptState with the first rule that does not hold.
+        deep: reads every swap slot and decodes every compressed page as well.
+        """
         self._engine.check(deep)
-
-    def _empty(self, n: int):
-        """An uninitialised array for n contents."""
-        if self.contents == "tokens":
-            return np.empty(n, dtype=np.uint64)
-        return np.empty((n, PAGE_BYTES), dtype=np.uint8)
-
-
-def _one_of(value, what: str, choices: tuple[str, ...]):
-    if value not in choices:
-        raise ValueError(f"{what} must be one of {', '.join(map(repr, choices))}, got {value!r}")
-    return value
-
-
-def _salt_number(salt: str | None, name: str) -> int:
-    if salt is None:
-        salt = f"\0only {name}"
-    elif salt == "":
-        return 0
-    return int.from_bytes(hashlib.blake2b(salt.encode(), digest_size=8).digest(), "little")
-
-
-def _part_of(value, whole: int) -> int:
-    if isinstance(value, str) and value.strip().endswith("%"):
-        try:
-            percent = float(value.strip()[:-1])
-        except ValueError:
-            percent = -1.0
-        if not 0 <= percent <= 100:
-            raise ValueError(f"cache_limit {value!r} is not a percentage from 0% to 100%")
-        return int(whole * percent / 100)
-    return parse_size(value, "cache_limit")
-
-
-def _close_file(file) -> None:
-    if file is not None:
-        file.close()

@@ -1,7 +1,8 @@
 """What the engine reports: frozen records with the names that vSphere and esxtop use.
 
-Amounts are bytes; names that end in ``_pages`` and all event counts are pages. The numbers come from the core as they
-are (csrc/pe_stats.h, csrc/pe_vm.h); a test holds the fields here against the core's own list of names.
+Amounts are bytes; names that end in ``_pages`` and all event counts are pages. The numbers come
+from the core as they are (csrc/pe_stats.h, csrc/pe_vm.h); a test holds the fields here against the
+core's own list of names.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -40,7 +41,9 @@ class _Record:
 
 @dataclass(frozen=True)
 class Events:
-    """Cumulative counts since the virtual machine was added, in pages; on a host, the sum over its machines."""
+    """Cumulative counts since the virtual machine was added, in pages; on a host, the sum over its
+    machines.
+    """
 
     accesses: int = 0
     faults_absent: int = 0
@@ -69,8 +72,9 @@ class Events:
 class VMStats(_Record, Events):
     """One virtual machine.
 
-    granted: guest memory backed by machine memory as pages (private + shared). consumed: machine memory charged to it
-    (private + its part of the shared + its compressed slots). mapped: every page it ever accessed, wherever it is now.
+    granted: guest memory backed by machine memory as pages (private + shared). consumed: machine
+    memory charged to it (private + its part of the shared + its compressed slots). mapped: every
+    page it ever accessed, wherever it is now.
     shared: in full, zero pages included. zipped: slots its compressed pages take.
     """
 
@@ -96,8 +100,10 @@ class VMStats(_Record, Events):
 
 @dataclass(frozen=True)
 class HostStats(_Record, Events):
-    """The host. saving = shared - shared_common (esxtop's PSHARE line); cache: machine memory lent to the compression
-    cache; zip_saved = compressed - cache; metadata: all bookkeeping; hint_pages: scanned pages without a partner (COWH)."""
+    """The host. saving = shared - shared_common (esxtop's PSHARE line); cache: machine memory lent
+    to the compression cache; zip_saved = compressed - cache; metadata: all bookkeeping; hint_pages:
+    scanned pages without a partner (COWH).
+    """
 
     memory: int = 0
     free: int = 0
@@ -151,8 +157,9 @@ class Faults(_Record):
 
 @dataclass(frozen=True)
 class ScanResult(_Record):
-    """What a sharing scan did, in pages: looked at, hashed, merged with an equal page, merged into the zero page,
-    noted as hints."""
+    """What a sharing scan did, in pages: looked at, hashed, merged with an equal page, merged into
+    the zero page, noted as hints.
+    """
 
     visited: int = 0
     scanned: int = 0
@@ -166,8 +173,10 @@ class ScanResult(_Record):
 
 @dataclass(frozen=True)
 class Reclaimed(_Record):
-    """What a reclaim won: machine frames, and the pages that each technique took. evicted: compressed pages that
-    went on to swap to make room; incompressible: victims that did not fit half a page."""
+    """What a reclaim won: machine frames, and the pages that each technique took. evicted:
+    compressed pages that went on to swap to make room; incompressible: victims that did not fit
+    half a page.
+    """
 
     frames: int = 0
     merged: int = 0

@@ -1,4 +1,6 @@
-"""How a batch of accesses gets machine memory when there is none: ask the policy, and never wait for what cannot come."""
+"""How a batch of accesses gets machine memory when there is none: ask the policy, and never wait
+for what cannot come.
+"""
 
 from pageengine import errors
 
@@ -13,8 +15,9 @@ class Room:
     def more(self) -> bool:
         """Lets the policy act; whether the batch can go on.
 
-        The mark keeps a reserve of frames so that the policy is asked before memory is used up. When the policy
-        cannot win anything more, the reserve is used: an access fails only when no frame is idle at all.
+        The mark keeps a reserve of frames so that the policy is asked before memory is used up.
+        When the policy cannot win anything more, the reserve is used: an access fails only when no
+        frame is idle at all.
         """
         host, engine = self._host, self._host._engine
         engine.set_mark(host._mark)

@@ -1,4 +1,6 @@
-"""SharingTable: from content hash to shared frame or hint. Converts, locks and raises; computes nothing."""
+"""SharingTable: from content hash to shared frame or hint. Converts, locks and raises; computes
+nothing.
+"""
 
 import operator
 
@@ -27,7 +29,9 @@ cdef uint64_t below(object value, object limit, str noun) except? 0:
 
 
 cdef object array_of(object values, object limit, str noun, object dtype):
-    """``values`` as a contiguous one-dimensional array of ``dtype``, all of them below ``limit``."""
+    """``values`` as a contiguous one-dimensional array of ``dtype``, all of them below
+    ``limit``.
+    """
     array = np.asarray(values)
     if array.size == 0 and array.ndim <= 1:
         return np.empty(0, dtype)
@@ -43,11 +47,13 @@ cdef object array_of(object values, object limit, str noun, object dtype):
 
 
 cdef class SharingTable:
-    """A table for the content of up to ``frames`` shared frames, and hints in the room that is left.
+    """A table for the content of up to ``frames`` shared frames, and hints in the room that is
+    left.
 
-    A *shared* entry names a frame that one or more pages map; a *hint* names the page ("owner", below 2**36) that was
-    scanned last with this content. The table sees hashes only: what it finds are candidates, to be compared byte
-    by byte. Hints are dropped when there is no room, shared entries never. 12.7 bytes per frame, from 92 % load.
+    A *shared* entry names a frame that one or more pages map; a *hint* names the page ("owner",
+    below 2**36) that was scanned last with this content. The table sees hashes only: what it finds
+    are candidates, to be compared byte by byte. Hints are dropped when there is no room, shared
+    entries never. 12.7 bytes per frame, from 92 % load.
 
     ValueError when frames is negative or above 2**32 - 1; MemoryError.
     """
@@ -67,7 +73,8 @@ cdef class SharingTable:
             raise IndexError(f"frame {number} is out of range: there are {self._c.frames} frames")
         return number
 
-    cdef bint _find_hint(self, uint64_t hash, uint64_t owner, pe_sharing_cursor *cursor) noexcept nogil:
+    cdef bint _find_hint(self, uint64_t hash, uint64_t owner,
+                         pe_sharing_cursor *cursor) noexcept nogil:
         cursor[0] = pe_sharing_find(hash)
         while pe_sharing_next(&self._c, cursor):
             if cursor.kind == PE_ENTRY_HINT and cursor.id == owner:
@@ -75,13 +82,18 @@ cdef class SharingTable:
         return False
 
     def hint(self, hash, owner):
-        """Adds a hint: page ``owner`` has content ``hash``. False when every place was taken by shared entries."""
-        cdef uint64_t number = below(hash, 2**64, "hash"), who = below(owner, OWNER_MAX + 1, "owner")
+        """Adds a hint: page ``owner`` has content ``hash``. False when every place was taken by
+        shared entries.
+        """
+        cdef uint64_t number = below(hash, 2**64, "hash")
+        cdef uint64_t who = below(owner, OWNER_MAX + 1, "owner")
         with self._lock:
             return <bint>pe_sharing_hint(&self._c, number, who)
 
     def candidates(self, hash):
-        """What may have the content ``hash``: list of ("shared", frame) and ("hint", owner), without expired hints."""
+        """What may have the content ``hash``: list of ("shared", frame) and ("hint", owner),
+        without expired hints.
+        """
         cdef pe_sharing_cursor cursor = pe_sharing_find(below(hash, 2**64, "hash"))
         found = []
         with self._lock:
@@ -90,8 +102,11 @@ cdef class SharingTable:
         return found
 
     def refresh(self, hash, owner):
-        """The hint was seen again: it lives two more generations. False when there is no such hint."""
-        cdef uint64_t number = below(hash, 2**64, "hash"), who = below(owner, OWNER_MAX + 1, "owner")
+        """The hint was seen again: it lives two more generations. False when there is no such
+        hint.
+        """
+        cdef uint64_t number = below(hash, 2**64, "hash")
+        cdef uint64_t who = below(owner, OWNER_MAX + 1, "owner")
         cdef pe_sharing_cursor cursor
         with self._lock:
             if not self._find_hint(number, who, &cursor):
@@ -101,7 +116,8 @@ cdef class SharingTable:
 
     def forget(self, hash, owner):
         """Removes a hint. False when there is no such hint."""
-        cdef uint64_t number = below(hash, 2**64, "hash"), who = below(owner, OWNER_MAX + 1, "owner")
+        cdef uint64_t number = below(hash, 2**64, "hash")
+        cdef uint64_t who = below(owner, OWNER_MAX + 1, "owner")
         cdef pe_sharing_cursor cursor
         with self._lock:
             if not self._find_hint(number, who, &cursor):
@@ -110,11 +126,13 @@ cdef class SharingTable:
         return True
 
     def promote(self, hash, owner, frame):
-        """Makes the hint a shared entry for ``frame``, with one mapper: the owner. False when there is no such hint.
+        """Makes the hint a shared entry for ``frame``, with one mapper: the owner. False when there
+        is no such hint.
 
         IndexError for a frame that does not exist, ValueError for one that is shared already.
         """
-        cdef uint64_t number = below(hash, 2**64, "hash"), who = below(owner, OWNER_MAX + 1, "owner")
+        cdef uint64_t number = below(hash, 2**64, "hash")
+        cdef uint64_t who = below(owner, OWNER_MAX + 1, "owner")
         cdef pe_frame target = self._frame(frame)
         cdef pe_sharing_cursor cursor
         with self._lock:
@@ -133,8 +151,8 @@ cdef class SharingTable:
     def insert(self, hash, frame):
         """Adds a shared entry for ``frame``, with one mapper.
 
-        IndexError for a frame that does not exist, ValueError for one that is shared already; CacheFull when no place
-        could be made (practically never).
+        IndexError for a frame that does not exist, ValueError for one that is shared already;
+        CacheFull when no place could be made (practically never).
         """
         cdef uint64_t number = below(hash, 2**64, "hash")
         cdef pe_frame target = self._frame(frame)
@@ -155,7 +173,9 @@ cdef class SharingTable:
             return self._c.mappers[target]
 
     def detach(self, frame):
-        """One page less maps the frame; returns how many are left. ValueError for the last: that is ``remove``."""
+        """One page less maps the frame; returns how many are left. ValueError for the last: that is
+        ``remove``.
+        """
         cdef pe_frame target = self._frame(frame)
         with self._lock:
             self._must_be_shared(target, True)
@@ -164,7 +184,8 @@ cdef class SharingTable:
             return pe_sharing_detach(&self._c, target)
 
     def remove(self, hash, frame):
-        """Removes the shared entry of a frame with one mapper. False when it is not there under this hash.
+        """Removes the shared entry of a frame with one mapper. False when it is not there under
+        this hash.
 
         ValueError when the frame has more mappers.
         """
@@ -182,7 +203,9 @@ cdef class SharingTable:
             return self._c.mappers[target]
 
     def lookup(self, hashes):
-        """First candidates of many hashes: (uint8[n] of EMPTY, HINT or SHARED, uint64[n] of frames or owners)."""
+        """First candidates of many hashes: (uint8[n] of EMPTY, HINT or SHARED, uint64[n] of frames
+        or owners).
+        """
         cdef const uint64_t[::1] view = array_of(hashes, 2**64, "hashes", np.uint64)
         cdef size_t n = view.shape[0]
         kinds, ids = np.empty(n, np.uint8), np.empty(n, np.uint64)
@@ -208,8 +231,8 @@ cdef class SharingTable:
     def inserts(self, hashes, frames):
         """Adds many shared entries with one mapper each (integer arrays of one length).
 
-        On an error the entries before the one that failed are in: ValueError for a frame that is shared already,
-        CacheFull. IndexError, and nothing done, for a frame that does not exist.
+        On an error the entries before the one that failed are in: ValueError for a frame that is
+        shared already, CacheFull. IndexError, and nothing done, for a frame that does not exist.
         """
         cdef const uint64_t[::1] view = array_of(hashes, 2**64, "hashes", np.uint64)
         array = array_of(frames, 2**32, "frames", np.uint32)
@@ -229,7 +252,9 @@ cdef class SharingTable:
                 raise errors.CacheFull(f"no place for frame {targets[done]}")
 
     def new_generation(self):
-        """A scan pass is over: hints neither added nor refreshed in this pass or the next expire."""
+        """A scan pass is over: hints neither added nor refreshed in this pass or the next
+        expire.
+        """
         with self._lock, nogil:
             pe_sharing_new_generation(&self._c)
 

@@ -1,4 +1,6 @@
-"""SwapSpace: page-sized slots in a temporary file, each with a checksum. Converts, locks and raises."""
+"""SwapSpace: page-sized slots in a temporary file, each with a checksum. Converts, locks and
+raises.
+"""
 
 import errno
 import operator
@@ -32,10 +34,12 @@ def _slot_count(slots):
 cdef class SwapSpace:
     """``slots`` places for one page each, in a file that has no name and vanishes with this object.
 
-    The file is made in ``directory`` (default: the directory for temporary files); it grows as slots are written.
-    A context manager: leaving it closes. Used after that, every method raises ``Closed``.
+    The file is made in ``directory`` (default: the directory for temporary files); it grows as
+    slots are written. A context manager: leaving it closes. Used after that, every method raises
+    ``Closed``.
 
-    ValueError when slots is negative or above 2**32 - 64; OSError when the directory is missing or not writable.
+    ValueError when slots is negative or above 2**32 - 64; OSError when the directory is missing or
+    not writable.
     """
 
     cdef pe_swap _c
@@ -66,11 +70,12 @@ cdef class SwapSpace:
         return 0
 
     def write(self, pages):
-        """Writes pages (uint8 [n, 4096]) to free slots, in clusters of up to 256; returns the slots, uint32 [n].
+        """Writes pages (uint8 [n, 4096]) to free slots, in clusters of up to 256; returns the
+        slots, uint32 [n].
 
-        Writes as many as fit: the array is short when swap space becomes full; SwapFull when not one page fits.
-        SwapError with ``errno`` when the file cannot be written: no page of this call is kept then, no slot is lost,
-        and what was written before stays.
+        Writes as many as fit: the array is short when swap space becomes full; SwapFull when not
+        one page fits. SwapError with ``errno`` when the file cannot be written: no page of this
+        call is kept then, no slot is lost, and what was written before stays.
         """
         array = np.asarray(pages)
         if array.dtype != np.uint8:
@@ -92,17 +97,21 @@ cdef class SwapSpace:
                     status = pe_swap_write_many(&self._c, n, &data[0, 0], &out[0], &done)
             error = self._c.error
         if status == PE_ERR_BACKING:
-            raise errors.SwapError(error, f"{n} pages could not be swapped out: {os.strerror(error)}")
+            cause = os.strerror(error)
+            raise errors.SwapError(error, f"{n} pages could not be swapped out: {cause}")
         check(status)
         if n > 0 and done == 0:
-            raise errors.SwapFull(f"all {self.slots} slots are taken; {n} pages stay where they are")
+            raise errors.SwapFull(
+                f"all {self.slots} slots are taken; {n} pages stay where they are"
+            )
         return slots[:done]
 
     def read(self, slots):
         """Reads the pages of taken slots: uint8 [n, 4096]. The slots stay taken.
 
-        IndexError for a slot that does not exist, ValueError for a free one. SwapCorruption when a slot does not hold
-        what was written to it; SwapError with ``errno`` when the file cannot be read (EIO when it ends too early).
+        IndexError for a slot that does not exist, ValueError for a free one. SwapCorruption when a
+        slot does not hold what was written to it; SwapError with ``errno`` when the file cannot be
+        read (EIO when it ends too early).
         """
         cdef pe_status status = PE_OK
         cdef uint32_t n, done = 0
@@ -120,10 +129,14 @@ cdef class SwapSpace:
                     status = pe_swap_read_many(&self._c, n, &numbers[0], &out[0, 0], &done)
             error = self._c.error
         if status == PE_ERR_SWAP_CORRUPT:
-            raise errors.SwapCorruption(f"slot {numbers[done]} does not hold what was written to it")
+            raise errors.SwapCorruption(
+                f"slot {numbers[done]} does not hold what was written to it"
+            )
         if status == PE_ERR_BACKING:
             cause = os.strerror(error) if error else "the swap file ends before it"
-            raise errors.SwapError(error or errno.EIO, f"slot {numbers[done]} could not be read: {cause}")
+            raise errors.SwapError(
+                error or errno.EIO, f"slot {numbers[done]} could not be read: {cause}"
+            )
         check(status)
         return pages
 
@@ -153,17 +166,22 @@ cdef class SwapSpace:
                     given = pe_swap_give_back_checked(&self._c, n, &numbers[0])
             if given < n:
                 is_free = pe_frames_is_idle(&self._c.slots, numbers[given])
-                raise ValueError(f"slot {numbers[given]} is " + ("free" if is_free else "named twice"))
+                fault = "free" if is_free else "named twice"
+                raise ValueError(f"slot {numbers[given]} is {fault}")
 
     def grow(self, slots):
-        """Makes it at least ``slots`` slots; what is in them stays. ValueError and MemoryError as at the start."""
+        """Makes it at least ``slots`` slots; what is in them stays. ValueError and MemoryError as
+        at the start.
+        """
         number = _slot_count(slots)
         with self._lock:
             self._open()
             check(pe_swap_grow(&self._c, number))
 
     def check(self):
-        """Walks the bookkeeping (not the file); raises CorruptState with the rule that is broken, if one is."""
+        """Walks the bookkeeping (not the file); raises CorruptState with the rule that is broken,
+        if one is.
+        """
         cdef const char *reason = NULL
         cdef bint sound
         with self._lock:
@@ -174,7 +192,9 @@ cdef class SwapSpace:
             raise errors.CorruptState(reason.decode())
 
     def fileno(self):
-        """The descriptor of the file; slot s is at byte 4096 * s. For tests and tools: do not close it."""
+        """The descriptor of the file; slot s is at byte 4096 * s. For tests and tools: do not close
+        it.
+        """
         with self._lock:
             self._open()
             return self._file.fileno()
@@ -229,4 +249,6 @@ cdef class SwapSpace:
         return self._c.read_calls
 
     def __repr__(self):
-        return f"SwapSpace(slots={self.slots}, free={self.free})" if self._file else "SwapSpace(closed)"
+        if not self._file:
+            return "SwapSpace(closed)"
+        return f"SwapSpace(slots={self.slots}, free={self.free})"

@@ -1,12 +1,15 @@
-"""The temporary file behind swap space: without a name, so that nothing is left whatever happens."""
+"""The temporary file behind swap space: without a name, so that nothing is left whatever
+happens.
+"""
 
 import os
 import tempfile
 
 
 def open_swap_file(directory=None):
-    """An open, unbuffered temporary file in ``directory`` (the system's temporary directory by default). Errors name
-    the directory."""
+    """An open, unbuffered temporary file in ``directory`` (the system's temporary directory by
+    default). Errors name the directory.
+    """
     directory = tempfile.gettempdir() if directory is None else os.fspath(directory)
     if not os.path.exists(directory):
         raise FileNotFoundError(f"the swap directory {directory!r} does not exist")
@@ -16,5 +19,12 @@ def open_swap_file(directory=None):
         return tempfile.TemporaryFile(dir=directory, buffering=0, prefix="pageengine-")
     except OSError as error:
         raise type(error)(
-            error.errno, f"no swap file can be made in the swap directory {directory!r}: {error.strerror}"
+            error.errno,
+            f"no swap file can be made in the swap directory {directory!r}: {error.strerror}",
         ) from error
+
+
+def close_swap_file(file) -> None:
+    """Closes what open_swap_file gave; None is no file."""
+    if file is not None:
+        file.close()

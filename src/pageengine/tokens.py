@@ -1,8 +1,8 @@
 """Content tokens: a page's content as one 64-bit number, for hosts too large to hold real bytes.
 
-Two pages are equal exactly when their tokens are. The low six bits say how well the page compresses: its compressed
-size in units of 64 bytes, rounded up; 0 is a same-filled page (8 bytes), above 32 (2048 bytes) it does not fit half a
-page. Token 0 is the zero page.
+Two pages are equal exactly when their tokens are. The low six bits say how well the page
+compresses: its compressed size in units of 64 bytes, rounded up; 0 is a same-filled page (8 bytes),
+above 32 (2048 bytes) it does not fit half a page. Token 0 is the zero page.
 """
 
 import numpy as np
@@ -12,14 +12,17 @@ UNIT = 64
 
 
 def make_tokens(identities, compressed_bytes):
-    """Tokens uint64 [n] from content identities (int [n], 0 <= identity < 2**58) and compressed sizes in bytes
-    (int or int [n], 1 to 4032; 8 and less: a same-filled page)."""
+    """Tokens uint64 [n] from content identities (int [n], 0 <= identity < 2**58) and compressed
+    sizes in bytes (int or int [n], 1 to 4032; 8 and less: a same-filled page).
+    """
     identities = np.asarray(identities, dtype=np.uint64)
     sizes = np.asarray(compressed_bytes)
     if np.any(identities >= 2**58):
         raise ValueError(f"a content identity must be below 2**58, got {int(identities.max())}")
     if np.any(sizes < 1) or np.any(sizes > 63 * UNIT):
-        raise ValueError(f"a compressed size must be 1 to {63 * UNIT} bytes, got {compressed_bytes!r}")
+        raise ValueError(
+            f"a compressed size must be 1 to {63 * UNIT} bytes, got {compressed_bytes!r}"
+        )
     units = np.where(sizes <= 8, 0, -(-sizes // UNIT)).astype(np.uint64)
     return (identities << np.uint64(6)) | units
 

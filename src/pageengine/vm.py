@@ -3,26 +3,37 @@
 import numpy as np
 
 from pageengine import errors
-from pageengine.arrays import as_contents, as_count, as_ppns, as_write_flags
+from pageengine.arrays import as_contents, as_count, as_ppns, as_write_flags, empty_contents
 from pageengine.records import Faults, VMStats
 from pageengine.status import EVENTS, STATUS_NAMES, error_of
 from pageengine.units import PAGE_BYTES
 
 _FAULT_EVENTS = [
     EVENTS.index(name)
-    for name in ("accesses", "faults_absent", "cow_breaks", "decompressions", "swap_in", "balloon_pops",
-                 "discarded")  # fmt: skip
+    for name in (
+        "accesses",
+        "faults_absent",
+        "cow_breaks",
+        "decompressions",
+        "swap_in",
+        "balloon_pops",
+        "discarded",
+    )  # fmt: skip
 ]
 
 
 class VM:
-    """A virtual machine: ``pages`` pages of 4096 bytes, numbered (PPN) from 0. Made by ``Host.add_vm``.
+    """A virtual machine: ``pages`` pages of 4096 bytes, numbered (PPN) from 0. Made by
+    ``Host.add_vm``.
 
-    Batch methods take PPNs as an int array [n], or one int. Those that need machine memory let the host's policy make room and
-    go on; ``try_`` forms stop exactly before the first access that cannot be made and say why.
+    Batch methods take PPNs as an int array [n], or one int. Those that need machine memory let the
+    host's policy make room and go on; ``try_`` forms stop exactly before the first access that
+    cannot be made and say why.
     """
 
-    def __init__(self, host, name: str, id: int, pages: int, shares: int, reservation: int, limit: int):
+    def __init__(
+        self, host, name: str, id: int, pages: int, shares: int, reservation: int, limit: int
+    ):
         self._host, self._engine, self._id = host, host._engine, id
         self.name, self.pages = name, pages
         self.shares, self.reservation, self.limit = shares, reservation, limit
@@ -49,13 +60,17 @@ class VM:
         return self._all(*self._write_call(ppns, pages))
 
     def read(self, ppns):
-        """Reads whole pages: uint8 [n, 4096]; in token mode uint64 [n]. Pages never touched read as zeros."""
+        """Reads whole pages: uint8 [n, 4096]; in token mode uint64 [n]. Pages never touched read as
+        zeros.
+        """
         call, n, out = self._read_call(ppns)
         self._all(call, n)
         return out
 
     def touch(self, ppns, write=False) -> Faults:
-        """Accesses pages without data; ``write``: bool, or bool [n]. A write makes a shared page private."""
+        """Accesses pages without data; ``write``: bool, or bool [n]. A write makes a shared page
+        private.
+        """
         return self._all(*self._touch_call(ppns, write))
 
     def try_write(self, ppns, pages):
@@ -63,7 +78,9 @@ class VM:
         return self._once(*self._write_call(ppns, pages))
 
     def try_read(self, ppns):
-        """Like read, but never reclaims: (accesses done, status name, Faults, the pages read [done])."""
+        """Like read, but never reclaims: (accesses done, status name, Faults, the pages read
+        [done]).
+        """
         call, n, out = self._read_call(ppns)
         done, status, faults = self._once(call, n)
         return done, status, faults, out[:done]
@@ -76,16 +93,17 @@ class VM:
         """What the pages hold, without an access: nothing moves and nothing is counted."""
         host = self.host
         ppns = as_ppns(ppns)
-        out = host._empty(len(ppns))
+        out = empty_contents(len(ppns), host.contents)
         done, status = self._engine.read(self._id, ppns, _flat(out), True)
         if status:
             raise self._error(status, done)
         return out
 
     def load(self, image, at: int = 0, progress=None) -> int:
-        """Writes a memory image from page ``at`` on; returns the pages written. ``image``: a path, or what
-        ``pageengine.images.open`` gives. Holes are zero pages and stay untouched. ``progress(pages_done)`` is called
-        after each batch."""
+        """Writes a memory image from page ``at`` on; returns the pages written. ``image``: a path,
+        or what ``pageengine.images.open`` gives. Holes are zero pages and stay untouched.
+        ``progress(pages_done)`` is called after each batch.
+        """
         from pageengine import images
 
         if self.host.contents != "bytes":
@@ -109,11 +127,14 @@ class VM:
     # the balloon, blocking, pinning
 
     def balloon(self, ppns=None, pages: int | None = None) -> int:
-        """The guest gives up these pages (their contents are gone), or ``pages`` pages it never touched, lowest PPN
-        first. Returns how many pages are in the balloon now."""
+        """The guest gives up these pages (their contents are gone), or ``pages`` pages it never
+        touched, lowest PPN first. Returns how many pages are in the balloon now.
+        """
         self.host
         if (ppns is None) == (pages is None):
-            raise TypeError("say either which pages the guest gives up (ppns=) or how many (pages=)")
+            raise TypeError(
+                "say either which pages the guest gives up (ppns=) or how many (pages=)"
+            )
         if ppns is not None:
             self._engine.balloon_pages(self._id, as_ppns(ppns))
         else:
@@ -121,10 +142,13 @@ class VM:
         return self.stats.ballooned // PAGE_BYTES
 
     def deflate(self, pages: int | None = None) -> int:
-        """The guest takes ``pages`` pages back (all by default), lowest PPN first; they read as zeros then.
-        Returns how many."""
+        """The guest takes ``pages`` pages back (all by default), lowest PPN first; they read as
+        zeros then. Returns how many.
+        """
         self.host
-        return self._engine.deflate(self._id, self.pages if pages is None else as_count(pages, "pages"))
+        return self._engine.deflate(
+            self._id, self.pages if pages is None else as_count(pages, "pages")
+        )
 
     @property
     def blocked(self) -> bool:
@@ -150,22 +174,30 @@ class VM:
     # activity
 
     def start_sample(self, n: int = 100) -> None:
-        """Marks n random pages; the first access to each is counted (OSDI 2002 section 5.3). Ends an open period."""
+        """Marks n random pages; the first access to each is counted (OSDI 2002 section 5.3). Ends
+        an open period.
+        """
         self.host
         self._engine.sample_begin(self._id, min(as_count(n, "n"), 2**32 - 1))
 
     def end_sample(self) -> tuple[int, int]:
-        """(pages accessed since, pages marked): their quotient estimates the active fraction of memory."""
+        """(pages accessed since, pages marked): their quotient estimates the active fraction of
+        memory.
+        """
         self.host
         return self._engine.sample_end(self._id)
 
     def age(self) -> int:
-        """Advances the idle age of every page that was ever accessed; returns how many were accessed since the last call."""
+        """Advances the idle age of every page that was ever accessed; returns how many were
+        accessed since the last call.
+        """
         self.host
         return self._engine.age(self._id)
 
     def idle_ages(self):
-        """Pages by idle age, uint64 [256]: entry 0 accessed since the last ``age()``, 255 that long ago or longer."""
+        """Pages by idle age, uint64 [256]: entry 0 accessed since the last ``age()``, 255 that long
+        ago or longer.
+        """
         self.host
         return self._engine.ages(self._id)
 
@@ -181,13 +213,17 @@ class VM:
     def stats(self) -> VMStats:
         """All numbers of this machine."""
         host = self.host
-        return VMStats(
-            **self._engine.vm_numbers(self._id),
-            shares=self.shares,
-            reservation=self.reservation,
-            limit=self.limit,
-            blocked=self._engine.is_blocked(self._id),
-        ) if host else None
+        return (
+            VMStats(
+                **self._engine.vm_numbers(self._id),
+                shares=self.shares,
+                reservation=self.reservation,
+                limit=self.limit,
+                blocked=self._engine.is_blocked(self._id),
+            )
+            if host
+            else None
+        )
 
     # how batches run
 
@@ -215,7 +251,7 @@ class VM:
 
     def _read_call(self, ppns):
         ppns = as_ppns(ppns)
-        out = self.host._empty(len(ppns))
+        out = empty_contents(len(ppns), self.host.contents)
         flat = _flat(out)
         size = len(flat) // len(ppns) if len(ppns) else 0
 

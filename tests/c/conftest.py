@@ -1,5 +1,7 @@
-"""Collects tests/c/test_*.c: each is compiled with the sources named on its first line, under AddressSanitizer and
-UndefinedBehaviorSanitizer, and run; every RUN(test) inside it is one pytest item."""
+"""Collects tests/c/test_*.c: each is compiled with the sources named on its first line, under
+AddressSanitizer and UndefinedBehaviorSanitizer, and run; every RUN(test) inside it is one pytest
+item.
+"""
 
 import hashlib
 import os
@@ -80,7 +82,9 @@ def _sources(path):
 
 
 def _build(path):
-    """The program for a test file; built anew only when a source, a header or a flag has changed."""
+    """The program for a test file; built anew only when a source, a header or a flag has
+    changed.
+    """
     sources = [path, HERE / "oom.c", *_sources(path)]
     headers = [*ROOT.glob("csrc/**/*.h"), *HERE.glob("*.h")]
     digest = hashlib.sha256(" ".join([CC, *FLAGS]).encode())

@@ -30,7 +30,8 @@ enum {
     ABSENT_PPN = 20
 };
 
-/* A page that compresses well but is not same-filled, different for each key; key 0 is the zero page. */
+/* A page that compresses well but is not same-filled, different for each key; key 0 is the zero
+   page. */
 static inline const uint8_t *page_of(uint8_t *page, uint8_t key)
 {
     memset(page, 0, PE_PAGE_BYTES);
@@ -71,7 +72,8 @@ static inline pe_status touch_page(pe_host *host, uint32_t vm, uint32_t ppn, boo
     return pe_touch(host, pe_host_vm(host, vm), ppns, 1, NULL, write, &done);
 }
 
-/* Two machines of one salt group on a host of SMALL_FRAMES frames with `slots` swap slots in `file`. */
+/* Two machines of one salt group on a host of SMALL_FRAMES frames with `slots` swap slots in
+   `file`. */
 static inline pe_status small_host(pe_host **out, FILE *file, uint32_t slots)
 {
     pe_host_config const config = {.frames = SMALL_FRAMES,

@@ -1,6 +1,7 @@
 /* sources: csrc/*.c csrc/codec/*.c */
-/* At stake: a checker that sees nothing proves nothing. Each rule is broken on purpose, one field at a time, and the
-   checker must name that very rule; then the field is put back and the host must be sound again. */
+/* At stake: a checker that sees nothing proves nothing. Each rule is broken on purpose, one field
+   at a time, and the checker must name that very rule; then the field is put back and the host must
+   be sound again. */
 #include "check.h"
 #include "small_host.h"
 
@@ -96,7 +97,8 @@ static void two_shared_frames_of_equal_bytes_are_named(void)
         pe_scan(host, pe_host_vm(host, m), SMALL_PAGES, false, &result);
     pe_frame const a = pe_payload_of(vm->map[SHARED_PPN]), b = pe_payload_of(vm->map[SHARED_PPN + 1]);
     CHECK(a != b && place(0, SHARED_PPN + 1) == PE_SHARED);
-    /* the second frame's entry moves under the hash of the first one's bytes, and its bytes become the same */
+    /* the second frame's entry moves under the hash of the first one's bytes, and its bytes become
+       the same */
     uint64_t const hash_a = pe_content_hash(host, a, host->groups), hash_b = pe_content_hash(host, b, host->groups);
     CHECK(pe_sharing_detach(&host->sharing, b) == 1 && pe_sharing_remove(&host->sharing, hash_b, b));
     pe_content_copy(host, b, a);

@@ -1,7 +1,7 @@
 /* sources: csrc/pe_hash.c csrc/pe_status.c csrc/pe_os.c */
-/* At stake: two pages taken for equal, or a hash that differs between machines. Tested by constants,
-   by comparing all variants, and by counting collisions in families of pages that break weak
-   hashes. */
+/* At stake: two pages taken for equal, or a hash that differs between machines. Tested by
+   constants, by comparing all variants, and by counting collisions in families of pages that break
+   weak hashes. */
 #include <stdlib.h>
 #include <string.h>
 

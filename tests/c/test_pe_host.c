@@ -1,6 +1,7 @@
 /* sources: csrc/*.c csrc/codec/*.c */
-/* At stake: a host that runs out of memory half-way must stay sound and leak nothing, and every page must read back
-   what was written wherever it has been. Every allocation of a whole scenario is made to fail in turn. */
+/* At stake: a host that runs out of memory half-way must stay sound and leak nothing, and every
+   page must read back what was written wherever it has been. Every allocation of a whole scenario
+   is made to fail in turn. */
 #include "check.h"
 #include "oom.h"
 #include "small_host.h"

@@ -1,5 +1,6 @@
-"""A floor that uses a higher one makes the tree a heap: stores that know virtual machines, policies that read files.
-The includes, cimports and imports of every file are read and held against the one table of who may use whom.
+"""A floor that uses a higher one makes the tree a heap: stores that know virtual machines, policies
+that read files. The includes, cimports and imports of every file are read and held against the one
+table of who may use whom.
 """
 
 import ast
@@ -9,7 +10,8 @@ import sys
 import pytest
 import tree
 
-# ---- the core: room -> floor. A file pe_<room>_<part> belongs to the room whose name is the longest fit.
+# ---- the core: room -> floor. A file pe_<room>_<part> belongs to the room whose name is the
+# longest fit.
 CORE = {
     0: "base bits status hash rng os",
     1: "frames pool sharing zcache swap codec",
@@ -20,7 +22,8 @@ ROOMS = {f"pe_{room}": floor for floor, rooms in CORE.items() for room in rooms.
 # Stores know nothing of each other; these few are made of another.
 SIDEWAYS = {("pe_swap", "pe_frames"), ("pe_pool", "pe_frames")}
 
-# ---- Python: module -> (what it is, what it may import). Names are matched by their longest prefix.
+# ---- Python: module -> (what it is, what it may import). Names are matched by their longest
+# prefix.
 CYTHON = "_c _status errors units arrays"
 MAY = {
     "errors": "",
@@ -43,8 +46,10 @@ MAY = {
     "images": "images errors units hashing",
     "traces": "traces errors units",
     "room": "errors",
+    "admission": "errors units",
+    "options": "units",
     "vm": CYTHON + " engine status records room tokens images",
-    "host": CYTHON + " codec engine status records room tokens vm policy swapfile",
+    "host": CYTHON + " codec engine status records room tokens vm policy swapfile admission options",
     "": "*",  # the package itself: names, nothing computed
     "analysis": "* analysis",
     "lab": "* lab analysis",
@@ -53,7 +58,8 @@ MAY = {
     "__main__": "cli",
 }
 TOP = {"analysis", "lab", "report", "cli", "__main__"}  # "*": everything but these
-OUTSIDE = {  # packages beyond the standard library; all but numpy are extras and imported where they are used
+# packages beyond the standard library; all but numpy are extras and imported where they are used
+OUTSIDE = {
     "": {"numpy"},
     "images": {"numpy", "zstandard", "compression"},  # compression.zstd: Python 3.14
     "analysis": {"numpy"},
@@ -61,7 +67,9 @@ OUTSIDE = {  # packages beyond the standard library; all but numpy are extras an
     "lab": {"numpy", "pyarrow"},
     "cli": {"numpy", "rich", "zstandard"},
 }
-NO_INPUT_OUTPUT = {"policy": {"os", "io", "time", "datetime", "pathlib", "random", "subprocess", "socket"}}
+NO_INPUT_OUTPUT = {
+    "policy": {"os", "io", "time", "datetime", "pathlib", "random", "subprocess", "socket"}
+}
 CYTHON_OWN = {"libc", "cython", "cpython"}
 
 
@@ -72,7 +80,10 @@ def room_of(stem):
 
 
 def includes_of(path):
-    return [line.rsplit("/")[-1] for line in re.findall(r'^\s*#\s*include "([^"]+)"', path.read_text(), re.M)]
+    return [
+        line.rsplit("/")[-1]
+        for line in re.findall(r'^\s*#\s*include "([^"]+)"', path.read_text(), re.M)
+    ]
 
 
 @pytest.mark.parametrize("path", [*tree.HEADERS, *tree.C_FILES], ids=tree.name)
@@ -96,7 +107,9 @@ def test_headers_do_not_include_each_other_in_a_circle():
 
 def test_no_part_of_the_core_knows_python():
     for path in [*tree.HEADERS, *tree.C_FILES]:
-        assert not re.search(r"\bPy_?[A-Z]\w+|Python\.h", tree.without_comments(path.read_text())), path
+        assert not re.search(
+            r"\bPy_?[A-Z]\w+|Python\.h", tree.without_comments(path.read_text())
+        ), path
 
 
 def module_of(path):
@@ -112,7 +125,9 @@ def imports_of(path):
             if isinstance(node, ast.Import):
                 yield from ((alias.name, node.lineno) for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"{tree.name(path)}:{node.lineno} says 'from .': write the whole name"
+                assert node.level == 0, (
+                    f"{tree.name(path)}:{node.lineno} says 'from .': write the whole name"
+                )
                 yield from expanded(node.module, [alias.name for alias in node.names], node.lineno)
         return
     for number, line in enumerate(text.splitlines(), 1):
@@ -123,9 +138,13 @@ def imports_of(path):
 
 
 def expanded(module, names, line):
-    """'from pageengine import errors' means pageengine.errors; 'from pageengine import Host' the package."""
+    """'from pageengine import errors' means pageengine.errors; 'from pageengine import Host' the
+    package.
+    """
     for name in names if module == "pageengine" else [None]:
-        is_module = name and any((tree.PACKAGE / f"{name}{end}").exists() for end in (".py", ".pyx", ""))
+        is_module = name and any(
+            (tree.PACKAGE / f"{name}{end}").exists() for end in (".py", ".pyx", "")
+        )
         yield (f"{module}.{name}" if is_module else module), line
 
 
@@ -155,11 +174,15 @@ def test_a_module_imports_what_its_floor_may_use(path):
         elif first not in CYTHON_OWN and first not in sys.stdlib_module_names:
             outside = OUTSIDE[entry_for(mine, OUTSIDE)]
             assert first in outside, f"{where} may not use the package {first}"
-        assert first not in NO_INPUT_OUTPUT.get(mine, ()), f"{where}: {mine} does no input or output"
+        assert first not in NO_INPUT_OUTPUT.get(mine, ()), (
+            f"{where}: {mine} does no input or output"
+        )
 
 
 def test_only_the_door_declares_functions_of_the_core():
     for path in SOURCES:
         if "_c" not in path.parts and path.suffix in (".pyx", ".pxd"):
             text = path.read_text()
-            assert not re.search(r'cdef extern from "pe_', text), f"{tree.name(path)}: externs stand in _c/"
+            assert not re.search(r'cdef extern from "pe_', text), (
+                f"{tree.name(path)}: externs stand in _c/"
+            )

@@ -1,5 +1,6 @@
-"""A .pxd that differs from its header makes Cython convert wrongly, and nothing says so. Every extern of _c/ is declared
-again in C after the header is included, so that the compiler objects to any difference.
+"""A .pxd that differs from its header makes Cython convert wrongly, and nothing says so. Every
+extern of _c/ is declared again in C after the header is included, so that the compiler objects to
+any difference.
 """
 
 import re
@@ -34,7 +35,9 @@ def functions(body):
 def structs(body):
     """{struct: [(type, field)]}; a star belongs to its type."""
     found = {}
-    for name, fields in re.findall(r"(?:ctypedef |cdef )?struct (\w+):\n((?:\s{8,}[^\n]*\n)+)", body):
+    for name, fields in re.findall(
+        r"(?:ctypedef |cdef )?struct (\w+):\n((?:\s{8,}[^\n]*\n)+)", body
+    ):
         found[name] = []
         for line in fields.splitlines():
             match = re.match(r"\s*([\w ]+?\s*(?:\*\s*)*)((?:\w+(?:\[\w+\])?(?:, )?)+)\s*$", line)
@@ -44,7 +47,9 @@ def structs(body):
 
 
 def constants(body):
-    """Names of enumerators and constants: they must exist, their values are the header's business."""
+    """Names of enumerators and constants: they must exist, their values are the header's
+    business.
+    """
     names = []
     for fields in re.findall(r"enum(?: \w+)?:\n((?:\s{8,}[^\n]*\n)+)", body):
         names += re.findall(r"\w+", fields)
@@ -72,7 +77,16 @@ def test_a_pxd_says_what_its_header_says(path):
     assert found, "no extern block"
     for header, body in found:
         source = declared_again(header, body)
-        command = [compiler, "-std=c11", "-Werror", "-Wno-attributes", *tree.INCLUDES, "-fsyntax-only", "-xc", "-"]
+        command = [
+            compiler,
+            "-std=c11",
+            "-Werror",
+            "-Wno-attributes",
+            *tree.INCLUDES,
+            "-fsyntax-only",
+            "-xc",
+            "-",
+        ]
         result = subprocess.run(command, input=source, capture_output=True, text=True)
         numbered = "\n".join(f"{n:4} {line}" for n, line in enumerate(source.splitlines(), 1))
         assert result.returncode == 0, f"{result.stderr}\n{numbered}"
@@ -94,12 +108,17 @@ def reachable(header):
         name = todo.pop()
         if name in there and name not in seen:
             seen.add(name)
-            todo += [n.rsplit("/")[-1] for n in re.findall(r'#include "([^"]+)"', there[name].read_text())]
+            todo += [
+                n.rsplit("/")[-1]
+                for n in re.findall(r'#include "([^"]+)"', there[name].read_text())
+            ]
     return [there[name] for name in seen]
 
 
 def test_a_difference_is_seen():
-    """The checker itself: one wrong parameter, one wrong field, one constant that does not exist."""
+    """The checker itself: one wrong parameter, one wrong field, one constant that does not
+    exist.
+    """
     compiler = tree.need_compiler()
     wrong = [
         "    void pe_frames_give_back(pe_frames *self, uint64_t frame)\n",
@@ -109,4 +128,6 @@ def test_a_difference_is_seen():
     for body in wrong:
         source = declared_again("pe_frames.h", body)
         command = [compiler, "-std=c11", *tree.INCLUDES, "-fsyntax-only", "-xc", "-"]
-        assert subprocess.run(command, input=source, capture_output=True, text=True).returncode != 0, source
+        assert (
+            subprocess.run(command, input=source, capture_output=True, text=True).returncode != 0
+        ), source

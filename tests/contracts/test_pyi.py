@@ -1,5 +1,5 @@
-"""A stub that differs from its module lies to every editor and type checker. mypy's stubtest imports the package and
-holds each stub against it.
+"""A stub that differs from its module lies to every editor and type checker. mypy's stubtest
+imports the package and holds each stub against it.
 """
 
 import os

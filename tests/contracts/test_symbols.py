@@ -1,5 +1,5 @@
-"""A library must not keep state of its own, print, or end the process of whoever uses it. The compiled objects are asked:
-nm lists what they hold and what they call.
+"""A library must not keep state of its own, print, or end the process of whoever uses it. The
+compiled objects are asked: nm lists what they hold and what they call.
 """
 
 import re
@@ -29,19 +29,27 @@ def symbols(tmp_path_factory):
         made = folder / (path.stem + ".o")
         command = [compiler, "-std=c11", "-O2", *tree.INCLUDES, "-c", str(path), "-o", str(made)]
         subprocess.run(command, check=True, capture_output=True)
-        lines = subprocess.run([nm, str(made)], check=True, capture_output=True, text=True).stdout.splitlines()
+        lines = subprocess.run(
+            [nm, str(made)], check=True, capture_output=True, text=True
+        ).stdout.splitlines()
         found[path.name] = [tuple(line.split()[-2:]) for line in lines if line.strip()]
     return found
 
 
 def test_no_source_keeps_a_variable(symbols):
     for source, entries in symbols.items():
-        kept = [name for kind, name in entries if kind in "bBcCgGsS" or (kind in "dD" and not in_relro(name))]
+        kept = [
+            name
+            for kind, name in entries
+            if kind in "bBcCgGsS" or (kind in "dD" and not in_relro(name))
+        ]
         assert not kept, f"{source} keeps {kept}"
 
 
 def in_relro(name):
-    """Constant tables that hold addresses are data until the loader has filled them in; nm calls them d."""
+    """Constant tables that hold addresses are data until the loader has filled them in; nm calls
+    them d.
+    """
     return name.removeprefix("_") in CONSTANT_TABLES
 
 
@@ -63,7 +71,9 @@ def test_no_source_prints_or_ends_the_process(symbols):
 
 def test_what_is_visible_to_the_linker_has_the_prefix_of_the_project(symbols):
     for source, entries in symbols.items():
-        strange = [name for kind, name in entries if kind in "TDRBVW" and not PUBLIC.fullmatch(name)]
+        strange = [
+            name for kind, name in entries if kind in "TDRBVW" and not PUBLIC.fullmatch(name)
+        ]
         assert not strange, f"{source} shows {strange}"
 
 
@@ -72,4 +82,6 @@ def test_no_function_is_defined_and_never_declared_in_a_header(symbols):
     for source, entries in symbols.items():
         for kind, name in entries:
             if kind == "T":
-                assert re.search(rf"\b{name.removeprefix('_')}\(", text), f"{name} of {source} is in no header"
+                assert re.search(rf"\b{name.removeprefix('_')}\(", text), (
+                    f"{name} of {source} is in no header"
+                )

@@ -1,5 +1,6 @@
-"""Small untidiness adds up to a tree nobody wants to read. Every file is read and held against the budgets and house
-rules below; what cannot be helped today stands in RATCHET with its reason, and only ever gets smaller.
+"""Small untidiness adds up to a tree nobody wants to read. Every file is read and held against the
+budgets and house rules below; what cannot be helped today stands in RATCHET with its reason, and
+only ever gets smaller.
 """
 
 import ast
@@ -26,7 +27,10 @@ C_PARAMETERS_MAX, PYTHON_PARAMETERS_MAX = 8, 14
 ESSAY_MIN = 5
 # (rule, file[:function]) -> (how much is allowed, why)
 RATCHET = {
-    ("lines", "csrc/pe_hash.c"): (456, "five variants of one loop, one per instruction set, belong side by side"),
+    ("lines", "csrc/pe_hash.c"): (
+        456,
+        "five variants of one loop, one per instruction set, belong side by side",
+    ),
     ("lines", "src/pageengine/engine.pyx"): (360, "one class is one extension type"),
     ("lines", "src/pageengine/host.py"): (330, "the public face of a host in one place"),
     ("essay", "csrc/pe_pool.c"): (1, "its header says it all"),
@@ -39,11 +43,27 @@ RATCHET = {
     ("stub", "src/pageengine/engine.pyx"): (1, "internal: Host and VM are the face"),
 }
 
-TEXT = {".c", ".h", ".py", ".pyx", ".pxd", ".pyi", ".md", ".toml", ".sh", ".yml", ".yaml", ".in", ""}
+TEXT = {
+    ".c",
+    ".h",
+    ".py",
+    ".pyx",
+    ".pxd",
+    ".pyi",
+    ".md",
+    ".toml",
+    ".sh",
+    ".yml",
+    ".yaml",
+    ".in",
+    "",
+}
 SKIPPED = re.compile(
     r"(^|/)(\.git|\.venv[^/]*|build|dist|wheelhouse|__pycache__|\.\w+_cache|\.hypothesis|\.benchmarks)(/|$)"
 )
-BANNED_NAME = re.compile(r"(^|[_.-])(utils?|helpers?|misc|common|v\d+|old|new|tmp|temp|final|copy)([_.-]|$)")
+BANNED_NAME = re.compile(
+    r"(^|[_.-])(utils?|helpers?|misc|common|v\d+|old|new|tmp|temp|final|copy)([_.-]|$)"
+)
 BANNED_WORD = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(home|Users|root|work|private|mnt)/\w+")
 NO_TEST_OF_ITS_OWN = {  # reached by the tests of another room
@@ -53,7 +73,10 @@ NO_TEST_OF_ITS_OWN = {  # reached by the tests of another room
 
 def every_file():
     listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=tree.ROOT, capture_output=True, text=True
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=tree.ROOT,
+        capture_output=True,
+        text=True,
     )
     if listed.returncode == 0:
         found = [tree.ROOT / line for line in listed.stdout.splitlines()]
@@ -106,7 +129,9 @@ def test_no_line_is_too_long():
 
 def test_no_tabs_no_trailing_blanks_and_a_newline_at_the_end():
     problems = [where for where, line in lines_of() if "\t" in line or line != line.rstrip()]
-    problems += [tree.name(path) for path in FILES if not re.search(r"(^|[^\n]\n)\Z", path.read_text())]
+    problems += [
+        tree.name(path) for path in FILES if not re.search(r"(^|[^\n]\n)\Z", path.read_text())
+    ]
     report(problems)
 
 
@@ -127,13 +152,21 @@ def test_no_code_is_commented_out():
         r"^\s*(//|/\*)\s*(\w+\([^)]*\);|(if|for|while|return)\b.*[;{]\s*(\*/)?$|#\s*include)"
         r"|^\s*#\s+(import \w+$|from \w+ import|def \w+\(|return \w+$|print\()"
     )
-    report([f"{where}: {line}" for where, line in lines_of(".c", ".h", ".py", ".pyx") if looks.match(line)])
+    report(
+        [
+            f"{where}: {line}"
+            for where, line in lines_of(".c", ".h", ".py", ".pyx")
+            if looks.match(line)
+        ]
+    )
 
 
 def c_functions(path):
     """(name, parameters, lines) of each function that is defined at the outermost level."""
     text = tree.without_comments(path.read_text())
-    for match in re.finditer(r"^[a-zA-Z_][^;{}#]*?\b(\w+)\(([^;{}]*)\)\s*\n?\{", text, re.MULTILINE):
+    for match in re.finditer(
+        r"^[a-zA-Z_][^;{}#]*?\b(\w+)\(([^;{}]*)\)\s*\n?\{", text, re.MULTILINE
+    ):
         end = re.compile(r"^\}", re.MULTILINE).search(text, match.end())
         body = text[match.start() : end.end() if end else len(text)]
         parameters = [] if match[2].strip() in ("", "void") else match[2].split(",")
@@ -168,10 +201,14 @@ def test_functions_of_the_package_fit_on_a_page():
 
 @pytest.mark.parametrize("path", tree.C_FILES, ids=tree.name)
 def test_a_source_file_of_the_core_has_its_doors(path):
-    """Its header (or that of the room it is a part of), an essay, a C test, and its line in the map."""
+    """Its header (or that of the room it is a part of), an essay, a C test, and its line in the
+    map.
+    """
     assert any(is_part_of(path.stem, header.stem) for header in tree.HEADERS), "no header"
     essay = re.match(r"/\*.*?\*/", path.read_text(), re.DOTALL)
-    assert essay and essay[0].count("\n") + 1 >= allowed("essay", tree.name(path), ESSAY_MIN), "no essay on top"
+    assert essay and essay[0].count("\n") + 1 >= allowed("essay", tree.name(path), ESSAY_MIN), (
+        "no essay on top"
+    )
     tests = (tree.TESTS / "c").glob("test_pe_*.c")
     linked = any(links(test, path) for test in tests)
     assert linked or tree.name(path) in NO_TEST_OF_ITS_OWN, "no test in tests/c links it"
@@ -190,7 +227,13 @@ def links(test, path):
 def test_the_map_names_no_file_that_is_gone():
     text = (tree.CSRC / "README.md").read_text()
     there = {path.name for path in tree.CSRC.rglob("*")}
-    report([f"csrc/README.md names {name}" for name in re.findall(r"`(pe_\w+\.[ch])`", text) if name not in there])
+    report(
+        [
+            f"csrc/README.md names {name}"
+            for name in re.findall(r"`(pe_\w+\.[ch])`", text)
+            if name not in there
+        ]
+    )
 
 
 def test_every_header_has_a_guard_of_its_own_name():
@@ -203,7 +246,15 @@ def test_every_header_has_a_guard_of_its_own_name():
 
 @pytest.mark.parametrize("path", tree.HEADERS, ids=tree.name)
 def test_a_header_compiles_alone(path):
-    command = [tree.need_compiler(), "-std=c11", "-Wall", "-Wextra", "-Werror", *tree.INCLUDES, "-fsyntax-only"]
+    command = [
+        tree.need_compiler(),
+        "-std=c11",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        *tree.INCLUDES,
+        "-fsyntax-only",
+    ]
     source = f'#include "{path.relative_to(tree.CSRC).as_posix()}"\n'
     result = subprocess.run([*command, "-xc", "-"], input=source, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

@@ -1,5 +1,6 @@
-"""A warning tolerated once hides the next one. Every source of the core is compiled with all warnings as errors, with each
-compiler this machine has, as it is built and with assertions left out.
+"""A warning tolerated once hides the next one. Every source of the core is compiled with all
+warnings as errors, with each compiler this machine has, as it is built and with assertions left
+out.
 """
 
 import subprocess
@@ -18,17 +19,40 @@ WARNINGS = [
 def test_a_source_of_the_core_compiles_without_a_warning(path, compiler):
     tree.need_compiler()
     for extra in ([], ["-DPE_RELEASE"]):
-        command = [compiler, "-std=c11", "-O2", *WARNINGS, *extra, *tree.INCLUDES, "-c", str(path), "-o", "/dev/null"]
+        command = [
+            compiler,
+            "-std=c11",
+            "-O2",
+            *WARNINGS,
+            *extra,
+            *tree.INCLUDES,
+            "-c",
+            str(path),
+            "-o",
+            "/dev/null",
+        ]
         result = subprocess.run(command, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize("compiler", tree.COMPILERS or [None])
 def test_the_portable_branches_compile_too(compiler):
-    """Without the processor's own instructions and without 128-bit integers: what another compiler would see."""
+    """Without the processor's own instructions and without 128-bit integers: what another compiler
+    would see.
+    """
     tree.need_compiler()
     plain = ["-U__SSE2__", "-U__AVX2__", "-U__AVX512F__", "-U__SIZEOF_INT128__", "-U__ARM_NEON"]
     for path in tree.C_FILES:
-        command = [compiler, "-std=c11", "-O1", "-Wall", "-Werror", *plain, *tree.INCLUDES, "-c", str(path)]
+        command = [
+            compiler,
+            "-std=c11",
+            "-O1",
+            "-Wall",
+            "-Werror",
+            *plain,
+            *tree.INCLUDES,
+            "-c",
+            str(path),
+        ]
         result = subprocess.run([*command, "-o", "/dev/null"], capture_output=True, text=True)
         assert result.returncode == 0, result.stderr

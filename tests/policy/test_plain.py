@@ -1,5 +1,6 @@
-"""At stake: the default policy decides what every new user sees. It must act only between its marks, in proportion, and
-never take a machine under its reservation."""
+"""At stake: the default policy decides what every new user sees. It must act only between its
+marks, in proportion, and never take a machine under its reservation.
+"""
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,9 @@ MIB = 2**20
 
 
 def view(name, consumed, reservation=0, limit=2**40):
-    return VMView(name, 2**30, consumed, consumed, 0, 0, 0, 0, consumed, 1000, reservation, limit, False)
+    return VMView(
+        name, 2**30, consumed, consumed, 0, 0, 0, 0, consumed, 1000, reservation, limit, False
+    )
 
 
 def test_nothing_is_taken_while_enough_is_free():

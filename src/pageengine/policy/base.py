@@ -1,4 +1,5 @@
-"""What a policy sees, and what it answers: Snapshot and Plan. Plain data; no engine object is reachable from either.
+"""What a policy sees, and what it answers: Snapshot and Plan. Plain data; no engine object is
+reachable from either.
 
 A policy is any object with ``decide(snapshot) -> Plan``. The same snapshot gives the same plan.
 """
@@ -38,8 +39,10 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class VMPlan:
-    """What is to be done with one virtual machine: win ``reclaim`` bytes of machine memory by ``technique``
-    ("sharing", "compression", "swap" or "ladder": each in turn); let it run or block it."""
+    """What is to be done with one virtual machine: win ``reclaim`` bytes of machine memory by
+    ``technique`` ("sharing", "compression", "swap" or "ladder": each in turn); let it run or block
+    it.
+    """
 
     reclaim: int = 0
     technique: str = "ladder"
@@ -48,7 +51,9 @@ class VMPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """A policy's answer. Virtual machines that are not named are left as they are. ``state`` is for the reader."""
+    """A policy's answer. Virtual machines that are not named are left as they are. ``state`` is for
+    the reader.
+    """
 
     state: str = "high"
     vms: dict[str, VMPlan] = field(default_factory=dict)
@@ -56,7 +61,8 @@ class Plan:
 
 @runtime_checkable
 class Policy(Protocol):
-    """Anything that decides. ``reserve(memory)``, where it exists, is the free memory in bytes that accesses must not
-    use up before the policy has been asked."""
+    """Anything that decides. ``reserve(memory)``, where it exists, is the free memory in bytes that
+    accesses must not use up before the policy has been asked.
+    """
 
     def decide(self, snapshot: Snapshot) -> Plan: ...

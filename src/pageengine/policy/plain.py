@@ -4,16 +4,18 @@ from pageengine.policy.base import Plan, Snapshot, VMPlan
 
 
 class Plain:
-    """Below ``low`` of free memory, takes from every virtual machine in proportion to what it consumes, by sharing, then
-    compression, then swap, until ``high`` is free again. Never takes a machine under its reservation, and takes
-    what is above a machine's limit at any time.
+    """Below ``low`` of free memory, takes from every virtual machine in proportion to what it
+    consumes, by sharing, then compression, then swap, until ``high`` is free again. Never takes a
+    machine under its reservation, and takes what is above a machine's limit at any time.
 
     low, high: fractions of the host's memory, 0 <= low <= high < 1.
     """
 
     def __init__(self, low: float = 0.02, high: float = 0.04):
         if not 0 <= low <= high < 1:
-            raise ValueError(f"the marks must satisfy 0 <= low <= high < 1, got low={low}, high={high}")
+            raise ValueError(
+                f"the marks must satisfy 0 <= low <= high < 1, got low={low}, high={high}"
+            )
         self.low, self.high = low, high
 
     def __repr__(self) -> str:
@@ -41,7 +43,9 @@ class Plain:
 
 
 def _in_proportion(want: int, weights: dict[str, int]) -> dict[str, int]:
-    """Splits ``want`` by weight; no part above its weight, rounded up so that the sum is not short."""
+    """Splits ``want`` by weight; no part above its weight, rounded up so that the sum is not
+    short.
+    """
     total = sum(weights.values())
     if total == 0:
         return dict.fromkeys(weights, 0)

@@ -1,0 +1,31 @@
+"""Options of hosts and machines as users write them, read into numbers."""
+
+import hashlib
+
+from pageengine.units import parse_size
+
+
+def one_of(value, what: str, choices: tuple[str, ...]):
+    if value not in choices:
+        raise ValueError(f"{what} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+    return value
+
+
+def salt_number(salt: str | None, name: str) -> int:
+    if salt is None:
+        salt = f"\0only {name}"
+    elif salt == "":
+        return 0
+    return int.from_bytes(hashlib.blake2b(salt.encode(), digest_size=8).digest(), "little")
+
+
+def part_of(value, whole: int) -> int:
+    if isinstance(value, str) and value.strip().endswith("%"):
+        try:
+            percent = float(value.strip()[:-1])
+        except ValueError:
+            percent = -1.0
+        if not 0 <= percent <= 100:
+            raise ValueError(f"cache_limit {value!r} is not a percentage from 0% to 100%")
+        return int(whole * percent / 100)
+    return parse_size(value, "cache_limit")
