@@ -240,7 +240,7 @@ class Host:
     def _view(self, vm: VM) -> VMView:
         stats = vm.stats
         values = {
-            name: getattr(stats, name) for name in VMView.__dataclass_fields__ if name != "name"
+            name: getattr(stats, name) for name in VMView.__dataclass_fields__ if hasattr(stats, name)
         }
         return VMView(name=vm.name, **values)
 

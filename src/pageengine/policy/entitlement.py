@@ -1,0 +1,121 @@
+"""Entitlement: how much memory each virtual machine deserves, by shares, reservation, limit and the idle-memory tax.
+
+OSDI 2002 sections 5.1 and 5.2: memory moves from the client with the fewest shares per page, rho = S / (P (f + k (1 - f))) with
+k = 1 / (1 - tax), to the one with the most (min-funding revocation). Its end point is where every unconstrained client pays
+the same price lambda. With A = f P active pages a client holds
+
+    P(lambda) = S / lambda                    while S / lambda <= A
+                A + (S / lambda - A) / k      beyond: an idle page costs k times as much
+    clamped to [reservation, limit]
+
+Sum P(lambda) over all clients falls with lambda; as a function of x = 1 / lambda it is piecewise linear, with at most three
+bends per client. So the solution needs no iteration: sort the bends, add up the slopes, and find the segment where the sum meets
+the memory there is: O(n log n), exact but for rounding.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What every client brings, arrays [n]: shares (>= 0), active, minimum and maximum pages."""
+
+    shares: np.ndarray
+    active: np.ndarray
+    minimum: np.ndarray
+    maximum: np.ndarray
+
+    def __post_init__(self):
+        for name in ("shares", "active", "minimum", "maximum"):
+            array = np.asarray(getattr(self, name))
+            if array.ndim != 1 or (array.size and array.min() < 0):
+                raise ValueError(f"{name} must be one number of at least 0 per client, got {array}")
+            object.__setattr__(self, name, array.astype(np.float64))
+        if len({len(a) for a in (self.shares, self.active, self.minimum, self.maximum)}) != 1:
+            raise ValueError(
+                "shares, active, minimum and maximum must have one entry per client each"
+            )
+        bad = np.flatnonzero(self.minimum > self.maximum)
+        if bad.size:
+            i = int(bad[0])
+            raise ValueError(
+                f"client {i}: the minimum {self.minimum[i]:.0f} is above the maximum {self.maximum[i]:.0f}"
+            )
+
+
+def entitle(claims: Claims, pages: int, tax: float = 0.75) -> np.ndarray:
+    """Entitled pages of every client, int64 [n]. Their sum is ``pages`` exactly, or what all can reach if that is less: their
+    maxima, and for a client without shares its minimum (as in ESX, even while memory is free).
+
+    tax: the idle-memory tax rate, 0 <= tax < 1 (ESX: 0.75). More shares never mean fewer pages. Raises ValueError when the
+    minima exceed ``pages``.
+    """
+    if not 0 <= tax < 1:
+        raise ValueError(f"the tax rate must be at least 0 and below 1, got {tax}")
+    needed = int(claims.minimum.sum())
+    if needed > pages:
+        raise ValueError(f"the reservations add up to {needed} pages and there are {pages}")
+    reachable = np.where(claims.shares > 0, claims.maximum, claims.minimum)
+    total = min(pages, int(reachable.sum()))
+    k = 1.0 / (1.0 - tax)
+    x = _price_inverse(claims, total, k)
+    return _whole_pages(_holdings(claims, x, k), claims, total)
+
+
+def _holdings(claims: Claims, x: float, k: float) -> np.ndarray:
+    """Pages of every client at x = 1 / lambda."""
+    paid = claims.shares * x if np.isfinite(x) else np.where(claims.shares > 0, np.inf, 0.0)
+    held = np.where(paid <= claims.active, paid, claims.active + (paid - claims.active) / k)
+    return np.clip(held, claims.minimum, claims.maximum)
+
+
+def _bends(claims: Claims, k: float):
+    """Where each client's P(x) changes slope: (x [3n], change of slope [3n]). Clients without shares never move."""
+    owns = claims.shares > 0
+    s, active = claims.shares[owns], claims.active[owns]
+    low, high = claims.minimum[owns], claims.maximum[owns]
+
+    def reach(pages):
+        """The x at which an unclamped client holds this many pages."""
+        return np.where(pages <= active, pages, active + (pages - active) * k) / s
+
+    start, end, bend = reach(low), reach(high), active / s
+    slope_at_start = np.where(low < active, s, s / k)
+    slope_at_end = np.where(high <= active, s, s / k)
+    bends_inside = (bend > start) & (bend < end)
+    change = np.where(bends_inside, s / k - s, 0.0)
+    return (
+        np.concatenate([start, np.where(bends_inside, bend, start), end]),
+        np.concatenate([slope_at_start, change, -slope_at_end]),
+    )
+
+
+def _price_inverse(claims: Claims, total: int, k: float) -> float:
+    """The x = 1 / lambda at which the holdings add up to ``total``; inf when all maxima together are less."""
+    x, change = _bends(claims, k)
+    order = np.argsort(x, kind="stable")
+    x, slope = x[order], np.cumsum(change[order])
+    gained = np.concatenate([[0.0], np.cumsum(slope[:-1] * np.diff(x))]) if x.size else np.zeros(0)
+    missing = total - claims.minimum.sum()
+    i = int(np.searchsorted(gained, missing, side="left"))
+    if missing <= 0:
+        return 0.0
+    if i >= x.size:
+        return np.inf
+    return float(x[i - 1] + (missing - gained[i - 1]) / slope[i - 1])
+
+
+def _whole_pages(held: np.ndarray, claims: Claims, total: int) -> np.ndarray:
+    """Rounds down, then gives the missing pages one by one: largest remainder first, then more shares, then order."""
+    pages = np.floor(held + 1e-9).astype(np.int64)
+    missing = total - int(pages.sum())
+    if missing:
+        room = pages < claims.maximum if missing > 0 else pages > claims.minimum
+        order = np.lexsort((np.arange(len(pages)), -claims.shares, -(held - pages)))
+        if missing < 0:
+            order = order[::-1]
+        chosen = order[room[order]][: abs(missing)]
+        pages[chosen] += 1 if missing > 0 else -1
+    return pages
