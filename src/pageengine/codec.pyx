@@ -1,32 +1,132 @@
 """Codecs for single pages: one page in, at most so many bytes out, or a refusal."""
 
+import difflib
+
+cimport cython
 import numpy as np
 
-from libc.stdint cimport uint8_t, uint32_t
-from libc.stdlib cimport calloc, free
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint8_t, uint32_t, uintptr_t
+from libc.stdlib cimport calloc, free, malloc
 
-from pageengine._c.codec cimport pe_codec, pe_codec_at, pe_codec_find
+from pageengine._c.codec cimport *
 
-from pageengine import errors
+from pageengine import errors, libraries
+
+PAGE_BYTES = 4096
+
+cdef enum:
+    PAGE = 4096
+    BATCH = 256  # pages that are compressed before their bytes are made; 1 MiB of scratch
 
 
 def codecs():
-    """The codecs there are: name -> Codec."""
-    found, i = {}, 0
-    while pe_codec_at(i) != NULL:
-        name = pe_codec_at(i).name.decode()
-        found[name] = Codec(name)
-        i += 1
+    """The codecs there are on this machine, name -> Codec: our own, then those of libraries that
+    were found; always in the same order.
+    """
+    found = {}
+    for name in _names():
+        try:
+            found[name] = Codec(name)
+        except ValueError:  # a library that this machine does not have
+            pass
     return found
 
 
-cdef class Codec:
-    """A codec by name. Raises ValueError that lists what there is."""
+cdef list _names():
+    """Every codec there is a table for, whether or not its library is there."""
+    cdef size_t i = 0
+    names = []
+    while pe_codec_at(i) != NULL:
+        names.append(pe_codec_at(i).name.decode())
+        i += 1
+    i = 0
+    while pe_codec_library_at(i) != NULL:
+        names.append(pe_codec_library_at(i).name.decode())
+        i += 1
+    return names
 
-    def __init__(self, name: str):
-        self.ops = pe_codec_find(name.encode())
+
+cdef str _unknown(str name):
+    near = difflib.get_close_matches(name.lower(), _names(), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    return f"unknown codec {name!r}{hint} there are: {', '.join(codecs())}"
+
+
+cdef object _as_pages(object pages):
+    array = np.asarray(pages)
+    if array.dtype != np.uint8:
+        raise TypeError(f"pages must be uint8, not {array.dtype}")
+    if array.ndim != 2 or array.shape[1] != PAGE:
+        raise ValueError(f"pages must have the shape (n, {PAGE}), not {array.shape}")
+    return np.ascontiguousarray(array)
+
+
+cdef size_t _as_max(object max) except 0:
+    number = max.__index__() if hasattr(max, "__index__") else None
+    if number is None:
+        raise TypeError(f"max must be a whole number of bytes, got {max!r}")
+    if not 1 <= number <= PAGE:
+        raise ValueError(f"max must be from 1 to {PAGE} bytes, got {number}")
+    return number
+
+
+cdef bytes _as_blob(object blob, object index):
+    """A blob as bytes, which nobody can change while the GIL is released."""
+    if isinstance(blob, bytes):
+        return blob
+    try:
+        return bytes(memoryview(blob))
+    except TypeError:
+        raise TypeError(f"blob {index} must be bytes, got {type(blob).__name__}") from None
+
+
+cdef class Codec:
+    """A codec by name. Threads may share it. A page's blob depends on the page alone (and, for a
+    codec of a library, on its version), never on the pages before it.
+
+    ValueError for a name that there is no codec of (it lists what there is), and for a codec whose
+    library was not found.
+    """
+
+    def __cinit__(self, name):
+        if not isinstance(name, str):
+            raise TypeError(f"a codec's name must be a string, got {name!r}")
+        encoded = name.encode("utf-8", "surrogateescape")
+        self.ops = pe_codec_find(encoded)
         if self.ops == NULL:
-            raise ValueError(f"unknown codec {name!r}; there are: {', '.join(codecs())}")
+            self._bind(name, encoded)
+
+    cdef int _bind(self, str name, bytes encoded) except -1:
+        cdef const pe_codec_library *library = NULL
+        cdef void *functions[PE_CODEC_SYMBOLS_MAX]
+        cdef size_t i = 0
+        while pe_codec_library_at(i) != NULL:
+            if pe_codec_library_at(i).name == encoded:
+                library = pe_codec_library_at(i)
+            i += 1
+        if library == NULL:
+            raise ValueError(_unknown(name))
+        symbols, i = [], 0
+        while library.symbols[i] != NULL:
+            symbols.append(library.symbols[i].decode())
+            i += 1
+        self._library = libraries.find(name, tuple(symbols), library.version.decode())
+        if self._library is None:
+            raise ValueError(f"codec {name!r} needs a library that was not found (lib{name}); "
+                             f"there are: {', '.join(codecs())}")
+        for i, address in enumerate(self._library.addresses):
+            functions[i] = <void *><uintptr_t>address
+        if not pe_codec_bind(&self._bound, encoded, functions):
+            raise ValueError(f"codec {name!r} cannot use {self._library}")
+        self.ops = &self._bound
+        return 0
+
+    def __dealloc__(self):
+        free(self._spare)
+
+    def __repr__(self):
+        return f"<Codec {self.name!r}: {self.source}>"
 
     @property
     def name(self):
@@ -34,27 +134,131 @@ cdef class Codec:
 
     @property
     def summary(self):
+        """What it is, in one line."""
         return self.ops.summary.decode()
 
     @property
     def source(self):
-        return "built in"
+        """"built in", or the library's path and version."""
+        return "built in" if self._library is None else str(self._library)
 
-    def sizes(self, const uint8_t[:, ::1] pages, uint32_t max=4096):
-        """Compressed sizes in bytes, uint32 [n], of pages uint8 [n, 4096]; 0 where a page does not fit ``max``."""
-        if pages.shape[1] != 4096:
-            raise ValueError(f"pages must have the shape (n, 4096), got ({pages.shape[0]}, {pages.shape[1]})")
-        out = np.zeros(pages.shape[0], dtype=np.uint32)
-        cdef uint32_t[::1] view = out
-        cdef uint8_t scratch[4096]
-        cdef void *work = calloc(1, self.ops.work_bytes + 64)
-        cdef size_t i, n = pages.shape[0]
-        if work == NULL:
-            raise MemoryError
-        if max > 4096:
-            max = 4096
+    def sizes(self, pages, max=PAGE_BYTES):
+        """Compressed sizes in bytes, uint32 [n], of pages uint8 [n, 4096]; 0 where a page does not
+        fit ``max`` bytes (1 to 4096).
+        """
+        cdef const uint8_t[:, ::1] data = _as_pages(pages)
+        cdef size_t room = _as_max(max), i, n = data.shape[0]
+        out = np.empty(n, np.uint32)
+        cdef uint32_t[::1] lengths = out
+        cdef uint8_t scratch[PAGE]
+        cdef void *work = self._take_work()
         with nogil:
             for i in range(n):
-                view[i] = <uint32_t>self.ops.compress(self.ops, &pages[i, 0], scratch, max, work)
-        free(work)
+                lengths[i] = <uint32_t>self.ops.compress(self.ops, &data[i, 0], scratch, room, work)
+        self._give_work(work)
         return out
+
+    def compress(self, pages, max=PAGE_BYTES):
+        """The blobs of pages uint8 [n, 4096]: a list of n bytes of length 1 to ``max``, None where
+        a page does not fit ``max`` bytes (1 to 4096).
+        """
+        cdef const uint8_t[:, ::1] data = _as_pages(pages)
+        cdef size_t room = _as_max(max), first, i, count, n = data.shape[0]
+        cdef size_t lengths[BATCH]
+        cdef size_t batch = n if n < BATCH else BATCH
+        cdef list blobs = []
+        cdef uint8_t *out = NULL
+        cdef void *work = self._take_work()
+        try:
+            out = <uint8_t *>malloc(batch * room + 1)
+            if out == NULL:
+                raise MemoryError
+            for first in range(0, n, BATCH):
+                count = n - first if n - first < BATCH else BATCH
+                with nogil:
+                    for i in range(count):
+                        lengths[i] = self.ops.compress(self.ops, &data[first + i, 0],
+                                                       out + i * room, room, work)
+                for i in range(count):
+                    if lengths[i] == 0:
+                        blobs.append(None)
+                    else:
+                        blobs.append(PyBytes_FromStringAndSize(<char *>out + i * room,
+                                                               <Py_ssize_t>lengths[i]))
+        finally:
+            self._give_work(work)
+            free(out)
+        return blobs
+
+    def decompress(self, blobs):
+        """The pages of a sequence of n blobs, uint8 [n, 4096].
+
+        CodecError, whose ``index`` is that of the first blob that does not decode; no page is
+        returned then.
+        """
+        cdef list kept = [_as_blob(blob, i) for i, blob in enumerate(blobs)]
+        cdef size_t i = 0, n = len(kept)
+        pages = np.empty((n, PAGE), np.uint8)
+        cdef uint8_t[:, ::1] out = pages
+        cdef const uint8_t **starts = NULL
+        cdef size_t *lengths = NULL
+        cdef void *work = self._take_work()
+        try:
+            starts = <const uint8_t **>malloc((n + 1) * sizeof(uint8_t *))
+            lengths = <size_t *>malloc((n + 1) * sizeof(size_t))
+            if starts == NULL or lengths == NULL:
+                raise MemoryError
+            for i in range(n):
+                starts[i] = <const uint8_t *>PyBytes_AS_STRING(kept[i])
+                lengths[i] = <size_t>PyBytes_GET_SIZE(kept[i])
+            with nogil:
+                i = 0
+                while i < n and self.ops.decompress(self.ops, starts[i], lengths[i], &out[i, 0],
+                                                    work):
+                    i += 1
+        finally:
+            self._give_work(work)
+            free(starts)
+            free(lengths)
+        if i < n:
+            raise errors.CodecError(
+                f"blob {i} ({len(kept[i])} bytes) is not a page of codec {self.name!r}", i
+            )
+        return pages
+
+    def compress_page(self, page, max=PAGE_BYTES):
+        """The blob of one page (uint8 [4096], or 4096 bytes), or None when it does not fit ``max``
+        bytes (1 to 4096).
+        """
+        if isinstance(page, (bytes, bytearray, memoryview)):
+            page = np.frombuffer(page, np.uint8)
+        array = np.asarray(page)
+        if array.shape != (PAGE,):
+            raise ValueError(f"a page must have the shape ({PAGE},), not {array.shape}")
+        return self.compress(array[None], max)[0]
+
+    def decompress_page(self, blob):
+        """The page of one blob, uint8 [4096]; CodecError when it does not decode."""
+        return self.decompress((blob,))[0]
+
+    cdef void *_take_work(self) except NULL:
+        """Work memory for one call. What the call before left is used again, since a library's
+        contexts in it are dear to set up; calls at the same time each have their own.
+        """
+        cdef void *work
+        with self._lock:
+            work = self._spare
+            self._spare = NULL
+        if work == NULL:
+            work = calloc(1, self.ops.work_bytes + 64)
+        if work == NULL:
+            raise MemoryError
+        return work
+
+    cdef void _give_work(self, void *work) noexcept:
+        cdef void *unused = work
+        with self._lock:
+            if self._spare == NULL:
+                self._spare = work
+                unused = NULL
+        free(unused)

@@ -59,7 +59,11 @@ class SwapCorruption(PageEngineError):
 
 
 class CodecError(PageEngineError):
-    """Bytes that should be a compressed page do not decode."""
+    """Bytes that should be a compressed page do not decode; ``index`` says which of the call."""
+
+    def __init__(self, message: str, index: int = -1):
+        super().__init__(message)
+        self.index = index
 
 
 class CorruptState(PageEngineError):

@@ -37,8 +37,6 @@ RATCHET = {
     ("essay", "csrc/pe_status.c"): (1, "a table of names"),
     ("essay", "csrc/codec/pe_codec_same.c"): (1, "one word, repeated"),
     ("essay", "csrc/codec/pe_codec_table.c"): (1, "a list"),
-    ("stub", "src/pageengine/codec.pyx"): (1, "with its tests"),
-    ("test", "src/pageengine/codec.pyx"): (1, "with the codecs"),
     ("test", "src/pageengine/engine.pyx"): (1, "tested as Host and VM"),
     ("stub", "src/pageengine/engine.pyx"): (1, "internal: Host and VM are the face"),
 }
