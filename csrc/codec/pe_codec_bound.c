@@ -108,11 +108,12 @@ static zstd_contexts *contexts_of(const pe_codec *self, void *work)
     uint8_t *const rest = (uint8_t *)work + rounded(sizeof *kept);
     if (PE_LIKELY(kept->decompressor))
         return kept;
-    size_t const bytes = compressor_bytes(self->bound);
+    size_t const bytes = compressor_bytes(self->bound), more = decompressor_bytes(self->bound);
+    if (rounded(sizeof *kept) + bytes + more != self->work_bytes) /* not what it said before */
+        return NULL;
     kept->compressor = ((zstd_init *)self->bound[0])(rest, bytes);
     if (kept->compressor)
-        kept->decompressor = ((zstd_init *)self->bound[3])(rest + bytes,
-                                                           decompressor_bytes(self->bound));
+        kept->decompressor = ((zstd_init *)self->bound[3])(rest + bytes, more);
     return kept->decompressor ? kept : NULL;
 }
 

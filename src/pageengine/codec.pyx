@@ -24,17 +24,11 @@ def codecs():
     """The codecs there are on this machine, name -> Codec: our own, then those of libraries that
     were found; always in the same order.
     """
-    found = {}
-    for name in _names():
-        try:
-            found[name] = Codec(name)
-        except ValueError:  # a library that this machine does not have
-            pass
-    return found
+    return {name: Codec(name) for name in _names(there=True)}
 
 
-cdef list _names():
-    """Every codec there is a table for, whether or not its library is there."""
+cdef list _names(bint there):
+    """Every codec there is a table for; ``there``: not those whose library was not found."""
     cdef size_t i = 0
     names = []
     while pe_codec_at(i) != NULL:
@@ -42,15 +36,26 @@ cdef list _names():
         i += 1
     i = 0
     while pe_codec_library_at(i) != NULL:
-        names.append(pe_codec_library_at(i).name.decode())
+        if not there or _library(pe_codec_library_at(i)) is not None:
+            names.append(pe_codec_library_at(i).name.decode())
         i += 1
     return names
 
 
+cdef object _library(const pe_codec_library *wanted):
+    """The library as it was found on this machine, or None."""
+    cdef size_t i = 0
+    symbols = []
+    while wanted.symbols[i] != NULL:
+        symbols.append(wanted.symbols[i].decode())
+        i += 1
+    return libraries.find(wanted.name.decode(), tuple(symbols), wanted.version.decode())
+
+
 cdef str _unknown(str name):
-    near = difflib.get_close_matches(name.lower(), _names(), n=1)
+    near = difflib.get_close_matches(name.lower(), _names(there=False), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ";"
-    return f"unknown codec {name!r}{hint} there are: {', '.join(codecs())}"
+    return f"unknown codec {name!r}{hint} there are: {', '.join(_names(there=True))}"
 
 
 cdef object _as_pages(object pages):
@@ -60,6 +65,13 @@ cdef object _as_pages(object pages):
     if array.ndim != 2 or array.shape[1] != PAGE:
         raise ValueError(f"pages must have the shape (n, {PAGE}), not {array.shape}")
     return np.ascontiguousarray(array)
+
+
+cdef object _as_out(object out, size_t n):
+    if not isinstance(out, np.ndarray) or out.dtype != np.uint8 or out.shape != (n, PAGE) \
+            or not (out.flags.c_contiguous and out.flags.writeable):
+        raise ValueError(f"out must be a contiguous, writeable uint8 array of shape ({n}, {PAGE})")
+    return out
 
 
 cdef size_t _as_max(object max) except 0:
@@ -107,14 +119,10 @@ cdef class Codec:
             i += 1
         if library == NULL:
             raise ValueError(_unknown(name))
-        symbols, i = [], 0
-        while library.symbols[i] != NULL:
-            symbols.append(library.symbols[i].decode())
-            i += 1
-        self._library = libraries.find(name, tuple(symbols), library.version.decode())
+        self._library = _library(library)
         if self._library is None:
-            raise ValueError(f"codec {name!r} needs a library that was not found (lib{name}); "
-                             f"there are: {', '.join(codecs())}")
+            raise ValueError(f"codec {name!r} needs lib{name}, which was not found; "
+                             f"there are: {', '.join(_names(there=True))}")
         for i, address in enumerate(self._library.addresses):
             functions[i] = <void *><uintptr_t>address
         if not pe_codec_bind(&self._bound, encoded, functions):
@@ -190,16 +198,17 @@ cdef class Codec:
             free(out)
         return blobs
 
-    def decompress(self, blobs):
-        """The pages of a sequence of n blobs, uint8 [n, 4096].
+    def decompress(self, blobs, out=None):
+        """The pages of a sequence of n blobs, uint8 [n, 4096]; written to ``out`` and that returned
+        if one is given.
 
-        CodecError, whose ``index`` is that of the first blob that does not decode; no page is
-        returned then.
+        CodecError, whose ``index`` is that of the first blob that does not decode; ``out`` may hold
+        anything then.
         """
         cdef list kept = [_as_blob(blob, i) for i, blob in enumerate(blobs)]
         cdef size_t i = 0, n = len(kept)
-        pages = np.empty((n, PAGE), np.uint8)
-        cdef uint8_t[:, ::1] out = pages
+        pages = np.empty((n, PAGE), np.uint8) if out is None else _as_out(out, n)
+        cdef uint8_t[:, ::1] data = pages
         cdef const uint8_t **starts = NULL
         cdef size_t *lengths = NULL
         cdef void *work = self._take_work()
@@ -213,8 +222,8 @@ cdef class Codec:
                 lengths[i] = <size_t>PyBytes_GET_SIZE(kept[i])
             with nogil:
                 i = 0
-                while i < n and self.ops.decompress(self.ops, starts[i], lengths[i], &out[i, 0],
-                                                    work):
+                while i < n and self.ops.decompress(self.ops, starts[i], lengths[i],
+                                                    &data[i, 0], work):
                     i += 1
         finally:
             self._give_work(work)

@@ -78,11 +78,7 @@ def survey(
 
 
 def _codecs(names: Sequence[str] | None) -> dict:
-    there = codecs.codecs()
-    for name in names or ():
-        if name not in there:
-            raise ValueError(f"unknown codec {name!r}; there are: {', '.join(there)}")
-    return {name: there[name] for name in (names or there)}
+    return {name: codecs.Codec(name) for name in names} if names else codecs.codecs()
 
 
 class _Survey:

@@ -17,11 +17,14 @@ _PAGES = 8192
 
 @dataclass(frozen=True)
 class Speed:
-    """One codec on some pages; best of a few rounds, mb_s is 10**6 bytes of pages per second."""
+    """One codec on some pages, best of a few rounds. Speeds are 10**6 bytes of pages per second:
+    compress_mb_s over all pages, decompress_mb_s over those that became smaller; 0 where none did.
+    """
 
     codec: str
     bytes: int
-    mb_s: float
+    compress_mb_s: float
+    decompress_mb_s: float
     quarter: float
     half: float
     ratio: float
@@ -52,15 +55,19 @@ def _file_pages(path: str) -> np.ndarray:
 
 
 def measure(codec, pages: np.ndarray) -> Speed:
-    """Compresses all pages a few times."""
+    """Compresses all pages and decompresses what fitted, a few times each."""
     seconds = _best(lambda: codec.sizes(pages))
+    blobs = [blob for blob in codec.compress(pages, PAGE_BYTES - 1) if blob is not None]
+    out = np.empty((len(blobs), PAGE_BYTES), np.uint8)
+    back = _best(lambda: codec.decompress(blobs, out)) if blobs else 0.0
     sizes = codec.sizes(pages)
-    sizes = np.where((sizes == 0) | (sizes > PAGE_BYTES), PAGE_BYTES, sizes).astype(np.uint16)
+    sizes = np.where(sizes == 0, PAGE_BYTES, sizes).astype(np.uint16)
     made = Compressibility.of(codec.name, sizes, np.ones(len(sizes)))
     return Speed(
         codec=codec.name,
         bytes=pages.nbytes,
-        mb_s=pages.nbytes / seconds / 1e6,
+        compress_mb_s=pages.nbytes / seconds / 1e6,
+        decompress_mb_s=len(blobs) * PAGE_BYTES / back / 1e6 if blobs else 0.0,
         quarter=made.quarter,
         half=made.half,
         ratio=made.ratio,
