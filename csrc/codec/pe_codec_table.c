@@ -5,8 +5,9 @@
 
 extern const pe_codec pe_codec_same;
 extern const pe_codec pe_codec_word;
+extern const pe_codec pe_codec_lz;
 
-static const pe_codec *const table[] = {&pe_codec_same, &pe_codec_word, NULL};
+static const pe_codec *const table[] = {&pe_codec_same, &pe_codec_word, &pe_codec_lz, NULL};
 
 const pe_codec *pe_codec_at(size_t index)
 {
