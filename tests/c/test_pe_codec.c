@@ -234,6 +234,56 @@ static void random_blobs_of(const pe_codec *codec, void *work)
         }
 }
 
+/* Literals and matches as LZ4 blocks have them, most of them possible, with lengths and offsets at
+   their limits: a decoder gets far into these before it finds a fault. */
+static size_t plausible_block(uint8_t *in, size_t room)
+{
+    size_t at = 0, made = 0;
+    while (at + 40 < room) {
+        size_t literals = draw() % 4 ? draw() % 14 : 15;
+        size_t const match = draw() % 4 ? draw() % 15 : 15;
+        uint64_t const special = draw() % 12;
+        in[at++] = (uint8_t)(literals << 4 | match);
+        if (literals == 15 && special < 11) { /* else 255 is what comes next by chance */
+            in[at++] = (uint8_t)(draw() % 20);
+            literals += in[at - 1];
+        }
+        for (size_t i = 0; i < literals && at + 8 < room; ++i)
+            in[at++] = (uint8_t)draw();
+        made += literals;
+        size_t const offset = special == 0 ? 0 : special == 1 ? made + draw() % 2
+                            : made ? 1 + draw() % made : 1;
+        in[at++] = (uint8_t)offset;
+        in[at++] = (uint8_t)(offset >> 8);
+        made += match + 4;
+        for (uint64_t runs = special == 2 && match == 15 ? draw() % 18 : 0; runs; --runs)
+            if (at + 4 < room) {
+                in[at++] = 255;
+                made += 255;
+            }
+        if (match == 15 && special != 3)
+            in[at++] = (uint8_t)draw();
+        if (made > PE_PAGE_BYTES - 40 && draw() % 8 == 0)
+            break;
+    }
+    return at;
+}
+
+static void plausible_blocks_of(const pe_codec *codec, void *work)
+{
+    uint8_t in[6000];
+    rng = pe_rng_make(13, 0);
+    for (unsigned turn = 0; turn < 6000; ++turn) {
+        size_t const length = plausible_block(in, turn % 2 ? 200 : sizeof in);
+        decodes(codec, in, length - draw() % 3, NULL, work);
+    }
+}
+
+static void blobs_that_are_nearly_right_lead_no_decoder_astray(void)
+{
+    each(plausible_blocks_of);
+}
+
 static void random_bytes_read_and_write_nothing_out_of_bounds(void)
 {
     each(random_blobs_of);
@@ -325,6 +375,7 @@ int main(void)
     RUN(nothing_is_written_beyond_a_limit_and_the_blob_does_not_depend_on_it);
     RUN(no_truncation_decodes_or_leads_astray);
     RUN(damaged_blobs_read_and_write_nothing_out_of_bounds);
+    RUN(blobs_that_are_nearly_right_lead_no_decoder_astray);
     RUN(random_bytes_read_and_write_nothing_out_of_bounds);
     RUN(a_blob_depends_on_its_page_alone);
     RUN(a_blob_does_not_depend_on_where_things_lie);
