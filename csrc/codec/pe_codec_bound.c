@@ -10,14 +10,14 @@
      work memory of zstd   | the two contexts' addresses, a frame | compressor | decompressor |
      work memory of lz4    | stream |
 
-   State lives in the caller's work memory, so a codec is constant, any number of threads may use it,
-   and nothing is allocated. The stream of lz4 is cleared for every page (16 KiB, about 0.2 us):
+   State lives in the caller's work memory, so a codec is constant, any number of threads may use
+   it, and nothing is allocated. The stream of lz4 is cleared for every page (16 KiB, about 0.2 us):
    what LZ4_resetStream_fast leaves in its table would let a page's blob depend on the pages before
    it. The contexts of libzstd are made once per work memory, as setting one up asks the processor
    for its features (15 us in a virtual machine); each frame starts from nothing all the same.
 
-   A fresh stream with LZ4_compress_fast_continue finds 4 % more than LZ4_compress_default, which for
-   small inputs hashes four bytes where the stream hashes five; it is what python-lz4 does as well.
+   A fresh stream with LZ4_compress_fast_continue finds 4 % more than LZ4_compress_default, which
+   for small inputs hashes four bytes where the stream hashes five; it is what python-lz4 does too.
 
    Results are the same for the same library; another version may compress to other bytes, which
    still restore the same page. Both decoders are made for hostile input: they read no byte beyond

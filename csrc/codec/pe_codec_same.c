@@ -6,7 +6,8 @@
 
 extern const pe_codec pe_codec_same;
 
-static size_t compress(const pe_codec *self, const uint8_t *page, uint8_t *out, size_t max, void *work)
+static size_t compress(const pe_codec *self, const uint8_t *page, uint8_t *out, size_t max,
+                       void *work)
 {
     uint64_t word;
     (void)self, (void)work;
@@ -16,7 +17,8 @@ static size_t compress(const pe_codec *self, const uint8_t *page, uint8_t *out, 
     return sizeof word;
 }
 
-static bool decompress(const pe_codec *self, const uint8_t *in, size_t length, uint8_t *page, void *work)
+static bool decompress(const pe_codec *self, const uint8_t *in, size_t length, uint8_t *page,
+                       void *work)
 {
     (void)self, (void)work;
     if (length != sizeof(uint64_t))

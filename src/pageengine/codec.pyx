@@ -94,8 +94,8 @@ cdef bytes _as_blob(object blob, object index):
 
 
 cdef class Codec:
-    """A codec by name. Threads may share it. A page's blob depends on the page and the
-    limit alone (and, for a codec of a library, on its version), never on the pages before it.
+    """A codec by name. Threads may share it. A page's blob depends on the page alone (and, for a
+    codec of a library, on its version), never on the pages before it.
 
     ValueError for a name that there is no codec of (it lists what there is), and for a codec whose
     library was not found.

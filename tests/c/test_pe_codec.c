@@ -15,6 +15,7 @@
 #define KINDS 9u
 #define PAGES (KINDS * 12u)
 #define GUARD 64u
+#define SPARE 16u /* a codec may refuse a blob that would leave less than this */
 
 static pe_rng rng;
 
@@ -140,18 +141,18 @@ static void pages_come_back(void)
 static void limits_of(const pe_codec *codec, void *work)
 {
     for (unsigned i = 0; i < PAGES; ++i) {
-        uint8_t *page = page_of(i), guarded[PE_PAGE_BYTES + 2 * GUARD], back[PE_PAGE_BYTES];
+        uint8_t *page = page_of(i), guarded[PE_PAGE_BYTES + 2 * GUARD];
         size_t length;
         uint8_t *blob = blob_of(codec, page, work, &length);
         size_t const limits[] = {0, 1, 7, 8, 9, 127, 128, 129, 1023, 1024, 2048, 4095,
-                                 length ? length - 1 : 0, length, length + 1, length / 2};
+                                 length ? length - 1 : 0, length, length + SPARE, length / 2};
         for (size_t j = 0; j < PE_COUNT_OF(limits); ++j) {
             size_t const max = limits[j] < PE_PAGE_BYTES ? limits[j] : PE_PAGE_BYTES;
             uint8_t *exact = malloc(max ? max : 1);
             size_t const made = codec->compress(codec, page, exact, max, work);
             CHECK(made <= max);
-            CHECK(made == 0 || decodes(codec, exact, made, back, work));
-            CHECK(made == 0 || memcmp(page, back, PE_PAGE_BYTES) == 0);
+            CHECK(made ? made == length : length == 0 || max < length + SPARE);
+            CHECK(made == 0 || memcmp(exact, blob, made) == 0);
             memset(guarded, 0xA5, sizeof guarded);
             CHECK(codec->compress(codec, page, guarded + GUARD, max, work) == made);
             CHECK(memcmp(exact, guarded + GUARD, made) == 0);
@@ -164,7 +165,7 @@ static void limits_of(const pe_codec *codec, void *work)
     }
 }
 
-static void nothing_is_written_beyond_a_limit_and_a_blob_within_it_is_right(void)
+static void nothing_is_written_beyond_a_limit_and_the_blob_does_not_depend_on_it(void)
 {
     each(limits_of);
 }
@@ -374,7 +375,7 @@ static void the_table_finds_each_by_its_own_name_only(void)
 int main(void)
 {
     RUN(pages_come_back);
-    RUN(nothing_is_written_beyond_a_limit_and_a_blob_within_it_is_right);
+    RUN(nothing_is_written_beyond_a_limit_and_the_blob_does_not_depend_on_it);
     RUN(no_truncation_decodes_or_leads_astray);
     RUN(damaged_blobs_read_and_write_nothing_out_of_bounds);
     RUN(blobs_that_are_nearly_right_lead_no_decoder_astray);
