@@ -1,6 +1,6 @@
 """pageengine: a memory manager for overcommitted hosts, on real pages."""
 
-from pageengine import errors, images, policy, tokens
+from pageengine import errors, images, policy, tokens, traces
 from pageengine.codec import codecs
 from pageengine.engine import TECHNIQUES as _TECHNIQUES
 from pageengine.host import Host
@@ -35,4 +35,5 @@ __all__ = [
     "policy",
     "techniques",
     "tokens",
+    "traces",
 ]

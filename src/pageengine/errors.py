@@ -91,3 +91,9 @@ class ImageError(PageEngineError, ValueError):
     """A memory image is truncated, damaged or of a kind that is not read; the message says how to
     convert it.
     """
+
+
+class TraceError(PageEngineError, ValueError):
+    """A trace is truncated, damaged or of a kind that is not read; the message names the line, row
+    or offset.
+    """

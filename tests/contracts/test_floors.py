@@ -62,6 +62,7 @@ TOP = {"analysis", "lab", "report", "cli", "__main__"}  # "*": everything but th
 # packages beyond the standard library; all but numpy are extras and imported where they are used
 OUTSIDE = {
     "": {"numpy"},
+    "traces": {"numpy", "pyarrow"},
     "images": {"numpy", "zstandard", "compression"},  # compression.zstd: Python 3.14
     "analysis": {"numpy"},
     "report": {"numpy", "matplotlib", "pyarrow"},

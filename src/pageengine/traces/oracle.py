@@ -1,0 +1,59 @@
+"""Traces in libCacheSim's oracleGeneral format: 24 bytes per access, little-endian, without a
+header: uint32 time in seconds, uint64 object, uint32 size, int64 number of the next access to the
+object (-1: never). The object is the page; size and next access are passed over.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+
+from pageengine.errors import TraceError
+from pageengine.traces.base import BATCH, Batch, Trace, batch_of
+
+RECORD = np.dtype([("time", "<u4"), ("object", "<u8"), ("size", "<u4"), ("next", "<i8")])
+
+
+def recognise(head: bytes, path: str) -> bool:
+    return path.lower().endswith((".oraclegeneral", ".oraclegeneral.bin"))
+
+
+def open_oracle(path: str) -> Trace:
+    size = os.stat(path).st_size
+    if size % RECORD.itemsize:
+        whole = size - size % RECORD.itemsize
+        raise TraceError(
+            f"{path}, offset {whole}: the last record is cut off: {size - whole} bytes of "
+            f"{RECORD.itemsize}"
+        )
+    return Trace(path, "oracle", lambda: _batches(path))
+
+
+def _batches(path: str) -> Iterator[Batch]:
+    done = 0
+    with open(path, "rb") as file:
+        while data := file.read(BATCH * RECORD.itemsize):
+            if len(data) % RECORD.itemsize:
+                raise TraceError(f"{path}, offset {done + len(data)}: the file ends in a record")
+            records = np.frombuffer(data, RECORD)
+
+            def where(i: int, first=done) -> str:
+                return f"{path}, offset {first + i * RECORD.itemsize}"
+
+            yield batch_of({"page": records["object"], "time": records["time"]}, where)
+            done += len(data)
+
+
+def write_oracle(path: str, pages: np.ndarray, times: np.ndarray | None = None) -> None:
+    """Writes accesses in this format; sizes are 1, and the next accesses are worked out."""
+    pages = np.asarray(pages)
+    records = np.zeros(len(pages), RECORD)
+    records["object"], records["size"] = pages, 1
+    records["time"] = 0 if times is None else times
+    order = np.argsort(pages, kind="stable")
+    again = pages[order[1:]] == pages[order[:-1]]
+    records["next"] = -1
+    records["next"][order[:-1][again]] = order[1:][again]
+    records.tofile(path)
