@@ -18,11 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 BASE = ROOT / "build" / "sanitized"
 OURS = re.compile(r"csrc/|pageengine/\w+\.c\b|pageengine/\w+\.cpython")
 # Not those that capture processes: under AddressSanitizer a process maps terabytes of shadow.
-# The C tests have sanitizers of their own; images and contracts are plain Python.
+# The C tests have sanitizers of their own; images and most contracts are plain Python.
 LEFT_OUT = {"test_cli.py"}
 CHOICE = [
     str(path) for path in sorted((ROOT / "tests").glob("test_*.py")) if path.name not in LEFT_OUT
-]
+] + [str(ROOT / "tests" / "contracts" / "test_every_codec.py")]
 
 
 def build():

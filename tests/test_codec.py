@@ -2,6 +2,7 @@
 LZ4 blocks they claim to be. Our own LZ codec is held against python-lz4 in both directions.
 """
 
+import ctypes
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -121,9 +122,10 @@ def test_zstd_blobs_are_frames_that_others_read_and_theirs_are_read():
 
 @pytest.fixture
 def no_memory_of_libraries():
-    libraries.find.cache_clear()
+    remembering = libraries.find
+    remembering.cache_clear()
     yield
-    libraries.find.cache_clear()
+    remembering.cache_clear()
 
 
 @pytest.mark.parametrize("name", libraries.PLACES)
@@ -134,6 +136,19 @@ def test_a_library_that_is_not_there_is_not_offered(name, monkeypatch, no_memory
         Codec(name)
     with pytest.raises(ValueError, match=f"lib{name}"):
         pageengine.Host("1 MiB", compression=name)
+
+
+@pytest.mark.parametrize("name", libraries.PLACES)
+def test_a_library_that_says_nonsense_of_itself_is_not_offered(
+    name, monkeypatch, no_memory_of_libraries
+):
+    nothing = ctypes.CFUNCTYPE(ctypes.c_size_t)(lambda: 0)
+    address = ctypes.cast(nothing, ctypes.c_void_p).value
+    odd = libraries.Library("odd.so", "0", (address,) * 6, nothing)
+    monkeypatch.setattr(libraries, "find", lambda wanted, *_: odd if wanted == name else None)
+    assert name not in codecs()
+    with pytest.raises(ValueError, match=f"lib{name}"):
+        Codec(name)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="where a file's symbols are shown")

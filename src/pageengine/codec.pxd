@@ -10,6 +10,6 @@ cdef class Codec:
     cdef cython.pymutex _lock
     cdef void *_spare  # work memory of the last call
 
-    cdef int _bind(self, str name, bytes encoded) except -1
+    cdef int _use_library(self, str name, bytes encoded) except -1
     cdef void *_take_work(self) except NULL
     cdef void _give_work(self, void *work) noexcept

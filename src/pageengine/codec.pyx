@@ -30,26 +30,35 @@ def codecs():
 cdef list _names(bint there):
     """Every codec there is a table for; ``there``: not those whose library was not found."""
     cdef size_t i = 0
+    cdef pe_codec unused
     names = []
     while pe_codec_at(i) != NULL:
         names.append(pe_codec_at(i).name.decode())
         i += 1
     i = 0
     while pe_codec_library_at(i) != NULL:
-        if not there or _library(pe_codec_library_at(i)) is not None:
+        if not there or _bind(pe_codec_library_at(i), &unused) is not None:
             names.append(pe_codec_library_at(i).name.decode())
         i += 1
     return names
 
 
-cdef object _library(const pe_codec_library *wanted):
-    """The library as it was found on this machine, or None."""
+cdef object _bind(const pe_codec_library *wanted, pe_codec *out):
+    """Makes ``out`` the codec of a library and returns the library; None when this machine has none
+    that can be used.
+    """
+    cdef void *functions[PE_CODEC_SYMBOLS_MAX]
     cdef size_t i = 0
     symbols = []
     while wanted.symbols[i] != NULL:
         symbols.append(wanted.symbols[i].decode())
         i += 1
-    return libraries.find(wanted.name.decode(), tuple(symbols), wanted.version.decode())
+    library = libraries.find(wanted.name.decode(), tuple(symbols), wanted.version.decode())
+    if library is None:
+        return None
+    for i, address in enumerate(library.addresses):
+        functions[i] = <void *><uintptr_t>address
+    return library if pe_codec_bind(out, wanted.name, functions) else None
 
 
 cdef str _unknown(str name):
@@ -107,26 +116,18 @@ cdef class Codec:
         encoded = name.encode("utf-8", "surrogateescape")
         self.ops = pe_codec_find(encoded)
         if self.ops == NULL:
-            self._bind(name, encoded)
+            self._use_library(name, encoded)
 
-    cdef int _bind(self, str name, bytes encoded) except -1:
-        cdef const pe_codec_library *library = NULL
-        cdef void *functions[PE_CODEC_SYMBOLS_MAX]
+    cdef int _use_library(self, str name, bytes encoded) except -1:
         cdef size_t i = 0
-        while pe_codec_library_at(i) != NULL:
-            if pe_codec_library_at(i).name == encoded:
-                library = pe_codec_library_at(i)
+        while pe_codec_library_at(i) != NULL and pe_codec_library_at(i).name != encoded:
             i += 1
-        if library == NULL:
+        if pe_codec_library_at(i) == NULL:
             raise ValueError(_unknown(name))
-        self._library = _library(library)
+        self._library = _bind(pe_codec_library_at(i), &self._bound)
         if self._library is None:
             raise ValueError(f"codec {name!r} needs lib{name}, which was not found; "
                              f"there are: {', '.join(_names(there=True))}")
-        for i, address in enumerate(self._library.addresses):
-            functions[i] = <void *><uintptr_t>address
-        if not pe_codec_bind(&self._bound, encoded, functions):
-            raise ValueError(f"codec {name!r} cannot use {self._library}")
         self.ops = &self._bound
         return 0
 
