@@ -66,7 +66,7 @@ OUTSIDE = {
     "images": {"numpy", "zstandard", "compression"},  # compression.zstd: Python 3.14
     "analysis": {"numpy"},
     "report": {"numpy", "matplotlib", "pyarrow"},
-    "lab": {"numpy", "pyarrow"},
+    "lab": {"numpy", "pyarrow", "pandas"},
     "cli": {"numpy", "rich", "zstandard"},
 }
 NO_INPUT_OUTPUT = {

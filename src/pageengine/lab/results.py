@@ -1,0 +1,231 @@
+"""What a simulation recorded: timelines as columns, a summary, the events; saved as Parquet and
+JSON.
+
+A folder that was saved holds ``host.parquet`` (one row per epoch), ``vms.parquet`` (one row per
+epoch and virtual machine), ``summary.json`` (summary, events, and what was run); the report
+adds ``report.html``. The same scenario and seed give the same tables and the same JSON:
+nothing of this machine or this moment is in them.
+"""
+
+import hashlib
+import html
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pageengine.errors import PageEngineError
+from pageengine.units import format_size
+
+#: Written into summary.json; a file of a later version is refused.
+VERSION = 1
+
+
+class ResultError(PageEngineError, ValueError):
+    """A folder holds no result, or a damaged one; the message names the file."""
+
+
+@dataclass
+class Result:
+    """host: name -> array, one entry per epoch. vms: the same with a column ``vm`` of names, one
+    entry per epoch and machine, in the order of time. Amounts in bytes, times in seconds, stall as
+    a fraction of the epoch; events are counted per epoch in pages.
+
+    summary: figures of the whole run. events: what happened, ``{"time", "what", ...}`` each.
+    meta: what was run: scenario, policy, seed, memory, thresholds, whether it came to its end.
+    """
+
+    host: Mapping[str, np.ndarray]
+    vms: Mapping[str, np.ndarray]
+    summary: dict[str, Any] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """The virtual machines, in the order in which they first appear."""
+        column = np.asarray(self.vms.get("vm", ()), dtype=str)
+        _, first = np.unique(column, return_index=True)
+        return [str(column[i]) for i in sorted(first)]
+
+    @property
+    def partial(self) -> bool:
+        """Whether the run ended before its time (interrupted, or out of its time limit)."""
+        return bool(self.meta.get("partial"))
+
+    def of(self, name: str) -> dict[str, np.ndarray]:
+        """The rows of one virtual machine, as columns."""
+        chosen = np.asarray(self.vms["vm"], dtype=str) == name
+        if not chosen.any():
+            raise ValueError(f"no virtual machine {name!r} in this result: {self.names}")
+        return {key: np.asarray(column)[chosen] for key, column in self.vms.items()}
+
+    def digest(self) -> str:
+        """SHA-256 over all columns, summary, events and meta: equal results have equal digests."""
+        total = hashlib.sha256()
+        for table in (self.host, self.vms):
+            for key in sorted(table):
+                column = np.asarray(table[key])
+                data = json.dumps(column.tolist()) if column.dtype.kind in "OUS" else None
+                total.update(f"{key} {column.dtype.kind} {len(column)} ".encode())
+                total.update(data.encode() if data else np.ascontiguousarray(column).tobytes())
+        total.update(_dump(self._record()).encode())
+        return total.hexdigest()
+
+    def save(self, folder: str | os.PathLike) -> Path:
+        """Writes the folder, which is made where it is missing. Each file is whole or not there.
+        ``pageengine.report.save`` writes report.html too."""
+        arrow, parquet = _arrow()
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, table in (("host", self.host), ("vms", self.vms)):
+            with Whole(folder / f"{name}.parquet") as path:
+                parquet.write_table(_to_arrow(arrow, table), path, compression="zstd")
+        with Whole(folder / "summary.json") as path:
+            path.write_text(_dump(self._record()) + "\n", encoding="utf-8")
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike) -> "Result":
+        """Reads a folder that was saved. Raises ResultError naming the file that is no good."""
+        _, parquet = _arrow()
+        folder = Path(folder)
+        path = folder / "summary.json"
+        if not path.exists():
+            raise ResultError(f"{folder} holds no result: there is no summary.json")
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            version = record["version"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ResultError(f"{path} is not the summary of a result: {error}") from None
+        if version != VERSION:
+            raise ResultError(f"{path} has version {version}; this program reads {VERSION}")
+        tables = []
+        for name in ("host", "vms"):
+            path = folder / f"{name}.parquet"
+            try:
+                tables.append(_from_arrow(parquet.read_table(path)))
+            except (OSError, ValueError) as error:
+                raise ResultError(f"{path} cannot be read as Parquet: {error}") from None
+        return cls(*tables, record["summary"], record["events"], record["meta"])
+
+    def to_pandas(self):
+        """Two data frames: the host's with the time as index, and the machines' with time and
+        name."""
+        try:
+            import pandas
+        except ImportError:
+            raise PageEngineError("to_pandas needs the package pandas: pip install pandas") from None
+        frames = (pandas.DataFrame(dict(table)) for table in (self.host, self.vms))
+        host, vms = frames
+        return host.set_index("time"), vms.set_index(["time", "vm"])
+
+    def to_arrow(self):
+        """Two Arrow tables: the host's and the machines'."""
+        arrow, _ = _arrow()
+        return _to_arrow(arrow, self.host), _to_arrow(arrow, self.vms)
+
+    def _record(self) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "summary": self.summary,
+            "events": self.events,
+            "meta": self.meta,
+        }
+
+    def __repr__(self) -> str:
+        time = self.host.get("time", ())
+        end = f"{float(time[-1]):g} s" if len(time) else "no time"
+        part = ", partial" if self.partial else ""
+        return (
+            f"<Result of {len(self.names)} virtual machines over {end}, "
+            f"policy {self.meta.get('policy', '?')}{part}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the machines at the end of the run."""
+        keys = ("size", "consumed", "target", "active", "balloon", "swapped")
+        rows = []
+        for name in self.names:
+            last = {key: column[-1] for key, column in self.of(name).items()}
+            cells = "".join(f"<td>{format_size(int(last.get(key, 0)))}</td>" for key in keys)
+            rows.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
+        head = "".join(f"<th>{key}</th>" for key in ("machine", *keys))
+        return (
+            f"<p>{html.escape(repr(self))}</p><table><thead><tr>{head}</tr></thead>"
+            f"<tbody>{''.join(rows)}</tbody></table>"
+        )
+
+
+class Whole:
+    """A file that appears under its name only when it is written to its end."""
+
+    def __init__(self, target: Path):
+        self._target, self._path = target, target.with_name(f".{target.name}.part")
+
+    def __enter__(self) -> Path:
+        return self._path
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            os.replace(self._path, self._target)
+        else:
+            self._path.unlink(missing_ok=True)
+
+
+def _dump(value) -> str:
+    return json.dumps(value, indent=2, sort_keys=True, default=_plain, allow_nan=False)
+
+
+def _plain(value):
+    """Numpy's numbers and arrays, paths and tuples as JSON knows them."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    return str(value)
+
+
+def can_save() -> bool:
+    """Whether pyarrow, which writes Parquet, is installed."""
+    try:
+        _arrow()
+    except PageEngineError:
+        return False
+    return True
+
+
+def _arrow():
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise PageEngineError(
+            'timelines are kept as Parquet by pyarrow: pip install "pageengine[report]"'
+        ) from None
+    return pyarrow, pyarrow.parquet
+
+
+def _to_arrow(arrow, table):
+    columns = {}
+    for key, column in table.items():
+        column = np.asarray(column)
+        if column.dtype.kind in "OUS":
+            columns[key] = arrow.array(column.tolist()).dictionary_encode()
+        else:
+            columns[key] = arrow.array(column)
+    return arrow.table(columns)
+
+
+def _from_arrow(table) -> dict[str, np.ndarray]:
+    columns = {}
+    for key in table.column_names:
+        column = table.column(key).to_numpy(zero_copy_only=False)
+        columns[key] = column.astype(str) if column.dtype == object else column
+    return columns

@@ -1,0 +1,92 @@
+"""Pictures and pages of results. ``PLOTS`` names every picture; each is one module with ``WHAT``
+it is drawn from, a ``TITLE`` and ``draw(figure, data)``.
+
+Needs matplotlib: pip install "pageengine[report]".
+"""
+
+import difflib
+import importlib
+import importlib.util
+import io
+import os
+from pathlib import Path
+
+from pageengine.errors import PageEngineError
+from pageengine.lab.results import Whole
+
+__all__ = ["PLOTS", "available", "figure", "page", "picture", "save"]
+
+#: Name -> module of this package. Drawn from one result, several by policy, or a curve.
+PLOTS = {
+    "host": "hosts",
+    "vms": "vms",
+    "stall": "stalls",
+    "compare": "policies",
+    "rightsizing": "rightsizing",
+}
+
+_HEIGHTS = {"host": 7.2, "stall": 3.8, "compare": 4.6, "rightsizing": 4.2}
+
+
+def available() -> bool:
+    """Whether matplotlib is installed."""
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+def plot(name: str):
+    """The module that draws the picture of that name."""
+    if name not in PLOTS:
+        close = difflib.get_close_matches(name, PLOTS, 1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ValueError(f"no picture {name!r}: {hint}there are {', '.join(PLOTS)}")
+    return importlib.import_module(f"pageengine.report.{PLOTS[name]}")
+
+
+def figure(name: str, data, *, width: float = 9.5, height: float | None = None):
+    """A matplotlib figure. ``data``: a Result ("host", "vms", "stall"), a mapping of policy to
+    Result ("compare"), or a Curve of lab.advise ("rightsizing")."""
+    if not available():
+        raise PageEngineError(
+            'pictures are drawn by matplotlib: pip install "pageengine[report]"'
+        )
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from pageengine.report import style
+
+    module = plot(name)
+    if height is None:
+        height = module.height(data) if hasattr(module, "height") else _HEIGHTS[name]
+    with style.look():
+        made = Figure(figsize=(width, height), layout="constrained")
+        module.draw(made, data)
+        FigureCanvasAgg(made).draw()  # lays it out while the settings hold
+    return made
+
+
+def picture(name: str, data, *, format: str = "png", dpi: int = 110, **options) -> bytes:
+    """The picture as bytes of a PNG or SVG file; the same data gives the same bytes."""
+    from pageengine.report import style
+
+    made = figure(name, data, **options)
+    file = io.BytesIO()
+    stamp = {"Date": None} if format == "svg" else {"Software": None} if format == "png" else {}
+    with style.look():
+        made.savefig(file, format=format, dpi=dpi, metadata=stamp)
+    return file.getvalue()
+
+
+def page(result, **others) -> str:
+    """One self-contained HTML page of a result."""
+    from pageengine.report import html
+
+    return html.page(result, **others)
+
+
+def save(result, folder: str | os.PathLike, **others) -> Path:
+    """Saves the result and, where matplotlib is installed, its page as ``report.html``."""
+    folder = result.save(folder)
+    if available():
+        with Whole(folder / "report.html") as path:
+            path.write_text(page(result, **others), encoding="utf-8")
+    return folder

@@ -1,0 +1,117 @@
+"""The host's memory over time: by place, how much is free against the thresholds of the states,
+and what each technique gave back."""
+
+import numpy as np
+
+from pageengine.policy.states import STATES
+from pageengine.report import style
+
+WHAT = "result"
+TITLE = "Host memory"
+
+_PLACES = (  # what machine memory is used for, from the bottom
+    ("overhead", "overhead of the machines", "#555555"),
+    ("private", "pages on frames of their own", style.BLUE),
+    ("shared_common", "shared frames", style.GREEN),
+    ("cache", "compression cache", style.ORANGE),
+    ("free", "free", "#f4f4f4"),
+)
+
+
+def given_back(host) -> dict[str, np.ndarray]:
+    """Bytes of guest memory that each technique keeps from needing machine memory, per epoch."""
+    zero = np.zeros(len(host["time"]))
+
+    def column(name):
+        return np.asarray(host.get(name, zero), dtype=float)
+
+    compressed = np.maximum(column("compressed") - column("cache"), 0)
+    return {
+        "sharing": column("saving"),
+        "balloon": column("ballooned"),
+        "compression": compressed,
+        "swap": column("swapped"),
+    }
+
+
+def draw(figure, result) -> None:
+    host = style.thin(result.host)
+    rows = figure.subplots(4, 1, sharex=True, height_ratios=(0.16, 2.1, 1.2, 1.2))
+    top, places, free, techniques = rows
+    style.ribbon(top, host["time"], host["state"], STATES)
+    top.set_title(f"State of the host, and its memory by place ({_about(result)})")
+    _draw_places(places, host)
+    _draw_free(free, host, result.meta.get("thresholds") or {})
+    _draw_techniques(techniques, host)
+    for axes in rows[1:]:
+        axes.margins(x=0)
+    for axes in rows[:-1]:
+        axes.tick_params(axis="x", length=0)
+    style.time_axis(techniques, host["time"])
+    for axes in rows[:-1]:
+        axes.set_xlabel("")
+    figure.align_ylabels(rows[1:])
+
+
+def _about(result) -> str:
+    parts = [f"policy {result.meta.get('policy', '?')}"]
+    if result.partial:
+        parts.append("partial run")
+    return ", ".join(parts)
+
+
+def _draw_places(axes, host) -> None:
+    most = float(np.max(host["memory"]))
+    shown = [(k, name, color) for k, name, color in _PLACES if k in host and np.any(host[k])]
+    axes.stackplot(
+        host["time"], *(host[key] for key, _, _ in shown),
+        labels=[name for _, name, _ in shown], colors=[color for _, _, color in shown], lw=0,
+    )  # fmt: skip
+    axes.set_ylim(0, most)
+    axes.grid(False)
+    style.size_axis(axes, most, "machine memory")
+    handles, labels = axes.get_legend_handles_labels()
+    for handle, label in zip(handles, labels, strict=True):
+        if label == "free":
+            handle.set_edgecolor(style.GREY)
+    axes.legend(handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1.01, 1.02))
+
+
+def _draw_free(axes, host, thresholds) -> None:
+    axes.set_title("Free memory against the thresholds of the states", fontsize=9)
+    values = np.asarray(host["free"], dtype=float)
+    top = max(thresholds.values()) * 1.6 if thresholds else float(values.max()) * 1.1
+    top = min(top, float(np.max(host["memory"]))) or 1.0
+    axes.plot(host["time"], values, color=style.BLACK, lw=1.2)
+    axes.set_ylim(0, top)
+    style.size_axis(axes, top, "free")
+    names = sorted(thresholds, key=thresholds.get)
+    places = style.apart([thresholds[name] / top for name in names], 0.13, 0.02, 0.98)
+    for name, place in zip(names, places, strict=True):
+        color = style.GREEN if name == "high" else style.STATE_COLORS.get(name, style.GREY)
+        axes.axhline(thresholds[name], color=color, lw=1.2, ls=(0, (4, 2)))
+        axes.annotate(
+            f"{name}: at least {thresholds[name] / 2**20:,.0f} MiB",
+            (1, thresholds[name] / top), xytext=(1.025, place), xycoords="axes fraction",
+            textcoords="axes fraction", va="center", fontsize=8,
+            arrowprops={"arrowstyle": "-", "color": color, "lw": 1, "shrinkA": 0, "shrinkB": 0},
+        )  # fmt: skip
+    if values.max() > top:
+        axes.text(0.004, 0.93, "above: more is free", transform=axes.transAxes, fontsize=7.5,
+                  color=style.GREY, va="top")  # fmt: skip
+
+
+def _draw_techniques(axes, host) -> None:
+    axes.set_title("Guest memory that needs no machine memory, by technique", fontsize=9)
+    parts = {name: column for name, column in given_back(host).items() if np.any(column)}
+    if not parts:
+        axes.text(0.5, 0.5, "nothing was reclaimed", transform=axes.transAxes, ha="center",
+                  color=style.GREY)  # fmt: skip
+    else:
+        axes.stackplot(host["time"], *parts.values(), labels=list(parts), lw=0,
+                       colors=[style.TECHNIQUE_COLORS[name] for name in parts])  # fmt: skip
+        handles, labels = axes.get_legend_handles_labels()
+        axes.legend(handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1.01, 1.02))
+    most = max(float(sum(parts.values()).max()) if parts else 0.0, 2.0**20)
+    axes.set_ylim(0, most * 1.05)
+    style.size_axis(axes, most, "given back")

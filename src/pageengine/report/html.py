@@ -1,0 +1,130 @@
+"""One HTML page of a result that needs nothing else: pictures are inside it, as are the tables."""
+
+import base64
+from html import escape
+
+import numpy as np
+
+from pageengine import report
+from pageengine.report.hosts import given_back
+from pageengine.units import format_size
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2em auto; max-width: 62em;
+  padding: 0 1em; background: #fff }
+h1 { font-size: 1.6em; margin-bottom: 0 } h2 { font-size: 1.15em; margin-top: 2em }
+img { max-width: 100%; height: auto } .sub { color: #666; margin-top: .2em }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92em }
+th, td { padding: .25em .8em; text-align: right; border-bottom: 1px solid #e4e4e4 }
+th:first-child, td:first-child { text-align: left } thead th { border-bottom: 2px solid #999 }
+.note { border-left: 4px solid #E69F00; padding: .3em .8em; background: #fdf6e7 }
+.wide { overflow-x: auto }
+"""
+
+
+def page(result, *, curves=None, others=None) -> str:
+    """curves: right-sizing curves to show too. others: further results by policy to compare."""
+    name = str(result.meta.get("name") or "result")
+    parts = [f"<h1>{escape(name)}</h1>", f'<p class="sub">{escape(_about(result))}</p>']
+    if result.meta.get("description"):
+        parts.append(f"<p>{escape(str(result.meta['description']))}</p>")
+    if result.partial:
+        parts.append(f'<p class="note">{escape(_why_partial(result))}</p>')
+    if len(result.host.get("time", ())):
+        parts += [_table("The machines", *machines(result)), _techniques(result)]
+        parts += [_picture(name, result) for name in ("host", "vms", "stall")]
+    else:
+        parts.append("<p>Nothing was recorded.</p>")
+    if others:
+        parts.append(_picture("compare", others))
+    if curves:
+        parts.append(_picture("rightsizing", curves))
+    parts += [_events(result), _settings(result)]
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width"><title>{escape(name)}</title>'
+        f"<style>{_STYLE}</style></head><body>\n" + "\n".join(filter(None, parts)) + "\n</body>"
+        "</html>\n"
+    )
+
+
+def machines(result) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of the table of machines."""
+    head = ["machine", "configured", "held, mean", "active, mean", "balloon, most",
+            "swapped, most", "stalled", "worst minute"]  # fmt: skip
+    rows = []
+    for name in result.names:
+        own = result.of(name)
+        rows.append([
+            name, format_size(int(own["size"][-1])), format_size(int(np.mean(own["consumed"]))),
+            format_size(int(np.mean(own["active"]))), format_size(int(np.max(own["balloon"]))),
+            format_size(int(np.max(own["swapped"]))), f"{100 * np.mean(own['stall']):.2f} %",
+            f"{100 * worst_minute(own):.1f} %",
+        ])  # fmt: skip
+    return head, rows
+
+
+def worst_minute(own) -> float:
+    """The largest mean stall over any minute (or the whole run, where it is shorter)."""
+    time, stall = np.asarray(own["time"], float), np.asarray(own["stall"], float)
+    step = float(time[-1] - time[0]) / (len(time) - 1) if len(time) > 1 else 60.0
+    width = min(len(stall), max(1, round(60 / step)))
+    sums = np.cumsum(np.concatenate([[0.0], stall]))
+    return float(np.max(sums[width:] - sums[:-width]) / width)
+
+
+def _about(result) -> str:
+    meta = result.meta
+    time = result.host.get("time", ())
+    minutes = float(time[-1]) / 60 if len(time) else 0.0
+    parts = [f"policy {meta.get('policy', '?')}", f"{minutes:g} minutes of simulated time"]
+    if "memory" in meta:
+        parts.append(f"host of {format_size(int(meta['memory']))}")
+    return ", ".join([*parts, f"seed {meta.get('seed', 0)}"])
+
+
+def _why_partial(result) -> str:
+    why = result.meta.get("stopped") or "it was stopped"
+    wanted = result.meta.get("seconds")
+    end = f" of {wanted / 60:g} minutes" if wanted else ""
+    return f"The run did not come to its end{end}: {why}. What is shown is what was recorded."
+
+
+def _techniques(result) -> str:
+    rows = []
+    for name, column in given_back(result.host).items():
+        rows.append([name, *(format_size(int(f(column))) for f in (np.mean, np.max))])
+    return _table("Memory given back", ["technique", "mean", "most"], rows)
+
+
+def _picture(name: str, data) -> str:
+    image = base64.b64encode(report.picture(name, data)).decode("ascii")
+    title = escape(report.plot(name).TITLE)
+    return f'<h2>{title}</h2><img alt="{title}" src="data:image/png;base64,{image}">'
+
+
+def _events(result) -> str:
+    rows = [[f"{event.get('time', 0):g} s", str(event.get("what", ""))] for event in result.events]
+    if len(rows) > 200:
+        rows = [*rows[:200], ["", f"and {len(rows) - 200} more, in summary.json"]]
+    return _table("What happened", ["time", "event"], rows) if rows else ""
+
+
+def _settings(result) -> str:
+    rows = [[key, str(value)] for key, value in sorted(result.summary.items()) if _short(value)]
+    return _table("Figures", ["figure", "value"], rows) if rows else ""
+
+
+def _short(value) -> bool:
+    return isinstance(value, str | int | float | bool)
+
+
+def _table(title: str, head, rows) -> str:
+    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return (
+        f'<h2>{escape(title)}</h2><div class="wide"><table><thead><tr>{top}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )

@@ -1,0 +1,105 @@
+"""Policies side by side on one scenario: machines carried, memory given back by technique, time
+stalled."""
+
+import numpy as np
+
+from pageengine.report import style
+from pageengine.report.hosts import given_back
+
+WHAT = "results by policy"
+TITLE = "Policies compared"
+
+#: A machine is carried when it ran and stalled for less than this share of its time.
+CARRIED_BELOW = 0.05
+
+
+def height(results) -> float:
+    """Inches for that many policies."""
+    return 1.5 + 0.62 * len(results)
+
+
+def draw(figure, results) -> None:
+    carried, memory, stall = figure.subplots(1, 3, sharey=True, width_ratios=(0.8, 1.6, 1.4))
+    names = list(results)[::-1]
+    places = np.arange(len(names))
+    _draw_carried(carried, [results[name] for name in names], places)
+    _draw_memory(memory, [results[name] for name in names], places)
+    _draw_stall(stall, [results[name] for name in names], places)
+    carried.set_yticks(places, names)
+    carried.set_ylim(-0.6, len(names) - 0.4)
+    for axes in (carried, memory, stall):
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="y", visible=False)
+    handles, labels = memory.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+
+
+def stalls(result) -> dict[str, float]:
+    """Mean share of its time that each machine stalled; one that was refused has stalled wholly."""
+    found = {name: float(np.mean(result.of(name)["stall"])) for name in result.names}
+    return found | {name: 1.0 for name in result.meta.get("refused", ())}
+
+
+def _draw_carried(axes, results, places) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    shares = [stalls(result) for result in results]
+    counts = [sum(value < CARRIED_BELOW for value in each.values()) for each in shares]
+    whole = max((len(each) for each in shares), default=1)
+    axes.barh(places, [whole] * len(places), color=style.PALE, height=0.55)
+    axes.barh(places, counts, color=style.BLUE, height=0.55)
+    for place, count, each in zip(places, counts, shares, strict=True):
+        inside = count > 0.45 * whole
+        axes.text(count - 0.03 * whole if inside else count + 0.03 * whole, place,
+                  f"{count} of {len(each)}", va="center", ha="right" if inside else "left",
+                  color="white" if inside else style.BLACK, fontsize=8.5)  # fmt: skip
+    axes.set_xlim(0, whole)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+    axes.set_xlabel(f"machines stalled < {100 * CARRIED_BELOW:g} %")
+    axes.set_title("Carried")
+
+
+def _draw_memory(axes, results, places) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    means = [
+        {name: float(np.mean(column)) for name, column in given_back(result.host).items()}
+        for result in results
+    ]
+    most = max([sum(each.values()) for each in means] + [2.0**20])
+    factor, unit = style.size_unit(most)
+    base = np.zeros(len(places))
+    for name, color in style.TECHNIQUE_COLORS.items():
+        width = np.array([each[name] for each in means])
+        axes.barh(places, width, left=base, color=color, label=name, height=0.55)
+        base += width
+    for place, total in zip(places, base, strict=True):
+        axes.text(total + 0.015 * most, place, f"{total / factor:,.3g}", va="center", fontsize=8.5)
+    axes.set_xlim(0, most * 1.17)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:g}"))
+    axes.xaxis.set_major_locator(style.rounded(factor))
+    axes.set_xlabel(f"{unit}, mean of the run")
+    axes.set_title("Memory given back")
+
+
+def _draw_stall(axes, results, places) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    axes.axvline(CARRIED_BELOW, color=style.GREY, lw=1, ls=(0, (4, 2)))
+    worst_of_all = 0.0
+    for place, result in zip(places, results, strict=True):
+        each = stalls(result)
+        if not each:
+            continue
+        worst = max(each, key=each.get)
+        worst_of_all = max(worst_of_all, each[worst])
+        spread = np.linspace(-0.14, 0.14, len(each)) if len(each) > 1 else [0.0]
+        axes.scatter(list(each.values()), place + np.asarray(spread), s=16, color=style.VERMILION,
+                     alpha=0.75, lw=0, clip_on=False)  # fmt: skip
+        axes.annotate(f"{worst} {100 * each[worst]:.2g} %", (each[worst], place),
+                      xytext=(7, 0), textcoords="offset points", va="center", fontsize=8,
+                      bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1})  # fmt: skip
+    axes.set_xlim(0, max(1.55 * worst_of_all, 1.2 * CARRIED_BELOW))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}"))
+    axes.set_xlabel("stalled (% of time), one dot a machine")
+    axes.set_title("Stalled; the worst is named")

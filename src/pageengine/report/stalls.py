@@ -1,0 +1,70 @@
+"""How much time each virtual machine lost waiting for memory."""
+
+import numpy as np
+
+from pageengine.report import style
+
+WHAT = "result"
+TITLE = "Time lost waiting for memory"
+
+_COLORS = (style.VERMILION, style.BLUE, style.GREEN, style.PURPLE, style.ORANGE)
+
+
+def draw(figure, result) -> None:
+    over, sums = figure.subplots(1, 2, width_ratios=(2.2, 1))
+    rows = {name: result.of(name) for name in result.names}
+    means = {name: float(np.mean(table["stall"])) for name, table in rows.items()}
+    worst = sorted(means, key=means.get, reverse=True)
+    lines = [name for name in worst if means[name] >= 0.00005][: len(_COLORS)]
+    _draw_lines(over, {name: rows[name] for name in lines}, result.host["time"])
+    _draw_sums(sums, {name: means[name] for name in worst[:15]}, lines, len(worst))
+
+
+def smooth(values: np.ndarray, width: int) -> np.ndarray:
+    """A mean over ``width`` neighbours, so that single epochs do not fill the picture."""
+    if width < 2 or len(values) < 2 * width:
+        return np.asarray(values, dtype=float)
+    padded = np.concatenate([[0.0], np.cumsum(values, dtype=float)])
+    places = np.arange(len(values))
+    low = np.maximum(places - width // 2, 0)
+    high = np.minimum(places - width // 2 + width, len(values))
+    return (padded[high] - padded[low]) / (high - low)
+
+
+def _draw_lines(axes, rows, time) -> None:
+    epochs = len(time)
+    width = max(1, epochs // 150)
+    for (name, table), color in zip(rows.items(), _COLORS, strict=False):
+        shown = style.thin({"time": table["time"], "stall": smooth(table["stall"], width)})
+        axes.plot(shown["time"], shown["stall"], color=color, lw=1.3, label=name)
+    axes.set_title("Time waiting for memory")
+    style.time_axis(axes, time)
+    step = float(time[-1] - time[0]) / max(epochs - 1, 1)
+    means = f", means over {width * step:g} s" if width > 1 else ""
+    style.percent_axis(axes, f"stalled (% of time{means})")
+    axes.set_ylim(0, max(axes.get_ylim()[1], 0.01))
+    if not rows:
+        axes.text(0.5, 0.5, "no machine waited for memory", transform=axes.transAxes,
+                  ha="center", color=style.GREY)  # fmt: skip
+
+
+def _draw_sums(axes, means, lines, count: int) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    names = list(means)[::-1]
+    colors = [_COLORS[lines.index(name)] if name in lines else style.GREY for name in names]
+    axes.barh(names, [means[name] for name in names], color=colors, height=0.65)
+    most = max([*means.values(), 0.001])
+    for place, name in enumerate(names):
+        axes.text(means[name] + 0.02 * most, place, _percent(means[name]), va="center", fontsize=8)
+    axes.set_xlim(0, most * 1.3)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}"))
+    axes.set_xlabel("mean of the run (%)")
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+    rest = f", worst {len(names)} of {count}" if count > len(names) else ""
+    axes.set_title(f"Each machine{rest}")
+
+
+def _percent(share: float) -> str:
+    return "0" if share == 0 else "< 0.01 %" if share < 0.0001 else f"{100 * share:.2g} %"

@@ -1,0 +1,64 @@
+"""A made-up result: smooth columns with the names that a simulation records, without running one."""
+
+import numpy as np
+
+from pageengine.lab.results import Result
+
+MIB = 2**20
+STATES = ("high", "clear", "soft", "hard", "low")
+HOST_EVENTS = (
+    "swap_in", "swap_out", "compressions", "decompressions", "merged", "cow_breaks", "scanned",
+    "balloon_in", "balloon_out", "double_paging",
+)  # fmt: skip
+
+
+def result(seconds=1800, vms=("web-1", "web-2", "db", "idle"), policy="esx6", busy=1.0, seed=0):
+    """Pressure rises to its height at two thirds of the time, then falls. ``busy`` scales it."""
+    random = np.random.default_rng(seed)
+    memory, size = 1024 * MIB, 512 * MIB
+    epochs = max(seconds // 2, 2)
+    time = np.linspace(2, seconds, epochs)
+    wave = busy * np.clip(np.sin(np.pi * time / seconds) ** 2 * 1.2, 0, 1)
+    thresholds = {"high": 120 * MIB, "clear": 61 * MIB, "soft": 39 * MIB, "hard": 20 * MIB}
+    free = memory * (0.25 - 0.24 * np.clip(wave, 0, 1)) + random.normal(0, MIB, epochs)
+    free = np.clip(free, MIB, None)
+    state = np.sum(free[:, None] < np.array([120, 61, 39, 20]) * MIB, axis=1)
+    pages = 0.3 * memory * wave
+    host = {
+        "time": time, "state": state, "free": free, "memory": np.full(epochs, memory),
+        "overhead": np.full(epochs, 64 * MIB), "cache": 0.2 * pages, "compressed": 0.5 * pages,
+        "shared": 0.2 * memory * (0.2 + wave), "shared_common": 0.05 * memory * (0.2 + wave),
+        "saving": 0.15 * memory * (0.2 + wave), "zero": 0.05 * memory * wave,
+        "swapped": 0.8 * pages * (wave > 0.6), "ballooned": pages * (wave > 0.3),
+        "stall": 0.06 * wave**3,
+    }  # fmt: skip
+    used = host["overhead"] + host["cache"] + host["shared_common"]
+    host["private"] = memory - free - used
+    host |= {name: np.round(100 * wave) for name in HOST_EVENTS}
+    tables = []
+    for number, name in enumerate(vms):
+        part = wave if number < 3 else 0.1 * wave
+        consumed = size * (0.35 + 0.3 * part * (1 if number else 0.4))
+        tables.append({
+            "time": time, "vm": np.full(epochs, name), "size": np.full(epochs, size),
+            "granted": consumed + 20 * MIB, "consumed": consumed, "target": consumed * 0.95 + MIB,
+            "active": size * (0.1 + 0.5 * part), "touched": size * (0.1 + 0.52 * part),
+            "balloon": 0.3 * size * np.roll(part, 30), "balloon_target": 0.3 * size * part,
+            "swapped": 0.1 * size * part**2, "compressed": 0.1 * size * part,
+            "shared": np.full(epochs, 60 * MIB), "zero": np.full(epochs, 10 * MIB),
+            "private": consumed - 40 * MIB, "stall": 0.1 * part**3, "progress": 1 - 0.1 * part**3,
+            "blocked": (part > 0.99).astype(float), "guest_free": size * (0.3 - 0.2 * part),
+            "guest_cache": size * 0.1 * (1 - part), "guest_swapped": 0.05 * size * part,
+            "swap_in": np.round(50 * part**2), "swap_out": np.round(80 * part**2),
+            "double_paging": np.round(2 * part**3),
+        })  # fmt: skip
+    rows = {
+        key: np.stack([table[key] for table in tables], axis=1).reshape(-1) for key in tables[0]
+    }
+    events = [
+        {"time": seconds / 2, "what": "vm.db.shares becomes 4000", "vm": "db"},
+        {"time": seconds * 0.52, "what": "web-1 stops", "vm": "web-1"},
+    ]
+    meta = {"policy": policy, "memory": memory, "thresholds": thresholds, "seed": seed,
+            "name": "made up", "seconds": seconds, "partial": False}  # fmt: skip
+    return Result(host, rows, {"stall": float(host["stall"].mean())}, events, meta)
