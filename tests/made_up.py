@@ -1,4 +1,4 @@
-"""A made-up result: smooth columns with the names that a simulation records, without running one."""
+"""A made-up result: smooth columns of the names that a simulation records; none is run."""
 
 import numpy as np
 

@@ -1,5 +1,5 @@
 """Pictures are what most readers look at, so they must come out for every result that can happen,
-large and odd ones too. Each is drawn from made-up results; ticks, limits and labels are measured."""
+large and odd ones too. Each is drawn from made-up results; ticks and labels are measured."""
 
 import re
 
@@ -30,7 +30,8 @@ def test_labels_of_thresholds_do_not_cover_one_another():
 
 
 @pytest.mark.parametrize(
-    "most, unit", [(3 << 40, "TiB"), (1 << 40, "GiB"), (1 << 30, "MiB"), (5000, "KiB"), (0, "bytes")]
+    "most, unit",
+    [(3 << 40, "TiB"), (1 << 40, "GiB"), (1 << 30, "MiB"), (5000, "KiB"), (0, "bytes")],
 )
 def test_the_unit_suits_the_range(most, unit):
     assert style.size_unit(most)[1] == unit

@@ -119,7 +119,7 @@ class Result:
         try:
             import pandas
         except ImportError:
-            raise PageEngineError("to_pandas needs the package pandas: pip install pandas") from None
+            raise PageEngineError("data frames are made by pandas: pip install pandas") from None
         frames = (pandas.DataFrame(dict(table)) for table in (self.host, self.vms))
         host, vms = frames
         return host.set_index("time"), vms.set_index(["time", "vm"])

@@ -46,9 +46,7 @@ def figure(name: str, data, *, width: float = 9.5, height: float | None = None):
     """A matplotlib figure. ``data``: a Result ("host", "vms", "stall"), a mapping of policy to
     Result ("compare"), or a Curve of lab.advise ("rightsizing")."""
     if not available():
-        raise PageEngineError(
-            'pictures are drawn by matplotlib: pip install "pageengine[report]"'
-        )
+        raise PageEngineError('pictures are drawn by matplotlib: pip install "pageengine[report]"')
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

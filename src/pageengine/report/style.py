@@ -42,9 +42,7 @@ def size_unit(most: float) -> tuple[int, str]:
 
 def time_unit(end: float) -> tuple[int, str]:
     """The same for seconds."""
-    return next(
-        ((factor, name) for least, factor, name in _TIMES if end >= least), (1, "seconds")
-    )
+    return next(((factor, name) for least, factor, name in _TIMES if end >= least), (1, "seconds"))
 
 
 def time_axis(axes, time: np.ndarray) -> None:

@@ -93,9 +93,9 @@ def _draw_one(axes, name: str, table, most: float) -> None:
 
 
 def _label_edges(grid, count: int, time, most: float) -> None:
-    rows, columns = grid.shape
+    columns = grid.shape[1]
     for number, axes in enumerate(grid.reshape(-1)[:count]):
-        row, column = divmod(number, columns)
+        column = number % columns
         lowest = number + columns >= count
         style.time_axis(axes, time)
         style.size_axis(axes, most, "")

@@ -1,0 +1,89 @@
+"""What changes while a simulation runs: machines start, stop and boot anew, shares, limits,
+workloads and options of the policy change.
+
+An event of a scenario names one machine or all machines of a ``[[vm]]`` entry; the simulation gets
+one Event per machine.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pageengine.lab import fields
+from pageengine.lab.sections import CHANGEABLE, VM
+
+#: Kinds of events: what the key of the scenario is, and the word in the list of events.
+VERBS = {"start": "starts", "stop": "stops", "reboot": "boots anew"}
+
+
+@dataclass(frozen=True)
+class Event:
+    """at: seconds. kind: "start", "stop", "reboot", "set" (``key`` of ``vm`` becomes ``value``) or
+    "policy" (option ``key`` becomes ``value``)."""
+
+    at: float
+    kind: str
+    vm: str = ""
+    key: str = ""
+    value: Any = None
+
+    @property
+    def what(self) -> str:
+        """One line for the reader of a report."""
+        if self.kind in VERBS:
+            return f"{self.vm} {VERBS[self.kind]}"
+        value = self.value
+        if isinstance(value, Mapping):
+            value = value.get("kind", value)
+        return f"{self.key} of {self.vm or 'the policy'} becomes {value}"
+
+
+def parse(entry: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[Event]:
+    """The events of one ``[[event]]``. groups: names of the machines by name of their entry. Raises
+    Wrong, which names the key."""
+    kinds = [kind for kind in (*VERBS, "set") if kind in entry]
+    if len(kinds) != 1:
+        given = " and ".join(kinds) or "none"
+        raise Wrong("", f"an event has exactly one of start, stop, reboot and set; here is {given}")
+    kind, at = kinds[0], entry["at"]
+    if ("to" in entry) != (kind == "set"):
+        raise Wrong("to", "'set' and 'to' belong together: set = 'vm.web.shares', to = 4000")
+    if kind != "set":
+        return [Event(at, kind, name) for name in _machines(entry[kind], kind, groups)]
+    return _setting(at, entry["set"], entry["to"], groups)
+
+
+class Wrong(ValueError):
+    """What is wrong with ``key`` of an entry."""
+
+    def __init__(self, key: str, message: str):
+        super().__init__(message)
+        self.key = key
+
+
+def _setting(at: float, path: str, value, groups) -> list[Event]:
+    parts = path.split(".")
+    if parts[0] == "policy" and len(parts) == 2:
+        return [Event(at, "policy", "", parts[1], value)]
+    if parts[0] != "vm" or len(parts) != 3:
+        raise Wrong("set", f"{path!r} cannot be changed: write 'vm.NAME.KEY' or 'policy.KEY'")
+    _, name, key = parts
+    if key not in CHANGEABLE:
+        raise Wrong(
+            "set",
+            f"{path!r} cannot be changed while it runs: {fields.unknown(key, CHANGEABLE)}",
+        )
+    try:
+        value = VM[key].read(value)
+    except ValueError as error:
+        raise Wrong("to", f"{key} {value!r} {error}") from None
+    return [Event(at, "set", vm, key, value) for vm in _machines(name, "set", groups)]
+
+
+def _machines(name: str, key: str, groups) -> list[str]:
+    if name in groups:
+        return list(groups[name])
+    every = [vm for names in groups.values() for vm in names]
+    if name in every:
+        return [name]
+    raise Wrong(key, f"there is no machine {name!r}. {fields.unknown(name, {*groups, *every})}")

@@ -1,0 +1,184 @@
+"""Values in scenario files as people write them: sizes, times, parts, names; what is wrong with one
+is said so that it can be put right.
+
+Every kind is a function from the TOML value to what the program uses. It raises ValueError whose
+message continues the sentence "<key> <value> ...".
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pageengine.errors import PageEngineError
+from pageengine.units import PAGE_BYTES, parse_size
+
+_SECONDS = {
+    "ms": 0.001, "s": 1, "sec": 1, "second": 1, "seconds": 1, "m": 60, "min": 60, "minute": 60,
+    "minutes": 60, "h": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400,
+    "days": 86400,
+}  # fmt: skip
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class ScenarioError(PageEngineError, ValueError):
+    """A scenario cannot be run as it is written; the message names file, line and key."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One key of a section: how its value is read, what it means, and what holds without it."""
+
+    read: Callable[[Any], Any]
+    says: str
+    default: Any = None
+    required: bool = False
+
+
+def close_to(name: Any, names: Iterable[str]) -> str:
+    """``"did you mean 'zipf'? "`` or nothing."""
+    close = difflib.get_close_matches(str(name).lower(), list(names), 1, 0.55)
+    return f"did you mean {close[0]!r}? " if close else ""
+
+
+def unknown(name: Any, names: Iterable[str]) -> str:
+    """What is there instead of a name that is not."""
+    names = sorted(names)
+    return f"{close_to(name, names)}There are: {', '.join(names)}"
+
+
+def size(value) -> int:
+    """Bytes, of whole pages."""
+    try:
+        number = parse_size(value, "this")
+    except TypeError:
+        raise ValueError("is not a size: write it as '512 MiB'") from None
+    except ValueError as error:
+        said = str(error).removeprefix(f"this {value!r} ").removeprefix("this ")
+        raise ValueError(said) from None
+    if number % PAGE_BYTES:
+        raise ValueError(f"is not whole pages: it must be a multiple of {PAGE_BYTES} bytes")
+    return number
+
+
+def positive_size(value) -> int:
+    """Bytes, at least a page."""
+    number = size(value)
+    if not number:
+        raise ValueError("must be more than nothing")
+    return number
+
+
+def duration(value) -> float:
+    """Seconds from a number or "90 s", "30 min", "1 h 30 min"."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if not 0 <= value < float("inf"):
+            raise ValueError("is not a time: it must not be negative")
+        return float(value)
+    wrong = ValueError("is not a time: write it as '90 s', '30 min' or '2 h'")
+    if not isinstance(value, str) or not value.strip():
+        raise wrong
+    total, rest = 0.0, value.strip()
+    while rest:
+        match = _TIME.match(rest)
+        if not match or match[2].lower() not in {"", *_SECONDS}:
+            raise wrong
+        total += float(match[1]) * _SECONDS.get(match[2].lower(), 1)
+        rest = rest[match.end() :].lstrip(" ,")
+    return total
+
+
+def positive_duration(value) -> float:
+    """Seconds, more than none."""
+    seconds = duration(value)
+    if not seconds:
+        raise ValueError("must be longer than no time at all")
+    return seconds
+
+
+def part(value) -> float:
+    """A fraction, 0 to 1, from 0.75 or "75 %"."""
+    number = value
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value)
+        number = float(match[1]) / 100 if match else None
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
+        raise ValueError("is not a part: write a number from 0 to 1, or '75 %'")
+    return float(number)
+
+
+def size_or_part(value):
+    """Bytes, or the text of a part such as "65 %" of what it belongs to."""
+    if isinstance(value, str) and "%" in value:
+        return f"{100 * part(value):g}%"
+    return size(value)
+
+
+def shares(value):
+    """A number of shares, or "low", "normal", "high"."""
+    if value in ("low", "normal", "high"):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    hint = close_to(value, ("low", "normal", "high")) if isinstance(value, str) else ""
+    raise ValueError(f"are no shares: write a whole number, 'low', 'normal' or 'high'. {hint}")
+
+
+def whole(value) -> int:
+    """A whole number, not negative."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError("is not a whole number from 0")
+    return value
+
+
+def count(value) -> int:
+    """A whole number from 1."""
+    if whole(value) < 1:
+        raise ValueError("must be at least 1")
+    return value
+
+
+def truth(value) -> bool:
+    """true or false."""
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false, without quotes")
+    return value
+
+
+def text(value) -> str:
+    """Any text."""
+    if not isinstance(value, str):
+        raise ValueError("is not a text: write it in quotes")
+    return value
+
+
+def name(value) -> str:
+    """The name of a machine: letters, digits, - and _."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ValueError("is no name: use letters, digits, '-' and '_'")
+    return value
+
+
+def anything(value):
+    """Whatever it is; the part of the program that takes it says what is wrong."""
+    return value
+
+
+def table(value) -> dict:
+    """A table of keys and values."""
+    if not isinstance(value, dict):
+        raise ValueError("is not a table: write { key = value, ... }")
+    return dict(value)
+
+
+def either(*names: str) -> Callable[[Any], str]:
+    """One of a few names."""
+
+    def read(value) -> str:
+        if value not in names:
+            raise ValueError(f"is not known. {unknown(value, names)}")
+        return value
+
+    return read

@@ -1,0 +1,279 @@
+"""Scenarios: TOML files that say which machines run what on which host, for how long, and what
+changes meanwhile. docs/scenarios.md has every key.
+
+    scenario = Scenario.load("examples/scenarios/states.toml")
+    result = scenario.simulation(policy="kvm").run(scenario.seconds)
+
+Everything is checked before anything runs. A message names file and line, key and value, and says
+what would be right.
+"""
+
+import copy
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pageengine.lab import events, fields, sections
+from pageengine.lab.fields import ScenarioError
+from pageengine.lab.locate import line_of
+from pageengine.units import format_size
+
+__all__ = ["Scenario", "ScenarioError"]
+
+
+class Scenario:
+    """A scenario that was checked. ``host``, ``run``: the values of these sections, defaults filled
+    in; ``policy``: options of the policy; ``entries``: the [[vm]] tables; ``events``: Event
+    objects in the order of time; ``data``: the tables as they were written."""
+
+    def __init__(self, data: Mapping[str, Any], *, source: str = "scenario", text: str = ""):
+        self.data = copy.deepcopy(dict(data))
+        self.source, self._text = source, text
+        self._check_top()
+        self.host = self._section("host", sections.HOST)
+        self.run = self._section("run", sections.RUN)
+        self.policy: dict[str, Any] = dict(self._table("policy"))
+        self.entries = self._list("vm", sections.VM)
+        self.groups = self._names()
+        self.events = self._events(self._list("event", sections.EVENT))
+        self._check_machines()
+        self._check_times()
+        self._check_reservations()
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "Scenario":
+        """Reads and checks a file."""
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+            data = tomllib.loads(text)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ScenarioError(f"{path}: this is not TOML: {error}") from None
+        return cls(data, source=str(path), text=text)
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return str(self.data.get("name") or Path(self.source).stem)
+
+    @property
+    def seconds(self) -> float:
+        """Simulated time."""
+        return self.run["duration"]
+
+    @property
+    def machines(self) -> list[tuple[str, dict[str, Any]]]:
+        """Every machine by its name, with the values of its [[vm]] table."""
+        return [
+            (name, entry)
+            for entry in self.entries
+            for name in self.groups[entry["name"]]
+        ]  # fmt: skip
+
+    def __repr__(self) -> str:
+        host = format_size(self.host["memory"])
+        return f"<Scenario {self.name}: {len(self.machines)} machines on {host}>"
+
+    def simulation(self, *, policy=None, seed: int | None = None):
+        """The simulation, ready to run. policy: another one, by name or as an object (the file's
+        policy options belong to the file's policy and are left out then)."""
+        from pageengine.lab import build
+
+        return build.simulation(self, policy=policy, seed=seed)
+
+    def changed(self, key: str, value) -> "Scenario":
+        """The scenario with one value changed: "host.memory", "policy.idle_tax", "run.duration",
+        "vm.NAME.size", "vm.size" (of all), or "vm.count" (so many machines in all, the entries
+        taken in turn)."""
+        data = copy.deepcopy(self.data)
+        section, _, rest = key.partition(".")
+        if section in ("host", "run", "policy") and rest:
+            data.setdefault(section, {})[rest] = value
+        elif key == "vm.count":
+            counts = _dealt([entry["count"] for entry in self.entries], int(value))
+            data["vm"] = [
+                {**entry, "count": count}
+                for entry, count in zip(data["vm"], counts, strict=True)
+                if count
+            ]
+        elif section == "vm" and rest:
+            name, _, option = rest.rpartition(".")
+            if name and name not in self.groups:
+                raise ScenarioError(
+                    f"{key}: no [[vm]] is named {name!r}. {fields.unknown(name, self.groups)}"
+                )
+            for entry in data["vm"]:
+                if not name or entry["name"] == name:
+                    entry[option] = value
+        else:
+            raise ScenarioError(
+                f"{key!r} is no key to change: write 'host.memory', 'vm.count', 'vm.NAME.KEY', ..."
+            )
+        return Scenario(data, source=self.source)
+
+    # reading
+
+    def _wrong(self, message: str, section: str = "", number=None, key: str | None = None):
+        """The error, with the place where it is."""
+        line = line_of(self._text, section, number, key) if self._text else None
+        where = f"{self.source}:{line}" if line else self.source
+        label = ""
+        if number is not None:
+            entry = self.data[section][number]
+            named = entry.get("name") if isinstance(entry, dict) else None
+            label = f"{section} {named!r}" if named else f"{section} {number + 1}"
+        elif section:
+            label = f"[{section}]"
+        return ScenarioError(f"{where}: {label + ': ' if label else ''}{message}")
+
+    def _check_top(self) -> None:
+        known = {*sections.TOP, *sections.SECTIONS, "policy"}
+        for key, value in self.data.items():
+            if key not in known:
+                raise self._wrong(
+                    f"there is no section or key {key!r}: {fields.unknown(key, known)}", "", None,
+                    key,
+                )  # fmt: skip
+            if key in sections.TOP:
+                self._read(key, value, sections.TOP[key])
+        for key in ("host", "vm"):
+            if key not in self.data:
+                header = "[[vm]]" if key == "vm" else f"[{key}]"
+                raise self._wrong(f"there is no {header}: a scenario needs a host and machines")
+
+    def _table(self, section: str) -> Mapping[str, Any]:
+        table = self.data.get(section, {})
+        if not isinstance(table, dict):
+            raise self._wrong(f"must be one table: write [{section}]", section)
+        return table
+
+    def _section(self, section: str, keys) -> dict[str, Any]:
+        return self._values(self._table(section), section, None, keys)
+
+    def _list(self, section: str, keys) -> list[dict[str, Any]]:
+        entries = self.data.get(section, [])
+        if not isinstance(entries, list) or not all(isinstance(each, dict) for each in entries):
+            raise self._wrong(f"must be a list of tables: write [[{section}]] for each", section)
+        return [self._values(entry, section, i, keys) for i, entry in enumerate(entries)]
+
+    def _values(self, table, section: str, number, keys) -> dict[str, Any]:
+        for key in table:
+            if key not in keys:
+                raise self._wrong(
+                    f"there is no key {key!r}: {fields.unknown(key, keys)}", section, number, key
+                )
+        values = {}
+        for key, field in keys.items():
+            if key in table:
+                values[key] = self._read(key, table[key], field, section, number)
+            elif field.required:
+                raise self._wrong(f"{key} is missing: {field.says}", section, number)
+            elif section != "event":
+                values[key] = field.default
+        return values
+
+    def _read(self, key, value, field, section="", number=None):
+        try:
+            return field.read(value)
+        except ValueError as error:
+            raise self._wrong(f"{key} {value!r} {error}", section, number, key) from None
+
+    # what goes together
+
+    def _names(self) -> dict[str, list[str]]:
+        groups: dict[str, list[str]] = {}
+        taken: set[str] = set()
+        for number, entry in enumerate(self.entries):
+            name, count = entry["name"], entry["count"]
+            names = [name] if count == 1 else [f"{name}-{i + 1}" for i in range(count)]
+            if name in groups or taken & set(names):
+                raise self._wrong(f"another machine is named {name!r} too", "vm", number, "name")
+            groups[name] = names
+            taken |= set(names)
+        if not groups:
+            raise self._wrong("there is no [[vm]]: a scenario needs machines")
+        return groups
+
+    def _events(self, entries) -> tuple[events.Event, ...]:
+        found = []
+        for number, entry in enumerate(entries):
+            try:
+                found += events.parse(entry, self.groups)
+            except events.Wrong as error:
+                raise self._wrong(str(error), "event", number, error.key or None) from None
+            if entry["at"] > self.seconds:
+                raise self._wrong(
+                    f"at {self.data['event'][number]['at']!r} is after the end of the run, "
+                    f"{self.seconds:g} s: give it an earlier time or the run a longer duration",
+                    "event", number, "at",
+                )  # fmt: skip
+        return tuple(sorted(found, key=lambda event: event.at))
+
+    def _check_machines(self) -> None:
+        for number, entry in enumerate(self.entries):
+            size, most = entry["size"], entry["limit"]
+            if most is not None and most > size:
+                raise self._wrong(
+                    f"limit {format_size(most)} is over its size, {format_size(size)}: "
+                    "give it a lower limit or none", "vm", number, "limit",
+                )  # fmt: skip
+            if entry["reservation"] > (most or size):
+                raise self._wrong(
+                    f"reservation {format_size(entry['reservation'])} is over its "
+                    f"{'limit' if most else 'size'}, {format_size(most or size)}",
+                    "vm", number, "reservation",
+                )  # fmt: skip
+            if entry["balloon_min"] is not None:
+                if "balloon_max" in self.data["vm"][number]:
+                    raise self._wrong(
+                        "balloon_min and balloon_max say the same thing: give one of them", "vm",
+                        number, "balloon_min",
+                    )  # fmt: skip
+                entry["balloon_max"] = max(0, size - entry["balloon_min"])
+
+    def _check_times(self) -> None:
+        if self.run["epoch"] > self.seconds:
+            raise self._wrong(
+                f"epoch {self.run['epoch']:g} s is longer than the run, {self.seconds:g} s", "run",
+                None, "epoch",
+            )  # fmt: skip
+        for number, entry in enumerate(self.entries):
+            if entry["stop"] is not None and entry["stop"] <= entry["start"]:
+                raise self._wrong(
+                    f"stop at {entry['stop']:g} s is not after its start at {entry['start']:g} s",
+                    "vm", number, "stop",
+                )  # fmt: skip
+
+    def _check_reservations(self) -> None:
+        """Reservations and overhead of the machines that run at one time must fit the host."""
+        moves = []
+        for number, entry in enumerate(self.entries):
+            need = (entry["reservation"] + entry["overhead"]) * entry["count"]
+            moves.append((entry["start"], 1, need, number))
+            if entry["stop"] is not None:
+                moves.append((entry["stop"], 0, -need, number))
+        promised, memory = 0, self.host["memory"]
+        for _, _, need, number in sorted(moves):
+            promised += need
+            if need > 0 and promised > memory:
+                raise self._wrong(
+                    f"reservations do not fit: with it {format_size(promised)} are promised "
+                    f"(reservations and overhead), and the host has {format_size(memory)}",
+                    "vm", number, "reservation",
+                )  # fmt: skip
+
+
+def _dealt(counts: list[int], total: int) -> list[int]:
+    """How many of each entry there are when ``total`` machines are taken from the entries in
+    turn."""
+    if total < 1:
+        raise ScenarioError(f"vm.count must be at least 1, got {total}")
+    rounds, rest = divmod(total, sum(counts))
+    dealt = []
+    for count in counts:
+        extra = min(rest, count)
+        rest -= extra
+        dealt.append(rounds * count + extra)
+    return dealt

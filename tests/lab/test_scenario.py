@@ -1,0 +1,207 @@
+"""A scenario that is misread gives wrong answers that look right. Every mistake here is one that
+people make; the message must name the file, the line, the key and what would be right."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pageengine.lab import fields, sections
+from pageengine.lab.scenario import Scenario, ScenarioError
+
+DOCS = Path(__file__).parents[2] / "docs" / "scenarios.md"
+GOOD = """\
+name = "two tiers"
+[host]
+memory = "1 GiB"
+seed = 7
+policy = "esx6"
+
+[policy]
+idle_tax = 0.75
+
+[run]
+duration = "30 min"
+epoch = "1 s"
+
+[[vm]]
+name = "web"
+count = 3
+size = "512 MiB"
+shares = "normal"
+reservation = "64 MiB"
+workload = { kind = "zipf", rate = 2000 }
+
+[[vm]]
+name = "db"
+size = "256 MiB"
+limit = "128 MiB"
+start = "10 s"
+workload = { kind = "idle" }
+
+[[event]]
+at = "10 min"
+set = "vm.web.shares"
+to = 4000
+
+[[event]]
+at = "5 min"
+stop = "web-2"
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, old="", new=""):
+        assert old in text
+        path = tmp_path / "lab.toml"
+        path.write_text(text.replace(old, new, 1))
+        return path
+
+    return write
+
+
+def test_a_scenario_is_read_with_units_and_defaults(write):
+    scenario = Scenario.load(write(GOOD))
+    assert scenario.name == "two tiers" and scenario.seconds == 1800
+    assert scenario.host["memory"] == 2**30 and scenario.host["contents"] == "tokens"
+    assert [name for name, _ in scenario.machines] == ["web-1", "web-2", "web-3", "db"]
+    assert dict(scenario.machines)["web-1"]["reservation"] == 64 * 2**20
+    assert scenario.policy == {"idle_tax": 0.75}
+
+
+def test_events_of_an_entry_are_events_of_its_machines_in_the_order_of_time(write):
+    events = Scenario.load(write(GOOD)).events
+    assert [event.what for event in events] == [
+        "web-2 stops",
+        "shares of web-1 becomes 4000",
+        "shares of web-2 becomes 4000",
+        "shares of web-3 becomes 4000",
+    ]
+    assert [event.at for event in events] == [300, 600, 600, 600]
+
+
+MISTAKES = {  # name: (what is there, what is written instead, what the message says)
+    "not TOML": ("[host]", "[host", r"lab.toml: this is not TOML: .*line 2"),
+    "section": ("[run]", "[runn]", r"lab.toml:10: there is no section or key 'runn': did"),
+    "key": ("memory =", "memroy =", r"lab.toml:3: \[host\]: there is no key 'memroy': did you"),
+    "size": ('"1 GiB"', '"1 Gigs"', r"lab.toml:3: \[host\]: memory '1 Gigs' is not a size: write"),
+    "half a page": ('"1 GiB"', "5000", r"lab.toml:3: .*memory 5000 is not whole pages"),
+    "nothing": ('"1 GiB"', "0", r"memory 0 must be more than nothing"),
+    "negative": ('"1 GiB"', "-4096", r"lab.toml:3: .*memory -4096 must not be negative"),
+    "no size": ('"1 GiB"', "true", r"memory True is not a size: write it as '512 MiB'"),
+    "missing": ('size = "512 MiB"\n', "", r"lab.toml:14: vm 'web': size is missing: memory that"),
+    "time": ('"30 min"', '"half an hour"', r"lab.toml:11: .*duration 'half an hour' is not a time"),
+    "shares": ('"normal"', '"hihg"', r"lab.toml:18: vm 'web': shares 'hihg' are no .*mean 'high'"),
+    "seed": ("seed = 7", "seed = -7", r"lab.toml:4: .*seed -7 is not a whole number"),
+    "name": ('"web"', '"web.1"', r"vm 'web.1': name 'web.1' is no name"),
+    "twice": ('"db"', '"web"', r"lab.toml:23: vm 'web': another machine is named 'web' too"),
+    "of a count": ('"db"', '"web-2"', r"another machine is named 'web-2' too"),
+    "limit": ('"128 MiB"', '"512 MiB"', r"lab.toml:25: vm 'db': limit 512 MiB is over its"),
+    "reservation": ('"64 MiB"', '"600 MiB"', r"lab.toml:19: vm 'web': reservation 600 MiB is over"),
+    "promises": ('"64 MiB"', '"400 MiB"', r"lab.toml:19: .*do not fit: with it 1.17 GiB are"),
+    "workload": ('{ kind = "idle" }', '"idle"', r"lab.toml:27: .*workload 'idle' is not a table"),
+    "event's machine": ('"web-2"', '"web-4"', r"lab.toml:36: event 2: there is no machine 'web-4'"),
+    "event's key": ("vm.web.shares", "vm.web.sharse", r"lab.toml:31: .*mean 'shares'"),
+    "event's path": ("vm.web.shares", "host.memory", r"'host.memory' cannot be changed: write 'vm"),
+    "event's value": ("to = 4000", "to = true", r"lab.toml:32: event 1: shares True are no shares"),
+    "event without to": ("to = 4000", "", r"'set' and 'to' belong together"),
+    "event of nothing": ('stop = "web-2"', "", r"exactly one of start, stop, reboot and set; here"),
+    "event too late": ('at = "5 min"', 'at = "2 h"', r"lab.toml:35: .*at '2 h' is after the end"),
+    "epoch": ('"1 s"', '"1 h"', r"lab.toml:12: \[run\]: epoch 3600 s is longer than the run"),
+    "stop": ('start = "10 s"', 'start = "10 s"\nstop = 9', r"lab.toml:27: .*stop at 9 s is not"),
+    "balloon": ('start = "10 s"', "balloon_max = 0\nballoon_min = 0", r"say the same thing"),
+    "list": ("[[event]]\nat = \"10 min\"", "[event]\nat = \"10 min\"", r"this is not TOML"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_named_with_its_place(write, mistake):
+    old, new, says = MISTAKES[mistake]
+    path = write(GOOD, old, new)
+    with pytest.raises(ScenarioError, match=says) as caught:
+        Scenario.load(path)
+    assert "\n" not in str(caught.value).strip()
+
+
+@pytest.mark.parametrize("data", [{}, {"host": {"memory": 4096}}, {"vm": []}])
+def test_a_scenario_needs_a_host_and_machines(data):
+    with pytest.raises(ScenarioError, match="a scenario needs"):
+        Scenario(data)
+
+
+@pytest.mark.parametrize("section", ["host", "vm", "event"])
+def test_a_section_of_the_wrong_kind_says_how_to_write_it(section):
+    data = {"host": {"memory": 2**30}, "vm": [{"name": "a", "size": 4096, "workload": {}}]}
+    with pytest.raises(ScenarioError, match=r"write \[+" + section):
+        Scenario({**data, section: 3})
+
+
+@pytest.mark.parametrize(
+    "text, seconds",
+    [("90 s", 90), ("30 min", 1800), ("1 h 30 min", 5400), ("1h30m", 5400), (2.5, 2.5),
+     ("250 ms", 0.25), ("2 days", 172800), ("7", 7)],
+)  # fmt: skip
+def test_times_as_people_write_them(text, seconds):
+    assert fields.duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("value", ["", "soon", "3 parsecs", "-1 s", -1, True, [], float("inf")])
+def test_what_is_no_time(value):
+    with pytest.raises(ValueError, match="is not a time"):
+        fields.duration(value)
+
+
+@pytest.mark.parametrize("value, expected", [("75 %", 0.75), ("75%", 0.75), (0.2, 0.2), (1, 1.0)])
+def test_parts(value, expected):
+    assert fields.part(value) == expected
+
+
+@pytest.mark.parametrize("value", ["175 %", 1.1, True, "a lot"])
+def test_what_is_no_part(value):
+    with pytest.raises(ValueError, match="is not a part"):
+        fields.part(value)
+
+
+def test_one_value_is_changed_and_checked_again(write):
+    scenario = Scenario.load(write(GOOD))
+    assert scenario.changed("host.memory", 2**29).host["memory"] == 2**29
+    assert dict(scenario.changed("vm.db.shares", "high").machines)["db"]["shares"] == "high"
+    assert scenario.host["memory"] == 2**30
+    with pytest.raises(ScenarioError, match="do not fit"):
+        scenario.changed("host.memory", 2**26)
+    with pytest.raises(ScenarioError, match=r"no \[\[vm\]\] is named 'dbb'. did you mean 'db'"):
+        scenario.changed("vm.dbb.size", 2**20)
+    with pytest.raises(ScenarioError, match="is no key to change"):
+        scenario.changed("epoch", 2)
+
+
+def test_so_many_machines_are_taken_from_the_entries_in_turn():
+    vms = [{"name": "a", "count": 2, "size": 4096, "workload": {}}]
+    vms.append({"name": "b", "size": 4096, "workload": {}})
+    scenario = Scenario({"host": {"memory": 2**20}, "vm": vms})
+
+    def kinds(count):
+        names = [name for name, _ in scenario.changed("vm.count", count).machines]
+        return sum(name.startswith("a") for name in names), sum(n.startswith("b") for n in names)
+
+    assert [kinds(n) for n in (1, 2, 3, 4, 6, 8)] == [
+        (1, 0), (2, 0), (2, 1), (3, 1), (4, 2), (6, 2),
+    ]  # fmt: skip
+
+
+def test_reservations_count_only_while_the_machines_run():
+    def vm(name, **keys):
+        return {"name": name, "size": "64 MiB", "reservation": "64 MiB", "workload": {}, **keys}
+
+    host = {"memory": "100 MiB"}
+    Scenario({"host": host, "vm": [vm("a", stop=10), vm("b", start=10)]})
+    with pytest.raises(ScenarioError, match="vm 'b': reservations do not fit"):
+        Scenario({"host": host, "vm": [vm("a"), vm("b", start=10)]})
+
+
+def test_the_documentation_has_every_key():
+    text = DOCS.read_text()
+    for section, keys in sections.SECTIONS.items():
+        for key, field in keys.items():
+            assert re.search(rf"^\| `{key}`", text, re.M), f"{section}.{key}: {field.says}"
