@@ -62,3 +62,11 @@ def result(seconds=1800, vms=("web-1", "web-2", "db", "idle"), policy="esx6", bu
     meta = {"policy": policy, "memory": memory, "thresholds": thresholds, "seed": seed,
             "name": "made up", "seconds": seconds, "partial": False}  # fmt: skip
     return Result(host, rows, {"stall": float(host["stall"].mean())}, events, meta)
+
+
+def with_stalls(policy, **stalls):
+    """A result whose machines stalled so much on average."""
+    made = result(120, vms=tuple(stalls), policy=policy)
+    for name, stall in stalls.items():
+        made.vms["stall"][np.asarray(made.vms["vm"]) == name] = stall
+    return made

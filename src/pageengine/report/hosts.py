@@ -3,6 +3,7 @@ and what each technique gave back."""
 
 import numpy as np
 
+from pageengine.lab.figures import given_back
 from pageengine.policy.states import STATES
 from pageengine.report import style
 
@@ -16,22 +17,6 @@ _PLACES = (  # what machine memory is used for, from the bottom
     ("cache", "compression cache", style.ORANGE),
     ("free", "free", "#f4f4f4"),
 )
-
-
-def given_back(host) -> dict[str, np.ndarray]:
-    """Bytes of guest memory that each technique keeps from needing machine memory, per epoch."""
-    zero = np.zeros(len(host["time"]))
-
-    def column(name):
-        return np.asarray(host.get(name, zero), dtype=float)
-
-    compressed = np.maximum(column("compressed") - column("cache"), 0)
-    return {
-        "sharing": column("saving"),
-        "balloon": column("ballooned"),
-        "compression": compressed,
-        "swap": column("swapped"),
-    }
 
 
 def draw(figure, result) -> None:

@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from pageengine import report
-from pageengine.report.hosts import given_back
+from pageengine.lab.figures import given_back, worst_minute
 from pageengine.units import format_size
 
 _STYLE = """
@@ -62,15 +62,6 @@ def machines(result) -> tuple[list[str], list[list[str]]]:
             f"{100 * worst_minute(own):.1f} %",
         ])  # fmt: skip
     return head, rows
-
-
-def worst_minute(own) -> float:
-    """The largest mean stall over any minute (or the whole run, where it is shorter)."""
-    time, stall = np.asarray(own["time"], float), np.asarray(own["stall"], float)
-    step = float(time[-1] - time[0]) / (len(time) - 1) if len(time) > 1 else 60.0
-    width = min(len(stall), max(1, round(60 / step)))
-    sums = np.cumsum(np.concatenate([[0.0], stall]))
-    return float(np.max(sums[width:] - sums[:-width]) / width)
 
 
 def _about(result) -> str:

@@ -3,14 +3,11 @@ stalled."""
 
 import numpy as np
 
+from pageengine.lab.figures import CARRIED_BELOW, given_back, stalls
 from pageengine.report import style
-from pageengine.report.hosts import given_back
 
 WHAT = "results by policy"
 TITLE = "Policies compared"
-
-#: A machine is carried when it ran and stalled for less than this share of its time.
-CARRIED_BELOW = 0.05
 
 
 def height(results) -> float:
@@ -32,12 +29,6 @@ def draw(figure, results) -> None:
         axes.grid(axis="y", visible=False)
     handles, labels = memory.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
-
-
-def stalls(result) -> dict[str, float]:
-    """Mean share of its time that each machine stalled; one that was refused has stalled wholly."""
-    found = {name: float(np.mean(result.of(name)["stall"])) for name in result.names}
-    return found | {name: 1.0 for name in result.meta.get("refused", ())}
 
 
 def _draw_carried(axes, results, places) -> None:

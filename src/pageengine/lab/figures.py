@@ -1,0 +1,54 @@
+"""Figures of one result that tables, pictures and verdicts share, each computed in one place."""
+
+import numpy as np
+
+from pageengine.lab.results import Result
+
+#: A machine is carried when it ran, and stalled for less than this share of its time.
+CARRIED_BELOW = 0.05
+
+
+def given_back(host) -> dict[str, np.ndarray]:
+    """Bytes of guest memory that each technique keeps from needing machine memory, per epoch."""
+    zero = np.zeros(len(host["time"]))
+
+    def column(name):
+        return np.asarray(host.get(name, zero), dtype=float)
+
+    return {
+        "sharing": column("saving"),
+        "balloon": column("ballooned"),
+        "compression": np.maximum(column("compressed") - column("cache"), 0),
+        "swap": column("swapped"),
+    }
+
+
+def stalls(result: Result) -> dict[str, float]:
+    """Mean share of its time that each machine stalled; one that was refused stalled wholly."""
+    found = {name: float(np.mean(result.of(name)["stall"])) for name in result.names}
+    return found | dict.fromkeys(result.meta.get("refused", ()), 1.0)
+
+
+def worst_minute(own) -> float:
+    """The largest mean stall of a machine over any minute (the whole run, where it is shorter)."""
+    time, stall = np.asarray(own["time"], float), np.asarray(own["stall"], float)
+    step = float(time[-1] - time[0]) / (len(time) - 1) if len(time) > 1 else 60.0
+    width = min(len(stall), max(1, round(60 / step)))
+    sums = np.cumsum(np.concatenate([[0.0], stall]))
+    return float(np.max(sums[width:] - sums[:-width]) / width)
+
+
+def slowdowns(result: Result) -> dict[str, float]:
+    """How many times longer each machine took for its work than without waiting for memory."""
+    refused = dict.fromkeys(result.meta.get("refused", ()), float("inf"))
+    found = {}
+    for name in result.names:
+        ran = float(np.mean(result.of(name)["progress"]))
+        found[name] = 1 / ran if ran > 0 else float("inf")
+    return found | refused
+
+
+def per_second(result: Result, key: str) -> float:
+    """Pages per second of simulated time that the host counted under ``key``."""
+    time = result.host["time"]
+    return float(np.sum(result.host[key])) / float(time[-1]) if len(time) else 0.0
