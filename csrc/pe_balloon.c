@@ -24,6 +24,36 @@ uint64_t pe_balloon_pages(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t 
     return given;
 }
 
+uint64_t pe_balloon_report(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n)
+{
+    uint64_t freed = 0;
+    for (size_t i = 0; i < n; ++i) {
+        uint32_t const ppn = (uint32_t)ppns[i];
+        pe_place const place = pe_place_of(vm->map[ppn]);
+        if (place == PE_BALLOONED || place == PE_ABSENT)
+            continue;
+        pe_page_drop(host, vm, ppn);
+        pe_vm_put(vm, ppn, PE_ABSENT, 0);
+        freed += 1;
+    }
+    vm->event[PE_EV_REPORTED] += freed;
+    return freed;
+}
+
+uint64_t pe_balloon_return(pe_vm *vm, const int64_t *ppns, size_t n)
+{
+    uint64_t taken = 0;
+    for (size_t i = 0; i < n; ++i) {
+        uint32_t const ppn = (uint32_t)ppns[i];
+        if (pe_place_of(vm->map[ppn]) != PE_BALLOONED)
+            continue;
+        pe_vm_put(vm, ppn, PE_ABSENT, 0);
+        taken += 1;
+    }
+    vm->event[PE_EV_BALLOON_OUT] += taken;
+    return taken;
+}
+
 /* Moves up to n pages from one empty place to another, lowest PPN first. */
 static uint64_t move_empty(pe_vm *vm, uint64_t n, pe_place from, pe_place to)
 {

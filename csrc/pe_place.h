@@ -26,7 +26,7 @@ typedef enum pe_place {
 #define PE_READABLE (UINT64_C(1) << 3) /* a read needs no fault */
 #define PE_WRITABLE (UINT64_C(1) << 4) /* nor does a write; implies PE_READABLE */
 #define PE_ACCESSED (UINT64_C(1) << 5) /* since the reclaim hand came by */
-#define PE_DIRTY (UINT64_C(1) << 6)    /* written since it came to its frame */
+#define PE_DIRTY (UINT64_C(1) << 6)    /* written since it came to its frame, or a scan cleared it */
 #define PE_SAMPLED (UINT64_C(1) << 7)  /* the first access is to be counted */
 #define PE_PINNED (UINT64_C(1) << 8)   /* never scanned nor reclaimed */
 #define PE_YOUNG (UINT64_C(1) << 9)    /* accessed since the idle ages were last advanced */

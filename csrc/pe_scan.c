@@ -34,17 +34,27 @@ static bool is_candidate(uint64_t word)
     return pe_place_of(word) == PE_PRIVATE && !(word & PE_PINNED);
 }
 
-/* Chooses up to PE_SCAN_BATCH candidates among at most *left pages. */
-static void gather(pe_vm *vm, uint64_t *left, bool random, batch *self)
+/* Chooses up to PE_SCAN_BATCH candidates among at most *left pages. By the two-scan rule a page that
+   was written since the scan last saw it only loses its dirty bit: the bit is what the checksum is
+   that KSM keeps of every page, but exact. */
+static void gather(pe_vm *vm, uint64_t *left, unsigned how, batch *self, pe_scan_result *result)
 {
+    bool const random = (how & PE_SCAN_RANDOM) != 0;
     self->n = 0;
     while (self->n < PE_SCAN_BATCH && *left > 0) {
         uint32_t const ppn = random ? pe_rng_below(&vm->rng, vm->pages) : vm->scan_hand;
         if (!random)
             vm->scan_hand = ppn + 1 < vm->pages ? ppn + 1 : 0;
         *left -= 1;
-        if (is_candidate(vm->map[ppn]))
-            self->ppn[self->n++] = ppn;
+        uint64_t const word = vm->map[ppn];
+        if (!is_candidate(word))
+            continue;
+        if ((how & PE_SCAN_TWO_SCANS) && (word & PE_DIRTY)) {
+            vm->map[ppn] = word & ~PE_DIRTY;
+            result->unstable += 1;
+            continue;
+        }
+        self->ppn[self->n++] = ppn;
     }
 }
 
@@ -125,14 +135,14 @@ static void settle(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_sca
     vm->event[PE_EV_HINTED] += hinted;
 }
 
-void pe_scan(pe_host *host, pe_vm *vm, uint64_t pages, bool random, pe_scan_result *result)
+void pe_scan(pe_host *host, pe_vm *vm, uint64_t pages, unsigned how, pe_scan_result *result)
 {
     batch self;
     if (!host->config.sharing || !vm->sharing)
         return;
     result->visited += pages;
     while (pages > 0) {
-        gather(vm, &pages, random, &self);
+        gather(vm, &pages, how, &self, result);
         hash_all(host, vm, &self);
         for (uint32_t i = 0; i < self.n; ++i)
             self.partner[i] = guess_partner(host, vm, self.hash[i]);

@@ -10,11 +10,16 @@ typedef struct pe_scan_result {
     uint64_t merged;      /* joined an equal page; a frame was won for each */
     uint64_t zero_merged; /* joined or became the zero page */
     uint64_t hinted;      /* noted as hints */
+    uint64_t unstable;    /* passed over by the two-scan rule: written since they were last seen */
 } pe_scan_result;
 
-/* Looks at the next `pages` pages of one machine, from where its last scan ended, wrapping; or at
-   random pages, as ESX does. Adds to *result. Does nothing where sharing is off. */
-void pe_scan(pe_host *host, pe_vm *vm, uint64_t pages, bool random, pe_scan_result *result);
+/* How to scan, or-ed together. */
+#define PE_SCAN_RANDOM 1u    /* random pages, as ESX does; else the next, wrapping */
+#define PE_SCAN_TWO_SCANS 2u /* a page must be unchanged between two scans, as KSM asks */
+
+/* Looks at `pages` pages of one machine, from where its last scan ended. Adds to *result. Does
+   nothing where sharing is off. */
+void pe_scan(pe_host *host, pe_vm *vm, uint64_t pages, unsigned how, pe_scan_result *result);
 /* A pass over everything is over: see pe_sharing_new_generation. */
 void pe_scan_end_pass(pe_host *host);
 

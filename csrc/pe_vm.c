@@ -49,6 +49,7 @@ static const char *const event_names[PE_EVENTS] = {
     [PE_EV_DISCARDED] = "discarded",
     [PE_EV_BLOCK_STOPS] = "block_stops",
     [PE_EV_SAMPLE_FAULTS] = "sample_faults",
+    [PE_EV_REPORTED] = "reported",
 };
 
 const char *pe_event_name(size_t event)

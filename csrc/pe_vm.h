@@ -30,6 +30,7 @@ typedef enum pe_event {
     PE_EV_DISCARDED,        /* compressed or swapped pages overwritten whole without reading them */
     PE_EV_BLOCK_STOPS,      /* batches stopped because the machine is blocked */
     PE_EV_SAMPLE_FAULTS,    /* first accesses to sampled pages */
+    PE_EV_REPORTED,         /* free pages that the guest reported and the host took */
     PE_EVENTS
 } pe_event;
 const char *pe_event_name(size_t event); /* NULL at PE_EVENTS and beyond */

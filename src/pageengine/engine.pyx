@@ -12,7 +12,7 @@ import numpy as np
 from cpython.bytes cimport PyBytes_FromString
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from pageengine._c.balloon cimport pe_balloon_absent, pe_balloon_deflate, pe_balloon_pages
+from pageengine._c.balloon cimport *
 from pageengine._c.check cimport pe_check
 from pageengine._c.host cimport *
 from pageengine._c.place cimport pe_place_of
@@ -186,13 +186,15 @@ cdef class Engine:
 
     # techniques ----------------------------------------------------------------------------------
 
-    def scan(self, uint32_t id, uint64_t pages, bint random=False):
-        cdef pe_scan_result result = pe_scan_result(0, 0, 0, 0, 0)
+    def scan(self, uint32_t id, uint64_t pages, bint random=False, bint two_scans=False):
+        cdef pe_scan_result result = pe_scan_result(0, 0, 0, 0, 0, 0)
+        cdef unsigned how = (PE_SCAN_RANDOM if random else 0) | (
+            PE_SCAN_TWO_SCANS if two_scans else 0)
         cdef pe_vm *vm
         with self._lock:
             vm = self._vm(id)
             with nogil:
-                pe_scan(self._host, vm, pages, random, &result)
+                pe_scan(self._host, vm, pages, how, &result)
         return result
 
     def end_scan_pass(self):
@@ -225,6 +227,21 @@ cdef class Engine:
     def balloon_absent(self, uint32_t id, uint64_t n) -> int:
         with self._lock:
             return pe_balloon_absent(self._vm(id), n)
+
+    def balloon_return(self, uint32_t id, const int64_t[::1] ppns) -> int:
+        cdef pe_vm *vm
+        with self._lock:
+            vm = self._vm(id)
+            self._check_pages(vm, ppns)
+            return pe_balloon_return(vm, &ppns[0], ppns.shape[0]) if ppns.shape[0] else 0
+
+    def report_free(self, uint32_t id, const int64_t[::1] ppns) -> int:
+        cdef pe_vm *vm
+        with self._lock:
+            vm = self._vm(id)
+            self._check_pages(vm, ppns)
+            return (pe_balloon_report(self._host, vm, &ppns[0], ppns.shape[0])
+                    if ppns.shape[0] else 0)
 
     def deflate(self, uint32_t id, uint64_t n) -> int:
         with self._lock:
@@ -268,6 +285,11 @@ cdef class Engine:
             pe_vm_sample_end(self._vm(id), &size, &touched)
         return touched, size
 
+    def sample_now(self, uint32_t id):
+        """(touched, marked) of the period that is open; (0, 0) when none is."""
+        with self._lock:
+            return self._vm(id).sample_touched, self._vm(id).sample_size
+
     def age(self, uint32_t id) -> int:
         with self._lock:
             return pe_vm_age(self._vm(id))
@@ -292,6 +314,20 @@ cdef class Engine:
             with nogil:
                 for ppn in range(vm.pages):
                     view[ppn] = <uint8_t>pe_place_of(vm.map[ppn])
+        return out
+
+    def places_at(self, uint32_t id, const int64_t[::1] ppns):
+        cdef pe_vm *vm
+        cdef size_t i, n = ppns.shape[0]
+        cdef uint8_t[::1] view
+        out = np.empty(n, dtype=np.uint8)
+        view = out
+        with self._lock:
+            vm = self._vm(id)
+            self._check_pages(vm, ppns)
+            with nogil:
+                for i in range(n):
+                    view[i] = <uint8_t>pe_place_of(vm.map[ppns[i]])
         return out
 
     def vm_numbers(self, uint32_t id):

@@ -97,3 +97,7 @@ class TraceError(PageEngineError, ValueError):
     """A trace is truncated, damaged or of a kind that is not read; the message names the line, row
     or offset.
     """
+
+
+class PlanError(PageEngineError, ValueError):
+    """A policy's plan breaks a rule; nothing of it was done."""

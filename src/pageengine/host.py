@@ -6,21 +6,21 @@ from contextlib import contextmanager
 import numpy as np
 
 from pageengine import errors
-from pageengine.admission import admit
+from pageengine.admission import Claim, admit, read_claim
 from pageengine.arrays import as_count
 from pageengine.codec import Codec
 from pageengine.engine import TECHNIQUES, Engine
-from pageengine.options import one_of, part_of, salt_number
-from pageengine.policy import Plain, Plan, Snapshot, VMView
+from pageengine.governor import Governor
+from pageengine.options import find_estimator, one_of, part_of, salt_number
+from pageengine.policy import Plan, Snapshot
 from pageengine.records import Events, HostStats, Reclaimed, ScanResult
 from pageengine.room import Room
-from pageengine.status import STATUS_NAMES, error_of
+from pageengine.status import error_of
 from pageengine.swapfile import close_swap_file, open_swap_file
 from pageengine.units import PAGE_BYTES, format_size, parse_pages, parse_size
 from pageengine.vm import VM
 
 _EVENT_NAMES = tuple(Events.__dataclass_fields__)
-_SHARES_PER_MIB = 10  # "normal" shares of ESX: 10 per MB of configured memory
 
 
 class Host:
@@ -38,7 +38,10 @@ class Host:
     swap: size of swap space; None lets it grow with the machines (size - reservation each, as ESX
     reserves), 0 is none.
     swap_dir: where the temporary swap file goes; it has no name and vanishes with the host.
+    reserve_swap: refuse machines whose size - reservation the swap space could not hold (ESX).
     policy: an object with ``decide(snapshot) -> Plan``; ``policy.Plain()`` by default.
+    estimator: of working sets: "sampling", "accessed-bits", "idle-age", or a function without
+    arguments that makes one (policy.workingset).
     victims: "clock" (second chance) or "random" (as ESX chooses).
 
     A context manager; ``close()`` gives everything back. One thread at a time gets in; batch calls
@@ -47,7 +50,8 @@ class Host:
 
     def __init__(self, memory, *, seed: int = 0, contents: str = "bytes", sharing: bool = True,
                  compression: str | None = "word", packing: str = "esx", cache_limit=None, swap=None,
-                 swap_dir=None, policy=None, victims: str = "clock"):  # fmt: skip
+                 swap_dir=None, policy=None, victims: str = "clock",
+                 reserve_swap: bool = False, estimator="sampling"):  # fmt: skip
         self._engine = self._swap_file = None
         frames = parse_pages(memory, "memory")
         if not 0 < frames < 2**32 - 64:
@@ -79,7 +83,9 @@ class Host:
         self._slots = slots
         self._engine.grow_swap(slots)
         self._vms: dict[str, VM] = {}
-        self.policy = policy
+        self._reserve_swap = bool(reserve_swap)
+        self._new_estimator = find_estimator(estimator)
+        self._governor = Governor(self, policy)
 
     def __repr__(self) -> str:
         return f"<Host: {format_size(self.memory)}, {len(self._vms)} virtual machines>"
@@ -116,13 +122,17 @@ class Host:
             )
         return self._vms[name]
 
-    def add_vm(self, name: str, size, *, shares: int | None = None, reservation=0, limit=None,
-               salt: str | None = "", cache_limit="10%") -> VM:  # fmt: skip
+    def add_vm(self, name: str, size, *, shares=None, reservation=0, limit=None,
+               salt: str | None = "", cache_limit="10%", overhead=0, driver: bool = True,
+               balloon_max="65%", guest=None) -> VM:  # fmt: skip
         """Adds a virtual machine whose pages are all absent.
 
-        size, reservation, limit: bytes or text. shares: its weight, by default 10 per MiB. salt:
-        machines of equal salt may share pages; None gives it one of its own. cache_limit: most that
-        its pages may take of the compression cache, bytes or a percentage of its size (ESX: 10 %).
+        size, reservation, limit: bytes or text. shares: its weight, a number or "low", "normal"
+        (10 per MiB, the default), "high". salt: machines of equal salt may share pages; None gives
+        it one of its own. cache_limit: most that its pages may take of the compression cache, bytes
+        or a percentage of its size (ESX: 10 %). overhead: machine memory that running it takes
+        beside its own. driver: whether its guest has a balloon driver, and balloon_max how much
+        that may take. guest: a ``Guest`` that manages its memory, or None.
         """
         if not isinstance(name, str):
             raise TypeError(f"the name of a virtual machine must be a text, got {name!r}")
@@ -130,26 +140,29 @@ class Host:
             raise ValueError("the name of a virtual machine must not be empty, got ''")
         if name in self._vms:
             raise ValueError(f"there is a virtual machine {name!r} already")
-        pages = parse_pages(size, "size")
-        if pages == 0:
-            raise ValueError(f"size must be at least one page (4096 bytes), got {size!r}")
-        reservation = parse_pages(reservation, "reservation") * PAGE_BYTES
-        limit = pages * PAGE_BYTES if limit is None else parse_pages(limit, "limit") * PAGE_BYTES
-        unreserved = self.memory - sum(vm.reservation for vm in self._vms.values())
-        admit(name, pages * PAGE_BYTES, reservation, limit, unreserved)
-        if shares is None:
-            shares = max(1, _SHARES_PER_MIB * pages * PAGE_BYTES // 2**20)
-        shares = as_count(shares, "shares")
-        slots = self._slots + pages - reservation // PAGE_BYTES
-        if self._swap_grows:
-            self._engine.grow_swap(slots)
-        id = self._engine.add_vm(
-            pages, salt_number(salt, name), part_of(cache_limit, pages * PAGE_BYTES)
-        )
-        if self._swap_grows:
-            self._slots = slots
-        vm = self._vms[name] = VM(self, name, id, pages, shares, reservation, limit)
+        shares = "normal" if shares is None else shares
+        claim = read_claim(size, shares, reservation, limit, overhead)
+        balloon_limit = part_of(balloon_max, claim.size, "balloon_max")
+        cache = part_of(cache_limit, claim.size, "cache_limit")
+        pages = claim.size // PAGE_BYTES
+        if guest is not None and guest.pages != pages:
+            raise ValueError(f"{name!r} has {pages} pages and its guest {guest.pages}")
+        self._admit(name, claim)
+        id = self._engine.add_vm(pages, salt_number(salt, name), cache)
+        vm = self._vms[name] = VM(self, name, id, claim, guest)
+        self._governor.add(vm, self._new_estimator(), bool(driver), balloon_limit)
         return vm
+
+    def _admit(self, name: str, claim: Claim) -> None:
+        """Refuses, or makes sure that there is swap space for the claim."""
+        others = [vm.claim for vm in self._vms.values() if vm.name != name]
+        unreserved = self.memory - sum(c.reservation + c.overhead for c in others)
+        promised = sum(c.swap for c in others)
+        swap_left = self._slots * PAGE_BYTES - promised
+        fixed = self._reserve_swap and not self._swap_grows
+        admit(name, claim, unreserved, swap_left if fixed else None)
+        if self._swap_grows:
+            self._engine.grow_swap((promised + claim.swap) // PAGE_BYTES)
 
     def remove_vm(self, name) -> None:
         """Removes a virtual machine (by name or object); everything it held is given back, to the
@@ -157,26 +170,28 @@ class Host:
         """
         vm = self[name]
         self._engine.remove_vm(vm._id)
-        if self._swap_grows:
-            self._slots -= vm.pages - vm.reservation // PAGE_BYTES
         del self._vms[vm.name]
+        self._governor.remove(vm)
         vm._host = None
         self._engine.trim()
 
     # techniques
 
-    def scan(self, pages: int | None = None, vm=None, order: str = "sequential") -> ScanResult:
+    def scan(self, pages: int | None = None, vm=None, order: str = "sequential",
+             rule: str = "hint") -> ScanResult:  # fmt: skip
         """Looks for equal pages and merges them. Without arguments, one pass over every page of
         every machine; ``pages``: so many pages of each machine, from where its last scan ended
-        (order "random": anywhere).
+        (order "random": anywhere). rule: "hint" (ESX: the first equal page merges) or "two-scans"
+        (KSM: a page must be unchanged between two scans).
         """
+        two_scans = one_of(rule, "rule", ("hint", "two-scans")) == "two-scans"
         random = one_of(order, "order", ("sequential", "random")) == "random"
         pages = None if pages is None else as_count(pages, "pages")
         machines = list(self._vms.values()) if vm is None else [self[vm]]
         result = ScanResult()
         for machine in machines:
             amount = machine.pages if pages is None else pages
-            result += ScanResult(**self._engine.scan(machine._id, amount, random))
+            result += ScanResult(**self._engine.scan(machine._id, amount, random, two_scans))
         if pages is None and vm is None:
             self._engine.end_scan_pass()
         return result
@@ -216,55 +231,48 @@ class Host:
     @property
     def policy(self):
         """The object that decides: ``decide(snapshot) -> Plan``."""
-        return self._policy
+        return self._governor.policy
 
     @policy.setter
     def policy(self, policy) -> None:
-        policy = Plain() if policy is None else policy
-        if not callable(getattr(policy, "decide", None)):
-            raise TypeError(f"a policy is an object with decide(snapshot) -> Plan, got {policy!r}")
-        reserve = getattr(policy, "reserve", lambda memory: 0)(self.memory)
-        self._policy, self._mark = policy, reserve // PAGE_BYTES
-        self._engine.set_mark(self._mark)
+        self._governor.set_policy(policy)
+
+    @property
+    def time(self) -> float:
+        """Seconds that have passed, as ``advance`` was told."""
+        return self._governor.time
+
+    @property
+    def state(self) -> str:
+        """The memory state by the last plan: high, clear, soft, hard or low; "" before the first."""
+        return self._governor.plan.state
+
+    @property
+    def last_plan(self) -> Plan:
+        """What the policy said last."""
+        return self._governor.plan
 
     def snapshot(self) -> Snapshot:
         """What a policy sees now."""
-        numbers = self._engine.host_numbers()
-        return Snapshot(
-            memory=numbers["memory"],
-            free=numbers["free"],
-            swap_free=numbers["swap_free"],
-            vms=tuple(self._view(vm) for vm in self._vms.values()),
-        )
-
-    def _view(self, vm: VM) -> VMView:
-        stats = vm.stats
-        values = {
-            name: getattr(stats, name) for name in VMView.__dataclass_fields__ if hasattr(stats, name)
-        }
-        return VMView(name=vm.name, **values)
+        return self._governor.snapshot()
 
     def apply(self, plan: Plan) -> Reclaimed:
-        """Does what a plan says; returns what was won. Pages that cannot go out (swap full) stay
-        where they are; when the swap file itself fails, the rest of the plan is still done and then
-        SwapError is raised.
+        """Does what a plan says; returns what was won. PlanError: it breaks a rule, and nothing was
+        done. Pages that cannot go out (swap full) stay where they are; when the swap file itself
+        fails, the rest of the plan is still done and then SwapError is raised.
         """
-        won, failure = Reclaimed(), None
-        for name, wish in plan.vms.items():
-            machine = self[name]
-            machine.block(wish.blocked)
-            result, status = self._reclaim(machine, -(-wish.reclaim // PAGE_BYTES), wish.technique)
-            won += result
-            if status and STATUS_NAMES[status] != "PE_NO_SLOT":
-                done = result.swapped + result.evicted
-                failure = failure or error_of(status, self._engine, name, done)
-        if failure:
-            raise failure
-        return won
+        return self._governor.apply(plan)
 
     def balance(self) -> Reclaimed:
         """Asks the policy and does what it says."""
-        return self.apply(self._policy.decide(self.snapshot()))
+        return self._governor.balance()
+
+    def advance(self, seconds: float, ran=None) -> None:
+        """Lets time pass: sampling periods, the sharing scan at the plan's rates, balloon drivers,
+        free page reports, and decisions when they are due. ran: seconds that each machine really
+        ran, by name (a machine that waits does not look idle); all the time by default.
+        """
+        self._governor.advance(seconds, ran)
 
     @contextmanager
     def _making_room(self, vm: VM):
@@ -275,7 +283,7 @@ class Host:
         try:
             yield room
         finally:
-            self._engine.set_mark(self._mark)
+            self._engine.set_mark(self._governor.mark)
             room.enforce_limit()
 
     # what is there

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from pageengine.policy.workingset import ESTIMATORS
 from pageengine.units import parse_size
 
 
@@ -19,13 +20,25 @@ def salt_number(salt: str | None, name: str) -> int:
     return int.from_bytes(hashlib.blake2b(salt.encode(), digest_size=8).digest(), "little")
 
 
-def part_of(value, whole: int) -> int:
+def part_of(value, whole: int, what: str) -> int:
     if isinstance(value, str) and value.strip().endswith("%"):
         try:
             percent = float(value.strip()[:-1])
         except ValueError:
             percent = -1.0
         if not 0 <= percent <= 100:
-            raise ValueError(f"cache_limit {value!r} is not a percentage from 0% to 100%")
+            raise ValueError(f"{what} {value!r} is not a percentage from 0% to 100%")
         return int(whole * percent / 100)
-    return parse_size(value, "cache_limit")
+    return parse_size(value, what)
+
+
+def find_estimator(value):
+    """A function that makes a working-set estimator, by name or as it is."""
+    if callable(value):
+        return value
+    if value not in ESTIMATORS:
+        raise ValueError(
+            f"unknown estimator {value!r}; there are: {', '.join(ESTIMATORS)}, and functions that "
+            "make one"
+        )
+    return ESTIMATORS[value]

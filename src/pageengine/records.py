@@ -66,6 +66,7 @@ class Events:
     discarded: int = 0
     block_stops: int = 0
     sample_faults: int = 0
+    reported: int = 0
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class Faults(_Record):
 @dataclass(frozen=True)
 class ScanResult(_Record):
     """What a sharing scan did, in pages: looked at, hashed, merged with an equal page, merged into
-    the zero page, noted as hints.
+    the zero page, noted as hints. unstable: passed over by the two-scan rule.
     """
 
     visited: int = 0
@@ -166,6 +167,7 @@ class ScanResult(_Record):
     merged: int = 0
     zero_merged: int = 0
     hinted: int = 0
+    unstable: int = 0
 
     def __add__(self, other: "ScanResult") -> "ScanResult":
         return _sum(self, other)

@@ -20,16 +20,16 @@ class Room:
         frame is idle at all.
         """
         host, engine = self._host, self._host._engine
-        engine.set_mark(host._mark)
+        engine.set_mark(host._governor.mark)
         try:
             host.balance()
         except errors.SwapError as error:
             self.cause = error
         idle = engine.idle
-        if idle > host._mark:
+        if idle > host._governor.mark:
             return True
-        engine.set_mark(0)
-        return idle > 0
+        engine.set_mark(host._governor.floor)
+        return idle > host._governor.floor
 
     def enforce_limit(self) -> None:
         """A machine above its limit gives back what is above it."""

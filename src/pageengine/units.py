@@ -3,6 +3,7 @@
 import re
 
 PAGE_BYTES = 4096
+MIB = 2**20
 
 _FACTORS = {
     "": 1, "b": 1,

@@ -1,42 +1,25 @@
 """VM: one virtual machine on a Host."""
 
-import numpy as np
-
 from pageengine import errors
-from pageengine.arrays import as_contents, as_count, as_ppns, as_write_flags, empty_contents
-from pageengine.records import Faults, VMStats
-from pageengine.status import EVENTS, STATUS_NAMES, error_of
+from pageengine.accesses import Accesses
+from pageengine.admission import Claim, read_claim
+from pageengine.arrays import as_count, as_ppns
+from pageengine.records import VMStats
 from pageengine.units import PAGE_BYTES
 
-_FAULT_EVENTS = [
-    EVENTS.index(name)
-    for name in (
-        "accesses",
-        "faults_absent",
-        "cow_breaks",
-        "decompressions",
-        "swap_in",
-        "balloon_pops",
-        "discarded",
-    )  # fmt: skip
-]
 
-
-class VM:
+class VM(Accesses):
     """A virtual machine: ``pages`` pages of 4096 bytes, numbered (PPN) from 0. Made by
     ``Host.add_vm``.
 
-    Batch methods take PPNs as an int array [n], or one int. Those that need machine memory let the
-    host's policy make room and go on; ``try_`` forms stop exactly before the first access that
-    cannot be made and say why.
+    Accesses are made in batches (accesses.py): ``write``, ``read``, ``touch`` and their ``try_``
+    forms.
     """
 
-    def __init__(
-        self, host, name: str, id: int, pages: int, shares: int, reservation: int, limit: int
-    ):
+    def __init__(self, host, name: str, id: int, claim: Claim, guest=None):
         self._host, self._engine, self._id = host, host._engine, id
-        self.name, self.pages = name, pages
-        self.shares, self.reservation, self.limit = shares, reservation, limit
+        self.name, self.claim, self.guest = name, claim, guest
+        self.pages = claim.size // PAGE_BYTES
 
     def __repr__(self) -> str:
         return f"<VM {self.name!r}: {self.pages} pages{'' if self._host else ', removed'}>"
@@ -44,7 +27,43 @@ class VM:
     @property
     def size(self) -> int:
         """Configured memory in bytes."""
-        return self.pages * PAGE_BYTES
+        return self.claim.size
+
+    @property
+    def shares(self) -> int:
+        """Its weight."""
+        return self.claim.shares
+
+    @property
+    def reservation(self) -> int:
+        """Bytes of machine memory that it is guaranteed."""
+        return self.claim.reservation
+
+    @property
+    def limit(self) -> int:
+        """Most bytes of machine memory that it may hold."""
+        return self.claim.limit
+
+    @property
+    def overhead(self) -> int:
+        """Bytes of machine memory that running it takes beside its own."""
+        return self.claim.overhead
+
+    def configure(self, *, shares=None, reservation=None, limit=None) -> None:
+        """Changes what the machine is promised while it runs; what is not given stays. Admitted, or
+        refused with AdmissionError, like a new machine.
+        """
+        old = self.claim
+        claim = read_claim(
+            old.size,
+            old.shares if shares is None else shares,
+            old.reservation if reservation is None else reservation,
+            old.limit if limit is None else limit,
+            old.overhead,
+        )
+        self.host._admit(self.name, claim)
+        self.claim = claim
+        self.host._governor.changed()
 
     @property
     def host(self):
@@ -52,77 +71,6 @@ class VM:
         if self._host is None:
             raise errors.Closed(f"virtual machine {self.name!r} was removed from its host")
         return self._host
-
-    # accesses
-
-    def write(self, ppns, pages) -> Faults:
-        """Writes whole pages: uint8 [n, 4096] (or [4096] for one); in token mode uint64 [n]."""
-        return self._all(*self._write_call(ppns, pages))
-
-    def read(self, ppns):
-        """Reads whole pages: uint8 [n, 4096]; in token mode uint64 [n]. Pages never touched read as
-        zeros.
-        """
-        call, n, out = self._read_call(ppns)
-        self._all(call, n)
-        return out
-
-    def touch(self, ppns, write=False) -> Faults:
-        """Accesses pages without data; ``write``: bool, or bool [n]. A write makes a shared page
-        private.
-        """
-        return self._all(*self._touch_call(ppns, write))
-
-    def try_write(self, ppns, pages):
-        """Like write, but never reclaims: (accesses done, status name, Faults)."""
-        return self._once(*self._write_call(ppns, pages))
-
-    def try_read(self, ppns):
-        """Like read, but never reclaims: (accesses done, status name, Faults, the pages read
-        [done]).
-        """
-        call, n, out = self._read_call(ppns)
-        done, status, faults = self._once(call, n)
-        return done, status, faults, out[:done]
-
-    def try_touch(self, ppns, write=False):
-        """Like touch, but never reclaims: (accesses done, status name, Faults)."""
-        return self._once(*self._touch_call(ppns, write))
-
-    def peek(self, ppns):
-        """What the pages hold, without an access: nothing moves and nothing is counted."""
-        host = self.host
-        ppns = as_ppns(ppns)
-        out = empty_contents(len(ppns), host.contents)
-        done, status = self._engine.read(self._id, ppns, _flat(out), True)
-        if status:
-            raise self._error(status, done)
-        return out
-
-    def load(self, image, at: int = 0, progress=None) -> int:
-        """Writes a memory image from page ``at`` on; returns the pages written. ``image``: a path,
-        or what ``pageengine.images.open`` gives. Holes are zero pages and stay untouched.
-        ``progress(pages_done)`` is called after each batch.
-        """
-        from pageengine import images
-
-        if self.host.contents != "bytes":
-            raise ValueError("an image holds bytes; this host keeps tokens (contents='tokens')")
-        if not hasattr(image, "pages"):
-            with images.open(image, packed=True) as opened:
-                return self.load(opened, at, progress)
-        if at < 0 or at + image.pages > self.pages:
-            raise ValueError(
-                f"the image has {image.pages} pages; from page {at} on it does not fit the "
-                f"{self.pages} pages of virtual machine {self.name!r}"
-            )
-        done = 0
-        for ppns, pages in image:
-            self.write(ppns + at, pages)
-            done += len(ppns)
-            if progress:
-                progress(done)
-        return done
 
     # the balloon, blocking, pinning
 
@@ -149,6 +97,27 @@ class VM:
         return self._engine.deflate(
             self._id, self.pages if pages is None else as_count(pages, "pages")
         )
+
+    def report_free(self, ppns) -> int:
+        """The guest says that it does not use these pages (free page reporting): the host takes
+        what they hold, and they are absent. Returns how many held something.
+        """
+        self.host
+        return self._engine.report_free(self._id, as_ppns(ppns))
+
+    @property
+    def balloon_target(self) -> int:
+        """Bytes that its driver was last told to give up; it moves there as ``Host.advance`` goes."""
+        return self.host._governor.keeping[self.name].balloon_target
+
+    @property
+    def balloon_max(self) -> int:
+        """Most bytes its driver can give up now; 0 without one, or while the guest boots."""
+        return self.host._governor.keeping[self.name].balloon_max
+
+    def reboot(self, boot_seconds: float = 0.0) -> None:
+        """The guest starts again: its balloon pops, and its driver is gone for ``boot_seconds``."""
+        self.host._governor.keeping[self.name].reboot(boot_seconds)
 
     @property
     def blocked(self) -> bool:
@@ -187,6 +156,11 @@ class VM:
         self.host
         return self._engine.sample_end(self._id)
 
+    @property
+    def active(self) -> int:
+        """The host's estimate of the working set in bytes."""
+        return self.host._governor.keeping[self.name].active
+
     def age(self) -> int:
         """Advances the idle age of every page that was ever accessed; returns how many were
         accessed since the last call.
@@ -209,6 +183,11 @@ class VM:
         self.host
         return self._engine.places(self._id)
 
+    def places_at(self, ppns):
+        """Where these pages are: uint8 [n], values of ``Place``."""
+        self.host
+        return self._engine.places_at(self._id, as_ppns(ppns))
+
     @property
     def stats(self) -> VMStats:
         """All numbers of this machine."""
@@ -224,68 +203,3 @@ class VM:
             if host
             else None
         )
-
-    # how batches run
-
-    def _write_call(self, ppns, pages):
-        ppns = as_ppns(ppns)
-        contents = _flat(as_contents(pages, len(ppns), self.host.contents))
-        size = len(contents) // len(ppns) if len(ppns) else 0
-
-        def call(start):
-            return self._engine.write(self._id, ppns[start:], contents[start * size :])
-
-        return call, len(ppns)
-
-    def _touch_call(self, ppns, write):
-        self.host
-        ppns = as_ppns(ppns)
-        flags = as_write_flags(write, len(ppns))
-
-        def call(start):
-            if flags is None:
-                return self._engine.touch(self._id, ppns[start:], None, bool(write))
-            return self._engine.touch(self._id, ppns[start:], flags[start:], False)
-
-        return call, len(ppns)
-
-    def _read_call(self, ppns):
-        ppns = as_ppns(ppns)
-        out = empty_contents(len(ppns), self.host.contents)
-        flat = _flat(out)
-        size = len(flat) // len(ppns) if len(ppns) else 0
-
-        def call(start):
-            return self._engine.read(self._id, ppns[start:], flat[start * size :])
-
-        return call, len(ppns), out
-
-    def _once(self, call, n):
-        before = self._engine.vm_events(self._id)
-        done, status = call(0)
-        return done, STATUS_NAMES[status], self._faults_since(before)
-
-    def _all(self, call, n) -> Faults:
-        host = self.host
-        before = self._engine.vm_events(self._id)
-        done, status = call(0)
-        if status or self.limit < self.size:
-            with host._making_room(self) as room:
-                while status:
-                    if STATUS_NAMES[status] != "PE_NO_FRAME" or not room.more():
-                        raise self._error(status, done) from room.cause
-                    more, status = call(done)
-                    done += more
-        return self._faults_since(before)
-
-    def _faults_since(self, before) -> Faults:
-        after = self._engine.vm_events(self._id)
-        return Faults(*(after[i] - before[i] for i in _FAULT_EVENTS))
-
-    def _error(self, status: int, done: int) -> Exception:
-        return error_of(status, self._engine, self.name, done)
-
-
-def _flat(array):
-    """The array's bytes as uint8 [m], without a copy."""
-    return array.reshape(-1).view(np.uint8)

@@ -1,7 +1,7 @@
 from libc.stdint cimport uint64_t
 
 from pageengine._c.host cimport pe_host
-from pageengine._c.vm cimport bool, pe_vm
+from pageengine._c.vm cimport pe_vm
 
 
 cdef extern from "pe_scan.h" nogil:
@@ -11,6 +11,11 @@ cdef extern from "pe_scan.h" nogil:
         uint64_t merged
         uint64_t zero_merged
         uint64_t hinted
+        uint64_t unstable
 
-    void pe_scan(pe_host *host, pe_vm *vm, uint64_t pages, bool random, pe_scan_result *result)
+    enum:
+        PE_SCAN_RANDOM
+        PE_SCAN_TWO_SCANS
+
+    void pe_scan(pe_host *host, pe_vm *vm, uint64_t pages, unsigned how, pe_scan_result *result)
     void pe_scan_end_pass(pe_host *host)

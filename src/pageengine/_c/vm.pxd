@@ -18,6 +18,8 @@ cdef extern from "pe_vm.h" nogil:
         bool blocked
         uint64_t *map
         uint64_t *event
+        uint32_t sample_size
+        uint32_t sample_touched
 
     const char *pe_event_name(size_t event)
     void pe_vm_pin(pe_vm *self, uint32_t ppn, bool pinned)

@@ -1,0 +1,163 @@
+"""Accesses of a virtual machine, in batches: whole pages written and read, or pages touched."""
+
+import numpy as np
+
+from pageengine.arrays import as_contents, as_ppns, as_write_flags, empty_contents
+from pageengine.records import Faults
+from pageengine.status import EVENTS, STATUS_NAMES, error_of
+
+_FAULT_EVENTS = [
+    EVENTS.index(name)
+    for name in (
+        "accesses",
+        "faults_absent",
+        "cow_breaks",
+        "decompressions",
+        "swap_in",
+        "balloon_pops",
+        "discarded",
+    )  # fmt: skip
+]
+
+
+class Accesses:
+    """The part of ``VM`` that makes accesses.
+
+    Batch methods take PPNs as an int array [n], or one int. Those that need machine memory let the
+    host's policy make room and go on; ``try_`` forms stop exactly before the first access that
+    cannot be made and say why.
+    """
+
+    def write(self, ppns, pages) -> Faults:
+        """Writes whole pages: uint8 [n, 4096] (or [4096] for one); in token mode uint64 [n]."""
+        return self._all(*self._write_call(ppns, pages))
+
+    def read(self, ppns):
+        """Reads whole pages: uint8 [n, 4096]; in token mode uint64 [n]. Pages never touched read as
+        zeros.
+        """
+        call, n, out = self._read_call(ppns)
+        self._all(call, n)
+        return out
+
+    def touch(self, ppns, write=False) -> Faults:
+        """Accesses pages without data; ``write``: bool, or bool [n]. A write makes a shared page
+        private.
+        """
+        return self._all(*self._touch_call(ppns, write))
+
+    def try_write(self, ppns, pages):
+        """Like write, but never reclaims: (accesses done, status name, Faults)."""
+        return self._once(*self._write_call(ppns, pages))
+
+    def try_read(self, ppns):
+        """Like read, but never reclaims: (accesses done, status name, Faults, the pages read
+        [done]).
+        """
+        call, n, out = self._read_call(ppns)
+        done, status, faults = self._once(call, n)
+        return done, status, faults, out[:done]
+
+    def try_touch(self, ppns, write=False):
+        """Like touch, but never reclaims: (accesses done, status name, Faults)."""
+        return self._once(*self._touch_call(ppns, write))
+
+    def peek(self, ppns):
+        """What the pages hold, without an access: nothing moves and nothing is counted."""
+        host = self.host
+        ppns = as_ppns(ppns)
+        out = empty_contents(len(ppns), host.contents)
+        done, status = self._engine.read(self._id, ppns, _flat(out), True)
+        if status:
+            raise self._error(status, done)
+        return out
+
+    def load(self, image, at: int = 0, progress=None) -> int:
+        """Writes a memory image from page ``at`` on; returns the pages written. ``image``: a path,
+        or what ``pageengine.images.open`` gives. Holes are zero pages and stay untouched.
+        ``progress(pages_done)`` is called after each batch.
+        """
+        from pageengine import images
+
+        if self.host.contents != "bytes":
+            raise ValueError("an image holds bytes; this host keeps tokens (contents='tokens')")
+        if not hasattr(image, "pages"):
+            with images.open(image, packed=True) as opened:
+                return self.load(opened, at, progress)
+        if at < 0 or at + image.pages > self.pages:
+            raise ValueError(
+                f"the image has {image.pages} pages; from page {at} on it does not fit the "
+                f"{self.pages} pages of virtual machine {self.name!r}"
+            )
+        done = 0
+        for ppns, pages in image:
+            self.write(ppns + at, pages)
+            done += len(ppns)
+            if progress:
+                progress(done)
+        return done
+
+    # how batches run
+
+    def _write_call(self, ppns, pages):
+        ppns = as_ppns(ppns)
+        contents = _flat(as_contents(pages, len(ppns), self.host.contents))
+        size = len(contents) // len(ppns) if len(ppns) else 0
+
+        def call(start):
+            return self._engine.write(self._id, ppns[start:], contents[start * size :])
+
+        return call, len(ppns)
+
+    def _touch_call(self, ppns, write):
+        self.host
+        ppns = as_ppns(ppns)
+        flags = as_write_flags(write, len(ppns))
+
+        def call(start):
+            if flags is None:
+                return self._engine.touch(self._id, ppns[start:], None, bool(write))
+            return self._engine.touch(self._id, ppns[start:], flags[start:], False)
+
+        return call, len(ppns)
+
+    def _read_call(self, ppns):
+        ppns = as_ppns(ppns)
+        out = empty_contents(len(ppns), self.host.contents)
+        flat = _flat(out)
+        size = len(flat) // len(ppns) if len(ppns) else 0
+
+        def call(start):
+            return self._engine.read(self._id, ppns[start:], flat[start * size :])
+
+        return call, len(ppns), out
+
+    def _once(self, call, n):
+        before = self._engine.vm_events(self._id)
+        done, status = call(0)
+        return done, STATUS_NAMES[status], self._faults_since(before)
+
+    def _all(self, call, n) -> Faults:
+        host = self.host
+        before = self._engine.vm_events(self._id)
+        done, status = call(0)
+        if status or self.limit < self.size:
+            with host._making_room(self) as room:
+                while status:
+                    if STATUS_NAMES[status] != "PE_NO_FRAME" or not room.more():
+                        raise self._error(status, done) from room.cause
+                    more, status = call(done)
+                    done += more
+        return self._faults_since(before)
+
+    def _faults_since(self, before) -> Faults:
+        after = self._engine.vm_events(self._id)
+        return Faults(*(after[i] - before[i] for i in _FAULT_EVENTS))
+
+    def _error(self, status: int, done: int) -> Exception:
+        return error_of(status, self._engine, self.name, done)
+
+
+def _flat(array):
+    """The array's bytes as uint8 [m], without a copy."""
+    return array.reshape(-1).view(np.uint8)

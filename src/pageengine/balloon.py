@@ -1,0 +1,42 @@
+"""What a balloon driver takes pages from: a guest's own memory management, or, for a machine
+without a guest model, its pages that were never touched.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class UntouchedPages:
+    """The stand-in for a guest: only pages that hold nothing can be given up without knowing what
+    a guest would miss least. Callers that know give pages up themselves (``VM.balloon``).
+    """
+
+    def __init__(self, vm):
+        self._vm = vm
+
+    def inflate(self, pages: int, sleeping: bool) -> int:
+        return self._vm._engine.balloon_absent(self._vm._id, pages)
+
+    def deflate(self, pages: int) -> int:
+        return self._vm._engine.deflate(self._vm._id, pages)
+
+
+class GuestPages:
+    """Pages that the guest's kernel chooses: free ones, then page cache, then anonymous memory,
+    which it writes to its own swap first. The accesses that this takes happen on the host.
+    """
+
+    def __init__(self, vm, guest):
+        self._vm, self._guest = vm, guest
+
+    def inflate(self, pages: int, sleeping: bool) -> int:
+        ppns, ops = self._guest.inflate(pages, sleeping)
+        self._vm.run_ops(ops)
+        self._vm._engine.balloon_pages(self._vm._id, np.ascontiguousarray(ppns))
+        return len(ppns)
+
+    def deflate(self, pages: int) -> int:
+        ppns = np.ascontiguousarray(self._guest.deflate(pages))
+        self._vm._engine.balloon_return(self._vm._id, ppns)
+        return len(ppns)

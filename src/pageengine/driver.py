@@ -1,0 +1,71 @@
+"""The balloon driver: moves a guest's balloon to its target, as fast as the guest can bear.
+
+The rates are those of VMware's driver for Linux (vmw_balloon.c 1.2, 2010), in pages per poll, one
+poll per second. As long as the guest has free pages, up to 16384 are taken (64 MiB/s). Once an
+allocation fails, the guest is under pressure: for four polls it may work for the balloon (sleep, in
+the kernel's words) at 512 to 2048 pages (2 to 8 MiB/s); this slow rate is halved whenever even that
+fails, and creeps up by 16 when it goes well. Pages are given back at up to 16384.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+FAST_RATE = 16384
+SLOW_RATES = (512, 2048)
+FREE_RATES = (512, 16384)
+STEP = 16
+SLOW_POLLS = 4
+
+
+class Balloonable(Protocol):
+    """What a driver works on. Both return how many pages it really was."""
+
+    def inflate(self, pages: int, sleeping: bool) -> int: ...
+
+    def deflate(self, pages: int) -> int: ...
+
+
+class BalloonDriver:
+    """One guest's driver. size: pages in the balloon."""
+
+    def __init__(self, guest: Balloonable):
+        self._guest = guest
+        self.reset()
+
+    def reset(self) -> None:
+        """As after the guest has started: an empty balloon, and no experience."""
+        self.size = 0
+        self.slow_rate = SLOW_RATES[1]
+        self.slow_polls = 0
+
+    def poll(self, target: int) -> int:
+        """One second's work towards ``target`` pages; how the size changed."""
+        if self.slow_polls > 0:
+            self.slow_polls -= 1
+        before = self.size
+        if self.size < target:
+            self._inflate(target - self.size)
+        elif self.size > target:
+            self.size -= self._guest.deflate(min(self.size - target, FREE_RATES[1]))
+        return self.size - before
+
+    def _inflate(self, missing: int) -> None:
+        want = min(missing, self.slow_rate if self.slow_polls else FAST_RATE)
+        got = self._guest.inflate(want, False)
+        if got < want:
+            self.slow_polls = SLOW_POLLS
+            if got < self.slow_rate:
+                got += self._inflate_slowly(min(want, self.slow_rate) - got)
+        elif got >= self.slow_rate:
+            self._speed_up(got)
+        self.size += got
+
+    def _inflate_slowly(self, want: int) -> int:
+        got = self._guest.inflate(want, True)
+        if got < want:
+            self.slow_rate = max(self.slow_rate // 2, SLOW_RATES[0])
+        return got
+
+    def _speed_up(self, got: int) -> None:
+        self.slow_rate = min(self.slow_rate + STEP * (got // self.slow_rate), SLOW_RATES[1])

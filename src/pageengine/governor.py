@@ -1,0 +1,177 @@
+"""The host's side of policy: what a policy is shown, doing what it says, and when it is asked.
+
+Time here is simulated or measured by the caller, who says how much of it has passed
+(``Host.advance``). A policy is asked when the balance period is over, when it wanted to be, when
+machines come, go or change, and in the middle of a batch of accesses when free memory falls below
+the mark that the last plan set.
+"""
+
+from __future__ import annotations
+
+from pageengine.keeping import Keeping
+from pageengine.policy import Plain, Plan, Snapshot, VMView
+from pageengine.policy.rules import check_plan
+from pageengine.records import Reclaimed
+from pageengine.status import STATUS_NAMES, error_of
+from pageengine.units import PAGE_BYTES
+
+BALANCE_PERIOD = 15.0  # seconds, where a plan does not say (Mem.BalancePeriod)
+
+_KEPT = ("active", "balloon_max", "stall")
+_FROM_STATS = tuple(
+    name
+    for name in VMView.__dataclass_fields__
+    if name not in ("name", "overhead", "balloon_target", "guest", *_KEPT)
+)
+
+
+class Governor:
+    """Holds the policy, the last plan and the time."""
+
+    def __init__(self, host, policy):
+        self._host = host
+        self.time = 0.0
+        self.plan = Plan(state="")
+        self.mark = 0
+        self.keeping: dict[str, Keeping] = {}
+        self._due = 0.0
+        self._scanned = 0
+        self.set_policy(policy)
+
+    def set_policy(self, policy) -> None:
+        policy = Plain() if policy is None else policy
+        if not callable(getattr(policy, "decide", None)):
+            raise TypeError(f"a policy is an object with decide(snapshot) -> Plan, got {policy!r}")
+        reserve = getattr(policy, "reserve", lambda memory: 0)(self._host.memory)
+        self.policy = policy
+        self.plan = Plan(state="")
+        self._due = 0.0
+        self._set_mark(reserve)
+
+    def _set_mark(self, below: int) -> None:
+        self._below = below
+        self.mark = below // PAGE_BYTES + self.floor
+        self._host._engine.set_mark(self.mark)
+
+    @property
+    def floor(self) -> int:
+        """Frames that the overhead of machines takes: no access may use them."""
+        return sum(vm.overhead for vm in self._host.vms.values()) // PAGE_BYTES
+
+    def add(self, vm, estimator, driver: bool, balloon_max: int) -> None:
+        self.keeping[vm.name] = Keeping(vm, estimator, driver, balloon_max)
+        self._set_mark(self._below)
+        self.changed()
+
+    def remove(self, vm) -> None:
+        del self.keeping[vm.name]
+        self._set_mark(self._below)
+        self.changed()
+
+    def changed(self) -> None:
+        """A machine came, left or changed: targets are stale."""
+        self._due = 0.0
+
+    # what a policy is shown
+
+    def snapshot(self) -> Snapshot:
+        host = self._host
+        numbers = host._engine.host_numbers()
+        overhead = sum(vm.overhead for vm in host.vms.values())
+        return Snapshot(
+            memory=numbers["memory"] - overhead,
+            free=max(0, numbers["free"] - overhead),
+            swap_free=numbers["swap_free"],
+            vms=tuple(self._view(vm) for vm in host.vms.values()),
+            time=self.time,
+            state=self.plan.state,
+            memo=dict(self.plan.memo),
+        )
+
+    def _view(self, vm) -> VMView:
+        stats, keeping = vm.stats, self.keeping[vm.name]
+        return VMView(
+            name=vm.name,
+            **{name: getattr(stats, name) for name in _FROM_STATS},
+            **{name: getattr(keeping, name) for name in _KEPT},
+            overhead=vm.overhead,
+            balloon_target=keeping.balloon_target,
+            guest=keeping.guest_view(),
+        )
+
+    # doing what it says
+
+    def balance(self) -> Reclaimed:
+        snapshot = self.snapshot()
+        return self._do(snapshot, self.policy.decide(snapshot))
+
+    def apply(self, plan: Plan) -> Reclaimed:
+        return self._do(self.snapshot(), plan)
+
+    def _do(self, snapshot: Snapshot, plan: Plan) -> Reclaimed:
+        check_plan(snapshot, plan)
+        self.plan = plan
+        again = BALANCE_PERIOD if plan.again is None else plan.again
+        self._due = self.time + again
+        if plan.wake_below is not None:
+            self._set_mark(plan.wake_below)
+        for name, keeping in self.keeping.items():
+            keeping.decided()
+            wish = plan.vms.get(name)
+            if wish is not None:
+                if wish.balloon is not None:
+                    keeping.balloon_target = wish.balloon
+                if wish.scan is not None:
+                    keeping.scan_rate = wish.scan
+        return self._reclaim(plan)
+
+    def _reclaim(self, plan: Plan) -> Reclaimed:
+        won, failure = Reclaimed(), None
+        host = self._host
+        for name, wish in plan.vms.items():
+            machine = host[name]
+            machine.block(wish.blocked)
+            if wish.reclaim == 0:
+                continue
+            frames = min(-(-int(wish.reclaim) // PAGE_BYTES), self._spare(machine, wish))
+            result, status = host._reclaim(machine, frames, wish.technique)
+            won += result
+            if status and STATUS_NAMES[status] != "PE_NO_SLOT":
+                done = result.swapped + result.evicted
+                failure = failure or error_of(status, host._engine, name, done)
+        if failure:
+            raise failure
+        return won
+
+    def _spare(self, machine, wish) -> int:
+        """Frames that can be won without going under the reservation. What is charged for compressed
+        pages goes by slots, which may be part of a frame less than the frames that are won.
+        """
+        if machine.reservation == 0:
+            return machine.pages
+        spare = (machine.stats.consumed - machine.reservation) // PAGE_BYTES
+        return max(0, spare - (wish.technique in ("compression", "ladder")))
+
+    # as time goes by
+
+    def advance(self, seconds: float, ran) -> None:
+        if not seconds > 0:
+            raise ValueError(f"seconds must be above 0, got {seconds!r}")
+        ran = {} if ran is None else ran
+        unknown = set(ran) - set(self.keeping)
+        if unknown:
+            raise ValueError(f"ran names virtual machines that are not there: {sorted(unknown)}")
+        self.time += seconds
+        for name, keeping in self.keeping.items():
+            keeping.advance(seconds, ran.get(name, seconds), self.plan)
+        self._end_scan_pass()
+        if self.time >= self._due:
+            self.balance()
+
+    def _end_scan_pass(self) -> None:
+        """Hints older than one pass over every machine expire."""
+        scanning = [k for k in self.keeping.values() if k.scan_rate > 0]
+        if scanning and all(k.scanned >= k.pages for k in scanning):
+            for keeping in scanning:
+                keeping.scanned = 0
+            self._host.new_scan_pass()

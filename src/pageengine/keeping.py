@@ -1,0 +1,141 @@
+"""Housekeeping: what a host does for one machine as time goes by.
+
+Sampling goes by the machine's own time, everything else by the host's. Nothing here decides: rates
+and targets come from the last plan.
+"""
+
+from __future__ import annotations
+
+from pageengine.balloon import GuestPages, UntouchedPages
+from pageengine.driver import BalloonDriver
+from pageengine.policy import GuestView
+from pageengine.units import PAGE_BYTES
+
+REPORT_SECONDS = 2.0  # a guest reports free blocks after this long (virtio-balloon)
+
+
+class Keeping:
+    """One machine's share of the work."""
+
+    def __init__(self, vm, estimator, driver: bool, balloon_max: int):
+        self._vm, self._estimator = vm, estimator
+        self._has_driver, self._balloon_limit = driver, balloon_max
+        guest = vm.guest
+        self._driver = BalloonDriver(UntouchedPages(vm) if guest is None else GuestPages(vm, guest))
+        self.balloon_target = 0
+        self.scan_rate = 0.0
+        self._boot_left = 0.0
+        self._period = self._scan_due = self._poll_due = self._report_due = 0.0
+        self._elapsed = self._ran = 0.0
+        self.scanned = 0
+        self._open_period()
+
+    @property
+    def pages(self) -> int:
+        return self._vm.pages
+
+    # what a policy is shown
+
+    @property
+    def balloon_max(self) -> int:
+        """Most bytes the driver can give up now; 0 without a driver or while the guest boots."""
+        return self._balloon_limit if self._has_driver and self._boot_left <= 0 else 0
+
+    @property
+    def active(self) -> int:
+        """The estimate of the working set in bytes."""
+        vm = self._vm
+        if self._estimator.kind == "sample":
+            fraction = self._estimator.fraction(*vm._engine.sample_now(vm._id))
+        else:
+            fraction = self._estimator.fraction()
+        ballooned = self._driver.size * PAGE_BYTES
+        return int(fraction * (vm.size - ballooned)) // PAGE_BYTES * PAGE_BYTES
+
+    @property
+    def stall(self) -> float:
+        """Share of the time since the last decision that the machine did not run."""
+        return 1 - min(1.0, self._ran / self._elapsed) if self._elapsed > 0 else 0.0
+
+    def guest_view(self) -> GuestView | None:
+        guest = self._vm.guest
+        if guest is None or not self._has_driver or self._boot_left > 0:
+            return None
+        stats = guest.stats
+        return GuestView(
+            total=stats.total - stats.ballooned,
+            free=stats.free,
+            cache=stats.cache_clean + stats.cache_dirty,
+            swapped=stats.swapped,
+            major_faults=stats.swap_in,
+        )
+
+    def decided(self) -> None:
+        """A decision was made: the stall is counted anew."""
+        self._elapsed = self._ran = 0.0
+
+    # what time brings
+
+    def reboot(self, boot_seconds: float) -> None:
+        """The guest starts again: its driver is gone until it has booted, and the balloon with it
+        (a restarted driver first resets: OSDI 2002 section 3.2).
+        """
+        vm = self._vm
+        self._boot_left = float(boot_seconds)
+        vm._engine.deflate(vm._id, vm.pages)
+        self._driver.reset()
+
+    def advance(self, seconds: float, ran: float, plan) -> None:
+        self._elapsed += seconds
+        self._ran += ran
+        self._boot_left = max(0.0, self._boot_left - seconds)
+        self._watch(ran)
+        self._scan(seconds, plan.scan_rule)
+        self._poll_driver(seconds)
+        if plan.report_free:
+            self._report_free(seconds)
+
+    def _watch(self, ran: float) -> None:
+        self._period += ran
+        if self._period < self._estimator.period:
+            return
+        self._period %= self._estimator.period
+        vm = self._vm
+        if self._estimator.kind == "sample":
+            self._estimator.observe(*vm.end_sample())
+        else:
+            vm.age()
+            self._estimator.observe(vm.idle_ages(), vm.pages)
+        self._open_period()
+
+    def _open_period(self) -> None:
+        if self._estimator.kind == "sample":
+            self._vm.start_sample(self._estimator.n)
+
+    def _scan(self, seconds: float, rule: str) -> None:
+        self._scan_due += self.scan_rate * seconds
+        pages = int(self._scan_due)
+        if pages:
+            self._scan_due -= pages
+            pages = min(pages, self._vm.pages)
+            self._vm.host.scan(pages, self._vm, rule=rule)
+            self.scanned += pages
+
+    def _poll_driver(self, seconds: float) -> None:
+        self._poll_due += seconds
+        polls = int(self._poll_due)
+        self._poll_due -= polls
+        target = min(self.balloon_target, self.balloon_max) // PAGE_BYTES
+        if self.balloon_max == 0:
+            return
+        for _ in range(polls):
+            if self._driver.poll(target) == 0:
+                break
+
+    def _report_free(self, seconds: float) -> None:
+        guest = self._vm.guest
+        self._report_due += seconds
+        if guest is None or self._boot_left > 0 or self._report_due < REPORT_SECONDS:
+            return
+        self._report_due %= REPORT_SECONDS
+        self._vm.report_free(guest.report_free())

@@ -1,0 +1,26 @@
+"""Shares: a machine's weight, as a number or by the three names of ESX.
+
+ESX 2.x Administration Guide chapter 12: low, normal and high are 1 : 2 : 4, and normal is 10 per MB
+of configured memory. No shares: exactly the reservation, even while memory is free.
+"""
+
+from pageengine.units import MIB
+
+SHARES_PER_MIB = {"low": 5, "normal": 10, "high": 20}
+
+
+def parse_shares(value, size: int) -> int:
+    """value: a whole number from 0 on, or "low", "normal", "high", for ``size`` bytes."""
+    if isinstance(value, str):
+        if value not in SHARES_PER_MIB:
+            raise ValueError(
+                f"shares must be a number or one of {', '.join(SHARES_PER_MIB)}, got {value!r}"
+            )
+        return max(1, SHARES_PER_MIB[value] * size // MIB)
+    try:
+        shares = value.__index__()
+    except AttributeError:
+        raise TypeError(f"shares must be a whole number or a text, got {value!r}") from None
+    if shares < 0:
+        raise ValueError(f"shares must be 0 or more, got {shares}")
+    return shares
