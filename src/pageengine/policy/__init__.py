@@ -9,15 +9,20 @@ from pageengine.policy.base import (
     VMPlan,
     VMView,
 )
+from pageengine.policy.esx import ESX
 from pageengine.policy.plain import Plain
+from pageengine.policy.states import Thresholds, minfree
 
 __all__ = [
+    "ESX",
     "GuestView",
     "Migration",
     "Plain",
     "Plan",
     "Policy",
     "Snapshot",
+    "Thresholds",
     "VMPlan",
     "VMView",
+    "minfree",
 ]

@@ -1,16 +1,20 @@
-"""Entitlement: how much memory each virtual machine deserves, by shares, reservation, limit and the idle-memory tax.
+"""Entitlement: how much memory each virtual machine deserves, by shares, reservation, limit and the
+idle-memory tax.
 
-OSDI 2002 sections 5.1 and 5.2: memory moves from the client with the fewest shares per page, rho = S / (P (f + k (1 - f))) with
-k = 1 / (1 - tax), to the one with the most (min-funding revocation). Its end point is where every unconstrained client pays
-the same price lambda. With A = f P active pages a client holds
+OSDI 2002 sections 5.1 and 5.2: memory moves from the client with the fewest shares per page,
+rho = S / (P (f + k (1 - f))) with k = 1 / (1 - tax), to the one with the most (min-funding
+revocation). Its end point is where every unconstrained client pays the same price lambda. With
+A = f P active pages a client holds
 
     P(lambda) = S / lambda                    while S / lambda <= A
                 A + (S / lambda - A) / k      beyond: an idle page costs k times as much
     clamped to [reservation, limit]
 
-Sum P(lambda) over all clients falls with lambda; as a function of x = 1 / lambda it is piecewise linear, with at most three
-bends per client. So the solution needs no iteration: sort the bends, add up the slopes, and find the segment where the sum meets
-the memory there is: O(n log n), exact but for rounding.
+Sum P(lambda) over all clients falls with lambda; as a function of x = 1 / lambda it is piecewise
+linear, with at most three bends per client. So the solution needs no iteration: sort the bends, add
+up the slopes, and find the segment where the sum meets the memory there is: O(n log n), exact but
+for rounding. Rounding adds a common amount to all and cuts off the fractions, which keeps the
+result monotone: more shares never mean fewer pages.
 """
 
 from dataclasses import dataclass
@@ -41,16 +45,18 @@ class Claims:
         if bad.size:
             i = int(bad[0])
             raise ValueError(
-                f"client {i}: the minimum {self.minimum[i]:.0f} is above the maximum {self.maximum[i]:.0f}"
+                f"client {i}: the minimum {self.minimum[i]:.0f} is above "
+                f"the maximum {self.maximum[i]:.0f}"
             )
 
 
 def entitle(claims: Claims, pages: int, tax: float = 0.75) -> np.ndarray:
-    """Entitled pages of every client, int64 [n]. Their sum is ``pages`` exactly, or what all can reach if that is less: their
-    maxima, and for a client without shares its minimum (as in ESX, even while memory is free).
+    """Entitled pages of every client, int64 [n]. Their sum is ``pages`` exactly, or what all can
+    reach if that is less: their maxima, and for a client without shares its minimum (as in ESX,
+    even while memory is free).
 
-    tax: the idle-memory tax rate, 0 <= tax < 1 (ESX: 0.75). More shares never mean fewer pages. Raises ValueError when the
-    minima exceed ``pages``.
+    tax: the idle-memory tax rate, 0 <= tax < 1 (ESX: 0.75). Raises ValueError when the minima
+    exceed ``pages``.
     """
     if not 0 <= tax < 1:
         raise ValueError(f"the tax rate must be at least 0 and below 1, got {tax}")
@@ -72,7 +78,9 @@ def _holdings(claims: Claims, x: float, k: float) -> np.ndarray:
 
 
 def _bends(claims: Claims, k: float):
-    """Where each client's P(x) changes slope: (x [3n], change of slope [3n]). Clients without shares never move."""
+    """Where each client's P(x) changes slope: (x [3n], change of slope [3n]). Clients without
+    shares never move.
+    """
     owns = claims.shares > 0
     s, active = claims.shares[owns], claims.active[owns]
     low, high = claims.minimum[owns], claims.maximum[owns]
@@ -93,7 +101,9 @@ def _bends(claims: Claims, k: float):
 
 
 def _price_inverse(claims: Claims, total: int, k: float) -> float:
-    """The x = 1 / lambda at which the holdings add up to ``total``; inf when all maxima together are less."""
+    """The x = 1 / lambda at which the holdings add up to ``total``; inf when all maxima together
+    are less.
+    """
     x, change = _bends(claims, k)
     order = np.argsort(x, kind="stable")
     x, slope = x[order], np.cumsum(change[order])
@@ -108,11 +118,14 @@ def _price_inverse(claims: Claims, total: int, k: float) -> float:
 
 
 def _whole_pages(held: np.ndarray, claims: Claims, total: int) -> np.ndarray:
-    """Rounds down, then gives the missing pages one by one: largest remainder first, then more shares, then order."""
+    """Rounds down, then gives the missing pages one by one: largest remainder first, then more
+    shares, then order.
+    """
     pages = np.floor(held + 1e-9).astype(np.int64)
     missing = total - int(pages.sum())
     if missing:
-        room = pages < claims.maximum if missing > 0 else pages > claims.minimum
+        reachable = np.where(claims.shares > 0, claims.maximum, claims.minimum)
+        room = pages < reachable if missing > 0 else pages > claims.minimum
         order = np.lexsort((np.arange(len(pages)), -claims.shares, -(held - pages)))
         if missing < 0:
             order = order[::-1]

@@ -1,0 +1,153 @@
+"""What ESX does in each state is what the paper and the manuals say: which technique, from whom,
+how much. Snapshots are made up; one small host is driven for real.
+"""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import pageengine as pe
+from pageengine.policy import ESX, Plan, Snapshot, VMView
+from pageengine.policy.rules import check_plan
+
+MIB, GIB = 2**20, 2**30
+
+
+def view(name, **changes):
+    base = VMView(
+        name=name, size=1024 * MIB, consumed=600 * MIB, granted=600 * MIB, shared=0, swapped=0,
+        compressed=0, ballooned=0, mapped=600 * MIB, shares=10240, reservation=0, limit=1024 * MIB,
+        blocked=False, active=300 * MIB, balloon_max=665 * MIB,
+    )  # fmt: skip
+    return dataclasses.replace(base, **changes)
+
+
+def snapshot(free, *vms, state="", memory=2000 * MIB, **more):
+    return Snapshot(memory=memory, free=free, swap_free=GIB, vms=vms, state=state, **more)
+
+
+def decide(policy, *arguments, **options):
+    shown = snapshot(*arguments, **options)
+    plan = policy.decide(shown)
+    check_plan(shown, plan)
+    assert plan == policy.decide(shown)
+    return plan
+
+
+OLD = ESX(states="esx2002", idle_tax=0.0)
+
+
+def test_nothing_is_taken_while_memory_is_free():
+    plan = decide(OLD, 500 * MIB, view("a"), view("b", consumed=900 * MIB))
+    assert plan.state == "high"
+    assert all(p.reclaim == 0 and p.balloon == 0 and not p.blocked for p in plan.vms.values())
+    assert plan.wake_below == 80 * MIB  # 4 %: soft
+
+
+def test_soft_balloons_machines_above_their_target():
+    plan = decide(OLD, 70 * MIB, view("a"), view("b", consumed=1024 * MIB, granted=1024 * MIB))
+    assert plan.state == "soft"
+    assert plan.vms["a"].balloon == 0 and plan.vms["a"].reclaim == 0
+    assert plan.vms["b"].balloon == pytest.approx(62 * MIB, abs=MIB)  # 6.6 % free again
+    assert plan.vms["b"].reclaim == 0
+
+
+def test_soft_pages_only_where_ballooning_is_not_possible():
+    full = {"consumed": 1024 * MIB, "granted": 1024 * MIB}
+    plan = decide(OLD, 70 * MIB, view("a", **full, balloon_max=0), view("b", **full))
+    assert plan.vms["a"].balloon == 0 and plan.vms["a"].reclaim > 0
+    assert plan.vms["b"].balloon > 0 and plan.vms["b"].reclaim == 0
+
+
+def test_hard_pages_and_low_blocks_who_is_above_target_too():
+    machines = view("a"), view("b", consumed=1024 * MIB, granted=1024 * MIB)
+    hard = decide(OLD, 30 * MIB, *machines)
+    assert hard.state == "hard"
+    assert hard.vms["b"].reclaim == 1024 * MIB - hard.vms["b"].target > 90 * MIB
+    assert hard.vms["b"].technique == "swap"
+    assert decide(ESX(states="esx5"), 20 * MIB, *machines).vms["b"].technique == "ladder"
+    low = decide(OLD, 10 * MIB, *machines)
+    assert low.state == "low"
+    assert (low.vms["a"].blocked, low.vms["b"].blocked) == (False, True)
+    assert low.again == 1.0
+
+
+def test_nobody_waits_for_what_cannot_be_won():
+    machines = view("a"), view("b", consumed=1024 * MIB, granted=1024 * MIB)
+    first = decide(OLD, 10 * MIB, *machines)
+    again = decide(OLD, 10 * MIB, *machines, state="low", memo=first.memo)
+    assert again.state == "low" and not any(p.blocked for p in again.vms.values())
+
+
+def test_a_balloon_shrinks_when_its_machine_deserves_more():
+    plan = decide(OLD, 500 * MIB, view("a", ballooned=300 * MIB), view("b", consumed=100 * MIB))
+    assert plan.vms["a"].target > 900 * MIB
+    assert plan.vms["a"].balloon < 300 * MIB
+
+
+def test_the_tax_takes_idle_memory_first():
+    idle = view("idle", consumed=900 * MIB, granted=900 * MIB, active=10 * MIB)
+    busy = view("busy", consumed=950 * MIB, granted=950 * MIB, active=1024 * MIB)
+    flat = decide(ESX(states="esx2002", idle_tax=0.0), 70 * MIB, idle, busy).vms
+    taxed = decide(ESX(states="esx2002", idle_tax=0.75), 70 * MIB, idle, busy).vms
+    assert flat["idle"].target == pytest.approx(flat["busy"].target, abs=4096)
+    assert taxed["busy"].target == 1024 * MIB
+    assert taxed["busy"].balloon == 0 and taxed["idle"].balloon > 0
+
+
+def test_a_machine_above_its_limit_is_brought_under_it_in_any_state():
+    plan = decide(OLD, 900 * MIB, view("a", limit=500 * MIB, balloon_max=0))
+    assert plan.state == "high" and plan.vms["a"].reclaim == 100 * MIB
+
+
+def test_reserved_memory_is_not_taken():
+    held = view("a", reservation=600 * MIB), view("b", consumed=1024 * MIB, granted=1024 * MIB)
+    plan = decide(ESX(states="esx2002"), 10 * MIB, *held)
+    assert plan.vms["a"].reclaim == 0 and plan.vms["a"].target >= 600 * MIB
+
+
+def test_scan_rates_are_the_published_ones():
+    four = [view(str(i), size=4 * GIB, limit=4 * GIB) for i in range(4)]
+    rates = [p.scan for p in decide(OLD, GIB, *four, memory=16 * GIB).vms.values()]
+    assert rates == [50.0] * 4
+    ten = [view(str(i)) for i in range(10)]
+    assert decide(OLD, GIB, *ten, memory=16 * GIB).vms["0"].scan == 20.0  # 200 on the host
+    later = decide(ESX(), GIB, *four, memory=16 * GIB)
+    assert later.vms["0"].scan == pytest.approx(291.3, abs=0.1)  # 4 GiB in an hour
+    large = view("large", size=64 * GIB, limit=64 * GIB)
+    assert decide(ESX(), GIB, large, memory=128 * GIB).vms["large"].scan == 1024
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"states": "esx7"}, "unknown states 'esx7'; there are esx2002, esx5, esx6"),
+        ({"idle_tax": 1.0}, "idle_tax must be at least 0 and below 1, got 1.0"),
+        ({"margin": -0.1}, "margin"),
+        ({"host_ghz": 0}, "host_ghz"),
+    ],
+)
+def test_bad_options_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        ESX(**options)
+
+
+@pytest.mark.parametrize("contents", ["bytes", "tokens"])
+def test_a_host_under_esx_keeps_memory_free_and_every_page(contents):
+    with pe.Host("32 MiB", contents=contents, seed=1, policy=ESX(states="esx2002")) as host:
+        draw = np.random.default_rng(0)
+        vms = [host.add_vm(name, "24 MiB", reservation="4 MiB") for name in "ab"]
+        for step in range(60):
+            vm = vms[step % 2]
+            ppns = draw.integers(0, vm.pages, 300)
+            sizes = 64 * (1 + ppns % 63)
+            tokens = pe.tokens.make_tokens(ppns + vm.pages * (step % 2), sizes)
+            if contents == "bytes":
+                vm.touch(ppns, True)
+            else:
+                vm.write(ppns, tokens)
+            host.advance(1.0)
+            host.check()
+        assert isinstance(host.last_plan, Plan)
+        assert host.stats.free > 0
