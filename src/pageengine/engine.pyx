@@ -15,7 +15,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from pageengine._c.balloon cimport *
 from pageengine._c.check cimport pe_check
 from pageengine._c.host cimport *
-from pageengine._c.place cimport pe_place_of
+from pageengine._c.place cimport PE_BALLOONED, pe_place_of
 from pageengine._c.pool cimport pe_pool_release
 from pageengine._c.frames cimport pe_frames_words
 from pageengine._c.reclaim cimport *
@@ -242,6 +242,11 @@ cdef class Engine:
             self._check_pages(vm, ppns)
             return (pe_balloon_report(self._host, vm, &ppns[0], ppns.shape[0])
                     if ppns.shape[0] else 0)
+
+    def ballooned(self, uint32_t id) -> int:
+        """Pages in the balloon."""
+        with self._lock:
+            return self._vm(id).in_place[<int>PE_BALLOONED]
 
     def deflate(self, uint32_t id, uint64_t n) -> int:
         with self._lock:

@@ -8,6 +8,8 @@ the mark that the last plan set.
 
 from __future__ import annotations
 
+import math
+
 from pageengine.keeping import Keeping
 from pageengine.policy import Plain, Plan, Snapshot, VMView
 from pageengine.policy.rules import check_plan
@@ -50,7 +52,7 @@ class Governor:
 
     def _set_mark(self, below: int) -> None:
         self._below = below
-        self.mark = below // PAGE_BYTES + self.floor
+        self.mark = int(below) // PAGE_BYTES + self.floor
         self._host._engine.set_mark(self.mark)
 
     @property
@@ -120,7 +122,7 @@ class Governor:
             wish = plan.vms.get(name)
             if wish is not None:
                 if wish.balloon is not None:
-                    keeping.balloon_target = wish.balloon
+                    keeping.balloon_target = int(wish.balloon)
                 if wish.scan is not None:
                     keeping.scan_rate = wish.scan
         return self._reclaim(plan)
@@ -155,12 +157,16 @@ class Governor:
     # as time goes by
 
     def advance(self, seconds: float, ran) -> None:
-        if not seconds > 0:
+        if not 0 < seconds < math.inf:
             raise ValueError(f"seconds must be above 0, got {seconds!r}")
+        self._host._engine.idle  # Closed, before time passes
         ran = {} if ran is None else ran
         unknown = set(ran) - set(self.keeping)
         if unknown:
             raise ValueError(f"ran names virtual machines that are not there: {sorted(unknown)}")
+        for name, value in ran.items():
+            if not 0 <= value <= seconds * (1 + 1e-9):
+                raise ValueError(f"{name!r} cannot have run {value!r} of {seconds!r} seconds")
         self.time += seconds
         for name, keeping in self.keeping.items():
             keeping.advance(seconds, ran.get(name, seconds), self.plan)

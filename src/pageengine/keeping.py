@@ -6,6 +6,8 @@ and targets come from the last plan.
 
 from __future__ import annotations
 
+import math
+
 from pageengine.balloon import GuestPages, UntouchedPages
 from pageengine.driver import BalloonDriver
 from pageengine.policy import GuestView
@@ -26,7 +28,7 @@ class Keeping:
         self.scan_rate = 0.0
         self._boot_left = 0.0
         self._period = self._scan_due = self._poll_due = self._report_due = 0.0
-        self._elapsed = self._ran = 0.0
+        self._elapsed = self._ran = self._last_stall = 0.0
         self.scanned = 0
         self._open_period()
 
@@ -38,28 +40,46 @@ class Keeping:
 
     @property
     def balloon_max(self) -> int:
-        """Most bytes the driver can give up now; 0 without a driver or while the guest boots."""
-        return self._balloon_limit if self._has_driver and self._boot_left <= 0 else 0
+        """Most bytes the driver can give up now; 0 without a driver or while the guest boots. What
+        is reserved is never asked for: a guest that gave it up could not hold its reservation.
+        """
+        if not self._driver_runs:
+            return 0
+        return min(self._balloon_limit, self._vm.size - self._vm.reservation)
+
+    @property
+    def _driver_runs(self) -> bool:
+        return self._has_driver and self._boot_left <= 0
+
+    @property
+    def _in_balloon(self) -> int:
+        """Pages. The engine knows; the driver does not notice when a guest takes one back."""
+        return self._vm._engine.ballooned(self._vm._id)
 
     @property
     def active(self) -> int:
-        """The estimate of the working set in bytes."""
+        """The estimate of the working set in bytes. What is in the balloon is not in use, and no
+        part of what the estimate is a fraction of.
+        """
         vm = self._vm
         if self._estimator.kind == "sample":
             fraction = self._estimator.fraction(*vm._engine.sample_now(vm._id))
         else:
             fraction = self._estimator.fraction()
-        ballooned = self._driver.size * PAGE_BYTES
-        return int(fraction * (vm.size - ballooned)) // PAGE_BYTES * PAGE_BYTES
+        return int(fraction * (vm.pages - self._in_balloon)) * PAGE_BYTES
 
     @property
     def stall(self) -> float:
-        """Share of the time since the last decision that the machine did not run."""
-        return 1 - min(1.0, self._ran / self._elapsed) if self._elapsed > 0 else 0.0
+        """Share of the time since the last decision that the machine did not run. A decision in the
+        middle of a batch, with no time since the last one, is shown what that one was shown.
+        """
+        if self._elapsed == 0:
+            return self._last_stall
+        return 1 - min(1.0, self._ran / self._elapsed)
 
     def guest_view(self) -> GuestView | None:
         guest = self._vm.guest
-        if guest is None or not self._has_driver or self._boot_left > 0:
+        if guest is None or not self._driver_runs:
             return None
         stats = guest.stats
         return GuestView(
@@ -72,6 +92,7 @@ class Keeping:
 
     def decided(self) -> None:
         """A decision was made: the stall is counted anew."""
+        self._last_stall = self.stall
         self._elapsed = self._ran = 0.0
 
     # what time brings
@@ -80,20 +101,23 @@ class Keeping:
         """The guest starts again: its driver is gone until it has booted, and the balloon with it
         (a restarted driver first resets: OSDI 2002 section 3.2).
         """
-        vm = self._vm
-        self._boot_left = float(boot_seconds)
+        vm, boot_seconds = self._vm, float(boot_seconds)
+        if not 0 <= boot_seconds < math.inf:
+            raise ValueError(f"boot_seconds must be 0 or more, got {boot_seconds}")
+        self._boot_left = boot_seconds
         vm._engine.deflate(vm._id, vm.pages)
         self._driver.reset()
 
     def advance(self, seconds: float, ran: float, plan) -> None:
         self._elapsed += seconds
         self._ran += ran
+        awake = max(0.0, seconds - self._boot_left)
         self._boot_left = max(0.0, self._boot_left - seconds)
         self._watch(ran)
         self._scan(seconds, plan.scan_rule)
-        self._poll_driver(seconds)
+        self._poll_driver(awake)
         if plan.report_free:
-            self._report_free(seconds)
+            self._report_free(awake)
 
     def _watch(self, ran: float) -> None:
         self._period += ran
@@ -105,7 +129,7 @@ class Keeping:
             self._estimator.observe(*vm.end_sample())
         else:
             vm.age()
-            self._estimator.observe(vm.idle_ages(), vm.pages)
+            self._estimator.observe(vm.idle_ages(), max(1, vm.pages - self._in_balloon))
         self._open_period()
 
     def _open_period(self) -> None:
@@ -125,12 +149,16 @@ class Keeping:
         self._poll_due += seconds
         polls = int(self._poll_due)
         self._poll_due -= polls
-        target = min(self.balloon_target, self.balloon_max) // PAGE_BYTES
-        if self.balloon_max == 0:
+        if not polls or not self._driver_runs:
             return
+        target = min(self.balloon_target, self.balloon_max) // PAGE_BYTES
+        driver = self._driver
+        driver.size = min(driver.size, self._in_balloon)
         for _ in range(polls):
-            if self._driver.poll(target) == 0:
-                break
+            before = driver.size, driver.slow_rate, driver.slow_polls
+            driver.poll(target)
+            if (driver.size, driver.slow_rate, driver.slow_polls) == before:
+                break  # and so would every further poll be
 
     def _report_free(self, seconds: float) -> None:
         guest = self._vm.guest

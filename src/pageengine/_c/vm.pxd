@@ -17,6 +17,7 @@ cdef extern from "pe_vm.h" nogil:
         bool sharing
         bool blocked
         uint64_t *map
+        uint32_t *in_place
         uint64_t *event
         uint32_t sample_size
         uint32_t sample_touched

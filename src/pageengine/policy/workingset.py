@@ -1,11 +1,13 @@
 """Working set: estimates of how much of its memory a virtual machine uses.
 
-An estimator gets readings of what the host can observe, and says a fraction of the machine's pages.
+An estimator gets readings of what the host can observe, and says a fraction of the machine's pages
+that are not in its balloon.
 It holds what it has seen so far; whoever makes the readings (``Host.advance``) asks it what kind it
 needs and how often:
 
     kind "sample"   pages accessed of a random sample that was marked (touched, marked)
-    kind "ages"     pages by idle age, uint64 [256], in units of ``period``, and the number of pages
+    kind "ages"     pages by idle age, uint64 [256], in units of ``period``, and the number of pages;
+                    ballooned ones are in neither
 
 Time is the machine's own: a machine that waits does not look idle.
 """
