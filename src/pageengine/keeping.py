@@ -36,6 +36,10 @@ class Keeping:
     def pages(self) -> int:
         return self._vm.pages
 
+    def set_balloon_max(self, limit: int) -> None:
+        """Bytes that the driver may give up from now on."""
+        self._balloon_limit = limit
+
     # what a policy is shown
 
     @property

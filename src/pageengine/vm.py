@@ -4,7 +4,9 @@ from pageengine import errors
 from pageengine.accesses import Accesses
 from pageengine.admission import Claim, read_claim
 from pageengine.arrays import as_count, as_ppns
+from pageengine.options import part_of
 from pageengine.records import VMStats
+from pageengine.status import EVENTS
 from pageengine.units import PAGE_BYTES
 
 
@@ -115,6 +117,20 @@ class VM(Accesses):
         """Most bytes its driver can give up now; 0 without one, or while the guest boots."""
         return self.host._governor.keeping[self.name].balloon_max
 
+    def set_balloon_max(self, value) -> None:
+        """Most that its driver may give up from now on, bytes or a percentage of its size."""
+        limit = part_of(value, self.size, "balloon_max")
+        self.host._governor.keeping[self.name].set_balloon_max(limit)
+
+    def run_ops(self, ops) -> None:
+        """The accesses that its guest makes while its balloon driver works, as far as there is
+        memory for them.
+        """
+        try:
+            self.touch(ops.ppns, (ops.flags & 1) != 0)
+        except (errors.OutOfFrames, errors.Blocked):
+            return
+
     def reboot(self, boot_seconds: float = 0.0) -> None:
         """The guest starts again: its balloon pops, and its driver is gone for ``boot_seconds``."""
         self.host._governor.keeping[self.name].reboot(boot_seconds)
@@ -187,6 +203,11 @@ class VM(Accesses):
         """Where these pages are: uint8 [n], values of ``Place``."""
         self.host
         return self._engine.places_at(self._id, as_ppns(ppns))
+
+    def events(self) -> dict[str, int]:
+        """The cumulative event counts alone, by name, in pages: cheaper than ``stats``."""
+        self.host
+        return dict(zip(EVENTS, self._engine.vm_events(self._id), strict=True))
 
     @property
     def stats(self) -> VMStats:

@@ -52,7 +52,7 @@ MAY = {
     "driver": "",
     "balloon": "",
     "accesses": "arrays records status images errors",
-    "vm": "errors accesses admission arrays records units",
+    "vm": "errors accesses admission arrays options records status units",
     "keeping": "balloon driver policy units",
     "governor": "keeping policy records status units",
     "host": CYTHON + " admission codec engine governor status records room vm policy swapfile options",

@@ -1,0 +1,178 @@
+"""What the pages of simulated machines hold: a profile that says which part of them is zero, common
+to all machines, repeated within one, and how well the rest compresses.
+
+Contents are tokens (``pageengine.tokens``), functions of profile, machine, page and version: the
+same on every run, and nothing is kept. For hosts that hold bytes, ``expand`` makes the pages that
+tokens stand for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pageengine.tokens import UNIT, make_tokens
+
+_COMMON, _WITHIN, _OWN, _CLASS, _SIZE = 1, 2, 3, 4, 5
+
+
+@dataclass(frozen=True)
+class ContentProfile:
+    """zero, same, common, within: parts of all pages, 0 to 1 in sum: zero pages; pages filled with
+    one word; pages that every machine of this profile has too; pages that repeat within a machine
+    (each content ``copies`` times). The rest is a machine's own. What a machine writes later is its
+    own, too.
+
+    sizes: compressed size in bytes -> part of the pages that compress so well.
+    """
+
+    name: str = "own"
+    zero: float = 0.0
+    same: float = 0.0
+    common: float = 0.0
+    within: float = 0.0
+    copies: int = 4
+    sizes: Mapping[int, float] = field(default_factory=lambda: {1024: 0.2, 2048: 0.4, 4032: 0.4})
+
+    def __post_init__(self):
+        parts = {k: getattr(self, k) for k in ("zero", "same", "common", "within")}
+        for key, value in parts.items():
+            if not 0 <= value <= 1:
+                raise ValueError(f"{key} must be a part from 0 to 1, got {value!r}")
+        if sum(parts.values()) > 1 + 1e-9:
+            raise ValueError(f"the parts add up to more than 1: {parts}")
+        if not isinstance(self.copies, int) or self.copies < 2:
+            raise ValueError(f"copies must be a whole number from 2 on, got {self.copies!r}")
+        sizes = {int(size): float(part) for size, part in self.sizes.items()}
+        bad = [size for size in sizes if not 9 <= size <= 63 * UNIT]
+        if bad or not sizes or min(sizes.values()) < 0 or sum(sizes.values()) <= 0:
+            raise ValueError(
+                f"sizes must give parts above 0 to compressed sizes of 9 to {63 * UNIT} bytes, "
+                f"got {self.sizes!r}"
+            )
+        object.__setattr__(self, "sizes", dict(sorted(sizes.items())))
+
+    def tokens(self, machine: int, ppns, version=0):
+        """Contents uint64 [n] of pages int [n] of a machine (a number). version: int or int [n];
+        0 is what a page holds when it is first used, later ones are the machine's own.
+        """
+        ppns = np.asarray(ppns).astype(np.uint64)
+        version = np.broadcast_to(np.asarray(version), ppns.shape).astype(np.uint64)
+        drawn = _unit(_mix(_salt(self.name, _CLASS), ppns))
+        first = version == 0
+        marks = np.cumsum([self.zero, self.same, self.common, self.within])
+        kind = np.searchsorted(marks, drawn, side="right")  # 4: its own
+        kind = np.where(first, kind, 4)
+        number = np.uint64(machine)
+        own = _mix(_salt(self.name, _OWN), number, ppns, version)
+        common = _mix(_salt(self.name, _COMMON), ppns)
+        groups = ppns // np.uint64(self.copies)
+        within = _mix(_salt(self.name, _WITHIN), number, groups)
+        identity = np.choose(kind, [own, common, common, within, own]) >> np.uint64(6)
+        sizes = np.where(kind == 1, 8, self._sizes_of(identity))
+        tokens = make_tokens(identity, sizes)
+        return np.where(kind == 0, np.uint64(0), tokens)
+
+    def _sizes_of(self, identity):
+        parts = np.cumsum(list(self.sizes.values()))
+        drawn = _unit(_mix(_salt("sizes", _SIZE), identity)) * parts[-1]
+        chosen = np.minimum(np.searchsorted(parts, drawn, side="right"), len(parts) - 1)
+        return np.array(list(self.sizes), np.int64)[chosen]
+
+    def to_json(self) -> str:
+        """The profile as text."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> ContentProfile:
+        """The profile of a text that ``to_json`` or ``pageengine scan --profile`` wrote."""
+        try:
+            values = json.loads(text)
+            known = set(cls.__dataclass_fields__)
+            unknown = set(values) - known
+            if unknown:
+                raise ValueError(f"unknown keys {sorted(unknown)}; there are {sorted(known)}")
+            return cls(**values)
+        except (TypeError, AttributeError, json.JSONDecodeError) as error:
+            raise ValueError(f"this is not a content profile: {error}") from None
+
+
+#: Assumptions, for want of measured ones; ``pageengine scan --profile`` measures. "linux": the
+#: reproduction of OSDI 2002 figure 4 (about two thirds of a small guest common to all of one kind);
+#: today's guests have far less in common. "mixed": USENIX ATC 2012 (Barker): under 15 % shared
+#: besides zero pages, most of it within one machine. "own": nothing shared at all.
+PROFILES = {
+    "own": ContentProfile(),
+    "linux": ContentProfile("linux", zero=0.07, same=0.01, common=0.55, within=0.05,
+                            sizes={512: 0.1, 1024: 0.15, 1536: 0.2, 2048: 0.15, 4032: 0.4}),
+    "mixed": ContentProfile("mixed", zero=0.15, same=0.01, common=0.02, within=0.12,
+                            sizes={512: 0.15, 1024: 0.2, 1536: 0.15, 2048: 0.1, 4032: 0.4}),
+    "random": ContentProfile("random", sizes={4032: 1.0}),
+}  # fmt: skip
+
+
+def find(contents) -> ContentProfile:
+    """A preset by name, a profile as it is, a table of its values, or the path of a JSON file."""
+    if contents is None:
+        return PROFILES["own"]
+    if isinstance(contents, ContentProfile):
+        return contents
+    if isinstance(contents, Mapping):
+        return ContentProfile(**contents)
+    if contents in PROFILES:
+        return PROFILES[contents]
+    path = Path(contents)
+    if path.suffix == ".json":
+        try:
+            return ContentProfile.from_json(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+    close = difflib.get_close_matches(str(contents), list(PROFILES), n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise ValueError(
+        f"unknown contents {contents!r}; there are {', '.join(PROFILES)}, and .json files{hint}"
+    )
+
+
+def expand(tokens):
+    """Pages uint8 [n, 4096] for tokens uint64 [n]: equal exactly when the tokens are, and of the
+    size class (a quarter page, half a page, more) that the token says, under the word codec. Each
+    is a run of random words, as long as the size asks for, and zeros.
+    """
+    tokens = np.asarray(tokens, dtype=np.uint64)
+    units = (tokens & np.uint64(63)).astype(np.int64)
+    words = np.clip((units * UNIT - 128) // 8, 2, 512)
+    at = np.arange(512, dtype=np.uint64)
+    pages = _mix(np.uint64(0), tokens[:, None], at[None, :])
+    pages[at.astype(np.int64)[None, :] >= words[:, None]] = 0
+    same = (units == 0) & (tokens != 0)
+    pages[same] = tokens[same, None]
+    pages[tokens == 0] = 0
+    return pages.astype("<u8").view(np.uint8).reshape(len(tokens), 4096)
+
+
+def _salt(name: str, what: int) -> np.uint64:
+    return np.uint64(zlib.crc32(name.encode()) * 8 + what)
+
+
+def _mix(salt, *parts):
+    """A 64-bit hash of uint64 arrays (the finaliser of splitmix64, part after part)."""
+    h = np.asarray(salt, np.uint64)
+    with np.errstate(over="ignore"):
+        for part in parts:
+            h = (h ^ part) + np.uint64(0x9E3779B97F4A7C15)
+            h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            h = h ^ (h >> np.uint64(31))
+    return h
+
+
+def _unit(h):
+    """64-bit hashes as numbers from 0 to 1."""
+    return (h >> np.uint64(11)).astype(np.float64) * 2.0**-53

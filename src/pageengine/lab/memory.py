@@ -1,0 +1,108 @@
+"""The memory of one simulated machine: accesses of its workload go through its guest, if it has one,
+get contents, and are made on the host as far as they can be.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pageengine.errors import Blocked, OutOfFrames
+from pageengine.lab.contents import ContentProfile, expand
+from pageengine.lab.workloads import Accesses, Release
+from pageengine.records import Place
+
+WRITE, FILL, PAGE_OUT = 1, 2, 4  # flags of what a guest does to a page
+ZEROED = 8  # here alone: the page becomes zero
+
+
+class MachineMemory:
+    """vm: the machine. number: of its contents. What could not be done for want of memory waits,
+    and is done before anything else.
+    """
+
+    def __init__(self, vm, number: int, profile: ContentProfile, bytes_: bool):
+        self._vm, self._number, self._profile, self._bytes = vm, number, profile, bytes_
+        self._version = np.zeros(vm.pages, np.int32)
+        self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
+        self.double_paging = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether accesses wait for memory."""
+        return bool(self._waiting)
+
+    def do(self, steps) -> None:
+        """Makes the accesses of a workload, those that waited first."""
+        for step in steps:
+            if isinstance(step, Release):
+                if self._vm.guest is not None:
+                    self._vm.guest.release(step.kind, step.ids)
+                continue
+            self._waiting.append(self._operations(step))
+        self.go_on()
+
+    def go_on(self) -> bool:
+        """Makes what waits; whether all of it was made."""
+        while self._waiting:
+            ppns, flags = self._waiting.pop(0)
+            done = self._make(ppns, flags)
+            if done < len(ppns):
+                self._waiting.insert(0, (ppns[done:], flags[done:]))
+                return False
+        return True
+
+    def run_ops(self, ops) -> None:
+        """What a guest does at the wish of its balloon driver, as far as it can be done."""
+        self._make(np.asarray(ops.ppns), np.asarray(ops.flags))
+
+    def _operations(self, step: Accesses) -> tuple[np.ndarray, np.ndarray]:
+        ids = np.ascontiguousarray(step.ids, dtype=np.int64)
+        write = np.broadcast_to(np.asarray(step.write, dtype=bool), ids.shape)
+        guest = self._vm.guest
+        if step.kind == "zero":
+            return ids, np.full(len(ids), WRITE | FILL | ZEROED, np.uint8)
+        if guest is None:
+            return ids, write.astype(np.uint8)
+        ops = guest.access(step.kind, ids, np.ascontiguousarray(write))
+        return np.asarray(ops.ppns), np.asarray(ops.flags)
+
+    def _make(self, ppns, flags) -> int:
+        """Makes accesses in pieces that need contents and pieces that do not; how many were made.
+        A written page gets new content when it is filled, or held none of its own until now.
+        """
+        if not len(ppns):
+            return 0
+        place = self._vm.places_at(ppns)
+        self.double_paging += int(np.sum((flags & PAGE_OUT != 0) & (place == Place.SWAPPED)))
+        written = (flags & WRITE) != 0
+        bare = (place == Place.ABSENT) | (place == Place.SHARED) | (place == Place.BALLOONED)
+        fresh = written & (bare | ((flags & FILL) != 0))
+        if not fresh.any():
+            return self._touch(ppns, written)
+        # contents first: within a batch of one epoch, order is of no consequence but to recency
+        order = np.concatenate([np.flatnonzero(fresh), np.flatnonzero(~fresh)])
+        ppns[:], flags[:] = ppns[order], flags[order]
+        n = int(fresh.sum())
+        done = self._write(ppns[:n], flags[:n])
+        return done if done < n else n + self._touch(ppns[n:], written[order[n:]])
+
+    def _write(self, ppns, flags) -> int:
+        tokens = self._profile.tokens(self._number, ppns, self._version[ppns])
+        tokens[(flags & ZEROED) != 0] = 0
+        done = self._try(self._vm.write, ppns, expand(tokens) if self._bytes else tokens)
+        # only first use is by the profile; whatever is written over it is the machine's own
+        own = ppns[:done][(flags[:done] & ZEROED) == 0]
+        self._version[own] += 1
+        return done
+
+    def _touch(self, ppns, written) -> int:
+        return self._try(self._vm.touch, ppns, written)
+
+    def _try(self, call, ppns, what) -> int:
+        if not len(ppns):
+            return 0
+        try:
+            call(ppns, what)
+        except (OutOfFrames, Blocked) as stop:
+            return stop.done
+        return len(ppns)

@@ -1,0 +1,212 @@
+"""Simulation: virtual machines with workloads on one host, epoch by epoch.
+
+In every epoch each machine runs for as long as it does not wait: the epoch less what its last
+accesses cost. Its workload says what it touches in that time, the host serves it, the cost model
+turns what happened into waiting. Then the host does its housekeeping for the epoch, and a row is
+recorded. The same simulation and seed give the same result, bit for bit.
+"""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pageengine.errors import AdmissionError
+from pageengine.host import Host
+from pageengine.lab import costs as cost_models
+from pageengine.lab.contents import find as find_contents
+from pageengine.lab.events import Event
+from pageengine.lab.machine import GuestSpec, Machine
+from pageengine.lab.recorder import Recorder
+from pageengine.lab.results import Result
+from pageengine.lab.workloads import make as make_workload
+from pageengine.units import parse_size
+
+
+@dataclass(frozen=True)
+class VMSpec:
+    """A machine that is to run. size, reservation, limit, overhead, balloon_max: as for
+    ``Host.add_vm``. workload: a table, or an object (``lab.workloads``); contents: a profile
+    (``lab.contents``); guest: a GuestSpec, or None for a machine whose workload uses its pages
+    directly. start, stop: seconds.
+    """
+
+    name: str
+    size: Any
+    workload: Any = "idle"
+    shares: Any = "normal"
+    reservation: Any = 0
+    limit: Any = None
+    overhead: Any = 0
+    driver: bool = True
+    balloon_max: Any = "65%"
+    guest: GuestSpec | None = None
+    contents: Any = None
+    salt: str | None = ""
+    start: float = 0.0
+    stop: float | None = None
+
+
+class Simulation:
+    """memory, policy and host: as for ``Host`` (host: its further options). vms: VMSpecs. costs: of
+    events (``lab.costs``). epoch: seconds of one step. events: what changes meanwhile
+    (``lab.events.Event``). check_every: epochs between checks of every invariant, 0 for none.
+    name: for the report. Used once: ``run``.
+    """
+
+    def __init__(self, memory, vms: Iterable[VMSpec], *, policy=None, costs="nvme", seed: int = 0,
+                 epoch: float = 1.0, contents: str = "tokens", events: Iterable[Event] = (),
+                 check_every: int = 0, name: str = "", host=None):  # fmt: skip
+        if not epoch > 0:
+            raise ValueError(f"epoch must be above 0 seconds, got {epoch!r}")
+        self.specs = {spec.name: spec for spec in vms}
+        self.costs = cost_models.make(costs)
+        self.epoch, self.seed, self.name = float(epoch), int(seed), name
+        self.memory = parse_size(memory, "memory")
+        self.events = self._all_events(events)
+        self._check_every = check_every
+        self.host = Host(memory, seed=seed, contents=contents, policy=policy, **(host or {}))
+        self.machines: dict[str, Machine] = {}
+        self._numbers = {name: i for i, name in enumerate(self.specs)}
+        self._overrides: dict[str, dict[str, Any]] = {}
+        self.refused: list[str] = []
+        self._log: list[dict[str, Any]] = []
+        self._recorder = Recorder(self.specs)
+        for spec in self.specs.values():  # what is wrong with a workload is said before the start
+            find_contents(spec.contents)
+            if make_workload(spec.workload).needs_guest and spec.guest is None:
+                raise ValueError(
+                    f"the workload of {spec.name!r} works with files, which need a guest: "
+                    "give the machine one"
+                )
+
+    def _all_events(self, events) -> list[Event]:
+        all_ = list(events)
+        for spec in self.specs.values():
+            all_.append(Event(spec.start, "start", spec.name))
+            if spec.stop is not None:
+                all_.append(Event(spec.stop, "stop", spec.name))
+        return sorted(all_, key=lambda event: event.at)
+
+    def run(self, seconds: float, progress: Callable[[float, str], Any] | None = None,
+            max_time: float | None = None) -> Result:  # fmt: skip
+        """Runs for ``seconds`` of simulated time. progress(time, state): called every epoch; when
+        it returns False the run ends. max_time: seconds of real time after which it ends. A run
+        that ended before its time, also by Ctrl-C, gives what was recorded, marked partial.
+        """
+        began, partial = clock.monotonic(), ""
+        epochs = max(1, round(seconds / self.epoch))
+        try:
+            for number in range(epochs):
+                self._step(number)
+                if self._check_every and (number + 1) % self._check_every == 0:
+                    self.host.check()
+                if progress and progress(self.host.time, self.host.state) is False:
+                    partial = "stopped"
+                if max_time is not None and clock.monotonic() - began > max_time:
+                    partial = "out of its time limit"
+                if partial:
+                    break
+        except KeyboardInterrupt:
+            partial = "interrupted"
+        finally:
+            result = self._result(seconds, partial)
+            self.host.close()
+        return result
+
+    def _step(self, number: int) -> None:
+        now = number * self.epoch
+        while self.events and self.events[0].at <= now:
+            self._happen(self.events.pop(0), now)
+        machines = list(self.machines.values())
+        ran = {machine.name: machine.step(self.epoch, now) for machine in machines}
+        self.host.advance(self.epoch, ran)
+        for machine in machines:
+            machine.settle()
+        self._recorder.record(self.host, machines, self.epoch)
+
+    # events
+
+    def _happen(self, event: Event, now: float) -> None:
+        if event.kind == "start":
+            self._start(event.vm, now)
+        elif event.kind == "stop":
+            if event.vm in self.machines:
+                del self.machines[event.vm]
+                self.host.remove_vm(event.vm)
+        elif event.kind == "reboot":
+            if event.vm in self.machines:
+                self.machines[event.vm].reboot()
+        elif event.kind == "policy":
+            self._set_policy(event.key, event.value)
+        else:
+            self._set(event)
+        self._log.append({"time": now, "what": event.what, "vm": event.vm})
+
+    def _start(self, name: str, now: float) -> None:
+        if name in self.machines:
+            return
+        spec, options = self.specs[name], self._overrides.get(name, {})
+        try:
+            machine = Machine(self.host, spec, options, self._numbers[name], self.seed, self.costs)
+        except AdmissionError as error:
+            self.refused.append(name)
+            self._log.append({"time": now, "what": f"{name} is refused: {error}", "vm": name})
+            return
+        self.machines[name] = machine
+
+    def _set(self, event: Event) -> None:
+        self._overrides.setdefault(event.vm, {})[event.key] = event.value
+        machine = self.machines.get(event.vm)
+        if machine is not None:
+            machine.change(event.key, event.value)
+
+    def _set_policy(self, key: str, value) -> None:
+        policy = self.host.policy
+        if not hasattr(policy, key):
+            raise ValueError(f"the policy {policy!r} has no option {key!r}")
+        setattr(policy, key, value)
+        self.host.policy = policy
+
+    # results
+
+    def _result(self, seconds: float, partial: str) -> Result:
+        host, vms = self._recorder.tables()
+        policy = self.host.policy
+        thresholds = getattr(policy, "thresholds", None)
+        shown = thresholds(self.memory) if thresholds else None
+        meta = {
+            "name": self.name,
+            "policy": getattr(policy, "name", type(policy).__name__),
+            "policy_options": repr(policy),
+            "seed": self.seed,
+            "memory": self.memory,
+            "seconds": float(seconds),
+            "epoch": self.epoch,
+            "costs": self.costs.name,
+            "contents": self.host.contents,
+            "refused": list(self.refused),
+            "partial": partial,
+            "thresholds": dict(zip(shown.names, shown.bytes, strict=True)) if shown else {},
+        }
+        return Result(host, vms, _summary(host, vms), self._log, meta)
+
+
+def _summary(host, vms) -> dict[str, Any]:
+    if not len(host["time"]):
+        return {}
+    return {
+        "stall": float(np.mean(host["stall"])),
+        "free_least": int(np.min(host["free"])),
+        "swap_in": int(np.sum(host["swap_in"])),
+        "swap_out": int(np.sum(host["swap_out"])),
+        "compressions": int(np.sum(host["compressions"])),
+        "merged": int(np.sum(host["merged"])),
+        "ballooned_most": int(np.max(host["ballooned"])),
+        "swapped_most": int(np.max(host["swapped"])),
+        "double_paging": int(np.sum(host["double_paging"])),
+    }

@@ -1,0 +1,65 @@
+"""Workloads: what programs on simulated machines do with their memory. One line per workload."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping
+
+from pageengine.lab.workloads.base import Accesses, Release, Workload
+from pageengine.lab.workloads.boot import Boot
+from pageengine.lab.workloads.fileserver import FileServer
+from pageengine.lab.workloads.heap import Heap
+from pageengine.lab.workloads.idle import Idle
+from pageengine.lab.workloads.moving import Moving
+from pageengine.lab.workloads.program import Program
+from pageengine.lab.workloads.replay import Replay
+from pageengine.lab.workloads.sequential import Sequential
+from pageengine.lab.workloads.toucher import Toucher
+from pageengine.lab.workloads.zipf import Zipf
+
+__all__ = ["WORKLOADS", "Accesses", "Release", "Workload", "make"]
+
+WORKLOADS = {
+    "idle": Idle,
+    "sequential": Sequential,
+    "zipf": Zipf,
+    "moving": Moving,
+    "toucher": Toucher,
+    "boot": Boot,
+    "fileserver": FileServer,
+    "heap": Heap,
+    "replay": Replay,
+    "program": Program,
+}
+
+
+def make(what) -> Workload:
+    """A workload of its name, or of a table ``{"kind": name, option: value, ...}``; one that is
+    made already is returned as it is.
+    """
+    if isinstance(what, Workload):
+        return what
+    if isinstance(what, str):
+        what = {"kind": what}
+    if not isinstance(what, Mapping) or "kind" not in what:
+        raise ValueError(f"a workload is a table with its kind, {{kind = 'zipf'}}, got {what!r}")
+    options = dict(what)
+    kind = options.pop("kind")
+    if kind not in WORKLOADS:
+        raise ValueError(_unknown("workload", kind, WORKLOADS))
+    made = WORKLOADS[kind]
+    known = [p for p in inspect.signature(made).parameters if p != "self"]
+    for key in options:
+        if key not in known:
+            raise ValueError(_unknown(f"option of {kind}", key, known))
+    try:
+        return made(**options)
+    except TypeError as error:
+        raise ValueError(f"workload {kind}: {error}") from None
+
+
+def _unknown(what: str, name, known) -> str:
+    close = difflib.get_close_matches(str(name), list(known), n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"unknown {what} {name!r}; there are {', '.join(known)}{hint}"

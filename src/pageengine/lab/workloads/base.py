@@ -1,0 +1,102 @@
+"""What a workload is, and what all of them have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from pageengine.units import PAGE_BYTES, parse_size
+
+
+@dataclass(frozen=True)
+class Accesses:
+    """Touches of pages, in order. ids: int64 [n], virtual pages ("memory"), blocks of files of one
+    page each ("file"), or pages of the machine that are zeroed while they are free ("zero"), from 0
+    on. write: bool, or bool [n].
+    """
+
+    ids: np.ndarray
+    write: np.ndarray | bool = False
+    kind: str = "memory"
+
+
+@dataclass(frozen=True)
+class Release:
+    """Pages that the workload does not use any more: a process ended, a heap shrank."""
+
+    ids: np.ndarray
+    kind: str = "memory"
+
+
+@runtime_checkable
+class Workload(Protocol):
+    """A program. ``start`` is called once: the pages of its machine and a generator of its own;
+    ``step`` says what it does in the next ``seconds`` of the machine's own time, at ``time`` of the
+    host. in_use: pages it uses now. needs_guest: it works with files, which a guest must hold.
+    """
+
+    in_use: int
+    needs_guest: bool
+
+    def start(self, pages: int, rng: np.random.Generator) -> None: ...
+
+    def step(self, seconds: float, time: float) -> list[Accesses | Release]: ...
+
+
+class Paced:
+    """Base of workloads that touch pages at a rate. rate: touches per second of the machine's time;
+    memory: bytes it uses, text or number (by default ``PART`` of the machine); write: part of the
+    touches that write, 0 to 1.
+    """
+
+    PART = 0.9
+    needs_guest = False
+
+    def __init__(self, *, rate: float = 1000.0, memory=None, write: float = 0.3):
+        self.rate = at_least(rate, "rate", 0)
+        self.write = part(write, "write")
+        self._memory = None if memory is None else parse_size(memory, "memory")
+        self._due = 0.0
+        self.in_use = 0
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__.lower()} at {self.rate:g}/s>"
+
+    def start(self, pages: int, rng: np.random.Generator) -> None:
+        wanted = int(pages * self.PART) if self._memory is None else self._memory // PAGE_BYTES
+        if not 1 <= wanted <= pages:
+            raise ValueError(
+                f"memory of the workload must be from one page to the machine's {pages} pages, "
+                f"got {wanted} pages"
+            )
+        self.pages, self.rng = wanted, rng
+        self.in_use = wanted
+
+    def touches(self, seconds: float) -> int:
+        """How many touches are due; fractions wait."""
+        self._due += self.rate * seconds
+        n = int(self._due)
+        self._due -= n
+        return n
+
+    def writes(self, n: int):
+        """Which of n touches write."""
+        if self.write in (0.0, 1.0):
+            return bool(self.write)
+        return self.rng.random(n) < self.write
+
+
+def at_least(value, what: str, least: float) -> float:
+    """A number that is not below ``least``."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not value >= least:
+        raise ValueError(f"{what} must be a number from {least:g} on, got {value!r}")
+    return float(value)
+
+
+def part(value, what: str) -> float:
+    """A number from 0 to 1."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise ValueError(f"{what} must be a part from 0 to 1, got {value!r}")
+    return float(value)

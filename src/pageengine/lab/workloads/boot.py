@@ -1,0 +1,44 @@
+"""A guest that zeroes all of its memory when it boots, as Windows does, and then runs something."""
+
+import numpy as np
+
+from pageengine.lab.workloads.base import Accesses, Paced, Release
+from pageengine.units import PAGE_BYTES, parse_size
+
+
+class Boot(Paced):
+    """Zeroes every page once, at ``speed`` bytes per second of the machine's time, and goes on as
+    ``then``, another workload as a table. The zeroed pages are free memory to the guest.
+    """
+
+    PART = 1.0
+    zeroes = True
+
+    def __init__(self, *, speed="256 MiB", memory=None, then=None):
+        super().__init__(rate=parse_size(speed, "speed") / PAGE_BYTES, memory=memory, write=1.0)
+        if not self.rate > 0:
+            raise ValueError(f"speed must be above 0 bytes per second, got {speed!r}")
+        from pageengine.lab.workloads import make
+
+        self.then = make(then if then is not None else {"kind": "idle"})
+        self.needs_guest = self.then.needs_guest
+
+    def start(self, pages: int, rng: np.random.Generator) -> None:
+        super().start(pages, rng)
+        self.then.start(pages, rng)
+        self._zeroed = 0
+
+    @property
+    def booting(self) -> bool:
+        """Whether it still zeroes."""
+        return self._zeroed < self.pages
+
+    def step(self, seconds: float, time: float) -> list[Accesses | Release]:
+        if not self.booting:
+            found = self.then.step(seconds, time)
+            self.in_use = self.then.in_use
+            return found
+        end = min(self.pages, self._zeroed + max(1, self.touches(seconds)))
+        found: list[Accesses | Release] = [Accesses(np.arange(self._zeroed, end), True, "zero")]
+        self._zeroed = end
+        return found

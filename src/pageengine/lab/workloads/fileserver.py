@@ -1,0 +1,36 @@
+"""A server that reads files through the page cache of its guest."""
+
+import numpy as np
+
+from pageengine.lab.workloads.base import Accesses, Paced, Release, at_least
+from pageengine.lab.workloads.zipf import ranks
+from pageengine.units import PAGE_BYTES, parse_size
+
+
+class FileServer(Paced):
+    """Reads blocks of ``files`` bytes of files, popular ones most (alpha as for zipf), ``rate``
+    blocks per second, and touches as many pages of its own memory, which is ``memory`` bytes. write:
+    part of the blocks that are written. Needs a guest, whose page cache holds what it can.
+    """
+
+    PART = 0.1
+    needs_guest = True
+
+    def __init__(self, *, files="1 GiB", rate: float = 500.0, memory=None, write: float = 0.05,
+                 alpha: float = 0.9):  # fmt: skip
+        super().__init__(rate=rate, memory=memory, write=write)
+        self.blocks = parse_size(files, "files") // PAGE_BYTES
+        if self.blocks < 1:
+            raise ValueError(f"files must be at least one page, got {files!r}")
+        self.alpha = at_least(alpha, "alpha", 0)
+
+    def start(self, pages: int, rng: np.random.Generator) -> None:
+        super().start(pages, rng)
+        self._draw = ranks(self.blocks, self.alpha)
+        self._where = rng.permutation(self.blocks)
+
+    def step(self, seconds: float, time: float) -> list[Accesses | Release]:
+        n = self.touches(seconds)
+        own = self.rng.integers(0, self.pages, n)
+        blocks = self._where[self._draw(self.rng, n)]
+        return [Accesses(own, True), Accesses(blocks, self.writes(n), "file")]

@@ -1,0 +1,53 @@
+"""A heap with generations, as a Java machine has it."""
+
+import numpy as np
+
+from pageengine.lab.workloads.base import Accesses, Paced, Release, part
+
+
+class Heap(Paced):
+    """Allocation sweeps through a young generation, ``young`` of its memory, at ``rate`` pages per
+    second; each time round, ``survive`` of it is added to the old generation, where as many pages
+    are read at random. When the old generation is full, a full collection touches all of it, and
+    leaves ``live`` of it; the rest is released.
+    """
+
+    def __init__(self, *, rate: float = 2000.0, memory=None, young: float = 0.25,
+                 survive: float = 0.1, live: float = 0.4):  # fmt: skip
+        super().__init__(rate=rate, memory=memory, write=1.0)
+        self.young, self.survive = part(young, "young"), part(survive, "survive")
+        self.live = part(live, "live")
+
+    def start(self, pages: int, rng: np.random.Generator) -> None:
+        super().start(pages, rng)
+        self._young = min(max(1, int(self.young * self.pages)), max(1, self.pages - 1))
+        self._old, self._next = 0, 0
+        self.in_use = self._young
+
+    def step(self, seconds: float, time: float) -> list[Accesses | Release]:
+        n = self.touches(seconds)
+        found: list[Accesses | Release] = [
+            Accesses((self._next + np.arange(n)) % self._young, True)
+        ]
+        rounds, self._next = divmod(self._next + n, self._young)
+        if self._old and n:
+            reads = self._young + self.rng.integers(0, self._old, max(1, n // 4))
+            found.append(Accesses(reads, False))
+        for _ in range(rounds):
+            found += self._promote()
+        self.in_use = self._young + self._old
+        return found
+
+    def _promote(self) -> list[Accesses | Release]:
+        room = self.pages - self._young
+        grown = min(room, self._old + max(1, int(self.survive * self._young)))
+        found: list[Accesses | Release] = [
+            Accesses(self._young + np.arange(self._old, grown), True)
+        ]
+        self._old = grown
+        if grown >= room:
+            kept = int(self.live * room)
+            found.append(Accesses(self._young + np.arange(grown), True))
+            found.append(Release(self._young + np.arange(kept, grown)))
+            self._old = kept
+        return found

@@ -1,0 +1,28 @@
+"""A machine that has booted and does next to nothing."""
+
+import numpy as np
+
+from pageengine.lab.workloads.base import Accesses, Paced, Release, at_least
+
+
+class Idle(Paced):
+    """Touches its memory once at the start, at ``fill`` pages per second, then only a few pages of
+    its kernel, ``rate`` per second among the first ``active`` pages.
+    """
+
+    def __init__(self, *, rate: float = 20.0, memory=None, write: float = 0.1,
+                 fill: float = 20_000.0, active: int = 512):  # fmt: skip
+        super().__init__(rate=rate, memory=memory, write=write)
+        self.fill, self.active = at_least(fill, "fill", 1), int(at_least(active, "active", 1))
+        self._filled = 0
+
+    def step(self, seconds: float, time: float) -> list[Accesses | Release]:
+        found: list[Accesses | Release] = []
+        if self._filled < self.pages:
+            end = min(self.pages, self._filled + max(1, int(self.fill * seconds)))
+            found.append(Accesses(np.arange(self._filled, end), True))
+            self._filled = end
+            return found
+        n = self.touches(seconds)
+        ids = self.rng.integers(0, min(self.active, self.pages), n)
+        return [Accesses(ids, self.writes(n))]

@@ -1,0 +1,32 @@
+"""A program whose working set moves."""
+
+import numpy as np
+
+from pageengine.lab.workloads.base import Accesses, Paced, Release, at_least, part
+
+
+class Moving(Paced):
+    """Touches, at random, a window of ``window`` (part of its memory) that moves on by ``move`` of
+    itself every ``every`` seconds of the machine's time.
+    """
+
+    def __init__(self, *, rate: float = 1000.0, memory=None, write: float = 0.3,
+                 window: float = 0.25, move: float = 0.5, every: float = 60.0):  # fmt: skip
+        super().__init__(rate=rate, memory=memory, write=write)
+        self.window, self.move = part(window, "window"), part(move, "move")
+        self.every = at_least(every, "every", 1e-3)
+
+    def start(self, pages: int, rng: np.random.Generator) -> None:
+        super().start(pages, rng)
+        self._size = max(1, int(self.window * self.pages))
+        self._first, self._since = 0, 0.0
+        self.in_use = self._size
+
+    def step(self, seconds: float, time: float) -> list[Accesses | Release]:
+        self._since += seconds
+        while self._since >= self.every:
+            self._since -= self.every
+            self._first = (self._first + int(self.move * self._size)) % self.pages
+        n = self.touches(seconds)
+        ids = (self._first + self.rng.integers(0, self._size, n)) % self.pages
+        return [Accesses(ids, self.writes(n))]

@@ -1,0 +1,63 @@
+"""A workload written in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from pageengine.lab.workloads.base import Accesses, Paced, Release
+
+
+class Program(Paced):
+    """``batches(pages, rng)`` gives an iterator of what is done: arrays of page numbers, pairs of
+    page numbers and writes (bool or bool [n]), Accesses or Release. ``rate`` touches per second
+    are taken from it; when it ends, the machine is idle.
+    """
+
+    PART = 1.0
+
+    def __init__(self, *, batches: Callable[[int, np.random.Generator], Iterable],
+                 rate: float = 1000.0):  # fmt: skip
+        super().__init__(rate=rate)
+        if not callable(batches):
+            raise TypeError(f"batches must be a function of (pages, rng), got {batches!r}")
+        self.batches = batches
+
+    def start(self, pages: int, rng: np.random.Generator) -> None:
+        super().start(pages, rng)
+        self._source = iter(self.batches(pages, rng))
+        self._waiting: list[Accesses | Release] = []
+
+    def step(self, seconds: float, time: float) -> list[Accesses | Release]:
+        n, found = self.touches(seconds), []
+        while n > 0:
+            if not self._waiting:
+                batch = next(self._source, None)
+                if batch is None:
+                    break
+                self._waiting.append(_as_step(batch, self.pages))
+            step = self._waiting.pop()
+            if isinstance(step, Accesses) and len(step.ids) > n:
+                step, rest = _cut(step, n)
+                self._waiting.append(rest)
+            found.append(step)
+            n -= len(step.ids) if isinstance(step, Accesses) else 0
+        return found
+
+
+def _as_step(batch, pages: int) -> Accesses | Release:
+    if isinstance(batch, (Accesses, Release)):
+        return batch
+    ids, write = batch if isinstance(batch, tuple) else (batch, False)
+    ids = np.atleast_1d(np.asarray(ids)).astype(np.int64)
+    if ids.size and (ids.min() < 0 or ids.max() >= pages):
+        bad = int(ids[(ids < 0) | (ids >= pages)][0])
+        raise ValueError(f"the program touched page {bad}; the machine has pages 0 to {pages - 1}")
+    return Accesses(ids, write)
+
+
+def _cut(step: Accesses, n: int) -> tuple[Accesses, Accesses]:
+    each = isinstance(step.write, np.ndarray)
+    first, rest = (step.write[:n], step.write[n:]) if each else (step.write, step.write)
+    return Accesses(step.ids[:n], first, step.kind), Accesses(step.ids[n:], rest, step.kind)

@@ -1,0 +1,45 @@
+"""The toucher of OSDI 2002 section 5.4: a program that touches a known amount of memory."""
+
+import numpy as np
+
+from pageengine.lab.workloads.base import Accesses, Paced, Release
+from pageengine.units import PAGE_BYTES, parse_size
+
+
+class Toucher(Paced):
+    """Touches everything of the current amount, over and over. schedule: [[seconds, amount], ...],
+    times of the host that rise, amounts as bytes or text; before the first there is nothing. When
+    the amount shrinks, the rest is released.
+    """
+
+    def __init__(self, *, schedule=((0, "50 MiB"),), rate: float = 5000.0, write: float = 0.5):
+        super().__init__(rate=rate, write=write)
+        try:
+            steps = [(float(t), parse_size(amount, "amount")) for t, amount in schedule]
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"schedule must be a list of [seconds, amount], got {schedule!r}: {error}"
+            ) from None
+        if not steps or any(b[0] <= a[0] for a, b in zip(steps, steps[1:], strict=False)):
+            raise ValueError(f"the times of the schedule must rise, got {schedule!r}")
+        self.schedule = [(t, amount // PAGE_BYTES) for t, amount in steps]
+
+    def start(self, pages: int, rng: np.random.Generator) -> None:
+        super().start(pages, rng)
+        most = max(amount for _, amount in self.schedule)
+        if most > pages:
+            raise ValueError(f"the schedule asks for {most} pages and the machine has {pages}")
+        self.in_use, self._next = 0, 0
+
+    def step(self, seconds: float, time: float) -> list[Accesses | Release]:
+        amount = ([0] + [pages for t, pages in self.schedule if t <= time])[-1]
+        found: list[Accesses | Release] = []
+        if amount < self.in_use:
+            found.append(Release(np.arange(amount, self.in_use)))
+        self.in_use = amount
+        n = self.touches(seconds)
+        if amount:
+            ids = (self._next + np.arange(n)) % amount
+            self._next = (self._next + n) % amount
+            found.append(Accesses(ids, self.writes(n)))
+        return found
