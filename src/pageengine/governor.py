@@ -146,8 +146,8 @@ class Governor:
         return won
 
     def _spare(self, machine, wish) -> int:
-        """Frames that can be won without going under the reservation. What is charged for compressed
-        pages goes by slots, which may be part of a frame less than the frames that are won.
+        """Frames that can be won without going under the reservation. What is charged for
+        compressed pages goes by slots, which may be part of a frame less than the frames won.
         """
         if machine.reservation == 0:
             return machine.pages

@@ -10,9 +10,9 @@ from pageengine.admission import Claim, admit, read_claim
 from pageengine.arrays import as_count
 from pageengine.codec import Codec
 from pageengine.engine import TECHNIQUES, Engine
+from pageengine.governed import Governed
 from pageengine.governor import Governor
 from pageengine.options import find_estimator, one_of, part_of, salt_number
-from pageengine.policy import Plan, Snapshot
 from pageengine.records import Events, HostStats, Reclaimed, ScanResult
 from pageengine.room import Room
 from pageengine.status import error_of
@@ -23,7 +23,7 @@ from pageengine.vm import VM
 _EVENT_NAMES = tuple(Events.__dataclass_fields__)
 
 
-class Host:
+class Host(Governed):
     """A host that really holds pages.
 
     memory: machine memory, bytes or text ("64 MiB"), a multiple of 4096.
@@ -226,53 +226,7 @@ class Host:
         """Gives the memory of idle frames back to the operating system; returns the bytes."""
         return self._engine.trim() * PAGE_BYTES
 
-    # the policy
-
-    @property
-    def policy(self):
-        """The object that decides: ``decide(snapshot) -> Plan``."""
-        return self._governor.policy
-
-    @policy.setter
-    def policy(self, policy) -> None:
-        self._governor.set_policy(policy)
-
-    @property
-    def time(self) -> float:
-        """Seconds that have passed, as ``advance`` was told."""
-        return self._governor.time
-
-    @property
-    def state(self) -> str:
-        """The memory state by the last plan: high, clear, soft, hard or low; "" before the first."""
-        return self._governor.plan.state
-
-    @property
-    def last_plan(self) -> Plan:
-        """What the policy said last."""
-        return self._governor.plan
-
-    def snapshot(self) -> Snapshot:
-        """What a policy sees now."""
-        return self._governor.snapshot()
-
-    def apply(self, plan: Plan) -> Reclaimed:
-        """Does what a plan says; returns what was won. PlanError: it breaks a rule, and nothing was
-        done. Pages that cannot go out (swap full) stay where they are; when the swap file itself
-        fails, the rest of the plan is still done and then SwapError is raised.
-        """
-        return self._governor.apply(plan)
-
-    def balance(self) -> Reclaimed:
-        """Asks the policy and does what it says."""
-        return self._governor.balance()
-
-    def advance(self, seconds: float, ran=None) -> None:
-        """Lets time pass: sampling periods, the sharing scan at the plan's rates, balloon drivers,
-        free page reports, and decisions when they are due. ran: seconds that each machine really
-        ran, by name (a machine that waits does not look idle); all the time by default.
-        """
-        self._governor.advance(seconds, ran)
+    # how batches get memory
 
     @contextmanager
     def _making_room(self, vm: VM):

@@ -32,7 +32,6 @@ RATCHET = {
         "five variants of one loop, one per instruction set, belong side by side",
     ),
     ("lines", "src/pageengine/engine.pyx"): (400, "one class is one extension type"),
-    ("lines", "src/pageengine/host.py"): (330, "the public face of a host in one place"),
     ("essay", "csrc/pe_pool.c"): (1, "its header says it all"),
     ("essay", "csrc/pe_status.c"): (1, "a table of names"),
     ("essay", "csrc/codec/pe_codec_same.c"): (1, "one word, repeated"),

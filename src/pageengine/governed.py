@@ -1,0 +1,59 @@
+"""The part of Host that decides, and lives through time: a policy says what it wants, the host does
+it (governor.py), and goes on doing it as time goes by (keeping.py).
+"""
+
+from __future__ import annotations
+
+from pageengine.policy import Plan, Snapshot
+from pageengine.records import Reclaimed
+
+
+class Governed:
+    """Policy, time and plans of a ``Host``."""
+
+    @property
+    def policy(self):
+        """The object that decides: ``decide(snapshot) -> Plan``."""
+        return self._governor.policy
+
+    @policy.setter
+    def policy(self, policy) -> None:
+        self._governor.set_policy(policy)
+
+    @property
+    def time(self) -> float:
+        """Seconds that have passed, as ``advance`` was told."""
+        return self._governor.time
+
+    @property
+    def state(self) -> str:
+        """The state by the last plan: high, clear, soft, hard or low; "" before the first."""
+        return self._governor.plan.state
+
+    @property
+    def last_plan(self) -> Plan:
+        """What the policy said last."""
+        return self._governor.plan
+
+    def snapshot(self) -> Snapshot:
+        """What a policy sees now."""
+        return self._governor.snapshot()
+
+    def apply(self, plan: Plan) -> Reclaimed:
+        """Does what a plan says; returns what was won. PlanError: it breaks a rule, and nothing was
+        done. Pages that cannot go out (swap full) stay where they are; when the swap file itself
+        fails, the rest of the plan is still done and then SwapError is raised.
+        """
+        return self._governor.apply(plan)
+
+    def balance(self) -> Reclaimed:
+        """Asks the policy and does what it says."""
+        return self._governor.balance()
+
+    def advance(self, seconds: float, ran=None) -> None:
+        """Lets time pass: sampling periods, the sharing scan at the plan's rates, balloon drivers,
+        free page reports, and decisions when they are due. ran: seconds that each machine really
+        ran, by name (a machine that waits does not look idle); all the time by default. The policy
+        is asked at most once, at the end: steps should be no longer than the balance period (15 s).
+        """
+        self._governor.advance(seconds, ran)
