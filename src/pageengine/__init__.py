@@ -3,8 +3,18 @@
 from pageengine import errors, images, policy, tokens, traces
 from pageengine.codec import codecs
 from pageengine.engine import TECHNIQUES as _TECHNIQUES
+from pageengine.guest import Guest
 from pageengine.host import Host
-from pageengine.records import Events, Faults, HostStats, Place, Reclaimed, ScanResult, VMStats
+from pageengine.records import (
+    Events,
+    Faults,
+    GuestStats,
+    HostStats,
+    Place,
+    Reclaimed,
+    ScanResult,
+    VMStats,
+)
 from pageengine.units import PAGE_BYTES, format_size, parse_size
 from pageengine.vm import VM
 
@@ -21,6 +31,8 @@ __all__ = [
     "VM",
     "Events",
     "Faults",
+    "Guest",
+    "GuestStats",
     "Host",
     "HostStats",
     "Place",

@@ -131,11 +131,35 @@ class HostStats(_Record, Events):
     configured: int = 0
 
 
+@dataclass(frozen=True)
+class GuestStats(_Record):
+    """What a guest's memory is used for, in bytes, and what happened in it since it started, in
+    pages. total: of the machine, the balloon included. swapped: in the guest's own swap space.
+    """
+
+    total: int = 0
+    free: int = 0
+    kernel: int = 0
+    cache_clean: int = 0
+    cache_dirty: int = 0
+    anonymous: int = 0
+    ballooned: int = 0
+    swapped: int = 0
+    swap_in: int = 0
+    swap_out: int = 0
+    cache_hits: int = 0
+    cache_misses: int = 0
+    disk_reads: int = 0
+    disk_writes: int = 0
+    oom: int = 0
+
+
 _EVENT_NAMES = {f.name for f in fields(Events)}
 _COUNTS = _EVENT_NAMES | {"hint_pages", "half_pages", "quarter_pages", "shares", "blocked", "vms",
                           "swap_writes", "swap_reads"}  # fmt: skip
 VMStats._BYTES = frozenset(f.name for f in fields(VMStats)) - _COUNTS
 HostStats._BYTES = frozenset(f.name for f in fields(HostStats)) - _COUNTS
+GuestStats._BYTES = frozenset(f.name for f in fields(GuestStats)[:8])
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ MAY = {
     "codec": CYTHON + " libraries",
     "libraries": "",
     "hashing": CYTHON,
+    "guest": CYTHON + " records",
     "engine": CYTHON + " codec",
     "status": "_status errors engine",
     "records": "units",

@@ -1,0 +1,41 @@
+from typing import Final, Literal, NamedTuple, SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pageengine.records import GuestStats
+
+WRITE: Final = 1
+FILL: Final = 2
+PAGE_OUT: Final = 4
+KINDS: dict[str, int]
+LEVELS: int
+NUMBERS: tuple[str, ...]
+
+class Ops(NamedTuple):
+    done: int
+    ppns: np.ndarray
+    flags: np.ndarray
+
+class Guest:
+    pages: int
+    def __new__(
+        cls,
+        pages: SupportsIndex,
+        *,
+        swap_pages: int | None = None,
+        kernel_pages: int = 0,
+        seed: int = 0,
+    ) -> Guest: ...
+    def restart(self) -> None: ...
+    def access(
+        self, kind: Literal["memory", "file"], ids: ArrayLike, write: ArrayLike = False
+    ) -> Ops: ...
+    def release(self, kind: Literal["memory", "file"], ids: ArrayLike) -> None: ...
+    def drop_cache(self, pages: SupportsIndex) -> int: ...
+    def inflate(self, pages: SupportsIndex, sleeping: bool = False) -> tuple[np.ndarray, Ops]: ...
+    def deflate(self, pages: SupportsIndex) -> np.ndarray: ...
+    def report_free(self) -> np.ndarray: ...
+    @property
+    def stats(self) -> GuestStats: ...
+    def check(self) -> None: ...
