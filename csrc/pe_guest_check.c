@@ -1,4 +1,8 @@
-/* The guest model's invariants, proved by a walk over everything (G1 to G5, pe_guest.c). */
+/* The guest model's invariants (G1 to G5, pe_guest.c), proved by a walk over everything: the pages,
+   the table, the swap slots, the balloon. The table is walked as an array, never searched: what a
+   search would find is what is in doubt. Two things are looked up in full only for a sample of
+   64, since each lookup is a walk of its own: that free slots are in no entry, and that owners
+   have an entry; the counts, which are exact, catch what the sample misses in all but pairs. */
 #include "pe_bits.h"
 #include "pe_guest_layout.h"
 

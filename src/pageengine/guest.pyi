@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from pageengine.records import GuestStats
 
+PAGE_BYTES: int
 WRITE: Final = 1
 FILL: Final = 2
 PAGE_OUT: Final = 4
@@ -19,14 +20,14 @@ class Ops(NamedTuple):
 
 class Guest:
     pages: int
-    def __new__(
-        cls,
+    def __init__(
+        self,
         pages: SupportsIndex,
         *,
         swap_pages: int | None = None,
         kernel_pages: int = 0,
         seed: int = 0,
-    ) -> Guest: ...
+    ) -> None: ...
     def restart(self) -> None: ...
     def access(
         self, kind: Literal["memory", "file"], ids: ArrayLike, write: ArrayLike = False

@@ -110,6 +110,8 @@ class Keeping:
             raise ValueError(f"boot_seconds must be 0 or more, got {boot_seconds}")
         self._boot_left = boot_seconds
         vm._engine.deflate(vm._id, vm.pages)
+        if vm.guest is not None:
+            vm.guest.restart()
         self._driver.reset()
 
     def advance(self, seconds: float, ran: float, plan) -> None:

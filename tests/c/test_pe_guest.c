@@ -1,4 +1,4 @@
-/* sources: csrc/pe_guest.c csrc/pe_guest_check.c csrc/pe_status.c */
+/* sources: csrc/pe_guest.c csrc/pe_guest_check.c csrc/pe_status.c csrc/pe_os.c */
 /* A guest that loses a page is a leak that no host can see. Boundaries, every allocation failing in
    turn, and each structure broken on purpose: the right rule is named. */
 #include "check.h"
@@ -54,11 +54,12 @@ static void test_the_largest_id_is_an_id(void)
 static void test_a_guest_of_one_page_swaps_with_itself(void)
 {
     pe_guest *guest;
-    CHECK(pe_guest_new(&guest, 1, 3, 0) == PE_OK);
+    CHECK(pe_guest_new(&guest, 1, 4, 0) == PE_OK);
     for (int round = 0; round < 3; ++round)
         for (int64_t id = 0; id < 4; ++id)
             CHECK(touch(guest, PE_GUEST_MEMORY, id, 1, true) == 1 && whole(guest));
-    CHECK(touch(guest, PE_GUEST_MEMORY, 9, 1, true) == 0);
+    CHECK(touch(guest, PE_GUEST_MEMORY, 9, 1, true) == 1); /* the last slot */
+    CHECK(touch(guest, PE_GUEST_MEMORY, 10, 1, true) == 0);
     CHECK(guest->event[PE_GUEST_OOM] == 1);
     CHECK(whole(guest));
     pe_guest_delete(guest);

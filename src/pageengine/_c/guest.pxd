@@ -5,8 +5,7 @@ from pageengine._c.vm cimport bool
 
 
 cdef extern from "pe_guest.h" nogil:
-    ctypedef struct pe_guest:
-        pass
+    ctypedef struct pe_guest
 
     ctypedef enum pe_guest_kind:
         PE_GUEST_MEMORY

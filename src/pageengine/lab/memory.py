@@ -79,12 +79,18 @@ class MachineMemory:
         fresh = written & (bare | ((flags & FILL) != 0))
         if not fresh.any():
             return self._touch(ppns, written)
-        # contents first: within a batch of one epoch, order is of no consequence but to recency
-        order = np.concatenate([np.flatnonzero(fresh), np.flatnonzero(~fresh)])
+        # A guest reads what it pages out before it puts something else there, and contents come
+        # before touches; else order within an epoch is of no consequence but to recency.
+        turn = np.where((flags & PAGE_OUT) != 0, 0, np.where(fresh, 1, 2))
+        order = np.argsort(turn, kind="stable")
         ppns[:], flags[:] = ppns[order], flags[order]
-        n = int(fresh.sum())
-        done = self._write(ppns[:n], flags[:n])
-        return done if done < n else n + self._touch(ppns[n:], written[order[n:]])
+        first, second = (int(n) for n in np.searchsorted(turn[order], [1, 2]))
+        done = self._touch(ppns[:first], False)
+        if done == first:
+            done += self._write(ppns[first:second], flags[first:second])
+        if done == second:
+            done += self._touch(ppns[second:], written[order[second:]])
+        return done
 
     def _write(self, ppns, flags) -> int:
         tokens = self._profile.tokens(self._number, ppns, self._version[ppns])
