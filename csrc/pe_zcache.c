@@ -17,58 +17,21 @@
      Z5  no group and not the cache is above its limit, but where a limit was lowered
 
    Costs: 40 bytes per blob, 32 per frame; every operation but growth and oldest_of_all (a look at each group) is O(1). */
-#include "pe_zcache.h"
+#include "pe_zcache_layout.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define CELL_STEP 64u
-#define CLASSES_MAX 40u
 #define FIRST_RECORDS 64u
 
-typedef struct lent {
-    uint64_t used; /* bit c: cell c holds a blob */
-    pe_frame frame;
-    uint32_t prev, next; /* list of partly filled frames, or of free records (next) */
-    uint32_t cls;
-} lent;
-
-typedef struct record {
-    uint64_t owner;
-    uint64_t token;
-    uint32_t prev, next; /* ring of the group, or of free records (next) */
-    uint32_t lent;       /* PE_NONE: a free record */
-    uint16_t length;
-    uint16_t cell;
-    uint64_t stamp;
-} record;
-
-typedef struct group {
-    uint32_t oldest, newest;
-    uint64_t limit;
-    pe_zcache_stats stats;
-} group;
-
-struct pe_zcache {
-    pe_zcache_config config;
-    uint32_t classes;
-    uint32_t cells[CLASSES_MAX];   /* cells per frame of a class */
-    uint32_t size[CLASSES_MAX];    /* bytes per cell */
-    uint32_t partial[CLASSES_MAX]; /* head of the list of partly filled frames */
-    uint8_t class_of[PE_ZCACHE_PAYLOAD_MAX / CELL_STEP + 1]; /* by length in steps, rounded up */
-    lent *frames;
-    record *blobs;
-    group *groups;
-    uint32_t frame_records, blob_records, group_count;
-    uint32_t free_frame, free_blob; /* heads of the chains of free records */
-    uint64_t stamp;
-    pe_zcache_stats total;
-};
+typedef pe_zcache_lent lent;
+typedef pe_zcache_record record;
+typedef pe_zcache_group group;
 
 static void define_classes(pe_zcache *self)
 {
-    uint32_t const first = self->config.packing == PE_PACKING_ESX ? PE_PAGE_BYTES / 4 : CELL_STEP;
-    uint32_t const step = self->config.packing == PE_PACKING_ESX ? PE_PAGE_BYTES / 4 : CELL_STEP;
+    uint32_t const first = self->config.packing == PE_PACKING_ESX ? PE_PAGE_BYTES / 4 : PE_ZCACHE_STEP;
+    uint32_t const step = self->config.packing == PE_PACKING_ESX ? PE_PAGE_BYTES / 4 : PE_ZCACHE_STEP;
     for (uint32_t size = first; size <= PE_ZCACHE_PAYLOAD_MAX; size += step) {
         uint32_t const cells = PE_PAGE_BYTES / size;
         if (self->classes > 0 && self->cells[self->classes - 1] == cells)
@@ -81,7 +44,7 @@ static void define_classes(pe_zcache *self)
     }
     uint32_t cls = 0;
     for (uint32_t steps = 0; steps < PE_COUNT_OF(self->class_of); ++steps) {
-        while (self->size[cls] < steps * CELL_STEP)
+        while (self->size[cls] < steps * PE_ZCACHE_STEP)
             ++cls;
         self->class_of[steps] = (uint8_t)cls;
     }
@@ -137,7 +100,7 @@ void pe_zcache_set_group_limit(pe_zcache *self, uint32_t g, uint64_t limit_bytes
 static uint32_t class_for(const pe_zcache *self, size_t length)
 {
     pe_assert(length >= 1 && length <= PE_ZCACHE_PAYLOAD_MAX);
-    return self->class_of[(length + CELL_STEP - 1) / CELL_STEP];
+    return self->class_of[(length + PE_ZCACHE_STEP - 1) / PE_ZCACHE_STEP];
 }
 
 bool pe_zcache_needs_frame(const pe_zcache *self, size_t length)

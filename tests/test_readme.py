@@ -10,8 +10,13 @@ import pageengine as pe
 README = Path(__file__).parents[1] / "README.md"
 
 
-def examples():
-    return re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+def examples(path=README):
+    return re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL)
+
+
+def test_the_example_of_the_stores_runs(capsys):
+    exec(examples(README.parent / "docs" / "stores.md")[0], {})
+    assert "'quarter': 8" in capsys.readouterr().out
 
 
 def test_the_example_runs_as_it_stands(capsys):

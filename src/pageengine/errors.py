@@ -101,3 +101,7 @@ class TraceError(PageEngineError, ValueError):
 
 class PlanError(PageEngineError, ValueError):
     """A policy's plan breaks a rule; nothing of it was done."""
+
+
+class CacheFull(PageEngineError):
+    """The compression cache has no room for a page; what is there stays."""

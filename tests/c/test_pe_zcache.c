@@ -1,0 +1,216 @@
+/* sources: csrc/pe_zcache.c csrc/pe_status.c csrc/pe_os.c */
+/* A blob that overlaps another is a page that comes back wrong. Packings, limits, the order of
+   storing, every allocation failing in turn, and each structure broken on purpose. */
+#include "check.h"
+#include "oom.h"
+
+#include "pe_zcache_layout.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FRAMES 64u
+
+static uint8_t pool[FRAMES * PE_PAGE_BYTES];
+static pe_frame next_frame;
+
+static pe_zcache *new_cache(pe_packing packing, uint64_t limit)
+{
+    pe_zcache_config const config = {packing, pool, limit};
+    pe_zcache *cache = NULL;
+    next_frame = 0;
+    CHECK(pe_zcache_new(&cache, &config) == PE_OK);
+    CHECK(pe_zcache_groups(cache, 2) == PE_OK);
+    return cache;
+}
+
+/* A payload of this length, all bytes of its own; the blob, or PE_NONE. */
+static pe_blob store(pe_zcache *cache, uint32_t group, size_t length, uint8_t byte)
+{
+    uint8_t payload[PE_ZCACHE_PAYLOAD_MAX];
+    bool used = false;
+    pe_blob blob = PE_NONE;
+    memset(payload, byte, sizeof payload);
+    pe_status const status =
+        pe_zcache_store(cache, group, byte, payload, length, next_frame, &used, &blob);
+    next_frame += status == PE_OK && used;
+    return status == PE_OK ? blob : PE_NONE;
+}
+
+static bool holds(const pe_zcache *cache, pe_blob blob, size_t length, uint8_t byte)
+{
+    size_t there;
+    const uint8_t *payload = pe_zcache_payload(cache, blob, &there);
+    bool right = there == length && pe_zcache_owner(cache, blob) == byte;
+    for (size_t i = 0; i < length; ++i)
+        right = right && payload[i] == byte;
+    return right;
+}
+
+static bool whole(const pe_zcache *cache)
+{
+    const char *reason = "";
+    return pe_zcache_check(cache, &reason);
+}
+
+static void test_a_frame_takes_four_quarters_or_two_halves(void)
+{
+    pe_zcache *cache = new_cache(PE_PACKING_ESX, PE_ZCACHE_NO_LIMIT);
+    for (uint8_t i = 0; i < 4; ++i)
+        CHECK(store(cache, 0, 1024, i) != PE_NONE);
+    CHECK(next_frame == 1 && pe_zcache_needs_frame(cache, 1024));
+    for (uint8_t i = 4; i < 6; ++i)
+        CHECK(store(cache, 0, 1025, i) != PE_NONE);
+    CHECK(next_frame == 2 && pe_zcache_needs_frame(cache, 2048));
+    for (pe_blob b = 0; b < 6; ++b)
+        CHECK(holds(cache, b, b < 4 ? 1024 : 1025, (uint8_t)b));
+    pe_zcache_stats const stats = pe_zcache_total(cache);
+    CHECK(stats.quarter == 4 && stats.half == 2 && stats.slot_bytes == 4 * 1024 + 2 * 2048);
+    CHECK(whole(cache));
+    pe_zcache_delete(cache);
+}
+
+static void test_dense_classes_take_as_many_as_fit(void)
+{
+    for (size_t length = 1; length <= PE_ZCACHE_PAYLOAD_MAX; length += 63) {
+        pe_zcache *cache = new_cache(PE_PACKING_DENSE, PE_ZCACHE_NO_LIMIT);
+        size_t const step = (length + 63) / 64 * 64, fit = PE_PAGE_BYTES / step;
+        for (size_t i = 0; i < fit; ++i)
+            CHECK(store(cache, 0, length, (uint8_t)i) != PE_NONE);
+        CHECK(next_frame == 1 && pe_zcache_needs_frame(cache, length));
+        for (pe_blob b = 0; b < fit; ++b)
+            CHECK(holds(cache, b, length, (uint8_t)b));
+        CHECK(whole(cache));
+        pe_zcache_delete(cache);
+    }
+}
+
+static void test_the_oldest_come_first_and_empty_frames_go_back(void)
+{
+    pe_zcache *cache = new_cache(PE_PACKING_ESX, PE_ZCACHE_NO_LIMIT);
+    uint32_t group = 9;
+    CHECK(pe_zcache_oldest_of_all(cache, &group) == PE_NONE);
+    pe_blob const first = store(cache, 1, 2000, 1), second = store(cache, 0, 2000, 2);
+    pe_blob const third = store(cache, 1, 2000, 3);
+    CHECK(pe_zcache_oldest_of_all(cache, &group) == first && group == 1);
+    CHECK(pe_zcache_oldest(cache, 0) == second && pe_zcache_oldest(cache, 7) == PE_NONE);
+    CHECK(pe_zcache_erase(cache, 1, first) == PE_NONE);
+    CHECK(pe_zcache_erase(cache, 0, second) == 0); /* the frame that held both */
+    CHECK(pe_zcache_oldest_of_all(cache, &group) == third && group == 1);
+    CHECK(pe_zcache_owner(cache, first) == UINT64_MAX);
+    CHECK(whole(cache));
+    CHECK(pe_zcache_erase(cache, 1, third) == 1);
+    CHECK(pe_zcache_total(cache).blobs == 0 && pe_zcache_total(cache).frames == 0);
+    CHECK(whole(cache));
+    pe_zcache_delete(cache);
+}
+
+static void test_limits_refuse_and_change_nothing(void)
+{
+    pe_zcache *cache = new_cache(PE_PACKING_ESX, 8192);
+    pe_zcache_set_group_limit(cache, 1, 2048);
+    CHECK(store(cache, 1, 1500, 1) != PE_NONE);
+    CHECK(store(cache, 1, 10, 2) == PE_NONE);
+    for (uint8_t i = 0; i < 6; ++i)
+        CHECK(store(cache, 0, 900, i) != PE_NONE);
+    CHECK(store(cache, 0, 900, 7) == PE_NONE);
+    CHECK(pe_zcache_total(cache).slot_bytes == 8192 && whole(cache));
+    pe_zcache_set_limit(cache, 0);
+    CHECK(whole(cache));
+    pe_zcache_delete(cache);
+}
+
+static void test_without_a_frame_nothing_is_stored(void)
+{
+    pe_zcache *cache = new_cache(PE_PACKING_ESX, PE_ZCACHE_NO_LIMIT);
+    uint8_t payload[8] = {0};
+    bool used = true;
+    pe_blob blob;
+    CHECK(pe_zcache_store(cache, 0, 0, payload, 8, PE_NONE, &used, &blob) == PE_NO_FRAME);
+    CHECK(pe_zcache_total(cache).blobs == 0 && whole(cache));
+    pe_zcache_delete(cache);
+}
+
+static void test_tokens_are_kept_aside(void)
+{
+    pe_zcache_config const config = {PE_PACKING_ESX, NULL, PE_ZCACHE_NO_LIMIT};
+    pe_zcache *cache;
+    uint64_t const token = UINT64_C(0x123456789abcdef0);
+    uint64_t back;
+    size_t length;
+    bool used;
+    pe_blob blob;
+    CHECK(pe_zcache_new(&cache, &config) == PE_OK && pe_zcache_groups(cache, 1) == PE_OK);
+    CHECK(pe_zcache_store(cache, 0, 5, &token, 1900, 3, &used, &blob) == PE_OK && used);
+    memcpy(&back, pe_zcache_payload(cache, blob, &length), sizeof back);
+    CHECK(back == token && length == 1900);
+    CHECK(pe_zcache_erase(cache, 0, blob) == 3);
+    pe_zcache_delete(cache);
+}
+
+static void test_every_allocation_may_fail(void)
+{
+    for (unsigned fail = 0; fail < 12; ++fail) {
+        pe_zcache_config const config = {PE_PACKING_DENSE, pool, PE_ZCACHE_NO_LIMIT};
+        pe_zcache *cache = NULL;
+        next_frame = 0;
+        oom_fail_after(fail);
+        if (pe_zcache_new(&cache, &config) == PE_OK) {
+            if (pe_zcache_groups(cache, 3) == PE_OK)
+                for (unsigned i = 0; i < 200; ++i)
+                    (void)store(cache, i % 3, 1 + i * 7, (uint8_t)i);
+            CHECK(whole(cache));
+        }
+        oom_off();
+        pe_zcache_delete(cache);
+    }
+}
+
+static bool names(const pe_zcache *cache, const char *rule)
+{
+    const char *reason = "";
+    return !pe_zcache_check(cache, &reason) && strncmp(reason, rule, strlen(rule)) == 0;
+}
+
+#define BREAK(where, wrong, rule)          \
+    do {                                   \
+        __typeof__(where) const was = (where); \
+        (where) = (wrong);                 \
+        CHECK(names(cache, rule));         \
+        (where) = was;                     \
+        CHECK(whole(cache));               \
+    } while (0)
+
+static void test_what_is_broken_is_named(void)
+{
+    pe_zcache *cache = new_cache(PE_PACKING_ESX, PE_ZCACHE_NO_LIMIT);
+    for (uint8_t i = 0; i < 6; ++i)
+        CHECK(store(cache, 0, 1000, i) != PE_NONE);
+    CHECK(whole(cache));
+    BREAK(cache->frames[0].used, UINT64_C(7), "Z1");
+    BREAK(cache->frames[1].used, UINT64_C(7), "Z1");
+    BREAK(cache->frames[1].used, UINT64_C(0), "Z1");
+    BREAK(cache->partial[0], PE_NONE, "Z2");
+    BREAK(cache->frames[1].cls, 1u, "Z4");
+    BREAK(cache->blobs[3].prev, 5u, "Z3");
+    BREAK(cache->blobs[3].stamp, UINT64_C(0), "Z3");
+    BREAK(cache->groups[0].newest, 0u, "Z3");
+    BREAK(cache->groups[0].stats.quarter, UINT64_C(5), "Z4");
+    BREAK(cache->blobs[2].length, (uint16_t)999, "Z4");
+    BREAK(cache->total.blobs, UINT64_C(7), "Z4");
+    BREAK(cache->total.frames, UINT64_C(1), "Z4");
+    pe_zcache_delete(cache);
+}
+
+int main(void)
+{
+    RUN(test_a_frame_takes_four_quarters_or_two_halves);
+    RUN(test_dense_classes_take_as_many_as_fit);
+    RUN(test_the_oldest_come_first_and_empty_frames_go_back);
+    RUN(test_limits_refuse_and_change_nothing);
+    RUN(test_without_a_frame_nothing_is_stored);
+    RUN(test_tokens_are_kept_aside);
+    RUN(test_every_allocation_may_fail);
+    RUN(test_what_is_broken_is_named);
+    return check_result();
+}
