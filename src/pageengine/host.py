@@ -49,8 +49,8 @@ class Host(Governed):
     """
 
     def __init__(self, memory, *, seed: int = 0, contents: str = "bytes", sharing: bool = True,
-                 compression: str | None = "word", packing: str = "esx", cache_limit=None, swap=None,
-                 swap_dir=None, policy=None, victims: str = "clock",
+                 compression: str | None = "word", packing: str = "esx", cache_limit=None,
+                 swap=None, swap_dir=None, policy=None, victims: str = "clock",
                  reserve_swap: bool = False, estimator="sampling"):  # fmt: skip
         self._engine = self._swap_file = None
         frames = parse_pages(memory, "memory")

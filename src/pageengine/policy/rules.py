@@ -47,7 +47,8 @@ def _check_vm(view: VMView, wish: VMPlan) -> None:
         close = difflib.get_close_matches(str(wish.technique), RECLAIM, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise PlanError(
-            f"technique of {view.name!r} is {wish.technique!r}; there are {', '.join(RECLAIM)}{hint}"
+            f"technique of {view.name!r} is {wish.technique!r}; there are {', '.join(RECLAIM)}"
+            f"{hint}"
         )
     if wish.target is not None and wish.target < view.reservation:
         raise PlanError(
