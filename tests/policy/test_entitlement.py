@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageengine.policy.entitlement import Claims, entitle
+from pageengine.policy.entitlement import Claims, _holdings, entitle
 
 
 def claims(shares, active, minimum=None, maximum=None):
@@ -66,6 +66,12 @@ def test_no_shares_is_exactly_the_minimum_even_while_memory_is_free():
     assert got.tolist() == [7, 30]
 
 
+def test_a_client_that_cannot_move_does_not_move_the_others():
+    """All it has is reserved and active: its bends fall together."""
+    got = entitle(claims([5, 1, 1], [10, 40, 40], [10, 0, 0], [10, 90, 90]), 60, 0.5)
+    assert got.tolist() == [10, 25, 25]
+
+
 def test_minima_that_do_not_fit_are_named():
     with pytest.raises(ValueError, match="add up to 30 pages and there are 20"):
         entitle(claims([1, 1], [1, 1], minimum=[10, 20], maximum=[50, 50]), 20)
@@ -74,6 +80,9 @@ def test_minima_that_do_not_fit_are_named():
 client = st.tuples(
     st.integers(0, 40), st.integers(0, 60), st.integers(0, 20), st.integers(0, 60)
 ).map(lambda c: (c[0], c[1], c[2], c[2] + c[3]))
+client |= st.tuples(st.integers(0, 40), st.integers(0, 60)).map(
+    lambda c: (c[0], c[1], c[1], c[1])  # all of it reserved and active
+)
 some = st.lists(client, min_size=1, max_size=8)
 taxes = st.sampled_from([0.0, 0.25, 0.5, 0.75, 0.9])
 
@@ -104,3 +113,14 @@ def test_more_shares_never_mean_fewer_pages(clients, spare, tax, data):
     pages = int(c.minimum.sum()) + spare
     richer = Claims(more, c.active, c.minimum, c.maximum)
     assert entitle(richer, pages, tax)[i] >= entitle(c, pages, tax)[i]
+
+
+@given(some, st.integers(0, 300), taxes)
+def test_the_solution_is_that_of_bisection_to_a_page(clients, spare, tax):
+    c = claims(*zip(*clients, strict=True))
+    pages, k = int(c.minimum.sum()) + spare, 1 / (1 - tax)
+    low, high = 0.0, 1e6
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _holdings(c, middle, k).sum() > pages else (middle, high)
+    assert np.abs(entitle(c, pages, tax) - _holdings(c, low, k)).max() < 1 + 1e-6

@@ -13,8 +13,9 @@ A = f P active pages a client holds
 Sum P(lambda) over all clients falls with lambda; as a function of x = 1 / lambda it is piecewise
 linear, with at most three bends per client. So the solution needs no iteration: sort the bends, add
 up the slopes, and find the segment where the sum meets the memory there is: O(n log n), exact but
-for rounding. Rounding adds a common amount to all and cuts off the fractions, which keeps the
-result monotone: more shares never mean fewer pages.
+for rounding. Fractions are cut off, and the pages that are missing then go to the largest ones.
+More shares never mean fewer pages: they raise what their client holds and lower what all others
+do, so whoever gets ahead of it by its fraction has lost a whole page, which is one more to give.
 """
 
 from dataclasses import dataclass
@@ -79,9 +80,9 @@ def _holdings(claims: Claims, x: float, k: float) -> np.ndarray:
 
 def _bends(claims: Claims, k: float):
     """Where each client's P(x) changes slope: (x [3n], change of slope [3n]). Clients without
-    shares never move.
+    shares, and those whose minimum is their maximum, never move.
     """
-    owns = claims.shares > 0
+    owns = (claims.shares > 0) & (claims.maximum > claims.minimum)
     s, active = claims.shares[owns], claims.active[owns]
     low, high = claims.minimum[owns], claims.maximum[owns]
 
