@@ -64,7 +64,8 @@ class ContentProfile:
         """
         ppns = np.asarray(ppns).astype(np.uint64)
         version = np.broadcast_to(np.asarray(version), ppns.shape).astype(np.uint64)
-        drawn = _unit(_mix(_salt(self.name, _CLASS), ppns))
+        groups = ppns // np.uint64(self.copies)  # pages next to each other are of one kind
+        drawn = _unit(_mix(_salt(self.name, _CLASS), groups))
         first = version == 0
         marks = np.cumsum([self.zero, self.same, self.common, self.within])
         kind = np.searchsorted(marks, drawn, side="right")  # 4: its own
@@ -72,7 +73,6 @@ class ContentProfile:
         number = np.uint64(machine)
         own = _mix(_salt(self.name, _OWN), number, ppns, version)
         common = _mix(_salt(self.name, _COMMON), ppns)
-        groups = ppns // np.uint64(self.copies)
         within = _mix(_salt(self.name, _WITHIN), number, groups)
         identity = np.choose(kind, [own, common, common, within, own]) >> np.uint64(6)
         sizes = np.where(kind == 1, 8, self._sizes_of(identity))

@@ -47,7 +47,7 @@ class CostModel:
 
     def stall(self, events: Mapping[str, int]) -> float:
         """Seconds for so many of each event; names that cost nothing are passed over."""
-        return sum(cost * events.get(key, 0) for key, cost in self._seconds().items())
+        return sum(getattr(self, key) * events.get(key, 0) for key in _EVENTS)
 
     @classmethod
     def measure(cls, storage: str = "nvme") -> CostModel:
@@ -56,6 +56,8 @@ class CostModel:
         """
         return replace(PRESETS[storage], name=f"{storage}, measured", **_measured())
 
+
+_EVENTS = tuple(field.name for field in fields(CostModel) if field.name != "name")
 
 PRESETS = {
     "hdd": CostModel(swap_in=7 * MS, swap_out=40 * US, guest_reads=7 * MS, guest_writes=40 * US,

@@ -26,20 +26,22 @@ class Zipf(Paced):
 
 
 def ranks(n: int, alpha: float):
-    """A function (rng, k) -> k ranks below n, drawn in proportion to 1 / (rank + 1) ** alpha: the
-    cumulative distribution is cut into as many equal steps as there are ranks (up to 2**20), and a
-    draw is one look into the table of their ends.
+    """A function (rng, k) -> k ranks below n, drawn in proportion to 1 / (rank + 1) ** alpha: by
+    inversion, with a guide table that says where to begin to look (Chen and Asau 1974), so that a
+    draw costs a look or two however many ranks there are.
     """
-    weights = np.cumsum(1.0 / np.arange(1, n + 1) ** alpha)
-    weights /= weights[-1]
-    steps = min(1 << 20, max(1 << 12, n))
-    table = np.minimum(np.searchsorted(weights, (np.arange(steps) + 0.5) / steps), n - 1)
+    ends = np.cumsum(1.0 / np.arange(1, n + 1) ** alpha)
+    ends /= ends[-1]
+    ends[-1] = 1.0
+    guide = np.searchsorted(ends, np.arange(n) / n, side="right")
 
     def draw(rng: np.random.Generator, k: int):
-        # within a step that covers several ranks, they are as good as equal
-        chosen = rng.integers(0, steps, k)
-        low = table[chosen]
-        width = table[np.minimum(chosen + 1, steps - 1)] - low
-        return low + (rng.random(k) * (width + 1)).astype(np.int64).clip(0, np.maximum(width, 0))
+        u = rng.random(k)
+        found = guide[(u * n).astype(np.int64)]
+        low = np.flatnonzero(ends[found] <= u)
+        while low.size:
+            found[low] += 1
+            low = low[ends[found[low]] <= u[low]]
+        return found
 
     return draw
