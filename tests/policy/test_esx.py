@@ -151,3 +151,27 @@ def test_a_host_under_esx_keeps_memory_free_and_every_page(contents):
             host.check()
         assert isinstance(host.last_plan, Plan)
         assert host.stats.free > 0
+
+
+def test_balloons_stand_still_in_hard_and_low():
+    few = view("a", ballooned=200 * MIB, consumed=300 * MIB)
+    much = view("b", ballooned=50 * MIB, consumed=970 * MIB)
+    for policy, free in ((OLD, 30 * MIB), (OLD, 10 * MIB), (ESX(), 30 * MIB), (ESX(), 10 * MIB)):
+        plan = decide(policy, free, few, much)
+        assert plan.state in ("hard", "low")
+        assert (plan.vms["a"].balloon, plan.vms["b"].balloon) == (200 * MIB, 50 * MIB)
+
+
+def test_who_should_leave_is_said_when_working_sets_do_not_fit():
+    machines = view("a", active=900 * MIB), view("b", active=1024 * MIB, consumed=1024 * MIB)
+    assert decide(OLD, 70 * MIB, *machines).migrate == ()
+    (advice,) = decide(OLD, 30 * MIB, *machines).migrate
+    assert advice.vm == "a"
+
+
+def test_what_is_reserved_is_not_lent_for_good_but_lent():
+    """b has not touched what it reserved: a may use it, as long as memory is free."""
+    plan = decide(OLD, 500 * MIB, view("a", consumed=1024 * MIB),
+                  view("b", consumed=100 * MIB, reservation=900 * MIB))  # fmt: skip
+    assert plan.vms["a"].target < 1024 * MIB and plan.vms["a"].reclaim == 0
+    assert plan.vms["a"].balloon == 0

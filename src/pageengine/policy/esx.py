@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from pageengine.policy.base import Plan, Snapshot, VMPlan, VMView
+from pageengine.policy.advice import advise
+from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.entitlement import Claims, entitle
+from pageengine.policy.ladder import Machines, deflate, inflate, plans, split
 from pageengine.policy.states import PRESETS, TECHNIQUES, Thresholds
 from pageengine.units import MIB, PAGE_BYTES
 
@@ -18,6 +18,7 @@ SCAN_2002 = (50, 200)
 SCAN_SECONDS, SCAN_RATE_MAX, SCAN_BYTES_PER_GHZ = 3600, 1024, 4 * MIB
 
 CALM_SECONDS, PRESSED_SECONDS = 15.0, 1.0
+PRESSED = ("hard", "low")
 
 
 class ESX:
@@ -74,81 +75,55 @@ class ESX:
         thresholds = self.thresholds(snapshot.memory)
         state = thresholds.next_state(snapshot.state, snapshot.free, self.margin)
         goal = min(int(thresholds.goal * (1 + self.margin)) + PAGE_BYTES, snapshot.memory // 2)
-        targets = self._targets(snapshot, goal)
-        takes = state not in ("high", "clear")
-        need = max(0, goal - snapshot.free) if takes else 0
-        parts = _parts(snapshot, targets, need)
-        scan = self._scan_rates(snapshot)
-        vms = {
-            vm.name: self._plan(vm, state, targets[vm.name], parts[vm.name], scan[vm.name])
-            for vm in snapshot.vms
-        }
-        memo = {}
+        m = Machines(snapshot.vms)
+        target = self._targets(m, snapshot.memory, goal)
+        need = 0 if state in ("high", "clear") else max(0, goal - snapshot.free)
+        part = np.maximum(split(need, np.maximum(0, m.consumed - target)), m.above_limit)
+        balloon, paging = self._balloons(m, state, target, part)
+        blocked, memo = None, {}
         if "block" in TECHNIQUES[state]:
             memo = {"free": float(snapshot.free)}
             # who waits while nothing can be won would wait for ever
-            stuck = snapshot.state == state and snapshot.free <= snapshot.memo.get("free", -1)
-            if not stuck:
-                vms = {n: replace(plan, blocked=parts[n] > 0) for n, plan in vms.items()}
+            if snapshot.state != state or snapshot.free > snapshot.memo.get("free", -1):
+                blocked = m.consumed > target
         return Plan(
             state=state,
-            vms=vms,
+            vms=plans(
+                m, target=target, balloon=balloon, reclaim=paging, blocked=blocked,
+                technique="swap" if self._old else "ladder", scan=self._scan_rates(m),
+            ),
             memo=memo,
             wake_below=thresholds.below(state),
-            again=PRESSED_SECONDS if state in ("hard", "low") else CALM_SECONDS,
-        )
+            again=PRESSED_SECONDS if state in PRESSED else CALM_SECONDS,
+            migrate=advise(m, snapshot.memory - goal) if state in PRESSED else (),
+        )  # fmt: skip
 
-    def _targets(self, snapshot: Snapshot, goal: int) -> dict[str, int]:
-        vms = snapshot.vms
-        minimum = np.array([vm.reservation for vm in vms], np.int64) // PAGE_BYTES
-        pages = max((snapshot.memory - goal) // PAGE_BYTES, int(minimum.sum()))
-        claims = Claims(
-            shares=np.array([vm.shares for vm in vms]),
-            active=np.array([vm.active // PAGE_BYTES for vm in vms]),
-            minimum=minimum,
-            maximum=np.array([min(vm.limit, vm.size) // PAGE_BYTES for vm in vms]),
-        )
-        held = entitle(claims, pages, self.idle_tax) if vms else []
-        return {vm.name: int(n) * PAGE_BYTES for vm, n in zip(vms, held, strict=True)}
+    def _targets(self, m: Machines, memory: int, goal: int) -> np.ndarray:
+        if not len(m):
+            return np.zeros(0, np.int64)
+        minimum = -(-m.reservation // PAGE_BYTES)
+        pages = max((memory - goal) // PAGE_BYTES, int(minimum.sum()))
+        maximum = np.maximum(m.most // PAGE_BYTES, minimum)
+        claims = Claims(m.shares, m.active // PAGE_BYTES, minimum, maximum)
+        return entitle(claims, pages, self.idle_tax) * PAGE_BYTES
 
-    def _plan(self, vm: VMView, state: str, target: int, part: int, scan: float) -> VMPlan:
-        balloon, paging = vm.ballooned, part
-        if "balloon" in TECHNIQUES[state] and part:
-            # what the guest never used is in its balloon first, and frees nothing
-            unused = vm.size - vm.granted - vm.ballooned - vm.swapped - vm.compressed
-            balloon = min(vm.ballooned + max(0, unused) + part, max(vm.balloon_max, vm.ballooned))
-            paging = max(0, part - max(0, balloon - vm.ballooned - max(0, unused)))
-        elif part == 0:
-            balloon = max(0, vm.ballooned - max(0, target - vm.consumed))
-        return VMPlan(
-            target=target,
-            balloon=min(balloon, vm.balloon_max),
-            reclaim=paging,
-            technique="swap" if self._old else "ladder",
-            scan=scan,
-        )
+    def _balloons(self, m: Machines, state: str, target, part):
+        """(balloon targets, what is paged now). In hard and low the balloons stand still: drivers
+        are too slow to help, and what one machine got back another would have to page out.
+        """
+        if "balloon" in TECHNIQUES[state]:
+            balloon, paging = inflate(m, part)
+            return np.where(part > 0, balloon, deflate(m, target)), paging
+        if state in PRESSED:
+            return np.minimum(m.ballooned, m.balloon_max), part
+        return np.where(part > 0, np.minimum(m.ballooned, m.balloon_max), deflate(m, target)), part
 
-    def _scan_rates(self, snapshot: Snapshot) -> dict[str, float]:
+    def _scan_rates(self, m: Machines) -> np.ndarray:
         if self._old:
             most, host = SCAN_2002
-            wanted = dict.fromkeys((vm.name for vm in snapshot.vms), float(most))
+            wanted = np.full(len(m), float(most))
         else:
             host = SCAN_BYTES_PER_GHZ * self.host_ghz / PAGE_BYTES
-            wanted = {
-                vm.name: min(vm.size / PAGE_BYTES / SCAN_SECONDS, SCAN_RATE_MAX)
-                for vm in snapshot.vms
-            }
-        cut = min(1.0, host / total) if (total := sum(wanted.values())) else 1.0
-        return {name: rate * cut for name, rate in wanted.items()}
-
-
-def _parts(snapshot: Snapshot, targets: dict[str, int], need: int) -> dict[str, int]:
-    """What each machine is to give up: its part of the need, and what is above its limit."""
-    excess = {vm.name: max(0, vm.consumed - targets[vm.name]) for vm in snapshot.vms}
-    total = sum(excess.values())
-    parts = {}
-    for vm in snapshot.vms:
-        part = min(excess[vm.name], -(-need * excess[vm.name] // total)) if total else 0
-        part = max(part, vm.consumed - max(vm.limit, vm.reservation), 0)
-        parts[vm.name] = part
-    return parts
+            wanted = np.minimum(m.size / PAGE_BYTES / SCAN_SECONDS, SCAN_RATE_MAX)
+        total = wanted.sum()
+        return wanted * min(1.0, host / total) if total else wanted

@@ -1,0 +1,43 @@
+"""Advice to move machines to another host, where no division of memory can help: what all machines
+together use at a time is more than there is.
+
+Ballooning and paging move memory from idle machines to busy ones (OSDI 2002 section 5). Once the
+working sets themselves do not fit, every page taken is wanted back at once.
+"""
+
+from __future__ import annotations
+
+import bisect
+
+import numpy as np
+
+from pageengine.policy.base import Migration
+from pageengine.policy.ladder import Machines
+from pageengine.units import format_size
+
+
+def advise(m: Machines, memory: int) -> tuple[Migration, ...]:
+    """Which machines should leave so that what the others need fits in ``memory`` bytes: while one
+    alone would do, the smallest of these; until then the largest. A machine needs its estimated
+    working set, and its reservation where that is more.
+    """
+    needs = np.maximum(np.minimum(m.active, m.most), m.reservation)
+    missing = int(needs.sum()) - memory
+    if missing <= 0:
+        return ()
+    order = np.argsort(needs, kind="stable").tolist()
+    amounts = needs[order].tolist()
+    leaving = []
+    while missing > 0 and order:
+        at = min(bisect.bisect_left(amounts, missing), len(order) - 1)
+        i, amount = order.pop(at), amounts.pop(at)
+        leaving.append((i, missing))
+        missing -= amount
+    return tuple(
+        Migration(
+            m.names[i],
+            f"the machines use {format_size(short)} more at a time than the "
+            f"{format_size(memory)} there are for them; this one uses {format_size(int(needs[i]))}",
+        )
+        for i, short in leaving
+    )

@@ -1,0 +1,93 @@
+"""How much is taken from whom, and by which technique: what policies have in common. Everything
+here is a column, int64 [n] of bytes with one entry per machine, because a host may have thousands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import repeat
+from operator import attrgetter
+
+import numpy as np
+
+from pageengine.policy.base import VMPlan, VMView
+from pageengine.units import PAGE_BYTES
+
+_NAMES = (
+    "size", "consumed", "granted", "swapped", "compressed", "ballooned", "shares", "reservation",
+    "limit", "active", "balloon_max",
+)  # fmt: skip
+_of = attrgetter(*_NAMES)
+
+
+class Machines:
+    """The numbers of all machines, a column each."""
+
+    def __init__(self, vms: Sequence[VMView]):
+        self.vms = vms
+        self.names = [vm.name for vm in vms]
+        rows = np.array([_of(vm) for vm in vms], np.int64).reshape(-1, len(_NAMES)).T
+        (self.size, self.consumed, self.granted, self.swapped, self.compressed, self.ballooned,
+         self.shares, self.reservation, self.limit, self.active, self.balloon_max) = rows  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def most(self) -> np.ndarray:
+        """What a machine can come to hold."""
+        return np.maximum(np.minimum(self.limit, self.size), self.reservation)
+
+    @property
+    def above_reservation(self) -> np.ndarray:
+        return np.maximum(0, self.consumed - self.reservation)
+
+    @property
+    def above_limit(self) -> np.ndarray:
+        """What is to be taken in any case."""
+        return np.maximum(0, self.consumed - np.maximum(self.limit, self.reservation))
+
+
+def split(need: int, weights: np.ndarray) -> np.ndarray:
+    """``need`` bytes in parts in proportion to the weights, none above its weight. In whole pages
+    where that is possible: the fractions go from one machine to the next, so that they add up to
+    the need, and not to a page too much from each.
+    """
+    total = float(weights.sum())
+    if need <= 0 or total <= 0:
+        return np.zeros(len(weights), np.int64)
+    up_to = np.cumsum(weights.astype(np.float64)) * (min(1.0, need / total) / PAGE_BYTES)
+    pages = np.diff(np.ceil(up_to - 1e-6), prepend=0.0)
+    return np.minimum(pages.astype(np.int64) * PAGE_BYTES, weights)
+
+
+def inflate(m: Machines, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(balloon targets, what must be paged): each part goes into the balloon as far as the driver
+    can give up that much. What a guest never used is in its balloon first, and frees nothing.
+    """
+    unused = np.maximum(0, m.size - m.granted - m.ballooned - m.swapped - m.compressed)
+    start = m.ballooned + unused
+    wish = np.minimum(start + parts, np.maximum(m.balloon_max, m.ballooned))
+    balloon = np.where(parts > 0, wish, m.ballooned)
+    paged = np.maximum(0, parts - np.maximum(0, balloon - start))
+    return np.minimum(balloon, m.balloon_max), paged
+
+
+def deflate(m: Machines, targets: np.ndarray) -> np.ndarray:
+    """Balloon targets that let machines under their target come up to it."""
+    balloon = np.maximum(0, m.ballooned - np.maximum(0, targets - m.consumed))
+    return np.minimum(balloon, m.balloon_max)
+
+
+def plans(m: Machines, *, target=None, balloon=None, reclaim=None, technique: str = "ladder",
+          blocked=None, scan=None) -> dict[str, VMPlan]:  # fmt: skip
+    """A plan for each machine from columns; what is not given leaves things as they are."""
+
+    def values(column, default):
+        return repeat(default) if column is None else column.tolist()
+
+    columns = (
+        values(target, None), values(balloon, None), values(reclaim, 0), repeat(technique),
+        values(blocked, False), values(scan, None),
+    )  # fmt: skip
+    return dict(zip(m.names, map(VMPlan, *columns), strict=False)) if m.names else {}
