@@ -21,6 +21,19 @@ class Governed:
         self._governor.set_policy(policy)
 
     @property
+    def swap_bandwidth(self) -> float | None:
+        """Bytes per second of ``advance`` that plans may write to swap; None: as much as they like,
+        at once. A host whose swap is slow falls to lower states before it recovers.
+        """
+        return self._governor.swap_bandwidth
+
+    @swap_bandwidth.setter
+    def swap_bandwidth(self, value: float | None) -> None:
+        if value is not None and not value > 0:
+            raise ValueError(f"swap_bandwidth must be bytes per second above 0, got {value!r}")
+        self._governor.swap_bandwidth = value
+
+    @property
     def time(self) -> float:
         """Seconds that have passed, as ``advance`` was told."""
         return self._governor.time
@@ -29,6 +42,10 @@ class Governed:
     def state(self) -> str:
         """The state by the last plan: high, clear, soft, hard or low; "" before the first."""
         return self._governor.plan.state
+
+    def lowest_state(self) -> str:
+        """The lowest state since this was last asked: short spells between two steps count, too."""
+        return self._governor.lowest_state()
 
     @property
     def last_plan(self) -> Plan:

@@ -13,6 +13,7 @@ import math
 from pageengine.keeping import Keeping
 from pageengine.policy import Plain, Plan, Snapshot, VMView
 from pageengine.policy.rules import check_plan
+from pageengine.policy.states import rank
 from pageengine.records import Reclaimed
 from pageengine.status import STATUS_NAMES, error_of
 from pageengine.units import PAGE_BYTES
@@ -38,6 +39,9 @@ class Governor:
         self.keeping: dict[str, Keeping] = {}
         self._due = 0.0
         self._scanned = 0
+        self._states: set[str] = set()
+        self.swap_bandwidth: float | None = None
+        self._swap_left = 0.0  # pages that may be written now
         self.set_policy(policy)
 
     def set_policy(self, policy) -> None:
@@ -69,6 +73,12 @@ class Governor:
         del self.keeping[vm.name]
         self._set_mark(self._below)
         self.changed()
+
+    def lowest_state(self) -> str:
+        """The lowest state that a plan has named since the last call, the present one included."""
+        lowest = max(self._states | {self.plan.state}, key=rank)
+        self._states.clear()
+        return lowest
 
     def changed(self) -> None:
         """A machine came, left or changed: targets are stale."""
@@ -113,6 +123,7 @@ class Governor:
     def _do(self, snapshot: Snapshot, plan: Plan) -> Reclaimed:
         check_plan(snapshot, plan)
         self.plan = plan
+        self._states.add(plan.state)
         again = BALANCE_PERIOD if plan.again is None else plan.again
         self._due = self.time + again
         if plan.wake_below is not None:
@@ -136,7 +147,11 @@ class Governor:
             if wish.reclaim == 0:
                 continue
             frames = min(-(-int(wish.reclaim) // PAGE_BYTES), self._spare(machine, wish))
-            result, status = host._reclaim(machine, frames, wish.technique)
+            technique = wish.technique
+            if self.swap_bandwidth is not None:
+                frames, technique = self._within_bandwidth(frames, technique)
+            result, status = host._reclaim(machine, frames, technique)
+            self._swap_left -= result.swapped + result.evicted
             won += result
             if status and STATUS_NAMES[status] != "PE_NO_SLOT":
                 done = result.swapped + result.evicted
@@ -144,6 +159,15 @@ class Governor:
         if failure:
             raise failure
         return won
+
+    def _within_bandwidth(self, frames: int, technique: str) -> tuple[int, str]:
+        """As many frames as swap space can take by now; without swap, where it can take none."""
+        left = int(self._swap_left)
+        if technique == "swap":
+            return max(0, min(frames, left)), technique
+        if technique == "ladder":
+            return (min(frames, 2 * left), technique) if left > 0 else (frames, "compression")
+        return frames, technique
 
     def _spare(self, machine, wish) -> int:
         """Frames that can be won without going under the reservation. What is charged for
@@ -168,6 +192,11 @@ class Governor:
             if not 0 <= value <= seconds * (1 + 1e-9):
                 raise ValueError(f"{name!r} cannot have run {value!r} of {seconds!r} seconds")
         self.time += seconds
+        if self.swap_bandwidth is not None:
+            pages = self.swap_bandwidth * seconds / PAGE_BYTES
+            self._swap_left = min(
+                self._swap_left + pages, max(pages, self.swap_bandwidth / PAGE_BYTES)
+            )
         for name, keeping in self.keeping.items():
             keeping.advance(seconds, ran.get(name, seconds), self.plan)
         self._end_scan_pass()

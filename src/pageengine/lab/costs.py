@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 
 US, MS = 1e-6, 1e-3
+_EVENTS = (
+    "faults_absent", "cow_breaks", "decompressions", "swap_in", "swap_out", "sample_faults",
+    "guest_reads", "guest_writes",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class CostModel:
     swap space, device and hypervisor together. swap_out: its part of a clustered write, which the
     machine waits for only when memory is short. sample_faults: an access to a sampled page.
     guest_reads, guest_writes: pages that the guest itself reads from and writes to its disk; it
-    does not wait for most writes.
+    does not wait for most writes. swap_bandwidth: bytes per second that the host can write to swap.
 
     Sources of the defaults: copy-on-write 1-3 us; decompression about 20 us, "an order of
     magnitude" faster than a disk (WP41); swap-in 5-10 ms from a disk, 100-300 us from SATA flash,
@@ -35,15 +39,18 @@ class CostModel:
     sample_faults: float = 1.0 * US
     guest_reads: float = 80.0 * US
     guest_writes: float = 4.0 * US
+    swap_bandwidth: float = 1000e6
     name: str = "nvme"
 
     def __post_init__(self):
+        if not self.swap_bandwidth > 0:
+            raise ValueError(f"swap_bandwidth must be above 0, got {self.swap_bandwidth!r}")
         for key, value in self._seconds().items():
             if not isinstance(value, (int, float)) or not 0 <= value < 1e3:
                 raise ValueError(f"{key} must be seconds from 0 on, got {value!r}")
 
     def _seconds(self) -> dict[str, float]:
-        return {key: value for key, value in asdict(self).items() if key != "name"}
+        return {key: value for key, value in asdict(self).items() if key in _EVENTS}
 
     def stall(self, events: Mapping[str, int]) -> float:
         """Seconds for so many of each event; names that cost nothing are passed over."""
@@ -57,13 +64,11 @@ class CostModel:
         return replace(PRESETS[storage], name=f"{storage}, measured", **_measured())
 
 
-_EVENTS = tuple(field.name for field in fields(CostModel) if field.name != "name")
-
 PRESETS = {
     "hdd": CostModel(swap_in=7 * MS, swap_out=40 * US, guest_reads=7 * MS, guest_writes=40 * US,
-                     name="hdd"),
+                     swap_bandwidth=100e6, name="hdd"),
     "sata-ssd": CostModel(swap_in=200 * US, swap_out=10 * US, guest_reads=180 * US,
-                          guest_writes=10 * US, name="sata-ssd"),
+                          guest_writes=10 * US, swap_bandwidth=400e6, name="sata-ssd"),
     "nvme": CostModel(),
 }  # fmt: skip
 

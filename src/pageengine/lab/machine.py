@@ -44,6 +44,7 @@ class Machine:
         self.vm.run_ops = self.memory.run_ops
         self._rng = np.random.Generator(np.random.Philox(key=[seed % 2**64, number]))
         self._begin(options.get("workload", spec.workload))
+        self.memory.boot()
         if spec.guest and spec.guest.boot:
             self.vm.reboot(spec.guest.boot)
         self._debt = 0.0
@@ -88,6 +89,7 @@ class Machine:
     def reboot(self) -> None:
         """The guest starts again, and its workload from the beginning."""
         self.vm.reboot(self.spec.guest.boot if self.spec.guest else BOOT_SECONDS)
+        self.memory.boot()
         self._begin(self.spec.workload)
 
     def change(self, key: str, value) -> None:

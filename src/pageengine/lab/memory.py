@@ -10,6 +10,7 @@ from pageengine.errors import Blocked, OutOfFrames
 from pageengine.lab.contents import ContentProfile, expand
 from pageengine.lab.workloads import Accesses, Release
 from pageengine.records import Place
+from pageengine.units import PAGE_BYTES
 
 WRITE, FILL, PAGE_OUT = 1, 2, 4  # flags of what a guest does to a page
 ZEROED = 8  # here alone: the page becomes zero
@@ -30,6 +31,13 @@ class MachineMemory:
     def waits(self) -> bool:
         """Whether accesses wait for memory."""
         return bool(self._waiting)
+
+    def boot(self) -> None:
+        """What the guest's kernel holds is written."""
+        guest = self._vm.guest
+        if guest is not None:
+            kernel = np.arange(guest.stats.kernel // PAGE_BYTES)  # the lowest pages
+            self._waiting = [(kernel, np.full(len(kernel), WRITE | FILL, np.uint8))]
 
     def do(self, steps) -> None:
         """Makes the accesses of a workload, those that waited first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pageengine.lab.timeline import HOST_EVENTS, HOST_LEVELS, VM_EVENTS, VM_LEVELS, Table
-from pageengine.policy.states import STATES
+from pageengine.policy.states import rank
 from pageengine.units import PAGE_BYTES
 
 _HOST = ("time", "state", *HOST_LEVELS, "private", "overhead", "stall", *HOST_EVENTS,
@@ -27,7 +27,7 @@ class Recorder:
     def record(self, host, machines, epoch: float) -> None:
         """A row of the host and one of every machine."""
         stats = host.stats
-        state = STATES.index(host.state) if host.state in STATES else 0
+        state = rank(host.lowest_state())
         private = sum(self._machine(host, machine) for machine in machines)
         overhead = sum(machine.vm.overhead for machine in machines)
         events = [sum(m.events.get(key, 0) for m in machines) for key in HOST_EVENTS]

@@ -70,6 +70,7 @@ class Simulation:
         self.events = self._all_events(events)
         self._check_every = check_every
         self.host = Host(memory, seed=seed, contents=contents, policy=policy, **(host or {}))
+        self.host.swap_bandwidth = self.costs.swap_bandwidth
         self.machines: dict[str, Machine] = {}
         self._numbers = {name: i for i, name in enumerate(self.specs)}
         self._overrides: dict[str, dict[str, Any]] = {}

@@ -30,6 +30,11 @@ TECHNIQUES = {
 }
 
 
+def rank(state: str) -> int:
+    """How low a state is; those of no known name count as high."""
+    return STATES.index(state) if state in STATES else 0
+
+
 def minfree(memory: int) -> int:
     """Bytes that ESXi 5 and later keep free: 6 % of the first 4 GiB of memory, 4 % of the next 8,
     2 % of the next 16 and 1 % of the rest, rounded down.
