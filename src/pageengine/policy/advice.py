@@ -11,7 +11,7 @@ import bisect
 
 import numpy as np
 
-from pageengine.policy.base import Migration
+from pageengine.policy.base import Migration, Snapshot
 from pageengine.policy.ladder import Machines
 from pageengine.units import format_size
 
@@ -22,6 +22,21 @@ def advise(m: Machines, memory: int) -> tuple[Migration, ...]:
     working set, and its reservation where that is more.
     """
     needs = np.maximum(np.minimum(m.active, m.most), m.reservation)
+    return _leaving(m, needs, memory, "use", "at a time ")
+
+
+def migration(snapshot: Snapshot) -> tuple[Migration, ...]:
+    """Advice for policies without a working set of their own: by what machines use at a time, and,
+    where that fits, by all that they hold, swapped and compressed pages too. One machine always
+    stays.
+    """
+    m = Machines(snapshot.vms)
+    held = m.consumed + m.swapped + m.compressed
+    found = advise(m, snapshot.memory) or _leaving(m, held, snapshot.memory, "hold", "")
+    return found[: max(0, len(m) - 1)]
+
+
+def _leaving(m: Machines, needs, memory: int, verb: str, when: str) -> tuple[Migration, ...]:
     missing = int(needs.sum()) - memory
     if missing <= 0:
         return ()
@@ -36,8 +51,9 @@ def advise(m: Machines, memory: int) -> tuple[Migration, ...]:
     return tuple(
         Migration(
             m.names[i],
-            f"the machines use {format_size(short)} more at a time than the "
-            f"{format_size(memory)} there are for them; this one uses {format_size(int(needs[i]))}",
+            f"the machines {verb} {format_size(short)} more {when}than the "
+            f"{format_size(memory)} there are for them; "
+            f"this one {verb}s {format_size(int(needs[i]))}",
         )
         for i, short in leaving
     )

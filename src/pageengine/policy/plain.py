@@ -8,8 +8,12 @@ class Plain:
     consumes, by sharing, then compression, then swap, until ``high`` is free again. Never takes a
     machine under its reservation, and takes what is above a machine's limit at any time.
 
-    low, high: fractions of the host's memory, 0 <= low <= high < 1.
+    low, high: fractions of the host's memory, 0 <= low <= high < 1. Source: none; it is the default
+    that surprises least.
     """
+
+    name = "plain"
+    promises = frozenset({"reservation", "limit"})
 
     def __init__(self, low: float = 0.02, high: float = 0.04):
         if not 0 <= low <= high < 1:
@@ -26,7 +30,7 @@ class Plain:
         return int(memory * self.low)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        over = {vm.name: max(0, vm.consumed - vm.limit) for vm in snapshot.vms}
+        over = {vm.name: max(0, vm.consumed - max(vm.limit, vm.reservation)) for vm in snapshot.vms}
         reserve = self.reserve(snapshot.memory)
         want = 0
         if snapshot.free <= reserve:

@@ -1,0 +1,82 @@
+"""The KSM scanner's speed, fixed or by ksmtuned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pageengine.policy.base import Snapshot
+from pageengine.units import MIB
+
+GIB = 1024 * MIB
+
+TUNE_SECONDS = 60.0
+BOOST, DECAY, FEWEST, MOST = 300, 50, 64, 1250
+THRESHOLD, THRESHOLD_MIN = 0.20, 2 * MIB
+SLEEP_MS, SLEEP_AT = 10.0, 16 * GIB
+PAGES_TO_SCAN, SLEEP_MILLISECS = 100, 20.0
+
+
+class Scanner:
+    """Pages per second for each machine.
+
+    mode: "tuned": ksmtuned (qemu-kvm), each 60 s. With threshold = 20 % of memory (2048 KiB at
+    least): KSM stops when resident + threshold < memory and free > threshold; else pages to scan rise
+    by 300 while free < threshold, or fall by 50, within 64 to 1250 per batch, and between batches
+    are 10 ms * 16 GiB / memory, 10 ms at least. "fixed": the kernel's own pages_to_scan = 100 and
+    sleep_millisecs = 20, 5000 pages/s. "off": no scan.
+
+    The scanner goes through one machine after the other, so each gets a part by its size.
+    """
+
+    MODES = ("tuned", "fixed", "off")
+
+    def __init__(self, mode: str, pages_to_scan: int, sleep_millisecs: float):
+        if mode not in self.MODES:
+            raise ValueError(f"ksm must be one of {', '.join(self.MODES)}, got {mode!r}")
+        if not pages_to_scan >= 1:
+            raise ValueError(f"pages_to_scan must be 1 or more, got {pages_to_scan!r}")
+        if not sleep_millisecs > 0:
+            raise ValueError(f"sleep_millisecs must be above 0, got {sleep_millisecs!r}")
+        self.mode, self.pages, self.sleep = mode, pages_to_scan, sleep_millisecs
+
+    def rates(self, snapshot: Snapshot) -> tuple[dict[str, float], dict[str, float]]:
+        """Pages per second by machine, and the memo for next time."""
+        memo: dict[str, float] = {}
+        if self.mode == "off":
+            total = 0.0
+        elif self.mode == "fixed":
+            total = self.pages * 1000 / self.sleep
+        else:
+            memo = tune(snapshot)
+            total = memo["npages"] * 1000 / sleep_ms(snapshot.memory) if memo["ksm_run"] else 0.0
+        size = sum(vm.size for vm in snapshot.vms)
+        return {vm.name: total * vm.size / size for vm in snapshot.vms}, memo
+
+
+def sleep_ms(memory: int) -> float:
+    """Between two batches."""
+    return max(SLEEP_MS, SLEEP_MS * SLEEP_AT / max(1, memory))
+
+
+def tune(snapshot: Snapshot) -> dict[str, float]:
+    """ksmtuned's variables after this moment: they change once in 60 s, and not before the first
+    60 s are over.
+    """
+    old: Mapping[str, float] = snapshot.memo
+    memo = {
+        "npages": old.get("npages", 0.0),
+        "ksm_run": old.get("ksm_run", 0.0),
+        "ksm_time": old.get("ksm_time", snapshot.time),
+    }
+    if snapshot.time - memo["ksm_time"] < TUNE_SECONDS:
+        return memo
+    memo["ksm_time"] = snapshot.time
+    threshold = max(THRESHOLD * snapshot.memory, THRESHOLD_MIN)
+    resident = sum(vm.granted for vm in snapshot.vms)
+    if resident + threshold < snapshot.memory and snapshot.free > threshold:
+        memo["ksm_run"] = 0.0
+        return memo
+    change = BOOST if snapshot.free < threshold else -DECAY
+    memo["npages"] = float(min(max(memo["npages"] + change, FEWEST), MOST))
+    memo["ksm_run"] = 1.0
+    return memo

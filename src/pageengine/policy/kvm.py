@@ -1,0 +1,120 @@
+"""KVM as it is run with oVirt: KSM, the balloon rules of MOM, and the kernel's swap."""
+
+from __future__ import annotations
+
+from pageengine.policy.advice import migration
+from pageengine.policy.base import Plan, Snapshot, VMView
+from pageengine.policy.ksm import PAGES_TO_SCAN, SLEEP_MILLISECS, Scanner
+from pageengine.policy.taking import Watermarks, by_consumption, plans, state_of
+
+PRESSURE, CRITICAL = 0.20, 0.05
+GUEST_FREE = 0.20
+MOST_CHANGE, LEAST_CHANGE = 0.05, 0.0025
+MOM_SECONDS, MEAN_OF = 10.0, 5
+
+
+class KVM:
+    """Linux KVM with ksmtuned and MOM, oVirt's memory overcommitment manager.
+
+    Sources: Linux mm/ksm.c and ksm.rst, ksmtuned of qemu-kvm, and MOM's balloon.rules, which vdsm
+    carries as 02-balloon.policy.
+
+    KSM: pages merge that were unchanged between two scans; speed by ksmtuned (see ksm.Scanner).
+
+    Balloon, each 10 s, from running means over 50 s (MOM: of ten samples, one each 5 s), with
+    current = size less balloon and used = current less the guest's free memory. Below 20 % of free
+    host memory guests shrink to max(0.95 current, used + f current), where f is the free fraction
+    of the host, or that less 0.05 once it is below 0.05, which makes guests swap. Else they grow to
+    max(1.05 current, used + 0.20 current). Changes under 0.25 % are dropped, machines without guest
+    statistics skipped. Growth has no bound, shrinking 5 % per 10 s.
+
+    Swap: below the low watermark the kernel takes from all machines in proportion to what they
+    hold. There are no shares: a heavier machine just loses more. zswap: pages are compressed before
+    they are swapped (and shared, if equal ones are met). report_free: free page reporting.
+    """
+
+    name = "kvm"
+    promises = frozenset({"reservation", "limit"})
+
+    def __init__(self, ksm: str = "tuned", pages_to_scan: int = PAGES_TO_SCAN,
+                 sleep_millisecs: float = SLEEP_MILLISECS, balloon: bool = True,
+                 zswap: bool = False, report_free: bool = False, scale: float = 10):  # fmt: skip
+        self.scanner = Scanner(ksm, pages_to_scan, sleep_millisecs)
+        self.balloon, self.zswap, self.report_free = bool(balloon), bool(zswap), bool(report_free)
+        self.marks = Watermarks(scale)
+
+    def __repr__(self) -> str:
+        return f"KVM(ksm={self.scanner.mode!r}, balloon={self.balloon}, zswap={self.zswap})"
+
+    def reserve(self, memory: int) -> int:
+        """Free memory in bytes below which accesses wait for the policy."""
+        return self.marks.low(memory)
+
+    def decide(self, snapshot: Snapshot) -> Plan:
+        need = self.marks.need(snapshot)
+        scans, memo = self.scanner.rates(snapshot)
+        balloons: dict[str, int] = {}
+        if self.balloon:
+            balloons, remembered = mom(snapshot)
+            memo |= remembered
+        return Plan(
+            state=state_of(need),
+            vms=plans(
+                snapshot,
+                by_consumption(snapshot.vms, need),
+                "ladder" if self.zswap else "swap",
+                balloons=balloons,
+                scans=scans,
+            ),
+            wake_below=self.marks.low(snapshot.memory),
+            again=MOM_SECONDS,
+            scan_rule="two-scans",
+            report_free=self.report_free,
+            migrate=migration(snapshot),
+            memo=memo,
+        )
+
+
+def mom(snapshot: Snapshot) -> tuple[dict[str, int], dict[str, float]]:
+    """MOM's balloon targets by machine (only those that change), and the memo for next time.
+    Between two evaluations nothing changes.
+    """
+    old = snapshot.memo
+    if snapshot.time - old.get("mom_time", -MOM_SECONDS) < MOM_SECONDS:
+        return {}, {name: value for name, value in old.items() if name.startswith("mom_")}
+    memo = {"mom_time": snapshot.time}
+    memo["mom_n"] = n = min(old.get("mom_n", 0.0) + 1, MEAN_OF)
+    free = snapshot.free / max(1, snapshot.memory)
+    memo["mom_free"] = free = _mean(old.get("mom_free", free), free, n)
+    balloons = {}
+    for vm in snapshot.vms:
+        if vm.guest is None or vm.balloon_max == 0:
+            continue
+        current = vm.size - vm.ballooned
+        key = f"mom_used {vm.name}"
+        sample = max(0.0, float(current - vm.guest.free))
+        memo[key] = used = _mean(old.get(key, sample), sample, n)
+        wanted = _wanted(vm, current, used, free)
+        if wanted is not None:
+            balloons[vm.name] = min(max(0, vm.size - wanted), vm.balloon_max)
+    return balloons, memo
+
+
+def _mean(before: float, sample: float, n: float) -> float:
+    return before + (sample - before) / n
+
+
+def _wanted(vm: VMView, current: int, used: float, free: float) -> int | None:
+    """Memory that a guest should come to have; None: leave it."""
+    least = vm.size - vm.balloon_max
+    if free < PRESSURE:
+        guest_free = free if free > CRITICAL else free - CRITICAL
+        floor = max(least, used + guest_free * current)
+        new = max((1 - MOST_CHANGE) * current, floor)
+        fits = new <= current
+    else:
+        floor = max(least, used + GUEST_FREE * current)
+        new = min(max((1 + MOST_CHANGE) * current, floor), vm.size)
+        fits = current < vm.size
+    changes = abs(new - current) > LEAST_CHANGE * current
+    return int(new) if fits and changes else None

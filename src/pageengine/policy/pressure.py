@@ -1,0 +1,58 @@
+"""Proactive reclaim by pressure: a little of every machine, until it begins to wait."""
+
+from __future__ import annotations
+
+from pageengine.policy.advice import migration
+from pageengine.policy.base import Plan, Snapshot
+from pageengine.policy.simple import checked_technique
+from pageengine.policy.taking import Watermarks, by_consumption, plans, state_of
+
+
+class Pressure:
+    """Senpai of Meta's TMO: each 6 s, every machine gives up ratio * what it holds * max(0, 1 -
+    stall / threshold), where stall is the share of its time that it waited for memory (PSI some).
+    It needs no idea of what is idle, and no shares.
+
+    Source: Weiner et al., TMO: Transparent Memory Offloading in Datacenters, ASPLOS 2022; ratio
+    0.0005 and threshold 0.1 % as published. Below the low watermark the kernel takes in proportion
+    to what machines hold. scale: vm.watermark_scale_factor.
+    """
+
+    name = "pressure"
+    promises = frozenset({"reservation", "limit"})
+
+    def __init__(self, ratio: float = 0.0005, threshold: float = 0.001, period: float = 6.0,
+                 technique: str = "ladder", scale: float = 10):  # fmt: skip
+        if not 0 < ratio <= 1:
+            raise ValueError(f"ratio must be above 0 and at most 1, got {ratio!r}")
+        if not 0 < threshold <= 1:
+            raise ValueError(f"threshold must be above 0 and at most 1, got {threshold!r}")
+        if not period > 0:
+            raise ValueError(f"period must be above 0 s, got {period!r}")
+        self.ratio, self.threshold, self.period = ratio, threshold, period
+        self.technique, self.marks = checked_technique(technique), Watermarks(scale)
+
+    def __repr__(self) -> str:
+        return f"Pressure(ratio={self.ratio}, threshold={self.threshold}, period={self.period})"
+
+    def reserve(self, memory: int) -> int:
+        """Free memory in bytes below which accesses wait for the policy."""
+        return self.marks.low(memory)
+
+    def decide(self, snapshot: Snapshot) -> Plan:
+        need = self.marks.need(snapshot)
+        parts = by_consumption(snapshot.vms, need)
+        last = snapshot.memo.get("time", -self.period)
+        if snapshot.time - last >= self.period:
+            last = snapshot.time
+            for vm in snapshot.vms:
+                calm = max(0.0, 1 - vm.stall / self.threshold)
+                parts[vm.name] = max(parts[vm.name], int(vm.consumed * self.ratio * calm))
+        return Plan(
+            state=state_of(need),
+            vms=plans(snapshot, parts, self.technique),
+            wake_below=self.marks.low(snapshot.memory),
+            again=self.period,
+            migrate=migration(snapshot),
+            memo={"time": last},
+        )

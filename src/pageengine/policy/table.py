@@ -1,0 +1,137 @@
+"""Every policy by name, one line each; policies of other packages by "module:Class" or by the entry
+point group "pageengine.policies".
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+from pageengine.policy.base import Policy
+from pageengine.policy.esx import ESX
+from pageengine.policy.kvm import KVM
+from pageengine.policy.plain import Plain
+from pageengine.policy.pressure import Pressure
+from pageengine.policy.proxmox import Proxmox
+from pageengine.policy.simple import FreeFirst, NoOvercommit, Proportional, Shares
+from pageengine.policy.zram import Zram
+
+GROUP = "pageengine.policies"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A policy that can be made: calling it with options does. ``fixed`` are options that the name
+    stands for, ``says`` is what it is in one line.
+    """
+
+    make: Callable[..., Policy]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    says: str = ""
+
+    def __call__(self, **options) -> Policy:
+        return self.make(**self.fixed, **options)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options that may be given, with their defaults."""
+        found = inspect.signature(self.make).parameters.values()
+        return {
+            p.name: None if p.default is p.empty else p.default
+            for p in found
+            if p.name not in self.fixed and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+        }
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether it takes any option (``**options``)."""
+        found = inspect.signature(self.make).parameters.values()
+        return any(p.kind is p.VAR_KEYWORD for p in found)
+
+    @property
+    def promises(self) -> frozenset[str]:
+        """What it keeps to: "reservation", "limit", "entitlement"."""
+        return frozenset(getattr(self.make, "promises", ()))
+
+    @property
+    def doc(self) -> str:
+        return inspect.getdoc(self.make) or ""
+
+
+POLICIES: dict[str, Entry] = {
+    "plain": Entry(Plain, says="takes from all in proportion when memory is nearly out"),
+    "esx2002": Entry(ESX, {"states": "esx2002"}, "ESX of OSDI 2002: 6, 4, 2 and 1 % of memory"),
+    "esx5": Entry(ESX, {"states": "esx5"}, "ESXi 5: minfree slides with memory; compression"),
+    "esx6": Entry(ESX, {"states": "esx6"}, "ESXi 6 and later: a state clear before soft"),
+    "kvm": Entry(KVM, says="KVM with ksmtuned, oVirt's MOM balloon rules and the kernel's swap"),
+    "proxmox": Entry(Proxmox, says="Proxmox VE: balloons hold the host at 80 %, by shares; KSM"),
+    "shares": Entry(Shares, says="entitlement by shares alone, idle memory not taxed"),
+    "proportional": Entry(Proportional, says="swap in proportion to what machines hold"),
+    "free-first": Entry(FreeFirst, says="first come, first served; back from who has most a share"),
+    "pressure": Entry(Pressure, says="TMO's Senpai: a little of everybody until it begins to wait"),
+    "no-overcommit": Entry(NoOvercommit, says="nothing is taken; machines must fit into memory"),
+    "zram": Entry(Zram, says="swap into compressed memory only"),
+}
+
+
+def others() -> dict[str, str]:
+    """Policies that installed packages offer: name -> "module:Class"."""
+    return {point.name: point.value for point in metadata.entry_points(group=GROUP)}
+
+
+def find(spec: str | Policy, **options) -> Policy:
+    """The policy that ``spec`` names, made with the options: a name of POLICIES, "module:Class", or
+    a name of the entry point group; an object with ``decide`` is returned as it is.
+
+    Raises ValueError that names close ones, and what there is; TypeError for other objects.
+    """
+    if not isinstance(spec, str):
+        return _as_it_is(spec, options)
+    entry = entry_of(spec)
+    if not entry.open_ended:
+        for key in options:
+            if key not in entry.options:
+                raise ValueError(f"{spec} has no option {key!r}: {_instead(key, entry.options)}")
+    policy = entry(**options)
+    if not callable(getattr(policy, "decide", None)):
+        raise ValueError(f"{spec} is no policy: it has no decide(snapshot)")  # noqa: TRY004
+    return policy
+
+
+def entry_of(name: str) -> Entry:
+    """The entry of a name, of "module:Class" too."""
+    if name.lower() in POLICIES:
+        return POLICIES[name.lower()]
+    offered = others()
+    path = offered.get(name, name if ":" in name else None)
+    if path is None:
+        raise ValueError(f"no policy {name!r}: {_instead(name, [*POLICIES, *offered])}")
+    module, _, attribute = path.partition(":")
+    try:
+        made = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise ValueError(f"no policy {name!r}: {error}") from None
+    if not callable(made):
+        raise ValueError(f"no policy {name!r}: {made!r} is not a class")  # noqa: TRY004
+    return Entry(made, {}, (inspect.getdoc(made) or "").partition("\n")[0])
+
+
+def _as_it_is(policy, options: Mapping[str, Any]) -> Policy:
+    if isinstance(policy, type) or not callable(getattr(policy, "decide", None)):
+        raise TypeError(
+            f"a policy is a name or an object with decide(snapshot) -> Plan, got {policy!r}"
+        )
+    if options:
+        raise ValueError(f"{policy!r} is made already and takes no options: {', '.join(options)}")
+    return policy
+
+
+def _instead(name, names) -> str:
+    close = difflib.get_close_matches(str(name).lower(), list(names), 1, 0.5)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}There are: {', '.join(names) or 'none'}"

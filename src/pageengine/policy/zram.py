@@ -1,0 +1,45 @@
+"""Swap into compressed memory, as on hosts without a swap device."""
+
+from __future__ import annotations
+
+from pageengine.policy.advice import migration
+from pageengine.policy.base import Plan, Snapshot
+from pageengine.policy.taking import Watermarks, by_consumption, plans, state_of
+
+
+class Zram:
+    """zram as the only swap: below the low watermark, pages of all machines in proportion to what
+    they hold are compressed and stay in memory; nothing moves on to disk by age.
+
+    Source: Linux zram.rst. disk: whether pages go to a swap device (zram's backing_dev) once
+    compression wins nothing more; without it, machines find no memory then, and one above its limit
+    stays there. scale: vm.watermark_scale_factor.
+    """
+
+    name = "zram"
+    promises = frozenset({"reservation"})
+
+    def __init__(self, disk: bool = False, scale: float = 10):
+        self.disk, self.marks = bool(disk), Watermarks(scale)
+
+    def __repr__(self) -> str:
+        return f"Zram(disk={self.disk}, scale={self.marks.scale})"
+
+    def reserve(self, memory: int) -> int:
+        """Free memory in bytes below which accesses wait for the policy."""
+        return self.marks.low(memory)
+
+    def decide(self, snapshot: Snapshot) -> Plan:
+        need = self.marks.need(snapshot)
+        compressed = sum(vm.compressed for vm in snapshot.vms)
+        # what was asked for last time did not come: compression is at its end
+        full = self.disk and compressed <= snapshot.memo.get("compressed", -1)
+        return Plan(
+            state=state_of(need),
+            vms=plans(
+                snapshot, by_consumption(snapshot.vms, need), "swap" if full else "compression"
+            ),
+            wake_below=self.marks.low(snapshot.memory),
+            migrate=migration(snapshot),
+            memo={"compressed": float(compressed)} if need else {},
+        )
