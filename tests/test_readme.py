@@ -26,6 +26,11 @@ def test_the_example_runs_as_it_stands(capsys):
     assert "SWAPPED" in printed
 
 
+def test_the_example_of_the_lab_runs(capsys):
+    exec(examples(README.parent / "docs" / "lab.md")[0], {})
+    assert capsys.readouterr().out.strip()
+
+
 def test_an_image_is_read_in_three_lines(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("guest.raw").write_bytes(bytes(np.ones(8192, dtype=np.uint8)))

@@ -93,3 +93,29 @@ def test_contents_are_found_by_name_table_object_or_file(tmp_path):
 def test_bad_profiles_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_profile_of_images_gives_what_the_images_held(tmp_path):
+    from pageengine import images
+    from pageengine.analysis.sharing import survey
+
+    source = ContentProfile("s", zero=0.2, common=0.3, within=0.2, sizes={900: 0.5, 4032: 0.5})
+    paths = []
+    for machine in range(2):
+        path = tmp_path / f"{machine}.raw"
+        path.write_bytes(expand(source.tokens(machine, np.arange(8000))).tobytes())
+        paths.append(images.open(path))
+    found = ContentProfile.from_report(survey(paths, {}, codec_names=["word"], sample=None))
+    for part in ("zero", "common", "within"):
+        assert getattr(found, part) == pytest.approx(getattr(source, part), abs=0.03), part
+    assert sum(found.sizes[s] for s in found.sizes if s <= 1024) == pytest.approx(0.5, abs=0.05)
+
+
+def test_scan_writes_a_profile_that_simulations_read(tmp_path, capsys):
+    from pageengine.cli import main
+
+    image, profile = tmp_path / "a.raw", tmp_path / "a.json"
+    image.write_bytes(expand(PROFILES["mixed"].tokens(0, np.arange(3000))).tobytes())
+    assert main(["scan", str(image), "--profile", str(profile)]) == 0
+    assert "Content profile written" in capsys.readouterr().out
+    assert find(str(profile)).zero == pytest.approx(0.15, abs=0.03)

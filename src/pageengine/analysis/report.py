@@ -8,6 +8,7 @@ import numpy as np
 from pageengine.units import PAGE_BYTES
 
 HALF, QUARTER = PAGE_BYTES // 2, PAGE_BYTES // 4
+BIN = 256  # bytes of compressed size that a histogram counts together
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Compressibility:
     1025 to 2048. ratio: their bytes over the compressed bytes, a page that does not shrink counted
     whole. saved: what ESX slots (quarter and half pages) give back per byte of distinct pages;
     saved_copies: the same per byte of all non-zero pages, each counted as often as it occurs.
+    histogram: share of them per 256 bytes of compressed size, sixteen in all.
     """
 
     codec: str
@@ -65,6 +67,7 @@ class Compressibility:
     ratio: float
     saved: float
     saved_copies: float
+    histogram: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, name: str, sizes: np.ndarray, counts: np.ndarray) -> "Compressibility":
@@ -81,6 +84,7 @@ class Compressibility:
             ratio=n * PAGE_BYTES / int(sizes.sum(dtype=np.int64)),
             saved=float(won.mean() / PAGE_BYTES),
             saved_copies=float(np.average(won, weights=counts) / PAGE_BYTES),
+            histogram=tuple((np.bincount((sizes - 1) // BIN, minlength=16) / n).tolist()),
         )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from pageengine import images
 from pageengine.analysis.sharing import SAMPLE_PAGES, survey
 from pageengine.cli.console import Usage, percent, size
+from pageengine.lab.contents import ContentProfile
 
 HELP = "what sharing and compression would give back"
 DESCRIPTION = """\
@@ -21,6 +22,8 @@ examples:
                             pages are shared within blue and within red only
   pageengine scan --sample all --codec word --codec lz *.raw
   pageengine scan --json *.raw | jq .techniques
+  pageengine scan --profile web.json web*.raw
+                            what the images hold, for simulations
 
 Equal pages are found by a 64-bit hash and not compared byte by byte; the chance that this miscounts
 any page is printed (2e-10 for 256 MiB of distinct pages). `pageengine overcommit` compares.
@@ -39,6 +42,10 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--sample", default=str(SAMPLE_PAGES), metavar="N",
         help=f"distinct pages to compress, or 'all' (default: {SAMPLE_PAGES})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--profile", metavar="FILE",
+        help="write what was found as a content profile, which simulations read (contents = 'FILE')",
     )  # fmt: skip
 
 
@@ -62,7 +69,18 @@ def run(arguments, console) -> int:
             image.close()
     console.result(report.to_dict())
     _print(report, console)
+    if arguments.profile:
+        _write_profile(report, arguments, console)
     return 0
+
+
+def _write_profile(report, arguments, console) -> None:
+    tried = [one.codec for one in report.compressibility]
+    codec = "word" if "word" in tried else tried[0]
+    path = Path(arguments.profile)
+    profile = ContentProfile.from_report(report, path.stem, codec)
+    path.write_text(profile.to_json() + "\n", encoding="utf-8")
+    console.say(f"Content profile written to {path} (compressed sizes by {codec}).")
 
 
 def parse_groups(texts: list[str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pageengine.analysis.report import BIN
 from pageengine.tokens import UNIT, make_tokens
 
 _COMMON, _WITHIN, _OWN, _CLASS, _SIZE = 1, 2, 3, 4, 5
@@ -84,6 +85,31 @@ class ContentProfile:
         drawn = _unit(_mix(_salt("sizes", _SIZE), identity)) * parts[-1]
         chosen = np.minimum(np.searchsorted(parts, drawn, side="right"), len(parts) - 1)
         return np.array(list(self.sizes), np.int64)[chosen]
+
+    @classmethod
+    def from_report(cls, report, name: str = "scanned", codec: str = "word") -> ContentProfile:
+        """The profile of memory images, from what a survey of them counted
+        (``analysis.sharing.survey``). Contents that several images have are common; with one image
+        none are known.
+        """
+        grain, images = report.grains[0], len(report.images)
+        found = {one.codec: one for one in report.compressibility}
+        if codec not in found:
+            raise ValueError(f"the survey did not try codec {codec!r}; it tried {list(found)}")
+        if not grain.chunks:
+            raise ValueError("the survey counted no page")
+        copies = 4
+        within = grain.within / grain.chunks * copies / (copies - 1)
+        common = grain.across / grain.chunks * images / (images - 1) if images > 1 else 0.0
+        zero = grain.zero / grain.chunks
+        same = min(sum(i.same_filled for i in report.images) / grain.chunks, 1 - zero)
+        common = min(common, 1 - zero - same)
+        within = min(within, 1 - zero - same - common)
+        ends = [min(BIN * (i + 1), 63 * UNIT) for i in range(16)]
+        parts = found[codec].histogram or (1.0,) * 16
+        sizes = {end: round(part, 6) for end, part in zip(ends, parts, strict=True) if part > 0}
+        rounded = (round(max(0.0, part), 6) for part in (zero, same, common, within))
+        return cls(name, *rounded, copies, sizes or {63 * UNIT: 1.0})
 
     def to_json(self) -> str:
         """The profile as text."""
