@@ -1,0 +1,96 @@
+"""What deciding costs on a host with 10,000 machines: the entitlement against scipy's brentq on the
+same function, and whole policies against making 10,000 plans that say nothing.
+
+The host is a little short of memory, so that every policy has something to do; 50 ms is what one
+decision may take.
+"""
+
+import numpy as np
+import pytest
+
+from pageengine.policy import POLICIES, GuestView, Snapshot, VMPlan, VMView, find
+from pageengine.policy.entitlement import Claims, _holdings, entitle
+
+MACHINES, TAX = 10_000, 0.75
+PAGE, MIB = 4096, 2**20
+
+
+def said(benchmark, peer=None, **more):
+    benchmark.extra_info.update(per_item=MACHINES, unit="machine", **more)
+    if peer:
+        benchmark.extra_info["peer"] = peer
+
+
+@pytest.fixture(scope="module")
+def claims():
+    draw = np.random.default_rng(1)
+    minimum = draw.integers(0, 50_000, MACHINES)
+    return Claims(
+        draw.integers(1, 100_000, MACHINES), draw.integers(0, 200_000, MACHINES),
+        minimum, minimum + draw.integers(0, 250_000, MACHINES),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pages(claims):
+    return int(claims.minimum.sum() + claims.maximum.sum()) // 2
+
+
+@pytest.mark.benchmark(group="entitlement")
+def bench_entitle(benchmark, claims, pages):
+    held = benchmark(entitle, claims, pages, TAX)
+    assert held.sum() == pages
+    said(benchmark, "bench_brentq")
+
+
+@pytest.mark.benchmark(group="entitlement")
+def bench_brentq(benchmark, claims, pages):
+    """The root of the same sum; whole pages are not even made of it."""
+    optimize = pytest.importorskip("scipy.optimize")
+    k = 1 / (1 - TAX)
+    top = float(((claims.active + (claims.maximum - claims.active) * k) / claims.shares).max()) + 1
+
+    def missing(x):
+        return _holdings(claims, x, k).sum() - pages
+
+    x = benchmark(optimize.brentq, missing, 0.0, top, xtol=1e-12 * top)
+    assert np.abs(_holdings(claims, x, k) - entitle(claims, pages, TAX)).max() < 2
+    said(benchmark)
+
+
+def machine(i, draw):
+    size = int(draw.choice([256, 512, 1024, 4096])) * MIB
+    held = int(draw.random() * size) // PAGE * PAGE
+    reservation = int(draw.choice([0, held // 2])) // PAGE * PAGE
+    return VMView(
+        name=f"vm{i}", size=size, consumed=held, granted=held, shared=0, swapped=0, compressed=0,
+        ballooned=0, mapped=held, shares=int(draw.choice([1000, 5000, 10240])),
+        reservation=reservation, limit=size, blocked=False, active=held // 3 // PAGE * PAGE,
+        balloon_max=int(size * 0.65) - reservation if size * 0.65 > reservation else 0,
+        stall=0.0, guest=GuestView(total=size, free=size // 4),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def snapshot():
+    draw = np.random.default_rng(2)
+    vms = tuple(machine(i, draw) for i in range(MACHINES))
+    held = sum(vm.consumed for vm in vms)
+    free = held // 4000
+    return Snapshot(held + free, free, 2**50, vms)
+
+
+@pytest.mark.benchmark(group="decide")
+def bench_empty_plans(benchmark, snapshot):
+    benchmark(lambda: {vm.name: VMPlan() for vm in snapshot.vms})
+    said(benchmark)
+
+
+@pytest.mark.benchmark(group="decide")
+@pytest.mark.parametrize("name", POLICIES)
+def bench_decide(benchmark, snapshot, name):
+    policy = find(name)
+    plan = benchmark(policy.decide, snapshot)
+    taken = sum(wish.reclaim > 0 for wish in plan.vms.values())
+    best = benchmark.stats.stats.min * 1e3
+    said(benchmark, "bench_empty_plans", state=plan.state, taken_from=taken, ms=f"{best:.1f}")
