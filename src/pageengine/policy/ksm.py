@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from pageengine.policy.base import Snapshot
 from pageengine.units import MIB
 
@@ -39,8 +41,8 @@ class Scanner:
             raise ValueError(f"sleep_millisecs must be above 0, got {sleep_millisecs!r}")
         self.mode, self.pages, self.sleep = mode, pages_to_scan, sleep_millisecs
 
-    def rates(self, snapshot: Snapshot) -> tuple[dict[str, float], dict[str, float]]:
-        """Pages per second by machine, and the memo for next time."""
+    def rates(self, snapshot: Snapshot) -> tuple[np.ndarray, dict[str, float]]:
+        """Pages per second of every machine in order, and the memo for next time."""
         memo: dict[str, float] = {}
         if self.mode == "off":
             total = 0.0
@@ -49,8 +51,8 @@ class Scanner:
         else:
             memo = tune(snapshot)
             total = memo["npages"] * 1000 / sleep_ms(snapshot.memory) if memo["ksm_run"] else 0.0
-        size = sum(vm.size for vm in snapshot.vms)
-        return {vm.name: total * vm.size / size for vm in snapshot.vms}, memo
+        sizes = np.array([vm.size for vm in snapshot.vms], np.float64)
+        return total * sizes / max(1.0, sizes.sum()), memo
 
 
 def sleep_ms(memory: int) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot, VMView
 from pageengine.policy.ksm import PAGES_TO_SCAN, SLEEP_MILLISECS, Scanner
-from pageengine.policy.taking import Watermarks, by_consumption, plans, state_of
+from pageengine.policy.ladder import Machines, plans
+from pageengine.policy.taking import Watermarks, by_consumption, optional, state_of, with_limits
 
 PRESSURE, CRITICAL = 0.20, 0.05
 GUEST_FREE = 0.20
@@ -51,20 +52,21 @@ class KVM:
         return self.marks.low(memory)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        need = self.marks.need(snapshot)
-        scans, memo = self.scanner.rates(snapshot)
-        balloons: dict[str, int] = {}
+        m, need = Machines(snapshot.vms), self.marks.need(snapshot)
+        scan, memo = self.scanner.rates(snapshot)
+        balloon = None
         if self.balloon:
-            balloons, remembered = mom(snapshot)
+            targets, remembered = mom(snapshot)
+            balloon = optional(m, targets)
             memo |= remembered
         return Plan(
             state=state_of(need),
             vms=plans(
-                snapshot,
-                by_consumption(snapshot.vms, need),
-                "ladder" if self.zswap else "swap",
-                balloons=balloons,
-                scans=scans,
+                m,
+                balloon=balloon,
+                reclaim=with_limits(m, by_consumption(m, need)),
+                technique="ladder" if self.zswap else "swap",
+                scan=scan,
             ),
             wake_below=self.marks.low(snapshot.memory),
             again=MOM_SECONDS,

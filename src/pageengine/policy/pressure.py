@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
+from pageengine.policy.ladder import Machines, plans
 from pageengine.policy.simple import checked_technique
-from pageengine.policy.taking import Watermarks, by_consumption, plans, state_of
+from pageengine.policy.taking import Watermarks, by_consumption, state_of, with_limits
 
 
 class Pressure:
@@ -40,17 +43,17 @@ class Pressure:
         return self.marks.low(memory)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        need = self.marks.need(snapshot)
-        parts = by_consumption(snapshot.vms, need)
+        m, need = Machines(snapshot.vms), self.marks.need(snapshot)
+        parts = by_consumption(m, need)
         last = snapshot.memo.get("time", -self.period)
         if snapshot.time - last >= self.period:
             last = snapshot.time
-            for vm in snapshot.vms:
-                calm = max(0.0, 1 - vm.stall / self.threshold)
-                parts[vm.name] = max(parts[vm.name], int(vm.consumed * self.ratio * calm))
+            stall = np.array([vm.stall for vm in snapshot.vms], np.float64)
+            little = m.consumed * self.ratio * np.maximum(0, 1 - stall / self.threshold)
+            parts = np.maximum(parts, little.astype(np.int64))
         return Plan(
             state=state_of(need),
-            vms=plans(snapshot, parts, self.technique),
+            vms=plans(m, reclaim=with_limits(m, parts), technique=self.technique),
             wake_below=self.marks.low(snapshot.memory),
             again=self.period,
             migrate=migration(snapshot),

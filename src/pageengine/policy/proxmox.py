@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot, VMView
 from pageengine.policy.ksm import PAGES_TO_SCAN, SLEEP_MILLISECS, Scanner
-from pageengine.policy.taking import Watermarks, by_consumption, plans, state_of
+from pageengine.policy.ladder import Machines, plans
+from pageengine.policy.taking import Watermarks, by_consumption, optional, state_of, with_limits
 from pageengine.units import MIB
 
 ROUND_SECONDS = 10.0
@@ -52,8 +53,8 @@ class Proxmox:
         return self.marks.low(memory)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        need = self.marks.need(snapshot)
-        scans, memo = self.scanner.rates(snapshot)
+        m, need = Machines(snapshot.vms), self.marks.need(snapshot)
+        scan, memo = self.scanner.rates(snapshot)
         balloons: dict[str, int] = {}
         last = snapshot.memo.get("round_time", -ROUND_SECONDS)
         if snapshot.time - last >= ROUND_SECONDS:
@@ -62,7 +63,11 @@ class Proxmox:
         return Plan(
             state=state_of(need),
             vms=plans(
-                snapshot, by_consumption(snapshot.vms, need), "swap", balloons=balloons, scans=scans
+                m,
+                balloon=optional(m, balloons),
+                reclaim=with_limits(m, by_consumption(m, need)),
+                technique="swap",
+                scan=scan,
             ),
             wake_below=self.marks.low(snapshot.memory),
             again=ROUND_SECONDS,

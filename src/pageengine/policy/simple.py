@@ -11,14 +11,9 @@ import numpy as np
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.entitlement import Claims, entitle
+from pageengine.policy.ladder import Machines, plans, split
 from pageengine.policy.rules import RECLAIM
-from pageengine.policy.taking import (
-    Watermarks,
-    by_consumption,
-    in_proportion,
-    plans,
-    state_of,
-)
+from pageengine.policy.taking import Watermarks, by_consumption, state_of, with_limits
 from pageengine.units import PAGE_BYTES
 
 
@@ -51,16 +46,17 @@ class Proportional:
         return self.marks.low(memory)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        need = self.marks.need(snapshot)
+        m, need = Machines(snapshot.vms), self.marks.need(snapshot)
+        reclaim = with_limits(m, self._parts(m, need))
         return Plan(
             state=state_of(need),
-            vms=plans(snapshot, self._parts(snapshot, need), self.technique),
+            vms=plans(m, reclaim=reclaim, technique=self.technique),
             wake_below=self.marks.low(snapshot.memory),
             migrate=migration(snapshot),
         )
 
-    def _parts(self, snapshot: Snapshot, need: int) -> dict[str, int]:
-        return by_consumption(snapshot.vms, need)
+    def _parts(self, m: Machines, need: int) -> np.ndarray:
+        return by_consumption(m, need)
 
 
 class FreeFirst(Proportional):
@@ -77,18 +73,14 @@ class FreeFirst(Proportional):
     def __init__(self, technique: str = "ladder", scale: float = 10):
         super().__init__(technique, scale)
 
-    def _parts(self, snapshot: Snapshot, need: int) -> dict[str, int]:
-        vms = snapshot.vms
-        if not need or not vms:
-            return {}
-        held = np.array([vm.consumed // PAGE_BYTES for vm in vms], np.int64)
-        least = np.array([min(vm.reservation, vm.consumed) // PAGE_BYTES for vm in vms], np.int64)
-        shares = np.array([max(1, vm.shares) for vm in vms])
+    def _parts(self, m: Machines, need: int) -> np.ndarray:
+        if not need or not len(m):
+            return 0 * m.consumed
+        held = m.consumed // PAGE_BYTES
+        least = np.minimum(m.reservation, m.consumed) // PAGE_BYTES
         left = max(int(held.sum()) + -need // PAGE_BYTES, int(least.sum()))
-        kept = entitle(Claims(shares, held, least, held), left, 0.0)
-        return {
-            vm.name: int(n) * PAGE_BYTES for vm, n in zip(vms, held - kept, strict=True) if n > 0
-        }
+        kept = entitle(Claims(np.maximum(1, m.shares), held, least, held), left, 0.0)
+        return (held - kept) * PAGE_BYTES
 
 
 class Shares(Proportional):
@@ -108,31 +100,24 @@ class Shares(Proportional):
         super().__init__(technique, scale)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        need = self.marks.need(snapshot)
-        targets = self.targets(snapshot)
-        excess = {vm.name: max(0, vm.consumed - targets[vm.name]) for vm in snapshot.vms}
-        parts = in_proportion(need, excess)
-        if sum(parts.values()) < need:
-            parts = by_consumption(snapshot.vms, need)
+        m, need = Machines(snapshot.vms), self.marks.need(snapshot)
+        target = self._targets(m, snapshot.memory)
+        parts = split(need, np.maximum(0, np.minimum(m.consumed - target, m.above_reservation)))
+        if parts.sum() < need:
+            parts = by_consumption(m, need)
         return Plan(
             state=state_of(need),
-            vms=plans(snapshot, parts, self.technique, targets=targets),
+            vms=plans(m, target=target, reclaim=with_limits(m, parts), technique=self.technique),
             wake_below=self.marks.low(snapshot.memory),
             migrate=migration(snapshot),
         )
 
-    def targets(self, snapshot: Snapshot) -> dict[str, int]:
+    def _targets(self, m: Machines, memory: int) -> np.ndarray:
         """Bytes that each machine is entitled to."""
-        vms = snapshot.vms
-        if not vms:
-            return {}
-        least = np.array([-(-vm.reservation // PAGE_BYTES) for vm in vms], np.int64)
-        most = np.array([min(vm.limit, vm.size) // PAGE_BYTES for vm in vms], np.int64)
+        least, most = -(-m.reservation // PAGE_BYTES), m.most // PAGE_BYTES
         most = np.maximum(most, least)
-        high = self.marks.marks(snapshot.memory)[2]
-        pages = max((snapshot.memory - high) // PAGE_BYTES, int(least.sum()))
-        held = entitle(Claims(np.array([vm.shares for vm in vms]), most, least, most), pages, 0.0)
-        return {vm.name: int(n) * PAGE_BYTES for vm, n in zip(vms, held, strict=True)}
+        pages = max((memory - self.marks.marks(memory)[2]) // PAGE_BYTES, int(least.sum()))
+        return entitle(Claims(m.shares, most, least, most), pages, 0.0) * PAGE_BYTES
 
 
 class NoOvercommit:
@@ -160,4 +145,6 @@ class NoOvercommit:
         return 0
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        return Plan(vms=plans(snapshot, {}, "swap"), wake_below=0, migrate=migration(snapshot))
+        m = Machines(snapshot.vms)
+        vms = plans(m, reclaim=with_limits(m, 0 * m.consumed), technique="swap")
+        return Plan(vms=vms, wake_below=0, migrate=migration(snapshot))

@@ -9,9 +9,12 @@ is free; here accesses wait meanwhile, so that min is never reached.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from pageengine.policy.base import Snapshot, VMPlan, VMView
+import numpy as np
+
+from pageengine.policy.base import Snapshot
+from pageengine.policy.ladder import Machines, split
 from pageengine.units import MIB, PAGE_BYTES
 
 KIB = 1024
@@ -47,49 +50,19 @@ class Watermarks:
         return max(high, low + PAGE_BYTES) - snapshot.free
 
 
-def above_limit(vm: VMView) -> int:
-    """What a machine must give up at any time, without going under its reservation."""
-    return max(0, vm.consumed - max(vm.limit, vm.reservation))
-
-
-def takeable(vm: VMView) -> int:
-    """What a machine holds above its reservation."""
-    return max(0, vm.consumed - vm.reservation)
-
-
-def in_proportion(want: int, weights: Mapping[str, int]) -> dict[str, int]:
-    """Splits ``want`` by weight: no part above its weight, rounded up so that the sum is not short."""
-    total = sum(weights.values())
-    if total == 0:
-        return dict.fromkeys(weights, 0)
-    return {name: min(weight, -(-want * weight // total)) for name, weight in weights.items()}
-
-
-def by_consumption(vms: Iterable[VMView], want: int) -> dict[str, int]:
+def by_consumption(m: Machines, need: int) -> np.ndarray:
     """kswapd's way: from every machine in proportion to what it holds above its reservation."""
-    return in_proportion(want, {vm.name: takeable(vm) for vm in vms})
+    return split(need, m.above_reservation)
 
 
-def plans(
-    snapshot: Snapshot,
-    parts: Mapping[str, int],
-    technique: str,
-    *,
-    targets: Mapping[str, int] | None = None,
-    balloons: Mapping[str, int] | None = None,
-    scans: Mapping[str, float] | None = None,
-) -> dict[str, VMPlan]:
-    """One plan for each machine: its part, or what is above its limit; nobody is blocked."""
-    return {
-        vm.name: VMPlan(
-            target=(targets or {}).get(vm.name),
-            balloon=(balloons or {}).get(vm.name),
-            reclaim=min(takeable(vm), max(parts.get(vm.name, 0), above_limit(vm))),
-            technique=technique,
-            scan=(scans or {}).get(vm.name),
-        )
-        for vm in snapshot.vms
-    }
+def with_limits(m: Machines, parts: np.ndarray) -> np.ndarray:
+    """The parts, and at least what is above a limit, but nothing that is reserved."""
+    return np.minimum(np.maximum(parts, m.above_limit), m.above_reservation)
+
+
+def optional(m: Machines, chosen: Mapping[str, int]) -> np.ndarray:
+    """A column of the values by name; None, to leave things as they are, for the others."""
+    return np.array([chosen.get(name) for name in m.names], object)
 
 
 def state_of(need: int) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
-from pageengine.policy.taking import Watermarks, by_consumption, plans, state_of
+from pageengine.policy.ladder import Machines, plans
+from pageengine.policy.taking import Watermarks, by_consumption, state_of, with_limits
 
 
 class Zram:
@@ -30,14 +31,16 @@ class Zram:
         return self.marks.low(memory)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        need = self.marks.need(snapshot)
-        compressed = sum(vm.compressed for vm in snapshot.vms)
+        m, need = Machines(snapshot.vms), self.marks.need(snapshot)
+        compressed = int(m.compressed.sum())
         # what was asked for last time did not come: compression is at its end
         full = self.disk and compressed <= snapshot.memo.get("compressed", -1)
         return Plan(
             state=state_of(need),
             vms=plans(
-                snapshot, by_consumption(snapshot.vms, need), "swap" if full else "compression"
+                m,
+                reclaim=with_limits(m, by_consumption(m, need)),
+                technique="swap" if full else "compression",
             ),
             wake_below=self.marks.low(snapshot.memory),
             migrate=migration(snapshot),
