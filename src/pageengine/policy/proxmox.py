@@ -16,6 +16,7 @@ TARGET = 0.80
 DEAD_BAND = 10 * MIB
 MOST_CHANGE = 100 * MIB
 COMFORT = 0.25
+MOST_SPLITS = 100
 
 
 class Proxmox:
@@ -26,7 +27,8 @@ class Proxmox:
     Each 10 s: goal = 80 % of memory less what is used; within 10 MiB of it nothing happens. Each
     machine with a running driver and shares should have its minimum (size less what its balloon may
     take) + its part by shares of all that machines have above their minima, goal included; between
-    minimum and size, and at most 100 MiB away from what it has now. A guest is comfortable that has
+    minimum and size, at most 100 MiB away from what it has now, and nobody grows while the host
+    shrinks. A guest is comfortable that has
     its minimum and more than a quarter of it free: when the host shrinks, comfortable guests give
     first; when it grows, the others get first. All take part where that brings nothing.
 
@@ -85,7 +87,9 @@ class Proxmox:
             return {}
         first = [vm for vm in vms if comfortable(vm) == (goal < 0)]
         found = share_out(first, goal) or share_out(vms, goal)
-        return {vm.name: vm.size - found[vm.name] for vm in vms if vm.name in found}
+        return {
+            vm.name: min(vm.size - found[vm.name], vm.balloon_max) for vm in vms if vm.name in found
+        }
 
 
 def comfortable(vm: VMView) -> bool:
@@ -96,29 +100,27 @@ def comfortable(vm: VMView) -> bool:
 def share_out(vms: Iterable[VMView], goal: int) -> dict[str, int]:
     """Memory that each guest should have, of those for which it changes.
 
-    What is above all minima, with the goal, is split by shares. Who would leave its bounds is put
-    on the bound and out of the split, and the rest is split again.
+    What is above all minima, with the goal, is split by shares. Guests only grow while there is
+    something to hand out; one that has its part already, or would have to grow while the host
+    shrinks, leaves the split. What bounds left over is split again among the others.
     """
-    bounds, has, split = {}, {}, {vm.name: vm for vm in vms}
-    for name, vm in split.items():
-        least = vm.size - vm.balloon_max
-        has[name] = vm.size - vm.ballooned
-        low = min(max(least, has[name] - MOST_CHANGE), vm.size)
-        bounds[name] = low, max(low, min(vm.size, has[name] + MOST_CHANGE))
-    wish: dict[str, int] = {}
-    rest = goal
-    while split:
-        minimum = {name: vm.size - vm.balloon_max for name, vm in split.items()}
-        above = sum(has[name] - minimum[name] for name in split) + rest
-        shares = sum(vm.shares for vm in split.values())
-        desired = {name: minimum[name] + above * vm.shares // shares for name, vm in split.items()}
-        clamped = {
-            name: min(max(value, bounds[name][0]), bounds[name][1])
-            for name, value in desired.items()
-        }
-        out = [name for name in split if clamped[name] != desired[name]]
-        for name in out or list(split):
-            wish[name] = clamped[name]
-            rest -= clamped[name] - has[name]
-            del split[name]
+    split = list(vms)
+    has = {vm.name: vm.size - vm.ballooned for vm in split}
+    wish, rest, moved = dict(has), goal, True
+    rounds = 0
+    while split and rest and moved and rounds < MOST_SPLITS:
+        above = rest + sum(wish[vm.name] - (vm.size - vm.balloon_max) for vm in split)
+        shares = sum(vm.shares for vm in split)
+        stay, moved = [], False
+        for vm in split:
+            least, now = vm.size - vm.balloon_max, has[vm.name]
+            desired = min(max(least + above * vm.shares // shares, least), vm.size)
+            if desired == now or (desired > now and goal < 0):
+                continue
+            new = min(max(desired, now - MOST_CHANGE), now + MOST_CHANGE)
+            rest -= new - wish[vm.name]
+            moved |= new != wish[vm.name]
+            wish[vm.name] = new
+            stay.append(vm)
+        split, rounds = stay, rounds + 1
     return {name: value for name, value in wish.items() if value != has[name]}
