@@ -25,12 +25,12 @@ def advise(m: Machines, memory: int) -> tuple[Migration, ...]:
     return _leaving(m, needs, memory, "use", "at a time ")
 
 
-def migration(snapshot: Snapshot) -> tuple[Migration, ...]:
+def migration(snapshot: Snapshot, m: Machines | None = None) -> tuple[Migration, ...]:
     """Advice for policies without a working set of their own: by what machines use at a time, and,
     where that fits, by all that they hold, swapped and compressed pages too. One machine always
-    stays.
+    stays. m: the snapshot's machines in columns, where they are made already.
     """
-    m = Machines(snapshot.vms)
+    m = Machines(snapshot.vms) if m is None else m
     held = m.consumed + m.swapped + m.compressed
     found = advise(m, snapshot.memory) or _leaving(m, held, snapshot.memory, "hold", "")
     return found[: max(0, len(m) - 1)]

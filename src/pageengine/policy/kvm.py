@@ -72,7 +72,7 @@ class KVM:
             again=MOM_SECONDS,
             scan_rule="two-scans",
             report_free=self.report_free,
-            migrate=migration(snapshot),
+            migrate=migration(snapshot, m),
             memo=memo,
         )
 

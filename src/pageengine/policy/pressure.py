@@ -56,6 +56,6 @@ class Pressure:
             vms=plans(m, reclaim=with_limits(m, parts), technique=self.technique),
             wake_below=self.marks.low(snapshot.memory),
             again=self.period,
-            migrate=migration(snapshot),
+            migrate=migration(snapshot, m),
             memo={"time": last},
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import numpy as np
 
 from pageengine.policy.advice import migration
-from pageengine.policy.base import Plan, Snapshot, VMView
+from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.ksm import PAGES_TO_SCAN, SLEEP_MILLISECS, Scanner
 from pageengine.policy.ladder import Machines, plans
-from pageengine.policy.taking import Watermarks, by_consumption, optional, state_of, with_limits
+from pageengine.policy.taking import Watermarks, by_consumption, state_of, with_limits
 from pageengine.units import MIB
 
 ROUND_SECONDS = 10.0
@@ -57,16 +57,16 @@ class Proxmox:
     def decide(self, snapshot: Snapshot) -> Plan:
         m, need = Machines(snapshot.vms), self.marks.need(snapshot)
         scan, memo = self.scanner.rates(snapshot)
-        balloons: dict[str, int] = {}
+        balloon = None
         last = snapshot.memo.get("round_time", -ROUND_SECONDS)
         if snapshot.time - last >= ROUND_SECONDS:
             last = snapshot.time
-            balloons = self._round(snapshot)
+            balloon = self._round(m, snapshot)
         return Plan(
             state=state_of(need),
             vms=plans(
                 m,
-                balloon=optional(m, balloons),
+                balloon=balloon,
                 reclaim=with_limits(m, by_consumption(m, need)),
                 technique="swap",
                 scan=scan,
@@ -74,53 +74,46 @@ class Proxmox:
             wake_below=self.marks.low(snapshot.memory),
             again=ROUND_SECONDS,
             scan_rule="two-scans",
-            migrate=migration(snapshot),
+            migrate=migration(snapshot, m),
             memo=memo | {"round_time": last},
         )
 
-    def _round(self, snapshot: Snapshot) -> dict[str, int]:
-        """Balloon targets of one round of pvestatd; only those that change."""
-        used = snapshot.memory - snapshot.free
-        goal = int(snapshot.memory * self.target) - used
-        vms = [vm for vm in snapshot.vms if vm.balloon_max > 0 and vm.shares > 0]
-        if abs(goal) <= DEAD_BAND or not vms:
-            return {}
-        first = [vm for vm in vms if comfortable(vm) == (goal < 0)]
-        found = share_out(first, goal) or share_out(vms, goal)
-        return {
-            vm.name: min(vm.size - found[vm.name], vm.balloon_max) for vm in vms if vm.name in found
-        }
+    def _round(self, m: Machines, snapshot: Snapshot) -> np.ndarray | None:
+        """Balloon targets of one round of pvestatd: a column, None for who stays as it is."""
+        goal = int(snapshot.memory * self.target) - (snapshot.memory - snapshot.free)
+        if abs(goal) <= DEAD_BAND:
+            return None
+        has, least = m.size - m.ballooned, m.size - m.balloon_max
+        part = (m.balloon_max > 0) & (m.shares > 0)
+        free = np.array([0 if vm.guest is None else vm.guest.free for vm in snapshot.vms], np.int64)
+        comfortable = (free > COMFORT * least) & (has >= least)
+        wish = share_out(m, part & (comfortable == (goal < 0)), goal)
+        if (wish == has).all():
+            wish = share_out(m, part, goal)
+        balloon = np.minimum(m.size - wish, m.balloon_max).astype(object)
+        balloon[wish == has] = None
+        return balloon
 
 
-def comfortable(vm: VMView) -> bool:
-    least, has = vm.size - vm.balloon_max, vm.size - vm.ballooned
-    return vm.guest is not None and vm.guest.free > COMFORT * least and has >= least
-
-
-def share_out(vms: Iterable[VMView], goal: int) -> dict[str, int]:
-    """Memory that each guest should have, of those for which it changes.
+def share_out(m: Machines, part: np.ndarray, goal: int) -> np.ndarray:
+    """Memory that each guest should have; who takes no part, what it has.
 
     What is above all minima, with the goal, is split by shares. Guests only grow while there is
     something to hand out; one that has its part already, or would have to grow while the host
     shrinks, leaves the split. What bounds left over is split again among the others.
     """
-    split = list(vms)
-    has = {vm.name: vm.size - vm.ballooned for vm in split}
-    wish, rest, moved = dict(has), goal, True
-    rounds = 0
-    while split and rest and moved and rounds < MOST_SPLITS:
-        above = rest + sum(wish[vm.name] - (vm.size - vm.balloon_max) for vm in split)
-        shares = sum(vm.shares for vm in split)
-        stay, moved = [], False
-        for vm in split:
-            least, now = vm.size - vm.balloon_max, has[vm.name]
-            desired = min(max(least + above * vm.shares // shares, least), vm.size)
-            if desired == now or (desired > now and goal < 0):
-                continue
-            new = min(max(desired, now - MOST_CHANGE), now + MOST_CHANGE)
-            rest -= new - wish[vm.name]
-            moved |= new != wish[vm.name]
-            wish[vm.name] = new
-            stay.append(vm)
-        split, rounds = stay, rounds + 1
-    return {name: value for name, value in wish.items() if value != has[name]}
+    has, least = m.size - m.ballooned, m.size - m.balloon_max
+    wish, rest, part = has.copy(), goal, part.copy()
+    for _ in range(MOST_SPLITS):
+        if not rest or not part.any():
+            break
+        above = rest + int((wish - least)[part].sum())
+        desired = least + np.floor(m.shares * (above / int(m.shares[part].sum()))).astype(np.int64)
+        desired = np.clip(desired, least, m.size)
+        part &= (desired != has) & ((desired < has) | (goal > 0))
+        new = np.where(part, np.clip(desired, has - MOST_CHANGE, has + MOST_CHANGE), wish)
+        if (new == wish).all():
+            break
+        rest -= int((new - wish).sum())
+        wish = new
+    return wish

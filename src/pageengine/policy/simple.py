@@ -52,7 +52,7 @@ class Proportional:
             state=state_of(need),
             vms=plans(m, reclaim=reclaim, technique=self.technique),
             wake_below=self.marks.low(snapshot.memory),
-            migrate=migration(snapshot),
+            migrate=migration(snapshot, m),
         )
 
     def _parts(self, m: Machines, need: int) -> np.ndarray:
@@ -109,7 +109,7 @@ class Shares(Proportional):
             state=state_of(need),
             vms=plans(m, target=target, reclaim=with_limits(m, parts), technique=self.technique),
             wake_below=self.marks.low(snapshot.memory),
-            migrate=migration(snapshot),
+            migrate=migration(snapshot, m),
         )
 
     def _targets(self, m: Machines, memory: int) -> np.ndarray:
@@ -147,4 +147,4 @@ class NoOvercommit:
     def decide(self, snapshot: Snapshot) -> Plan:
         m = Machines(snapshot.vms)
         vms = plans(m, reclaim=with_limits(m, 0 * m.consumed), technique="swap")
-        return Plan(vms=vms, wake_below=0, migrate=migration(snapshot))
+        return Plan(vms=vms, wake_below=0, migrate=migration(snapshot, m))

@@ -43,6 +43,6 @@ class Zram:
                 technique="swap" if full else "compression",
             ),
             wake_below=self.marks.low(snapshot.memory),
-            migrate=migration(snapshot),
+            migrate=migration(snapshot, m),
             memo={"compressed": float(compressed)} if need else {},
         )
