@@ -12,13 +12,17 @@ import threading
 from collections.abc import Sequence
 
 from pageengine import __version__
-from pageengine.cli import about, capture, codecs, demo, overcommit, scan
+from pageengine.cli import (
+    about, advise, capture, codecs, compare, demo, overcommit, run, scan, techniques,
+)  # fmt: skip
 from pageengine.cli.console import Console, Usage
 from pageengine.errors import PageEngineError
 
 __all__ = ["main", "make_parser"]
 
-COMMANDS = (demo, scan, capture, overcommit, codecs, about)
+COMMANDS = (
+    demo, scan, capture, overcommit, run, compare, advise, techniques, codecs, about,
+)  # fmt: skip
 
 EPILOG = """\
 begin with:

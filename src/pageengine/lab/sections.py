@@ -29,8 +29,8 @@ HOST = {
         fields.either("clock", "random"), "which pages are compressed or swapped", "clock"
     ),
     "estimator": Field(fields.text, "how active memory is estimated", "sampling"),
-    "balance_period": Field(
-        fields.positive_duration, "time after which the policy decides again", 15.0
+    "reserve_swap": Field(
+        fields.truth, "whether a machine needs swap space of its size less its reservation", False
     ),
 }  # fmt: skip
 

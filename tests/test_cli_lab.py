@@ -1,0 +1,195 @@
+"""The commands of the lab are where planners meet it: they must say what they did, and say plainly
+what is wrong. Simulations are made up here; real ones are run by the contract test of the shipped
+scenarios."""
+
+import json
+import os
+import signal
+
+import made_up
+import pytest
+
+from pageengine import report
+from pageengine.cli import main
+from pageengine.lab import build
+from pageengine.lab.results import Result
+
+SCENARIO = """\
+name = "lab"
+[host]
+memory = "256 MiB"
+[run]
+duration = "2 min"
+[[vm]]
+name = "web"
+count = 2
+size = "128 MiB"
+workload = { kind = "idle" }
+"""
+
+
+@pytest.fixture
+def scenario(tmp_path):
+    path = tmp_path / "lab.toml"
+    path.write_text(SCENARIO)
+    return str(path)
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """Simulations are made up; what was asked for is kept."""
+    asked = []
+
+    def run(scenario, *, policy=None, seed=None, progress=None, max_time=None):
+        asked.append((policy, seed, max_time, scenario))
+        names = [name for name, _ in scenario.machines]
+        crowded = len(names) > 5 or policy == "kvm"
+        made = made_up.with_stalls(policy or "esx6", **dict.fromkeys(names, 0.3 * crowded))
+        for now in (30.0, 60.0, 90.0):
+            if progress and progress(now, "soft") is False:
+                made.meta |= {"partial": True, "stopped": "interrupted"}
+        return made
+
+    monkeypatch.setattr(build, "run", run)
+    monkeypatch.setattr(build, "check_policy", lambda name, scenario: None)
+    return asked
+
+
+def call(capsys, *arguments):
+    status = main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def test_run_tells_states_machines_and_techniques(capsys, scenario, ran):
+    status, out, err = call(capsys, "run", scenario)
+    assert (status, err) == (0, "")
+    assert out.startswith("lab: 2 machines on 256 MiB, 2 min in 120 epochs; takes about")
+    for words in ("The host of 1 GiB under esx6", "web-1", "What each technique gave back"):
+        assert words in out
+
+
+def test_run_saves_what_can_be_loaded(capsys, scenario, ran, tmp_path):
+    status, out, _ = call(capsys, "run", scenario, "-o", tmp_path / "out")
+    assert status == 0
+    assert "host.parquet, report.html, summary.json, vms.parquet" in " ".join(out.split())
+    assert Result.load(tmp_path / "out").names == ["web-1", "web-2"]
+
+
+def test_options_of_run_reach_the_simulation(capsys, scenario, ran):
+    options = ["--policy", "kvm", "--seed", 9, "--max-time", "90s", "--set", "vm.web.count=3"]
+    status, _, err = call(capsys, "run", scenario, *options, "--set", "host.memory='1 GiB'")
+    assert (status, err) == (0, "")
+    policy, seed, max_time, changed = ran[0]
+    assert (policy, seed, max_time) == ("kvm", 9, 90)
+    assert (len(changed.machines), changed.host["memory"]) == (3, 2**30)
+
+
+def test_run_as_json_is_one_object(capsys, scenario, ran):
+    status, out, err = call(capsys, "run", scenario, "--json")
+    assert (status, err) == (0, "")
+    assert {"summary", "meta", "events", "digest"} <= set(json.loads(out))
+
+
+def test_an_interrupted_run_is_saved_and_says_so(capsys, scenario, monkeypatch, tmp_path, ran):
+    inner = build.run
+
+    def run(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGINT)
+        return inner(*arguments, **options)
+
+    monkeypatch.setattr(build, "run", run)
+    before = signal.getsignal(signal.SIGINT)
+    status, out, _ = call(capsys, "run", scenario, "-o", tmp_path / "out")
+    assert status == 130 and "Partial: interrupted." in out
+    assert Result.load(tmp_path / "out").partial
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_compare_gives_a_verdict(capsys, scenario, ran, tmp_path):
+    options = ["--policy", "esx6", "--policy", "kvm", "-o", tmp_path / "out"]
+    status, out, err = call(capsys, "compare", scenario, *options)
+    assert (status, err) == (0, "")
+    assert "esx6 carries most: 2 of 2 machines; none of them stalled." in out
+    assert "0 of 2" in out and "30.00 %" in out
+    assert (tmp_path / "out" / "compare.png").read_bytes().startswith(b"\x89PNG")
+    assert Result.load(tmp_path / "out" / "kvm").names == ["web-1", "web-2"]
+
+
+def test_compare_as_json(capsys, scenario, ran):
+    status, out, _ = call(
+        capsys, "compare", scenario, "--policy", "esx6", "--policy", "kvm", "--json"
+    )
+    data = json.loads(out)
+    assert (status, data["best"]) == (0, "esx6") and len(data["policies"]) == 2
+
+
+def test_advise_finds_how_many_machines_fit(capsys, scenario, ran):
+    options = ["--slo", "stall < 2%", "--vary", "vm.count"]
+    status, out, err = call(capsys, "advise", scenario, *options)
+    assert (status, err) == (0, "")
+    assert "vm.count: at most 5 for stall < 2 % (every one of 3 seeds says so)." in out
+    status, out, _ = call(capsys, "advise", scenario, *options, "--json")
+    assert json.loads(out)["value"] == 5
+
+
+def test_advice_that_cannot_be_given_is_exit_status_1(capsys, scenario, ran):
+    options = ["--slo", "stall < 2%", "--vary", "vm.count", "--from", 6, "--to", 9, "--seeds", 1]
+    status, out, _ = call(capsys, "advise", scenario, *options)
+    assert status == 1 and "does not hold for any vm.count from 6 to 9" in out
+
+
+def test_curves_of_every_machine(capsys, scenario, ran, monkeypatch, tmp_path):
+    monkeypatch.setattr(build, "run", lambda s, **_: made_up.with_stalls("plain", web=0.0))
+    picture = tmp_path / "sizes.png"
+    status, out, err = call(capsys, "advise", scenario, "--curve", "--seeds", 1, "-o", picture)
+    assert (status, err) == (0, "")
+    assert "web: " in out and picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_techniques_are_listed(capsys):
+    status, out, _ = call(capsys, "techniques")
+    assert status == 0 and "compression" in out and "ladder" in out
+    assert "swap" in json.loads(call(capsys, "techniques", "--json")[1])["techniques"]
+
+
+MISTAKES = {
+    "no file": (["run", "nowhere.toml"], "nowhere.toml: No such file or directory"),
+    "no value": (["run", "FILE", "--set", "host.memory"], "write KEY=VALUE"),
+    "bad value": (["run", "FILE", "--set", "host.memory=lots"], "memory 'lots' is not a size"),
+    "bad key": (["run", "FILE", "--set", "vm.web.sise=4096"], "no key 'sise': did you mean 'size'"),
+    "bad time": (["run", "FILE", "--max-time", "soon"], "--max-time 'soon' is not a time"),
+    "one policy": (["compare", "FILE", "--policy", "esx6"], "compare needs two policies"),
+    "no slo": (["advise", "FILE", "--vary", "vm.count"], "advise needs --slo 'stall < 2%'"),
+    "bad slo": (
+        ["advise", "FILE", "--slo", "fast", "--vary", "vm.count"],
+        "'fast' is no objective",
+    ),
+    "bad vary": (["advise", "FILE", "--slo", "stall < 2%", "--vary", "host.seed"], "cannot be"),
+    "no seeds": (["advise", "FILE", "--curve", "--seeds", "0"], "--seeds must be at least 1"),
+    "bad from": (
+        ["advise", "FILE", "--slo", "stall < 2%", "--vary", "vm.count", "--from", "x"],
+        "--from 'x' is not a number of machines",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_and_status_2(capsys, scenario, ran, mistake):
+    arguments, says = MISTAKES[mistake]
+    arguments = [scenario if argument == "FILE" else argument for argument in arguments]
+    status, out, err = call(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("pageengine: ") and err.count("\n") == 1 and says in err
+
+
+def test_without_pyarrow_output_says_what_to_install(capsys, scenario, ran, monkeypatch, tmp_path):
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    status, _, err = call(capsys, "run", scenario, "-o", tmp_path / "out")
+    assert status == 2 and 'pip install "pageengine[report]"' in err and not ran
+
+
+def test_without_matplotlib_the_tables_are_saved(capsys, scenario, ran, monkeypatch, tmp_path):
+    monkeypatch.setattr(report, "available", lambda: False)
+    status, _, _ = call(capsys, "run", scenario, "-o", tmp_path / "out")
+    assert status == 0 and not (tmp_path / "out" / "report.html").exists()
