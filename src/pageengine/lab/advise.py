@@ -15,6 +15,7 @@ from pageengine.errors import AdmissionError
 from pageengine.lab.objective import Objective
 from pageengine.lab.results import Result
 from pageengine.lab.scenario import Scenario, ScenarioError
+from pageengine.policy import Plain
 from pageengine.units import PAGE_BYTES, format_size
 
 Run = Callable[..., Result]
@@ -251,7 +252,7 @@ def curve(
     rows = np.empty((len(seeds), points))
     for column, size in enumerate(sizes):
         for row, seed in enumerate(seeds):
-            result = run(alone(scenario, name, int(size)), policy="plain", seed=seed)
+            result = run(alone(scenario, name, int(size)), policy=Plain(), seed=seed)
             rows[row, column] = 1 / max(float(np.mean(result.of(name)["progress"])), 1e-6)
             if progress:
                 progress(column * len(seeds) + row + 1, points * len(seeds))
