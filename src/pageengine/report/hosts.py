@@ -64,26 +64,25 @@ def _draw_places(axes, host) -> None:
 
 def _draw_free(axes, host, thresholds) -> None:
     axes.set_title("Free memory against the thresholds of the states", fontsize=9)
-    values = np.asarray(host["free"], dtype=float)
-    top = max(thresholds.values()) * 1.6 if thresholds else float(values.max()) * 1.1
-    top = min(top, float(np.max(host["memory"]))) or 1.0
-    axes.plot(host["time"], values, color=style.BLACK, lw=1.2)
-    axes.set_ylim(0, top)
-    style.size_axis(axes, top, "free")
+    most = float(np.max(host["memory"]))
+    low = 0.5 * min([*thresholds.values(), most / 50])
+    axes.set_yscale("log")
+    axes.set_ylim(low, most)
+    style.log_size_axis(axes, low, most, "free")
+    axes.plot(host["time"], np.maximum(host["free"], low), color=style.BLACK, lw=1.2)
     names = sorted(thresholds, key=thresholds.get)
-    places = style.apart([thresholds[name] / top for name in names], 0.13, 0.02, 0.98)
-    for name, place in zip(names, places, strict=True):
+    heights = [float(np.log(thresholds[name] / low) / np.log(most / low)) for name in names]
+    places = style.apart(heights, 0.13, 0.02, 0.98)
+    for name, height, place in zip(names, heights, places, strict=True):
         color = style.GREEN if name == "high" else style.STATE_COLORS.get(name, style.GREY)
         axes.axhline(thresholds[name], color=color, lw=1.2, ls=(0, (4, 2)))
         axes.annotate(
-            f"{name}: at least {thresholds[name] / 2**20:,.0f} MiB",
-            (1, thresholds[name] / top), xytext=(1.025, place), xycoords="axes fraction",
+            f"{name}: at least {thresholds[name] / 2**20:,.3g} MiB",
+            (1, height), xytext=(1.03, place), xycoords="axes fraction",
             textcoords="axes fraction", va="center", fontsize=8,
-            arrowprops={"arrowstyle": "-", "color": color, "lw": 1, "shrinkA": 0, "shrinkB": 0},
+            arrowprops={"arrowstyle": "-", "color": color, "lw": 1, "shrinkA": 1, "shrinkB": 0,
+                        "relpos": (0, 0.5)},
         )  # fmt: skip
-    if values.max() > top:
-        axes.text(0.004, 0.93, "above: more is free", transform=axes.transAxes, fontsize=7.5,
-                  color=style.GREY, va="top")  # fmt: skip
 
 
 def _draw_techniques(axes, host) -> None:

@@ -68,6 +68,18 @@ def size_axis(axes, most: float, what: str) -> tuple[int, str]:
     return factor, name
 
 
+def log_size_axis(axes, low: float, most: float, what: str) -> None:
+    """The same for an axis with a logarithmic scale: ticks at 1, 3, 10, 30 ... of the unit."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    factor, name = size_unit(most)
+    ticks = [m * 10.0**n * factor for n in range(-4, 5) for m in (1, 3)]
+    axes.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= most]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:g}"))
+    axes.set_ylabel(f"{what} ({name})")
+
+
 def percent_axis(axes, what: str) -> None:
     """Labels the upright axis for fractions shown in percent; it begins at 0."""
     from matplotlib.ticker import FuncFormatter
