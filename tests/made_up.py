@@ -60,7 +60,7 @@ def result(seconds=1800, vms=("web-1", "web-2", "db", "idle"), policy="esx6", bu
         {"time": seconds * 0.52, "what": "web-1 stops", "vm": "web-1"},
     ]
     meta = {"policy": policy, "memory": memory, "thresholds": thresholds, "seed": seed,
-            "name": "made up", "seconds": seconds, "partial": False}  # fmt: skip
+            "name": "made up", "seconds": seconds, "partial": ""}  # fmt: skip
     return Result(host, rows, {"stall": float(host["stall"].mean())}, events, meta)
 
 

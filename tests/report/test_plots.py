@@ -19,7 +19,7 @@ def test_an_unknown_picture_names_close_ones():
 def test_the_host_picture_names_every_threshold_with_its_size():
     figure = report.figure("host", made_up.result())
     texts = {text.get_text() for axes in figure.axes for text in axes.texts}
-    assert {"high: at least 120 MiB", "hard: at least 20 MiB"} <= texts
+    assert {"high again from 120 MiB", "hard below 20 MiB"} <= texts
 
 
 def test_labels_of_thresholds_do_not_cover_one_another():
@@ -99,7 +99,7 @@ def test_names_cannot_break_the_page():
 
 def test_a_partial_run_says_so_on_its_page():
     result = made_up.result(100)
-    result.meta |= {"partial": True, "stopped": "interrupted", "seconds": 3600}
+    result.meta |= {"partial": "interrupted", "seconds": 3600}
     assert "did not come to its end of 60 minutes: interrupted" in report.page(result)
 
 

@@ -43,7 +43,7 @@ def add_arguments(parser) -> None:
 
 
 def run(arguments, console) -> int:
-    scenario = load(arguments)
+    scenario = load(arguments, arguments.policy)
     if arguments.seeds < 1:
         raise Usage(f"--seeds must be at least 1, got {arguments.seeds}")
     if arguments.curve:

@@ -43,7 +43,7 @@ def run(arguments, console) -> int:
     if arguments.output and not can_save():
         raise Usage('-o needs the package pyarrow: pip install "pageengine[report]"')
     for name in arguments.policy:
-        build.check_policy(name, scenario)
+        build.check(scenario, name)
     with console.progress() as show:
 
         def one(scenario, *, policy, seed, progress):

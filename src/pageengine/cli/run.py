@@ -46,7 +46,7 @@ def add_common_arguments(parser) -> None:
     )  # fmt: skip
 
 
-def load(arguments) -> Scenario:
+def load(arguments, policy: str | None = None) -> Scenario:
     """The scenario with the values that were set."""
     scenario = Scenario.load(arguments.scenario)
     for text in arguments.set:
@@ -54,6 +54,7 @@ def load(arguments) -> Scenario:
         if not sign:
             raise Usage(f"--set {text}: write KEY=VALUE, such as host.memory='2 GiB'")
         scenario = scenario.changed(key.strip(), _value(value.strip()))
+    build.check(scenario, policy)
     return scenario
 
 
@@ -77,7 +78,7 @@ def duration(text: str | None, option: str) -> float | None:
 
 
 def run(arguments, console) -> int:
-    scenario = load(arguments)
+    scenario = load(arguments, arguments.policy)
     max_time = duration(arguments.max_time, "--max-time")
     if arguments.output and not can_save():
         raise Usage('-o needs the package pyarrow: pip install "pageengine[report]"')
@@ -87,6 +88,8 @@ def run(arguments, console) -> int:
             scenario, policy=arguments.policy, seed=arguments.seed, max_time=max_time,
             progress=follow(show, scenario.name, scenario.seconds, stop),
         )  # fmt: skip
+    if stop.asked:
+        result.meta["partial"] = "interrupted"
     folder = report.save(result, arguments.output) if arguments.output else None
     console.result({
         "summary": result.summary, "meta": result.meta, "events": result.events,
@@ -110,7 +113,7 @@ def _foretell(console, scenario, max_time) -> None:
 def _end(console, result, folder) -> None:
     console.say()
     if result.partial:
-        console.say(f"Partial: {result.meta.get('stopped', 'it was stopped')}.", style="bold red")
+        console.say(f"Partial: {result.why}.", style="bold red")
     if folder:
         names = ", ".join(sorted(path.name for path in folder.iterdir()))
         console.say(f"Saved in {folder}: {names}")

@@ -1,13 +1,18 @@
-"""From a scenario to a simulation, and from a simulation to a result. The only place that knows
-both."""
+"""From a scenario to a simulation. The only place that knows both."""
 
 from collections.abc import Callable
 from typing import Any
 
 from pageengine import policy as policies
-from pageengine.lab import fields
+from pageengine.lab import contents, costs, workloads
+from pageengine.lab.machine import GuestSpec
 from pageengine.lab.results import Result
-from pageengine.lab.scenario import Scenario, ScenarioError
+from pageengine.lab.scenario import Scenario
+from pageengine.lab.simulation import Simulation, VMSpec
+
+_HOST = ("packing", "cache_limit", "swap", "sharing", "victims", "estimator", "reserve_swap")
+_VM = ("size", "shares", "reservation", "limit", "overhead", "driver", "balloon_max", "salt",
+       "start", "stop")  # fmt: skip
 
 
 def run(
@@ -15,12 +20,89 @@ def run(
     *,
     policy=None,
     seed: int | None = None,
-    progress: Callable[..., Any] | None = None,
+    progress: Callable[[float, str], Any] | None = None,
     max_time: float | None = None,
 ) -> Result:
     """Runs a scenario to its end, or for ``max_time`` seconds of real time."""
-    raise NotImplementedError
+    made = simulation(scenario, policy=policy, seed=seed)
+    result = made.run(scenario.seconds, progress=progress, max_time=max_time)
+    named = scenario.host["policy"] if policy is None else policy
+    if isinstance(named, str):
+        result.meta["policy"] = named
+    result.meta["description"] = scenario.data.get("description", "")
+    return result
 
 
-def check_policy(name: str, scenario: Scenario) -> None:
-    raise NotImplementedError
+def simulation(scenario: Scenario, *, policy=None, seed: int | None = None) -> Simulation:
+    """The simulation of a scenario. policy: another one, by name or as an object; the options of
+    the file belong to the file's policy only."""
+    host, run = scenario.host, scenario.run
+    options = {key: host[key] for key in _HOST if host[key] is not None}
+    if host["compression"] != "none":
+        options["compression"] = host["compression"]
+    else:
+        options["compression"] = None
+    with scenario.section("host"):
+        made = Simulation(
+            host["memory"], _machines(scenario), policy=_policy(scenario, policy),
+            costs=costs.make(host["costs"]), seed=host["seed"] if seed is None else seed,
+            epoch=run["epoch"], contents=host["contents"], events=scenario.events,
+            check_every=run["check_every"], name=scenario.name, host=options,
+        )  # fmt: skip
+    return made
+
+
+def check(scenario: Scenario, policy=None) -> None:
+    """Everything that can be wrong with a scenario's values besides what it looks like: names of
+    policy, workloads, contents, costs and their options."""
+    _policy(scenario, policy)
+    _machines(scenario)
+    with scenario.section("host", key="costs"):
+        costs.make(scenario.host["costs"])
+
+
+def _policy(scenario: Scenario, policy):
+    if policy is not None and not isinstance(policy, str):
+        return policy
+    if policy is not None and policy != scenario.host["policy"]:
+        return policies.find(policy)
+    with scenario.section("policy" if scenario.policy else "host", key="policy"):
+        return policies.find(scenario.host["policy"], **scenario.policy)
+
+
+def _machines(scenario: Scenario) -> list[VMSpec]:
+    specs = []
+    for number, entry in enumerate(scenario.entries):
+        for name in scenario.groups[entry["name"]]:
+            with scenario.section("vm", number, "workload"):
+                workload = workloads.make(entry["workload"])
+            with scenario.section("vm", number, "contents"):
+                profile = contents.find(entry["contents"])
+            with scenario.section("vm", number, "guest"):
+                guest = _guest(entry["guest"])
+                if workload.needs_guest and guest is None:
+                    raise ValueError(
+                        f"workload {entry['workload']['kind']!r} works with files, which a guest "
+                        "must hold: give the machine guest = true"
+                    )
+            specs.append(
+                VMSpec(
+                    name, workload=entry["workload"], contents=profile, guest=guest,
+                    **{key: entry[key] for key in _VM},
+                )
+            )  # fmt: skip
+    return specs
+
+
+def _guest(value) -> GuestSpec | None:
+    if value is False or value is None:
+        return None
+    if value is True:
+        return GuestSpec()
+    if not isinstance(value, dict):
+        raise ValueError(f"guest {value!r} must be true, false or a table of swap, kernel and boot")
+    known = tuple(GuestSpec.__dataclass_fields__)
+    for key in value:
+        if key not in known:
+            raise ValueError(f"guest has no key {key!r}; there are {', '.join(known)}")
+    return GuestSpec(**value)

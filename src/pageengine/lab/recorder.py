@@ -34,6 +34,7 @@ class Recorder:
         double = sum(m.events["double_paging"] for m in machines)
         stall = float(np.mean([m.stall for m in machines])) if machines else 0.0
         levels = [getattr(stats, name) for name in HOST_LEVELS]
+        levels[0] -= overhead  # free, as the policy sees it
         self._host.add([host.time, state, *levels, private, overhead, stall, *events, double])
 
     def _machine(self, host, machine) -> int:

@@ -57,6 +57,11 @@ class Result:
         """Whether the run ended before its time (interrupted, or out of its time limit)."""
         return bool(self.meta.get("partial"))
 
+    @property
+    def why(self) -> str:
+        """Why it ended before its time; empty where it did not."""
+        return str(self.meta.get("partial") or "")
+
     def of(self, name: str) -> dict[str, np.ndarray]:
         """The rows of one virtual machine, as columns."""
         chosen = np.asarray(self.vms["vm"], dtype=str) == name

@@ -2,7 +2,7 @@
 changes meanwhile. docs/scenarios.md has every key.
 
     scenario = Scenario.load("examples/scenarios/states.toml")
-    result = scenario.simulation(policy="kvm").run(scenario.seconds)
+    result = build.run(scenario, policy="esx5")
 
 Everything is checked before anything runs. A message names file and line, key and value, and says
 what would be right.
@@ -12,6 +12,7 @@ import copy
 import os
 import tomllib
 from collections.abc import Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +76,6 @@ class Scenario:
     def __repr__(self) -> str:
         host = format_size(self.host["memory"])
         return f"<Scenario {self.name}: {len(self.machines)} machines on {host}>"
-
-    def simulation(self, *, policy=None, seed: int | None = None):
-        """The simulation, ready to run. policy: another one, by name or as an object (the file's
-        policy options belong to the file's policy and are left out then)."""
-        from pageengine.lab import build
-
-        return build.simulation(self, policy=policy, seed=seed)
 
     def changed(self, key: str, value) -> "Scenario":
         """The scenario with one value changed: "host.memory", "policy.idle_tax", "run.duration",
@@ -179,6 +173,16 @@ class Scenario:
             return field.read(value)
         except ValueError as error:
             raise self._wrong(f"{key} {value!r} {error}", section, number, key) from None
+
+    @contextmanager
+    def section(self, section: str, number: int | None = None, key: str | None = None):
+        """While something is made of a section: what is wrong with it gets its place."""
+        try:
+            yield
+        except ScenarioError:
+            raise
+        except (ValueError, TypeError) as error:
+            raise self._wrong(str(error), section, number, key) from None
 
     # what goes together
 

@@ -75,9 +75,10 @@ def _draw_free(axes, host, thresholds) -> None:
     places = style.apart(heights, 0.13, 0.02, 0.98)
     for name, height, place in zip(names, heights, places, strict=True):
         color = style.GREEN if name == "high" else style.STATE_COLORS.get(name, style.GREY)
+        word = "again from" if name == names[-1] else "below"
         axes.axhline(thresholds[name], color=color, lw=1.2, ls=(0, (4, 2)))
         axes.annotate(
-            f"{name}: at least {thresholds[name] / 2**20:,.3g} MiB",
+            f"{name} {word} {thresholds[name] / 2**20:,.3g} MiB",
             (1, height), xytext=(1.03, place), xycoords="axes fraction",
             textcoords="axes fraction", va="center", fontsize=8,
             arrowprops={"arrowstyle": "-", "color": color, "lw": 1, "shrinkA": 1, "shrinkB": 0,
