@@ -13,6 +13,7 @@ from pageengine import report
 from pageengine.cli import main
 from pageengine.lab import build
 from pageengine.lab.results import Result
+from pageengine.policy import POLICIES
 
 SCENARIO = """\
 name = "lab"
@@ -151,6 +152,43 @@ def test_techniques_are_listed(capsys):
     status, out, _ = call(capsys, "techniques")
     assert status == 0 and "compression" in out and "ladder" in out
     assert "swap" in json.loads(call(capsys, "techniques", "--json")[1])["techniques"]
+
+
+def test_policies_are_listed_and_one_is_told_in_full(capsys):
+    status, out, _ = call(capsys, "policies")
+    assert status == 0 and all(name in out for name in POLICIES)
+    data = json.loads(call(capsys, "policies", "--json")[1])
+    assert data["esx6"]["options"]["idle_tax"] == 0.75
+    status, out, _ = call(capsys, "policies", "esx6")
+    assert status == 0 and "OSDI 2002" in out and "idle_tax=0.75" in out
+    status, _, err = call(capsys, "policies", "esx7")
+    assert status == 2 and "no policy 'esx7': did you mean 'esx" in err
+
+
+def test_a_short_run_of_a_real_simulation(capsys, scenario, tmp_path):
+    status, out, err = call(capsys, "run", scenario, "-o", tmp_path / "out")
+    assert (status, err) == (0, "") and "The machines, in MiB" in out
+    assert not Result.load(tmp_path / "out").partial
+
+
+def test_values_that_only_a_simulation_can_judge_get_their_place(capsys, tmp_path):
+    mistakes = {
+        'kind = "zpif"': r"lab.toml:9: vm 'web': unknown workload 'zpif'",
+        'kind = "idle", rtae = 3': r"lab.toml:9: vm 'web': unknown option of idle 'rtae'",
+        'kind = "fileserver"': r"lab.toml:9: vm 'web': workload 'fileserver' works with files",
+    }
+    for workload, says in mistakes.items():
+        path = tmp_path / "lab.toml"
+        path.write_text(SCENARIO.replace('kind = "idle"', workload).replace("count = 2\n", ""))
+        status, out, err = call(capsys, "run", path)
+        assert (status, out) == (2, "") and says in err and err.count("\n") == 1
+    path.write_text(SCENARIO + "[policy]\nidle_tacks = 0.5\n")
+    status, _, err = call(capsys, "run", path)
+    assert status == 2 and "[policy]: esx6 has no option 'idle_tacks'" in err
+    assert "did you mean 'idle_tax'" in err
+    path.write_text(SCENARIO)
+    status, _, err = call(capsys, "run", path, "--policy", "esx7")
+    assert status == 2 and "no policy 'esx7'" in err
 
 
 MISTAKES = {

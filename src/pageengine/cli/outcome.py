@@ -62,14 +62,14 @@ def _machines(console, result) -> None:
     for name in names:
         own = result.of(name)
         rows.append((
-            name, size(int(own["size"][-1])), _mean(own, "consumed"), _mean(own, "active"),
+            name, _mib(own["size"][-1]), _mean(own, "consumed"), _mean(own, "active"),
             _most(own, "balloon"), _most(own, "swapped"), stalled(stalls[name]),
             stalled(figures.worst_minute(own)),
         ))  # fmt: skip
     rows += [(name, *[None] * 6, "refused") for name in result.meta.get("refused", ())]
     left = len(result.names) - len(names)
     console.table(
-        "The machines",
+        "The machines, in MiB",
         ("machine", "size", "holds", "active", "balloon", "swapped", "stalled", "worst minute"),
         rows,
         caption="holds, active: mean of the run; balloon, swapped: the most"
@@ -88,8 +88,12 @@ def _techniques(console, result) -> None:
 
 
 def _mean(own, key: str) -> str:
-    return size(int(np.mean(own[key])))
+    return _mib(np.mean(own[key]))
 
 
 def _most(own, key: str) -> str:
-    return size(int(np.max(own[key])))
+    return _mib(np.max(own[key]))
+
+
+def _mib(value: float) -> str:
+    return f"{value / 2**20:,.1f}" if value else "-"

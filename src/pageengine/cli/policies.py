@@ -24,11 +24,15 @@ def run(arguments, console) -> int:
         return _one(arguments.policy, console)
     entries = {**table.POLICIES, **{name: table.entry_of(name) for name in table.others()}}
     console.result({
-        name: {"what": entry.says, "options": entry.options} for name, entry in entries.items()
+        name: {"what": entry.says, "options": entry.options, "promises": sorted(entry.promises)}
+        for name, entry in entries.items()
     })  # fmt: skip
-    rows = [(name, entry.says, _options(entry)) for name, entry in entries.items()]
-    console.table("Policies", ("policy", "what it is", "options"), rows, texts=3)
-    console.say("Any other: module:Class, an object with decide(snapshot) -> Plan.", style="dim")
+    rows = [(name, entry.says) for name, entry in entries.items()]
+    console.table("Policies", ("policy", "what it is"), rows, texts=2)
+    console.say(
+        "pageengine policies P: what it does, and its options. Any other: module:Class, an object "
+        "with decide(snapshot) -> Plan.", style="dim",
+    )  # fmt: skip
     return 0
 
 
@@ -36,13 +40,15 @@ def _one(name: str, console) -> int:
     entry = table.entry_of(name)
     doc = inspect.getdoc(entry.make) or ""
     console.result({
-        "policy": name, "what": entry.says, "options": entry.options, "doc": doc
+        "policy": name, "what": entry.says, "options": entry.options,
+        "promises": sorted(entry.promises), "doc": doc,
     })  # fmt: skip
     console.heading(f"{name}: {entry.says}")
     console.say()
     console.say(doc)
     console.say()
     console.say(f"options: {_options(entry) or 'none'}")
+    console.say(f"keeps to: {', '.join(sorted(entry.promises)) or 'nothing'}")
     return 0
 
 

@@ -80,6 +80,7 @@ def _machines(scenario: Scenario) -> list[VMSpec]:
                 profile = contents.find(entry["contents"])
             with scenario.section("vm", number, "guest"):
                 guest = _guest(entry["guest"])
+            with scenario.section("vm", number, "workload"):
                 if workload.needs_guest and guest is None:
                     raise ValueError(
                         f"workload {entry['workload']['kind']!r} works with files, which a guest "

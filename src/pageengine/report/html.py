@@ -77,7 +77,9 @@ def _about(result) -> str:
 def _why_partial(result) -> str:
     wanted = result.meta.get("seconds")
     end = f" of {wanted / 60:g} minutes" if wanted else ""
-    return f"The run did not come to its end{end}: {result.why}. What is shown is what was recorded."
+    return (
+        f"The run did not come to its end{end}: {result.why}. What is shown is what was recorded."
+    )
 
 
 def _techniques(result) -> str:

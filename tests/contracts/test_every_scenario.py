@@ -1,0 +1,89 @@
+"""A shipped scenario is the first thing a user runs. Each runs to its end with every invariant
+checked on the way, keeps what machines were promised, and shows what its description says."""
+
+import tempfile
+
+import numpy as np
+import pytest
+import tree
+
+from pageengine.lab import build
+from pageengine.lab.results import Result
+from pageengine.lab.scenario import Scenario
+from pageengine.policy.states import STATES
+
+FOLDER = tree.ROOT / "examples" / "scenarios"
+PATHS = sorted(FOLDER.glob("*.toml"))
+NAMES = [path.stem for path in PATHS]
+_done: dict[str, Result] = {}
+
+
+def result_of(name):
+    """Each runs once in a session, with a check of every invariant in each tenth epoch."""
+    if name not in _done:
+        scenario = Scenario.load(FOLDER / f"{name}.toml").changed("run.check_every", 10)
+        _done[name] = build.run(scenario)
+    return _done[name]
+
+
+def test_there_are_scenarios():
+    assert {"states", "idle_tax", "compare", "boot_storm"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scenario_runs_to_its_end(name):
+    result, scenario = result_of(name), Scenario.load(FOLDER / f"{name}.toml")
+    assert not result.partial and result.meta["refused"] == []
+    assert result.host["time"][-1] == pytest.approx(scenario.seconds)
+    assert set(result.names) == {name for name, _ in scenario.machines}
+    assert scenario.data["description"] and len(scenario.machines) >= 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_places_of_memory_add_up_in_every_epoch(name):
+    host = result_of(name).host
+    parts = ("overhead", "private", "shared_common", "cache", "free")
+    np.testing.assert_array_equal(sum(host[part] for part in parts), host["memory"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_machine_is_pushed_under_its_reservation(name):
+    result = result_of(name)
+    for machine, entry in Scenario.load(FOLDER / f"{name}.toml").machines:
+        own = result.of(machine)
+        assert np.all(own["target"] >= entry["reservation"])
+        lost = np.diff(own["swapped"]) > 0  # pages went out: not below what is reserved
+        assert np.all(own["consumed"][1:][lost] >= entry["reservation"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_seed_gives_the_same_result_and_it_survives_saving(name):
+    data = Scenario.load(FOLDER / f"{name}.toml").data
+    short = Scenario({**data, "run": {"duration": "2 min"}, "event": []})
+    first, second = build.run(short), build.run(short)
+    assert first.digest() == second.digest()
+    assert build.run(short, seed=99).digest() != first.digest()
+    with tempfile.TemporaryDirectory() as folder:
+        assert Result.load(first.save(folder)).digest() == first.digest()
+
+
+def test_states_goes_through_all_states_and_back():
+    seen = [STATES[number] for number in result_of("states").host["state"]]
+    assert {"high", "soft", "hard", "low"} <= set(seen)
+    assert seen[0] == seen[-1] == "high"
+
+
+def test_idle_tax_moves_memory_to_the_machine_that_uses_it():
+    result = result_of("idle_tax")
+    held = {
+        name: [np.median(own["target"][span]) / 2**20 for span in (slice(1200, 1500), slice(-300, None))]
+        for name, own in ((name, result.of(name)) for name in ("idle", "busy"))
+    }  # fmt: skip
+    assert held["idle"][0] == pytest.approx(held["busy"][0], rel=0.02)
+    assert held["idle"][1] < 0.65 * held["idle"][0] and held["busy"][1] > 1.35 * held["busy"][0]
+
+
+def test_a_boot_storm_keeps_everybody_running():
+    result = result_of("boot_storm")
+    for name in result.names:
+        assert np.mean(result.of(name)["stall"]) < 0.05
