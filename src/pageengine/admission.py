@@ -21,6 +21,11 @@ class Claim:
     overhead: int
 
     @property
+    def memory(self) -> int:
+        """Machine memory that must be there for it."""
+        return self.reservation + self.overhead
+
+    @property
     def swap(self) -> int:
         """Swap space that must be there for it."""
         return self.size - self.reservation
@@ -55,7 +60,7 @@ def admit(name: str, claim: Claim, unreserved: int, swap_left: int | None) -> No
             f"the limit of {name!r}, {format_size(claim.limit)}, is less than its reservation, "
             f"{reservation}"
         )
-    if claim.reservation + claim.overhead > unreserved:
+    if claim.memory > unreserved:
         overhead = f" with {format_size(claim.overhead)} of overhead" if claim.overhead else ""
         raise errors.AdmissionError(
             f"the reservation of {name!r}, {reservation}{overhead}, is more than the "

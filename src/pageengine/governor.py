@@ -39,6 +39,7 @@ class Governor:
         self.keeping: dict[str, Keeping] = {}
         self._due = 0.0
         self._scanned = 0
+        self.floor = 0  # frames that the overhead of machines takes: no access may use them
         self._states: set[str] = set()
         self.swap_bandwidth: float | None = None
         self._swap_left = 0.0  # pages that may be written now
@@ -59,18 +60,15 @@ class Governor:
         self.mark = int(below) // PAGE_BYTES + self.floor
         self._host._engine.set_mark(self.mark)
 
-    @property
-    def floor(self) -> int:
-        """Frames that the overhead of machines takes: no access may use them."""
-        return sum(vm.overhead for vm in self._host.vms.values()) // PAGE_BYTES
-
     def add(self, vm, estimator, driver: bool, balloon_max: int) -> None:
         self.keeping[vm.name] = Keeping(vm, estimator, driver, balloon_max)
+        self.floor += vm.overhead // PAGE_BYTES
         self._set_mark(self._below)
         self.changed()
 
     def remove(self, vm) -> None:
         del self.keeping[vm.name]
+        self.floor -= vm.overhead // PAGE_BYTES
         self._set_mark(self._below)
         self.changed()
 
@@ -89,7 +87,7 @@ class Governor:
     def snapshot(self) -> Snapshot:
         host = self._host
         numbers = host._engine.host_numbers()
-        overhead = sum(vm.overhead for vm in host.vms.values())
+        overhead = self.floor * PAGE_BYTES
         return Snapshot(
             memory=numbers["memory"] - overhead,
             free=max(0, numbers["free"] - overhead),
@@ -171,12 +169,14 @@ class Governor:
 
     def _spare(self, machine, wish) -> int:
         """Frames that can be won without going under the reservation. What is charged for
-        compressed pages goes by slots, which may be part of a frame less than the frames won.
+        compressed pages goes by slots, which may be less than the frames won by a part of a frame
+        for each class of slots.
         """
         if machine.reservation == 0:
             return machine.pages
         spare = (machine.stats.consumed - machine.reservation) // PAGE_BYTES
-        return max(0, spare - (wish.technique in ("compression", "ladder")))
+        classes = 2 if self._host.packing == "esx" else 40
+        return max(0, spare - classes * (wish.technique in ("compression", "ladder")))
 
     # as time goes by
 

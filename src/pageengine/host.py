@@ -81,6 +81,7 @@ class Host(Governed):
         )
         self._finalizer = weakref.finalize(self, close_swap_file, self._swap_file)
         self._slots = slots
+        self._promised = 0, 0  # machine memory and swap space, in bytes
         self._engine.grow_swap(slots)
         self._vms: dict[str, VM] = {}
         self._reserve_swap = bool(reserve_swap)
@@ -148,21 +149,29 @@ class Host(Governed):
         if guest is not None and guest.pages != pages:
             raise ValueError(f"{name!r} has {pages} pages and its guest {guest.pages}")
         self._admit(name, claim)
-        id = self._engine.add_vm(pages, salt_number(salt, name), cache)
+        try:
+            id = self._engine.add_vm(pages, salt_number(salt, name), cache)
+        except BaseException:
+            self._forget(claim)
+            raise
         vm = self._vms[name] = VM(self, name, id, claim, guest)
         self._governor.add(vm, self._new_estimator(), bool(driver), balloon_limit)
         return vm
 
     def _admit(self, name: str, claim: Claim) -> None:
         """Refuses, or makes sure that there is swap space for the claim."""
-        others = [vm.claim for vm in self._vms.values() if vm.name != name]
-        unreserved = self.memory - sum(c.reservation + c.overhead for c in others)
-        promised = sum(c.swap for c in others)
-        swap_left = self._slots * PAGE_BYTES - promised
+        memory, swap = self._promised
+        if name in self._vms:
+            memory, swap = memory - self._vms[name].claim.memory, swap - self._vms[name].claim.swap
         fixed = self._reserve_swap and not self._swap_grows
-        admit(name, claim, unreserved, swap_left if fixed else None)
+        swap_left = self._slots * PAGE_BYTES - swap if fixed else None
+        admit(name, claim, self.memory - memory, swap_left)
         if self._swap_grows:
-            self._engine.grow_swap((promised + claim.swap) // PAGE_BYTES)
+            self._engine.grow_swap((swap + claim.swap) // PAGE_BYTES)
+        self._promised = memory + claim.memory, swap + claim.swap
+
+    def _forget(self, claim: Claim) -> None:
+        self._promised = self._promised[0] - claim.memory, self._promised[1] - claim.swap
 
     def remove_vm(self, name) -> None:
         """Removes a virtual machine (by name or object); everything it held is given back, to the
@@ -171,6 +180,7 @@ class Host(Governed):
         vm = self[name]
         self._engine.remove_vm(vm._id)
         del self._vms[vm.name]
+        self._forget(vm.claim)
         self._governor.remove(vm)
         vm._host = None
         self._engine.trim()

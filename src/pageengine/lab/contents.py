@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from pageengine.analysis.report import BIN
-from pageengine.tokens import UNIT, make_tokens
+from pageengine.tokens import UNIT
 
-_COMMON, _WITHIN, _OWN, _CLASS, _SIZE = 1, 2, 3, 4, 5
+_COMMON, _WITHIN, _OWN, _CLASS = 1, 2, 3, 4
+_STEPS = 4096  # in which compressed sizes are dealt out
 
 
 @dataclass(frozen=True)
@@ -57,34 +58,55 @@ class ContentProfile:
                 f"sizes must give parts above 0 to compressed sizes of 9 to {63 * UNIT} bytes, "
                 f"got {self.sizes!r}"
             )
-        object.__setattr__(self, "sizes", dict(sorted(sizes.items())))
+        sizes = dict(sorted(sizes.items()))
+        ends = np.cumsum(list(sizes.values())) / sum(sizes.values())
+        steps = np.searchsorted(ends, (np.arange(_STEPS) + 0.5) / _STEPS)
+        derived = {
+            "sizes": sizes,
+            "_units": (-(-np.array(list(sizes)) // UNIT)).astype(np.uint64)[steps],
+            "_marks": np.cumsum([self.zero, self.same, self.common, self.within]),
+            "_heads": {},
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
     def tokens(self, machine: int, ppns, version=0):
         """Contents uint64 [n] of pages int [n] of a machine (a number). version: int or int [n];
         0 is what a page holds when it is first used, later ones are the machine's own.
         """
         ppns = np.asarray(ppns).astype(np.uint64)
-        version = np.broadcast_to(np.asarray(version), ppns.shape).astype(np.uint64)
-        groups = ppns // np.uint64(self.copies)  # pages next to each other are of one kind
-        drawn = _unit(_mix(_salt(self.name, _CLASS), groups))
-        first = version == 0
-        marks = np.cumsum([self.zero, self.same, self.common, self.within])
-        kind = np.searchsorted(marks, drawn, side="right")  # 4: its own
-        kind = np.where(first, kind, 4)
-        number = np.uint64(machine)
-        own = _mix(_salt(self.name, _OWN), number, ppns, version)
-        common = _mix(_salt(self.name, _COMMON), ppns)
-        within = _mix(_salt(self.name, _WITHIN), number, groups)
-        identity = np.choose(kind, [own, common, common, within, own]) >> np.uint64(6)
-        sizes = np.where(kind == 1, 8, self._sizes_of(identity))
-        tokens = make_tokens(identity, sizes)
-        return np.where(kind == 0, np.uint64(0), tokens)
+        version = np.broadcast_to(np.asarray(version), ppns.shape)
+        identity = _mix(self._head(_OWN, machine), ppns, version.astype(np.uint64)) >> np.uint64(6)
+        units = self._units[identity & np.uint64(_STEPS - 1)]
+        first = np.flatnonzero(version == 0)
+        if first.size:
+            self._first(machine, ppns[first], first, identity, units)
+        return (identity << np.uint64(6)) | units
 
-    def _sizes_of(self, identity):
-        parts = np.cumsum(list(self.sizes.values()))
-        drawn = _unit(_mix(_salt("sizes", _SIZE), identity)) * parts[-1]
-        chosen = np.minimum(np.searchsorted(parts, drawn, side="right"), len(parts) - 1)
-        return np.array(list(self.sizes), np.int64)[chosen]
+    def _first(self, machine: int, ppns, at, identity, units) -> None:
+        """What pages hold before anything is written over it, where that is not their own."""
+        groups = ppns // np.uint64(self.copies)  # pages next to each other are of one kind
+        drawn = _unit(_mix(self._head(_CLASS), groups))
+        kind = np.searchsorted(self._marks, drawn, side="right")
+        for which, source, parts in (
+            (1, self._head(_COMMON), ppns),
+            (2, self._head(_COMMON), ppns),
+            (3, self._head(_WITHIN, machine), groups),
+        ):
+            of = np.flatnonzero(kind == which)
+            found = _mix(source, parts[of]) >> np.uint64(6)
+            identity[at[of]] = found
+            units[at[of]] = self._units[found & np.uint64(_STEPS - 1)]
+        identity[at[kind == 0]] = 0
+        units[at[kind <= 1]] = 0  # zero, and same-filled pages
+
+    def _head(self, what: int, machine: int | None = None):
+        """The hash that everything of one kind, of one machine, begins with."""
+        key = what, machine
+        if key not in self._heads:
+            salt = np.uint64(zlib.crc32(self.name.encode()) * 8 + what)
+            self._heads[key] = salt if machine is None else _mix(salt, np.uint64(machine))
+        return self._heads[key]
 
     @classmethod
     def from_report(cls, report, name: str = "scanned", codec: str = "word") -> ContentProfile:
@@ -181,10 +203,6 @@ def expand(tokens):
     pages[same] = tokens[same, None]
     pages[tokens == 0] = 0
     return pages.astype("<u8").view(np.uint8).reshape(len(tokens), 4096)
-
-
-def _salt(name: str, what: int) -> np.uint64:
-    return np.uint64(zlib.crc32(name.encode()) * 8 + what)
 
 
 def _mix(salt, *parts):

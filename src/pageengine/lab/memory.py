@@ -12,6 +12,9 @@ from pageengine.lab.workloads import Accesses, Release
 from pageengine.records import Place
 from pageengine.units import PAGE_BYTES
 
+ABSENT, SHARED, BALLOONED, SWAPPED = (
+    int(place) for place in (Place.ABSENT, Place.SHARED, Place.BALLOONED, Place.SWAPPED)
+)
 WRITE, FILL, PAGE_OUT = 1, 2, 4  # flags of what a guest does to a page
 ZEROED = 8  # here alone: the page becomes zero
 
@@ -81,9 +84,9 @@ class MachineMemory:
         if not len(ppns):
             return 0
         place = self._vm.places_at(ppns)
-        self.double_paging += int(np.sum((flags & PAGE_OUT != 0) & (place == Place.SWAPPED)))
+        self.double_paging += int(np.sum((flags & PAGE_OUT != 0) & (place == SWAPPED)))
         written = (flags & WRITE) != 0
-        bare = (place == Place.ABSENT) | (place == Place.SHARED) | (place == Place.BALLOONED)
+        bare = (place == ABSENT) | (place == SHARED) | (place == BALLOONED)
         fresh = written & (bare | ((flags & FILL) != 0))
         if not fresh.any():
             return self._touch(ppns, written)
