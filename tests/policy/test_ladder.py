@@ -31,10 +31,16 @@ def test_parts_add_up_to_the_need_within_a_page_and_are_in_proportion(weights, n
     total = int(weights.sum())
     assert (parts >= 0).all() and (parts <= weights).all()
     wanted = min(need, total)
-    # a part may be cut at a weight that is no whole page
-    assert wanted - PAGE * len(weights) <= parts.sum() <= wanted + PAGE
+    assert wanted <= parts.sum() <= wanted + PAGE
     exact = weights * (wanted / total) if total else weights
-    assert np.abs(parts - exact).max() <= PAGE + 1
+    assert np.abs(parts - exact).max() <= PAGE * (len(weights) + 1)
+
+
+def test_what_a_weight_cuts_off_falls_on_the_others():
+    """Else whoever is asked next, because the excess seems not to be enough, has none."""
+    weights = np.array([5000, 5000, 5000], np.int64)
+    assert split(14_000, weights).sum() >= 14_000
+    assert split(15_000, weights).tolist() == split(10**9, weights).tolist() == weights.tolist()
 
 
 def test_many_small_parts_do_not_add_up_to_a_page_from_each():

@@ -27,6 +27,11 @@ def test_names_of_any_case_and_their_options():
     }  # fmt: skip
 
 
+def test_esx_itself_takes_states():
+    assert repr(find("ESX", states="esx2002")) == repr(find("esx2002"))
+    assert repr(find("esx")) == repr(ESX())
+
+
 def test_a_class_by_its_module_and_an_object_as_it_is():
     assert find(f"{__name__}:Own", low=0.2).low == 0.2
     own = Own()

@@ -58,7 +58,12 @@ def split(need: int, weights: np.ndarray) -> np.ndarray:
         return np.zeros(len(weights), np.int64)
     up_to = np.cumsum(weights.astype(np.float64)) * (min(1.0, need / total) / PAGE_BYTES)
     pages = np.diff(np.ceil(up_to - 1e-6), prepend=0.0)
-    return np.minimum(pages.astype(np.int64) * PAGE_BYTES, weights)
+    parts = np.minimum(pages.astype(np.int64) * PAGE_BYTES, weights)
+    short = min(need, total) - int(parts.sum())
+    if short <= 0:
+        return parts
+    room = weights - parts  # parts were cut at weights that are no whole pages
+    return parts + np.clip(short - (np.cumsum(room) - room), 0, room)
 
 
 def inflate(m: Machines, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

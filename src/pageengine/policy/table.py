@@ -78,6 +78,9 @@ POLICIES: dict[str, Entry] = {
     "zram": Entry(Zram, says="swap into compressed memory only"),
 }
 
+#: Found, but not listed: the class of which several entries are presets.
+UNLISTED = {"esx": Entry(ESX, says="ESX with states of one's choice")}
+
 
 def others() -> dict[str, str]:
     """Policies that installed packages offer: name -> "module:Class"."""
@@ -105,8 +108,9 @@ def find(spec: str | Policy, **options) -> Policy:
 
 def entry_of(name: str) -> Entry:
     """The entry of a name, of "module:Class" too."""
-    if name.lower() in POLICIES:
-        return POLICIES[name.lower()]
+    listed = UNLISTED | POLICIES
+    if name.lower() in listed:
+        return listed[name.lower()]
     offered = others()
     path = offered.get(name, name if ":" in name else None)
     if path is None:
