@@ -27,8 +27,10 @@ class Machines:
         self.vms = vms
         self.names = [vm.name for vm in vms]
         rows = np.array([_of(vm) for vm in vms], np.int64).reshape(-1, len(_NAMES)).T
-        (self.size, self.consumed, self.granted, self.swapped, self.compressed, self.ballooned,
-         self.shares, self.reservation, self.limit, self.active, self.balloon_max) = rows  # fmt: skip
+        (
+            self.size, self.consumed, self.granted, self.swapped, self.compressed, self.ballooned,
+            self.shares, self.reservation, self.limit, self.active, self.balloon_max,
+        ) = rows  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.names)
