@@ -23,9 +23,9 @@ class Scanner:
 
     mode: "tuned": ksmtuned (qemu-kvm), each 60 s. With threshold = 20 % of memory (2048 KiB at
     least): KSM stops when resident + threshold < memory and free > threshold; else pages to scan
-    rise by 300 while free < threshold, or fall by 50, within 64 to 1250 per batch, and between batches
-    are 10 ms * 16 GiB / memory, 10 ms at least. "fixed": the kernel's own pages_to_scan = 100 and
-    sleep_millisecs = 20, 5000 pages/s. "off": no scan.
+    rise by 300 while free < threshold, or fall by 50, within 64 to 1250 per batch, and between
+    batches are 10 ms * 16 GiB / memory, 10 ms at least. "fixed": the kernel's own
+    pages_to_scan = 100 and sleep_millisecs = 20, 5000 pages/s. "off": no scan.
 
     The scanner goes through one machine after the other, so each gets a part by its size.
     """
