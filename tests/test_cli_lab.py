@@ -65,7 +65,7 @@ def call(capsys, *arguments):
 def test_run_tells_states_machines_and_techniques(capsys, scenario, ran):
     status, out, err = call(capsys, "run", scenario)
     assert (status, err) == (0, "")
-    assert out.startswith("lab: 2 machines on 256 MiB, 2 min in 120 epochs; takes about")
+    assert out.startswith("lab: 2 machines on 256 MiB, 2 min in 120 epochs; takes")
     for words in ("The host of 1 GiB under esx6", "web-1", "What each technique gave back"):
         assert words in out
 
@@ -175,6 +175,8 @@ def test_values_that_only_a_simulation_can_judge_get_their_place(capsys, tmp_pat
     mistakes = {
         'kind = "zpif"': r"lab.toml:9: vm 'web': unknown workload 'zpif'",
         'kind = "idle", rtae = 3': r"lab.toml:9: vm 'web': unknown option of idle 'rtae'",
+        'kind = "zipf", memory = "1 GiB"': r"lab.toml:9: vm 'web': memory of the workload must be",
+        'kind = "replay", trace = "none.csv"': "none.csv",
         'kind = "fileserver"': r"lab.toml:9: vm 'web': workload 'fileserver' works with files",
     }
     for workload, says in mistakes.items():

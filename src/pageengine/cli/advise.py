@@ -112,15 +112,18 @@ def _curves(arguments, console, scenario) -> int:
     console.result({"curves": [each.to_dict() for each in found]})
     console.table(
         "Slowdown by memory, each machine alone",
-        ("memory", *(each.vm for each in found)),
+        ("memory", *(f"{each.vm}, {size(int(each.sizes[-1]))}" for each in found)),
         [
             (f"{100 * (i + 1) / len(found[0].sizes):.0f} %", *(_point(each, i) for each in found))
             for i in range(len(found[0].sizes))
         ],
-        caption="of its size, in brackets; slowdown: time taken / time without waiting; <: knee",
+        caption="memory: of its size; slowdown: time taken / time without waiting; <: the knee",
     )
     for each in found:
-        where = "never slow" if each.knee is None else f"knee at {size(int(each.sizes[each.knee]))}"
+        if each.knee is None:
+            where = f"never 5 % slower, down to {size(int(each.sizes[0]))}"
+        else:
+            where = f"the knee is at {size(int(each.sizes[each.knee]))}"
         console.say(f"{each.vm}: {where} of {size(int(each.sizes[-1]))}")
     if arguments.output:
         Path(arguments.output).write_bytes(report.picture("rightsizing", found))
@@ -129,5 +132,4 @@ def _curves(arguments, console, scenario) -> int:
 
 
 def _point(each, index: int) -> str:
-    mark = " <" if each.knee == index else ""
-    return f"({size(int(each.sizes[index]))}) {each.slowdown[index]:.2f}{mark}"
+    return f"{each.slowdown[index]:.2f} {'<' if each.knee == index else ' '}"

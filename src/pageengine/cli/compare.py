@@ -65,20 +65,22 @@ def _verdicts(console, scenario, comparison) -> None:
     rows = [
         (
             v.policy + (" (partial)" if v.partial else ""), f"{v.carried} of {v.machines}",
-            size(int(v.reclaimed)), outcome.stalled(v.stall), f"{v.worst}",
-            outcome.stalled(v.worst_stall), outcome.stalled(v.worst_minute),
+            outcome.stalled(v.stall), f"{v.worst} {outcome.stalled(v.worst_stall)}",
+            outcome.stalled(v.worst_minute),
             f"{v.swap_in:,.1f}" if v.swap_in else "-",
         )
         for v in comparison.verdicts
     ]  # fmt: skip
     console.table(
         f"{scenario.name}: {len(scenario.machines)} machines on {size(scenario.host['memory'])}",
-        ("policy", "carried", "reclaimed", "stalled", "worst", "it stalled", "worst minute",
-         "swap-in/s"),
+        ("policy", "carried", "stalled", "worst machine", "worst minute", "swap-in/s"),
         rows,
         caption=f"carried: stalled less than {100 * figures.CARRIED_BELOW:g} % of the time; "
         "stalled: mean of all machines that ran; swap-in: pages per second",
-    )  # fmt: skip
+    )
+    for v in comparison.verdicts:
+        if v.refused:
+            console.say(f"{v.policy} refused {', '.join(v.refused)}.", style="dim")
 
 
 def _techniques(console, comparison) -> None:

@@ -29,6 +29,9 @@ examples:
 """
 
 
+_TRIAL = 0.3  # seconds that may be spent on the estimate
+
+
 def add_arguments(parser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
     parser.add_argument("-o", "--output", metavar="DIR", help="where the result goes")
@@ -82,7 +85,8 @@ def run(arguments, console) -> int:
     max_time = duration(arguments.max_time, "--max-time")
     if arguments.output and not can_save():
         raise Usage('-o needs the package pyarrow: pip install "pageengine[report]"')
-    _foretell(console, scenario, max_time)
+    if not arguments.json:
+        _foretell(console, scenario, arguments.policy, max_time)
     with Stop() as stop, console.progress() as show:
         result = build.run(
             scenario, policy=arguments.policy, seed=arguments.seed, max_time=max_time,
@@ -100,13 +104,14 @@ def run(arguments, console) -> int:
     return 130 if stop.asked else 0
 
 
-def _foretell(console, scenario, max_time) -> None:
-    guess = estimate(scenario)
+def _foretell(console, scenario, policy, max_time) -> None:
+    guess = estimate(scenario, policy=policy, trial=_TRIAL)
     limit = f", at most {outcome.span(max_time)} of real time" if max_time else ""
     console.say(
         f"{scenario.name}: {len(scenario.machines)} machines on {size(scenario.host['memory'])}, "
         f"{outcome.span(scenario.seconds)} in {guess.epochs:,} epochs; "
-        f"takes about {size(guess.memory)} of memory{limit}."
+        f"takes about {size(guess.memory)} of memory and, at the speed of its first epochs, "
+        f"{outcome.span(guess.seconds)}{limit}."
     )
 
 

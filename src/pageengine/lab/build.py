@@ -1,7 +1,10 @@
 """From a scenario to a simulation. The only place that knows both."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from pageengine import policy as policies
 from pageengine.lab import contents, costs, workloads
@@ -9,6 +12,7 @@ from pageengine.lab.machine import GuestSpec
 from pageengine.lab.results import Result
 from pageengine.lab.scenario import Scenario
 from pageengine.lab.simulation import Simulation, VMSpec
+from pageengine.units import PAGE_BYTES
 
 _HOST = ("packing", "cache_limit", "swap", "sharing", "victims", "estimator", "reserve_swap")
 _VM = ("size", "shares", "reservation", "limit", "overhead", "driver", "balloon_max", "salt",
@@ -57,6 +61,10 @@ def check(scenario: Scenario, policy=None) -> None:
     policy, workloads, contents, costs and their options."""
     _policy(scenario, policy)
     _machines(scenario)
+    for number, entry in enumerate(scenario.entries):
+        with scenario.section("vm", number, "workload"):
+            workload = workloads.make(_beside(scenario, entry["workload"]))
+            workload.start(entry["size"] // PAGE_BYTES, np.random.default_rng(0))
     with scenario.section("host", key="costs"):
         costs.make(scenario.host["costs"])
 
@@ -75,9 +83,13 @@ def _machines(scenario: Scenario) -> list[VMSpec]:
     for number, entry in enumerate(scenario.entries):
         for name in scenario.groups[entry["name"]]:
             with scenario.section("vm", number, "workload"):
-                workload = workloads.make(entry["workload"])
+                told = _beside(scenario, entry["workload"])
+                workload = workloads.make(told)
             with scenario.section("vm", number, "contents"):
-                profile = contents.find(entry["contents"])
+                given = entry["contents"]
+                if isinstance(given, str) and given.endswith(".json"):
+                    given = str(Path(scenario.source).parent / given)
+                profile = contents.find(given)
             with scenario.section("vm", number, "guest"):
                 guest = _guest(entry["guest"])
             with scenario.section("vm", number, "workload"):
@@ -88,11 +100,18 @@ def _machines(scenario: Scenario) -> list[VMSpec]:
                     )
             specs.append(
                 VMSpec(
-                    name, workload=entry["workload"], contents=profile, guest=guest,
+                    name, workload=told, contents=profile, guest=guest,
                     **{key: entry[key] for key in _VM},
                 )
             )  # fmt: skip
     return specs
+
+
+def _beside(scenario: Scenario, workload: dict) -> dict:
+    """The workload with the path of its trace as seen from here: files name others beside them."""
+    if isinstance(workload.get("trace"), str):
+        return {**workload, "trace": str(Path(scenario.source).parent / workload["trace"])}
+    return workload
 
 
 def _guest(value) -> GuestSpec | None:

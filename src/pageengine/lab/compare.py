@@ -38,8 +38,9 @@ class Verdict:
 
     @property
     def rank(self) -> tuple:
-        """Better policies come first: more carried, then a better worst machine, then the mean."""
-        return (-self.carried, round(self.worst_stall, 4), round(self.stall, 4))
+        """Better policies come first: more carried, fewer refused, then a better worst machine, in
+        whole percent."""
+        return (-self.carried, len(self.refused), round(self.worst_stall, 2))
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class Comparison:
         others = [v for v in self.verdicts if v.rank == best.rank and v is not best]
         names = " and ".join([best.policy, *(v.policy for v in others)])
         carry = "carries" if not others else "carry"
-        worst = f"its worst machine, {best.worst}, stalled {100 * best.worst_stall:.2g} %"
+        whose = f"under {best.policy} the" if others else "its"
+        worst = f"{whose} worst machine, {best.worst}, stalled {100 * best.worst_stall:.2g} %"
         if best.worst_stall == 0:
             worst = "none of them stalled"
         return f"{names} {carry} most: {best.carried} of {best.machines} machines; {worst}."

@@ -2,9 +2,9 @@
 for a moment."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from pageengine.lab import build
 from pageengine.lab.scenario import Scenario
 from pageengine.units import PAGE_BYTES
 
@@ -16,16 +16,16 @@ _HOST_COLUMNS, _VM_COLUMNS = 32, 26
 @dataclass(frozen=True)
 class Estimate:
     """epochs: steps. memory: bytes that this program will take at most, besides what it has.
-    seconds: of real time; None where it was not tried."""
+    seconds: of real time, at the speed of the first epochs; None where
+    it was not tried."""
 
     epochs: int
     memory: int
     seconds: float | None = None
 
 
-def estimate(scenario: Scenario, *, run: Callable | None = None, trial: float = 0.0) -> Estimate:
-    """trial: seconds of real time that may be spent on trying; 0 counts only. run: ``run(scenario,
-    max_time=) -> Result`` in the place of a simulation."""
+def estimate(scenario: Scenario, *, policy=None, trial: float = 0.0) -> Estimate:
+    """trial: seconds of real time that may be spent on running the first epochs; 0: none."""
     epochs = max(1, round(scenario.seconds / scenario.run["epoch"]))
     pages = sum(entry["size"] for _, entry in scenario.machines) // PAGE_BYTES
     guests = sum(e["size"] for _, e in scenario.machines if e["guest"]) // PAGE_BYTES
@@ -35,10 +35,9 @@ def estimate(scenario: Scenario, *, run: Callable | None = None, trial: float = 
         memory += scenario.host["memory"]
     seconds = None
     if trial:
-        if run is None:
-            from pageengine.lab.build import run
+        simulation = build.simulation(scenario, policy=policy)
         began = time.monotonic()
-        done = run(scenario, max_time=trial)
+        done = simulation.run(scenario.seconds, max_time=trial)
         took, reached = time.monotonic() - began, len(done.host["time"])
         seconds = took * epochs / max(reached, 1)
     return Estimate(epochs, memory, seconds)

@@ -35,7 +35,7 @@ class Metric:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.2g} %"
+    return f"{100 * value:.3g} %"
 
 
 METRICS = {

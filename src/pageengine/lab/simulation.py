@@ -24,7 +24,7 @@ from pageengine.lab.machine import GuestSpec, Machine
 from pageengine.lab.recorder import Recorder
 from pageengine.lab.results import Result
 from pageengine.lab.workloads import make as make_workload
-from pageengine.units import parse_size
+from pageengine.units import format_size, parse_size
 
 
 @dataclass(frozen=True)
@@ -153,12 +153,24 @@ class Simulation:
             return
         spec, options = self.specs[name], self._overrides.get(name, {})
         try:
+            self._ask_policy(spec)
             machine = Machine(self.host, spec, options, self._numbers[name], self.seed, self.costs)
         except AdmissionError as error:
             self.refused.append(name)
             self._log.append({"time": now, "what": f"{name} is refused: {error}", "vm": name})
             return
         self.machines[name] = machine
+
+    def _ask_policy(self, spec: VMSpec) -> None:
+        """A policy that promises room for whole machines says whether one more fits."""
+        admits = getattr(self.host.policy, "admits", None)
+        sizes = [vm.size + vm.overhead for vm in self.host.vms.values()]
+        size = parse_size(spec.size) + parse_size(spec.overhead)
+        if admits and not admits(self.memory, [*sizes, size]):
+            raise AdmissionError(
+                f"{format_size(size)} do not fit beside {format_size(sum(sizes))} "
+                f"in {format_size(self.memory)}, and nothing is overcommitted"
+            )
 
     def _set(self, event: Event) -> None:
         self._overrides.setdefault(event.vm, {})[event.key] = event.value

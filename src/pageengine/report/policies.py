@@ -39,11 +39,13 @@ def _draw_carried(axes, results, places) -> None:
     whole = max((len(each) for each in shares), default=1)
     axes.barh(places, [whole] * len(places), color=style.PALE, height=0.55)
     axes.barh(places, counts, color=style.BLUE, height=0.55)
-    for place, count, each in zip(places, counts, shares, strict=True):
+    for place, count, each, result in zip(places, counts, shares, results, strict=True):
+        refused = len(result.meta.get("refused", ()))
+        text = f"{count} of {len(each)}" + (f"\n{refused} refused" if refused else "")
         inside = count > 0.45 * whole
-        axes.text(count - 0.03 * whole if inside else count + 0.03 * whole, place,
-                  f"{count} of {len(each)}", va="center", ha="right" if inside else "left",
-                  color="white" if inside else style.BLACK, fontsize=8.5)  # fmt: skip
+        axes.text(count + (-0.03 if inside else 0.03) * whole, place, text, va="center",
+                  ha="right" if inside else "left", fontsize=8.5,
+                  color="white" if inside else style.BLACK)  # fmt: skip
     axes.set_xlim(0, whole)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     axes.set_xlabel(f"machines stalled < {100 * CARRIED_BELOW:g} %")
@@ -65,7 +67,13 @@ def _draw_memory(axes, results, places) -> None:
         axes.barh(places, width, left=base, color=color, label=name, height=0.55)
         base += width
     for place, total in zip(places, base, strict=True):
-        axes.text(total + 0.015 * most, place, f"{total / factor:,.3g}", va="center", fontsize=8.5)
+        axes.text(
+            total + 0.015 * most,
+            place,
+            f"{total / factor:,.0f}" if total >= 10 * factor else f"{total / factor:.2g}",
+            va="center",
+            fontsize=8.5,
+        )
     axes.set_xlim(0, most * 1.17)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:g}"))
     axes.xaxis.set_major_locator(style.rounded(factor))
@@ -79,7 +87,8 @@ def _draw_stall(axes, results, places) -> None:
     axes.axvline(CARRIED_BELOW, color=style.GREY, lw=1, ls=(0, (4, 2)))
     worst_of_all = 0.0
     for place, result in zip(places, results, strict=True):
-        each = stalls(result)
+        refused = result.meta.get("refused", ())
+        each = {name: stall for name, stall in stalls(result).items() if name not in refused}
         if not each:
             continue
         worst = max(each, key=each.get)
@@ -91,6 +100,8 @@ def _draw_stall(axes, results, places) -> None:
                       xytext=(7, 0), textcoords="offset points", va="center", fontsize=8,
                       bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1})  # fmt: skip
     axes.set_xlim(0, max(1.55 * worst_of_all, 1.2 * CARRIED_BELOW))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}"))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{100 * value:g}" if value < 1.001 else "")
+    )
     axes.set_xlabel("stalled (% of time), one dot a machine")
     axes.set_title("Stalled; the worst is named")

@@ -4,6 +4,7 @@ it becomes slow quickly."""
 import numpy as np
 
 from pageengine.report import style
+from pageengine.report.vms import columns_for
 
 WHAT = "right-sizing curves"
 TITLE = "Right sizes"
@@ -11,7 +12,8 @@ TITLE = "Right sizes"
 
 def height(curves) -> float:
     """Inches for that many curves."""
-    return 3.3 if len(_listed(curves)) <= 3 else 0.7 + 2.5 * -(-len(_listed(curves)) // 3)
+    count = len(_listed(curves))
+    return 0.7 + 2.6 * -(-count // columns_for(count))
 
 
 def _listed(curves) -> list:
@@ -20,7 +22,7 @@ def _listed(curves) -> list:
 
 def draw(figure, curves) -> None:
     curves = _listed(curves)
-    columns = min(len(curves), 3) or 1
+    columns = columns_for(len(curves))
     grid = figure.subplots(-(-len(curves) // columns) or 1, columns, squeeze=False)
     for number, axes in enumerate(grid.reshape(-1)):
         if number < len(curves):
