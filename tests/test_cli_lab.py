@@ -5,6 +5,10 @@ scenarios."""
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import made_up
 import pytest
@@ -105,6 +109,33 @@ def test_an_interrupted_run_is_saved_and_says_so(capsys, scenario, monkeypatch, 
     assert status == 130 and "Partial: interrupted." in out
     assert Result.load(tmp_path / "out").partial
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_leaves_a_readable_partial_result(scenario, tmp_path):
+    text = Path(scenario).read_text().replace("2 min", "9 days")
+    Path(scenario).write_text(text)
+    command = [sys.executable, "-m", "pageengine", "run", scenario, "-o", str(tmp_path / "out")]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    process.stdout.readline()  # it speaks when it begins
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "") and "Partial: interrupted." in out
+    result = Result.load(tmp_path / "out")
+    assert result.why == "interrupted" and 0 < len(result.host["time"]) < 9 * 86400
+
+
+def test_max_time_ends_a_run_cleanly(capsys, scenario, tmp_path):
+    options = ["--set", "run.duration=9 days", "--max-time", "300 ms", "-o", tmp_path / "out"]
+    status, out, _ = call(capsys, "run", scenario, *options)
+    assert status == 0 and "Partial: out of its time limit." in out
+    assert Result.load(tmp_path / "out").partial
 
 
 def test_compare_gives_a_verdict(capsys, scenario, ran, tmp_path):

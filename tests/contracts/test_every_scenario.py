@@ -71,6 +71,19 @@ def test_states_goes_through_all_states_and_back():
     seen = [STATES[number] for number in result_of("states").host["state"]]
     assert {"high", "soft", "hard", "low"} <= set(seen)
     assert seen[0] == seen[-1] == "high"
+    rise = seen[seen.index("low") :]
+    assert seen.index("soft") < seen.index("hard") < seen.index("low")
+    assert rise.index("hard") < rise.index("soft") < rise.index("high")
+
+
+def test_states_shows_each_technique_in_its_state():
+    host = result_of("states").host
+    name = np.array(STATES)[host["state"]]
+    same = np.concatenate([[False], name[1:] == name[:-1]])  # no change within the epoch
+    assert (host["balloon_in"][same & (name == "soft")] > 0).any()
+    assert (host["swap_out"][same & (name == "hard")] > 0).any()
+    for calm in ("high", "clear"):
+        assert not host["swap_out"][same & (name == calm)].any()
 
 
 def test_idle_tax_moves_memory_to_the_machine_that_uses_it():

@@ -61,9 +61,11 @@ class Advice:
     def sentence(self) -> str:
         """What a planner takes away."""
         if self.value is None:
+            best = min((figure for _, _, figure in self.tried), default=float("inf"))
+            at_best = f"; at best it is {self.objective.show(best)}" if np.isfinite(best) else ""
             return (
                 f"{self.objective} does not hold for any {self.key} from {self.show(self.low)} "
-                f"to {self.show(self.high)}, for every seed tried."
+                f"to {self.show(self.high)} and every seed{at_best}."
             )
         end = "at most" if self.most else "at least"
         low, high = self.band

@@ -57,8 +57,8 @@ def _draw_sums(axes, means, lines, count: int) -> None:
     most = max([*means.values(), 0.001])
     for place, name in enumerate(names):
         axes.text(means[name] + 0.02 * most, place, _percent(means[name]), va="center", fontsize=8)
-    axes.set_xlim(0, most * 1.3)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}"))
+    axes.set_xlim(0, most * 1.35)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}" if value < 1.001 else ""))
     axes.set_xlabel("mean of the run (%)")
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
@@ -67,4 +67,6 @@ def _draw_sums(axes, means, lines, count: int) -> None:
 
 
 def _percent(share: float) -> str:
-    return "0" if share == 0 else "< 0.01 %" if share < 0.0001 else f"{100 * share:.2g} %"
+    if share < 0.0001:
+        return "< 0.01 %" if share else "0"
+    return f"{100 * share:.{0 if share >= 0.1 else 1 if share >= 0.01 else 2}f} %"
