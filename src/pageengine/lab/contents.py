@@ -13,6 +13,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import fsum
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ class ContentProfile:
                 f"got {self.sizes!r}"
             )
         sizes = dict(sorted(sizes.items()))
-        ends = np.cumsum(list(sizes.values())) / sum(sizes.values())
+        ends = np.cumsum(list(sizes.values())) / fsum(sizes.values())
         steps = np.searchsorted(ends, (np.arange(_STEPS) + 0.5) / _STEPS)
         derived = {
             "sizes": sizes,

@@ -6,6 +6,7 @@ import difflib
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from math import fsum
 
 US, MS = 1e-6, 1e-3
 _EVENTS = (
@@ -53,8 +54,9 @@ class CostModel:
         return {key: value for key, value in asdict(self).items() if key in _EVENTS}
 
     def stall(self, events: Mapping[str, int]) -> float:
-        """Seconds for so many of each event; names that cost nothing are passed over."""
-        return sum(getattr(self, key) * events.get(key, 0) for key in _EVENTS)
+        """Seconds for so many of each event; names that cost nothing are passed over. (fsum: what
+        ``sum`` makes of fractions depends on the version of Python.)"""
+        return fsum(getattr(self, key) * events.get(key, 0) for key in _EVENTS)
 
     @classmethod
     def measure(cls, storage: str = "nvme") -> CostModel:
