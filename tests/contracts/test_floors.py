@@ -15,7 +15,7 @@ import tree
 CORE = {
     0: "base bits bytes status hash rng os",
     1: "frames pool sharing zcache swap codec",
-    2: "content place page vm host fault touch scan reclaim swapout evict balloon guest activity stats snapshot"
+    2: "content profile place page vm host fault touch scan reclaim swapout evict balloon guest activity stats snapshot"
     " replay check",
 }
 ROOMS = {f"pe_{room}": floor for floor, rooms in CORE.items() for room in rooms.split()}
@@ -39,6 +39,7 @@ MAY = {
     "codec": CYTHON + " libraries",
     "libraries": "",
     "hashing": CYTHON,
+    "profile": CYTHON,
     "guest": CYTHON + " records",
     "engine": CYTHON + " codec",
     "status": "_status errors engine",

@@ -19,10 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from pageengine.analysis.report import BIN
+from pageengine.profile import STEPS, MachineContents
 from pageengine.tokens import UNIT
-
-_COMMON, _WITHIN, _OWN, _CLASS = 1, 2, 3, 4
-_STEPS = 4096  # in which compressed sizes are dealt out
 
 
 @dataclass(frozen=True)
@@ -61,12 +59,11 @@ class ContentProfile:
             )
         sizes = dict(sorted(sizes.items()))
         ends = np.cumsum(list(sizes.values())) / fsum(sizes.values())
-        steps = np.searchsorted(ends, (np.arange(_STEPS) + 0.5) / _STEPS)
+        steps = np.searchsorted(ends, (np.arange(STEPS) + 0.5) / STEPS)
         derived = {
             "sizes": sizes,
-            "_units": (-(-np.array(list(sizes)) // UNIT)).astype(np.uint64)[steps],
+            "_units": (-(-np.array(list(sizes)) // UNIT)).astype(np.uint8)[steps],
             "_marks": np.cumsum([self.zero, self.same, self.common, self.within]),
-            "_heads": {},
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
@@ -75,39 +72,13 @@ class ContentProfile:
         """Contents uint64 [n] of pages int [n] of a machine (a number). version: int or int [n];
         0 is what a page holds when it is first used, later ones are the machine's own.
         """
-        ppns = np.asarray(ppns).astype(np.uint64)
-        version = np.broadcast_to(np.asarray(version), ppns.shape)
-        identity = _mix(self._head(_OWN, machine), ppns, version.astype(np.uint64)) >> np.uint64(6)
-        units = self._units[identity & np.uint64(_STEPS - 1)]
-        first = np.flatnonzero(version == 0)
-        if first.size:
-            self._first(machine, ppns[first], first, identity, units)
-        return (identity << np.uint64(6)) | units
+        ppns = np.asarray(ppns, dtype=np.int64)
+        return self.of(machine).tokens(ppns, np.broadcast_to(version, ppns.shape))
 
-    def _first(self, machine: int, ppns, at, identity, units) -> None:
-        """What pages hold before anything is written over it, where that is not their own."""
-        groups = ppns // np.uint64(self.copies)  # pages next to each other are of one kind
-        drawn = _unit(_mix(self._head(_CLASS), groups))
-        kind = np.searchsorted(self._marks, drawn, side="right")
-        for which, source, parts in (
-            (1, self._head(_COMMON), ppns),
-            (2, self._head(_COMMON), ppns),
-            (3, self._head(_WITHIN, machine), groups),
-        ):
-            of = np.flatnonzero(kind == which)
-            found = _mix(source, parts[of]) >> np.uint64(6)
-            identity[at[of]] = found
-            units[at[of]] = self._units[found & np.uint64(_STEPS - 1)]
-        identity[at[kind == 0]] = 0
-        units[at[kind <= 1]] = 0  # zero, and same-filled pages
-
-    def _head(self, what: int, machine: int | None = None):
-        """The hash that everything of one kind, of one machine, begins with."""
-        key = what, machine
-        if key not in self._heads:
-            salt = np.uint64(zlib.crc32(self.name.encode()) * 8 + what)
-            self._heads[key] = salt if machine is None else _mix(salt, np.uint64(machine))
-        return self._heads[key]
+    def of(self, machine: int) -> MachineContents:
+        """The contents of one machine, for many calls."""
+        salt = zlib.crc32(self.name.encode()) * 8
+        return MachineContents(salt, machine, self._marks, self.copies, self._units)
 
     @classmethod
     def from_report(cls, report, name: str = "scanned", codec: str = "word") -> ContentProfile:
@@ -216,8 +187,3 @@ def _mix(salt, *parts):
             h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
             h = h ^ (h >> np.uint64(31))
     return h
-
-
-def _unit(h):
-    """64-bit hashes as numbers from 0 to 1."""
-    return (h >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -25,7 +25,7 @@ class MachineMemory:
     """
 
     def __init__(self, vm, number: int, profile: ContentProfile, bytes_: bool):
-        self._vm, self._number, self._profile, self._bytes = vm, number, profile, bytes_
+        self._vm, self._contents, self._bytes = vm, profile.of(number), bytes_
         self._version = np.zeros(vm.pages, np.int32)
         self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
         self.double_paging = 0
@@ -104,7 +104,7 @@ class MachineMemory:
         return done
 
     def _write(self, ppns, flags) -> int:
-        tokens = self._profile.tokens(self._number, ppns, self._version[ppns])
+        tokens = self._contents.tokens(ppns, self._version[ppns])
         tokens[(flags & ZEROED) != 0] = 0
         done = self._try(self._vm.write, ppns, expand(tokens) if self._bytes else tokens)
         # only first use is by the profile; whatever is written over it is the machine's own

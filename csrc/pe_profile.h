@@ -1,0 +1,27 @@
+/* What the pages of a simulated machine hold, as tokens: zero, one word repeated, common to all
+   machines of a profile, repeated within a machine, or its own. A function of profile, machine,
+   page and version; nothing is kept. */
+#ifndef PE_PROFILE_H
+#define PE_PROFILE_H
+
+#include "pe_base.h"
+
+#define PE_PROFILE_STEPS 4096u /* in which compressed sizes are dealt out */
+
+typedef struct pe_profile {
+    double marks[4]; /* ends of the parts of zero, same, common, within; the rest is own */
+    uint64_t copies; /* pages that share a content within a machine; neighbours are of one kind */
+    uint64_t common, within, own, kind; /* the hashes that everything of one sort begins with */
+    uint8_t units[PE_PROFILE_STEPS];    /* compressed sizes, each as often as it is to be found */
+} pe_profile;
+
+/* salt: of the profile, a multiple of 8; machine: which one's pages. marks rise from 0 to 1, copies
+   is at least 1, units are 1 to 63. */
+void pe_profile_init(pe_profile *self, uint64_t salt, uint64_t machine, const double marks[4],
+                     uint64_t copies, const uint8_t units[PE_PROFILE_STEPS]);
+/* Version 0 is what a page holds at its first use; later ones are the machine's own. */
+uint64_t pe_profile_token(const pe_profile *self, uint64_t ppn, uint32_t version);
+void pe_profile_tokens(const pe_profile *self, size_t n, const int64_t *ppns,
+                       const int32_t *versions, uint64_t *out);
+
+#endif

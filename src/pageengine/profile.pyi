@@ -1,0 +1,12 @@
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+STEPS: Final[int]
+
+class MachineContents:
+    def __init__(
+        self, salt: int, machine: int, marks: ArrayLike, copies: int, units: ArrayLike
+    ) -> None: ...
+    def tokens(self, ppns: ArrayLike, versions: ArrayLike) -> NDArray[np.uint64]: ...

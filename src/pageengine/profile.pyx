@@ -1,0 +1,51 @@
+"""Contents of the pages of one simulated machine, as tokens: the batch call behind
+``lab.contents.ContentProfile``.
+"""
+
+import numpy as np
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+
+from pageengine._c.profile cimport *
+
+STEPS = PE_PROFILE_STEPS
+
+
+cdef class MachineContents:
+    """salt: of the profile, an int from 0 to 2**64 - 1, a multiple of 8. machine: an int of that
+    range. marks: float64 [4], the ends of the parts that are zero, of one word, common, repeated
+    within. copies: pages that share a content within the machine. units: uint8 [STEPS], compressed
+    sizes in 64 bytes.
+    """
+
+    cdef pe_profile _profile
+
+    def __init__(self, salt, machine, marks, copies, units):
+        cdef const double[::1] ends = np.ascontiguousarray(marks, dtype=np.float64)
+        cdef const uint8_t[::1] sizes = np.ascontiguousarray(units, dtype=np.uint8)
+        if ends.shape[0] != 4 or sizes.shape[0] != PE_PROFILE_STEPS or copies < 1:
+            raise ValueError(
+                f"marks must be 4 numbers, units {STEPS} and copies 1 or more, "
+                f"got {ends.shape[0]}, {sizes.shape[0]} and {copies}"
+            )
+        pe_profile_init(&self._profile, salt, machine, &ends[0], copies, &sizes[0])
+
+    def tokens(self, ppns, versions):
+        """Tokens uint64 [n] of pages int64 [n] in versions int32 [n]; version 0 is a page's first
+        content.
+        """
+        cdef const int64_t[::1] pages = np.ascontiguousarray(ppns, dtype=np.int64)
+        cdef const int32_t[::1] numbers = np.ascontiguousarray(versions, dtype=np.int32)
+        if pages.shape[0] != numbers.shape[0]:
+            raise ValueError(f"{pages.shape[0]} pages and {numbers.shape[0]} versions")
+        out = np.empty(pages.shape[0], np.uint64)
+        cdef uint64_t[::1] view = out
+        if pages.shape[0] > 0:
+            with nogil:
+                pe_profile_tokens(
+                    &self._profile, <size_t>pages.shape[0], &pages[0], &numbers[0], &view[0]
+                )
+        return out
+
+    def __reduce__(self):
+        raise TypeError("MachineContents cannot be pickled; make it again from its profile")

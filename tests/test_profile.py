@@ -1,0 +1,49 @@
+"""If contents of simulated machines were not what their profile says, every saving in the lab would
+be wrong. The core's tokens are compared with the plain rules, written a second time in numpy.
+"""
+
+import pickle
+import zlib
+
+import numpy as np
+import pytest
+
+from pageengine.lab.contents import PROFILES, _mix
+from pageengine.profile import MachineContents
+
+N = 20_000
+each = pytest.mark.parametrize("profile", list(PROFILES.values()), ids=list(PROFILES))
+
+
+def plainly(profile, machine, ppns, version):
+    """The rules of csrc/pe_profile.c, a line each."""
+    common, within, own, kind = (
+        _mix(np.uint64(zlib.crc32(profile.name.encode()) * 8 + what), *of)
+        for what, of in enumerate([(), (np.uint64(machine),), (np.uint64(machine),), ()], 1)
+    )
+    pages, group = ppns.astype(np.uint64), ppns.astype(np.uint64) // np.uint64(profile.copies)
+    draw = (_mix(kind, group) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    ends = np.cumsum([profile.zero, profile.same, profile.common, profile.within])
+    sort = np.where(version == 0, np.searchsorted(ends, draw, side="right"), 4)
+    of_page = _mix(common, pages)
+    hashes = [of_page * 0, of_page, of_page, _mix(within, group),
+              _mix(own, pages, version.astype(np.uint64))]  # fmt: skip
+    identity = np.choose(sort, hashes) >> np.uint64(6)
+    units = profile._units[identity & np.uint64(4095)].astype(np.uint64)
+    return (identity << np.uint64(6)) | np.where(sort < 2, np.uint64(0), units)
+
+
+@each
+def test_contents_are_those_of_the_plain_rules(profile):
+    draw = np.random.default_rng(3)
+    ppns, version = draw.integers(0, 2**40, N), draw.integers(0, 3, N) * draw.integers(0, 2, N)
+    expected = plainly(profile, 5, ppns, version)
+    assert np.array_equal(profile.tokens(5, ppns, version), expected)
+    assert np.array_equal(pickle.loads(pickle.dumps(profile)).tokens(5, ppns, version), expected)
+
+
+def test_contents_of_a_machine_say_what_they_need():
+    with pytest.raises(ValueError, match="2 pages and 3 versions"):
+        PROFILES["own"].of(0).tokens([1, 2], [0, 0, 0])
+    with pytest.raises(ValueError, match="marks must be 4 numbers"):
+        MachineContents(0, 0, [0.5], 4, np.ones(4096, np.uint8))
