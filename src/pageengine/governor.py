@@ -21,7 +21,7 @@ from pageengine.units import PAGE_BYTES
 BALANCE_PERIOD = 15.0  # seconds, where a plan does not say (Mem.BalancePeriod)
 
 _KEPT = ("active", "balloon_max", "stall")
-_FROM_STATS = tuple(
+_FROM_NUMBERS = tuple(
     name
     for name in VMView.__dataclass_fields__
     if name not in ("name", "overhead", "balloon_target", "guest", *_KEPT)
@@ -99,10 +99,10 @@ class Governor:
         )
 
     def _view(self, vm) -> VMView:
-        stats, keeping = vm.stats, self.keeping[vm.name]
+        numbers, keeping = vm.numbers(), self.keeping[vm.name]
         return VMView(
             name=vm.name,
-            **{name: getattr(stats, name) for name in _FROM_STATS},
+            **{name: numbers[name] for name in _FROM_NUMBERS},
             **{name: getattr(keeping, name) for name in _KEPT},
             overhead=vm.overhead,
             balloon_target=keeping.balloon_target,

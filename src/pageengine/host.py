@@ -167,8 +167,14 @@ class Host(Governed):
         swap_left = self._slots * PAGE_BYTES - swap if fixed else None
         admit(name, claim, self.memory - memory, swap_left)
         if self._swap_grows:
-            self._engine.grow_swap((swap + claim.swap) // PAGE_BYTES)
+            self._grow_swap((swap + claim.swap) // PAGE_BYTES)
         self._promised = memory + claim.memory, swap + claim.swap
+
+    def _grow_swap(self, slots: int) -> None:
+        """By an eighth at least, so that many machines in turn do not each move the whole table."""
+        if slots > self._slots:
+            self._slots = max(slots, self._slots + self._slots // 8)
+            self._engine.grow_swap(self._slots)
 
     def _forget(self, claim: Claim) -> None:
         self._promised = self._promised[0] - claim.memory, self._promised[1] - claim.swap

@@ -209,18 +209,15 @@ class VM(Accesses):
         self.host
         return dict(zip(EVENTS, self._engine.vm_events(self._id), strict=True))
 
+    def numbers(self) -> dict[str, int | bool]:
+        """What ``stats`` says, as a dict: cheaper."""
+        self.host
+        numbers = self._engine.vm_numbers(self._id)
+        numbers["shares"], numbers["reservation"] = self.shares, self.reservation
+        numbers["limit"], numbers["blocked"] = self.limit, self._engine.is_blocked(self._id)
+        return numbers
+
     @property
     def stats(self) -> VMStats:
         """All numbers of this machine."""
-        host = self.host
-        return (
-            VMStats(
-                **self._engine.vm_numbers(self._id),
-                shares=self.shares,
-                reservation=self.reservation,
-                limit=self.limit,
-                blocked=self._engine.is_blocked(self._id),
-            )
-            if host
-            else None
-        )
+        return VMStats(**self.numbers())

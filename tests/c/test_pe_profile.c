@@ -1,4 +1,4 @@
-/* sources: csrc/pe_profile.c csrc/pe_status.c */
+/* sources: csrc/pe_profile.c csrc/pe_os.c csrc/pe_status.c */
 /* A page that fell into the wrong part of its profile would make up or lose savings. Profiles that
    are all of one sort are counted out page by page. */
 #include "check.h"

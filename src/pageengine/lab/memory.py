@@ -18,6 +18,14 @@ ABSENT, SHARED, BALLOONED, SWAPPED = (
 WRITE, FILL, PAGE_OUT = 1, 2, 4  # flags of what a guest does to a page
 ZEROED = 8  # here alone: the page becomes zero
 
+# When an access is made, by its flags and the place of its page: contents are needed where a page
+# is written that is filled, or held none of its own until now.
+OUT, FRESH, LAST = range(3)
+_TURN = np.full((16, len(Place)), LAST, np.uint8)
+_TURN[np.ix_([f for f in range(16) if f & WRITE], [ABSENT, SHARED, BALLOONED])] = FRESH
+_TURN[[f for f in range(16) if f & WRITE and f & FILL]] = FRESH
+_TURN[[f for f in range(16) if f & PAGE_OUT]] = OUT
+
 
 class MachineMemory:
     """vm: the machine. number: of its contents. What could not be done for want of memory waits,
@@ -78,29 +86,25 @@ class MachineMemory:
         return np.asarray(ops.ppns), np.asarray(ops.flags)
 
     def _make(self, ppns, flags) -> int:
-        """Makes accesses in pieces that need contents and pieces that do not; how many were made.
-        A written page gets new content when it is filled, or held none of its own until now.
-        """
+        """Makes accesses, those that need contents and those that do not; how many were made."""
         if not len(ppns):
             return 0
         place = self._vm.places_at(ppns)
-        self.double_paging += int(np.sum((flags & PAGE_OUT != 0) & (place == SWAPPED)))
-        written = (flags & WRITE) != 0
-        bare = (place == ABSENT) | (place == SHARED) | (place == BALLOONED)
-        fresh = written & (bare | ((flags & FILL) != 0))
-        if not fresh.any():
-            return self._touch(ppns, written)
+        if self._vm.guest is not None:
+            self.double_paging += int(np.count_nonzero((place == SWAPPED) & (flags & PAGE_OUT)))
+        turn = _TURN[flags, place]
+        if not (turn == FRESH).any():
+            return self._touch(ppns, flags)
         # A guest reads what it pages out before it puts something else there, and contents come
         # before touches; else order within an epoch is of no consequence but to recency.
-        turn = np.where((flags & PAGE_OUT) != 0, 0, np.where(fresh, 1, 2))
         order = np.argsort(turn, kind="stable")
         ppns[:], flags[:] = ppns[order], flags[order]
-        first, second = (int(n) for n in np.searchsorted(turn[order], [1, 2]))
-        done = self._touch(ppns[:first], False)
+        first, second = (int(n) for n in np.searchsorted(turn[order], [FRESH, LAST]))
+        done = self._touch(ppns[:first], flags[:first])
         if done == first:
             done += self._write(ppns[first:second], flags[first:second])
         if done == second:
-            done += self._touch(ppns[second:], written[order[second:]])
+            done += self._touch(ppns[second:], flags[second:])
         return done
 
     def _write(self, ppns, flags) -> int:
@@ -112,8 +116,8 @@ class MachineMemory:
         self._version[own] += 1
         return done
 
-    def _touch(self, ppns, written) -> int:
-        return self._try(self._vm.touch, ppns, written)
+    def _touch(self, ppns, flags) -> int:
+        return self._try(self._vm.touch, ppns, (flags & (WRITE | PAGE_OUT)) == WRITE)
 
     def _try(self, call, ppns, what) -> int:
         if not len(ppns):

@@ -38,19 +38,19 @@ class Recorder:
         self._host.add([host.time, state, *levels, private, overhead, stall, *events, double])
 
     def _machine(self, host, machine) -> int:
-        vm, stats = machine.vm, machine.vm.stats
+        vm, numbers = machine.vm, machine.vm.numbers()
         wish = host.last_plan.vms.get(vm.name)
         target = vm.size if wish is None or wish.target is None else wish.target
         guest = vm.guest.stats if vm.guest is not None else None
         seen = (guest.free, guest.cache_clean + guest.cache_dirty, guest.swapped) if guest else (
             0, 0, 0)  # fmt: skip
         self._vms.add([
-            host.time, self._number[vm.name], *(getattr(stats, name) for name in VM_LEVELS),
-            vm.active, machine.workload.in_use * PAGE_BYTES, target, stats.ballooned,
-            vm.balloon_target, machine.stall, machine.progress, stats.blocked, *seen,
+            host.time, self._number[vm.name], *(numbers[name] for name in VM_LEVELS),
+            vm.active, machine.workload.in_use * PAGE_BYTES, target, numbers["ballooned"],
+            vm.balloon_target, machine.stall, machine.progress, numbers["blocked"], *seen,
             *(machine.events[key] for key in VM_EVENTS), machine.events["double_paging"],
         ])  # fmt: skip
-        return stats.private
+        return numbers["private"]
 
     def tables(self):
         """(host, vms) as columns; the machines by name."""
