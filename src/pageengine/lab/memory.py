@@ -91,7 +91,7 @@ class MachineMemory:
             return 0
         place = self._vm.places_at(ppns)
         if self._vm.guest is not None:
-            self.double_paging += int(np.count_nonzero((place == SWAPPED) & (flags & PAGE_OUT)))
+            self.double_paging += int(np.sum((place == SWAPPED) & (flags & PAGE_OUT != 0)))
         turn = _TURN[flags, place]
         if not (turn == FRESH).any():
             return self._touch(ppns, flags)
