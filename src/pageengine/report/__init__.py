@@ -45,6 +45,14 @@ def plot(name: str):
 def figure(name: str, data, *, width: float = 9.5, height: float | None = None):
     """A matplotlib figure. ``data``: a Result ("host", "vms", "stall"), a mapping of policy to
     Result ("compare"), or a Curve of lab.advise ("rightsizing")."""
+    module = plot(name)
+    if height is None:
+        height = module.height(data) if hasattr(module, "height") else _HEIGHTS[name]
+    return made(lambda figure: module.draw(figure, data), (width, height))
+
+
+def made(draw, size: tuple[float, float]):
+    """A matplotlib figure of this size in inches that ``draw(figure)`` has filled."""
     if not available():
         raise PageEngineError('pictures are drawn by matplotlib: pip install "pageengine[report]"')
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -52,25 +60,26 @@ def figure(name: str, data, *, width: float = 9.5, height: float | None = None):
 
     from pageengine.report import style
 
-    module = plot(name)
-    if height is None:
-        height = module.height(data) if hasattr(module, "height") else _HEIGHTS[name]
     with style.look():
-        made = Figure(figsize=(width, height), layout="constrained")
-        module.draw(made, data)
-        FigureCanvasAgg(made).draw()  # lays it out while the settings hold
-    return made
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure)
+        FigureCanvasAgg(figure).draw()  # lays it out while the settings hold
+    return figure
 
 
 def picture(name: str, data, *, format: str = "png", dpi: int = 110, **options) -> bytes:
     """The picture as bytes of a PNG or SVG file; the same data gives the same bytes."""
+    return saved(figure(name, data, **options), format, dpi)
+
+
+def saved(figure, format: str = "png", dpi: int = 110) -> bytes:
+    """A figure as bytes of a file, without a date in it."""
     from pageengine.report import style
 
-    made = figure(name, data, **options)
     file = io.BytesIO()
     stamp = {"Date": None} if format == "svg" else {"Software": None} if format == "png" else {}
     with style.look():
-        made.savefig(file, format=format, dpi=dpi, metadata=stamp)
+        figure.savefig(file, format=format, dpi=dpi, metadata=stamp)
     return file.getvalue()
 
 

@@ -1,0 +1,116 @@
+"""pageengine paper: published experiments run again, number beside number."""
+
+import os
+from pathlib import Path
+
+from pageengine import papers, report
+from pageengine.cli.console import Usage
+from pageengine.papers import page
+
+HELP = "published experiments run again, number beside number"
+DESCRIPTION = """\
+Runs published experiments, and the questions they leave open, and puts what is found beside what
+was printed, with the deviation and a verdict:
+
+  reproduced   every number with a tolerance lies within it
+  shape only   the source prints no number to be held to; what it says of the shape holds
+  missed       a number lies outside its tolerance, or something said does not hold
+  not claimed  shown for comparison
+
+Numbers are marked as read in the source, recalled from notes of it, or derived from what it says.
+Exit status 1 when anything is missed."""
+EPILOG = """\
+examples:
+  pageengine paper                  all of them, in under three minutes
+  pageengine paper fig7 fig4        these, in full
+  pageengine paper --list           what there is
+  pageengine paper -o out           a page, and every figure as a picture
+"""
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("experiment", nargs="*", metavar="EXPERIMENT", help="by name; default all")
+    parser.add_argument("--list", action="store_true", help="say what there is, run nothing")
+    parser.add_argument("-o", "--output", metavar="DIR",
+                        help="write DIR/reproduction.md and a picture of each")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="other random draws")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
+                        help="how many run at a time (default: the number of CPUs)")  # fmt: skip
+
+
+def run(arguments, console) -> int:
+    names = list(dict.fromkeys(arguments.experiment)) or list(papers.EXPERIMENTS)
+    for name in names:
+        papers.experiment(name)
+    if arguments.jobs < 1:
+        raise Usage(f"--jobs must be 1 or more, got {arguments.jobs}")
+    if arguments.output and not report.available():
+        raise Usage('-o needs the package matplotlib: pip install "pageengine[report]"')
+    if arguments.list:
+        return _list(names, console)
+    outcomes = []
+    with console.progress() as show:
+        show("paper", names[0], 0, len(names))
+        for outcome in papers.run_all(names, arguments.seed, arguments.jobs):
+            outcomes.append(outcome)
+            show("paper", outcome.name, len(outcomes), len(names))
+            if arguments.experiment:
+                _in_full(outcome, console)
+    if len(outcomes) > 1:
+        _summary(outcomes, console)
+    if arguments.output:
+        folder = page.save(outcomes, Path(arguments.output))
+        console.say(f"written to {folder}")
+    missed = [outcome.name for outcome in outcomes if outcome.verdict == "missed"]
+    console.result({"experiments": [o.to_dict() for o in outcomes], "missed": missed})
+    return 1 if missed else 0
+
+
+def _list(names, console) -> int:
+    modules = [papers.experiment(name) for name in names]
+    console.result({
+        name: {"title": module.TITLE, "source": module.SOURCE}
+        for name, module in zip(names, modules, strict=True)
+    })  # fmt: skip
+    rows = [(n, m.TITLE, m.SOURCE) for n, m in zip(names, modules, strict=True)]
+    console.table("Experiments", ("name", "what", "source"), rows, texts=3)
+    return 0
+
+
+def _in_full(outcome, console) -> None:
+    module = papers.experiment(outcome.name)
+    console.heading(f"{outcome.name}: {module.TITLE}")
+    console.say(module.SOURCE, style="dim")
+    console.say(page.flowing(module.SETUP))
+    if outcome.numbers:
+        console.table(
+            "Numbers", ("", "published", "here", "deviation", "tolerance", "known"),
+            [page.row(number) for number in outcome.numbers],
+        )  # fmt: skip
+    if outcome.claims:
+        rows = [(claim.says, "yes" if claim.holds else "NO") for claim in outcome.claims]
+        console.table("What is said", ("", "holds"), rows)
+    console.say()
+    for text in (outcome.answer, page.flowing(module.NOTE)):
+        if text:
+            console.say(text)
+    console.say(f"{outcome.verdict} ({outcome.seconds:.1f} s)", style="bold")
+
+
+def _summary(outcomes, console) -> None:
+    rows = []
+    for outcome in outcomes:
+        held = [number for number in outcome.numbers if number.met is not None]
+        worst = max((abs(number.deviation) for number in held), default=None)
+        rows.append((
+            outcome.name, papers.experiment(outcome.name).TITLE, outcome.verdict,
+            f"{sum(number.met for number in held)} of {len(held)}" if held else "",
+            "" if worst is None else f"{100 * worst:.1f} %",
+            f"{sum(claim.holds for claim in outcome.claims)} of {len(outcome.claims)}"
+            if outcome.claims else "", f"{outcome.seconds:.1f}",
+        ))  # fmt: skip
+    console.table(
+        "Experiments", ("", "what", "verdict", "numbers", "worst", "claims", "s"), rows, texts=3
+    )
+    counts = {v: sum(o.verdict == v for o in outcomes) for v in papers.VERDICTS}
+    console.say(", ".join(f"{n} {v}" for v, n in counts.items() if n), style="bold")

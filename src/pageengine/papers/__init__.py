@@ -1,0 +1,61 @@
+"""Published experiments, and the questions they leave open, run again: ``pageengine paper``.
+
+An experiment is a module with TITLE, SOURCE (paper, section, and what is known of the set-up),
+SETUP (what is run here), NOTE (what differs, and what is assumed), ``run(seed) -> Outcome`` and
+``draw(figure, data)``. Nothing in one is tuned to hit a number except where its NOTE says so.
+"""
+
+import difflib
+import importlib
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+
+from pageengine.papers.base import VERDICTS, Claim, Number, Outcome
+
+__all__ = ["EXPERIMENTS", "VERDICTS", "Claim", "Number", "Outcome", "experiment", "picture", "run",
+           "run_all"]  # fmt: skip
+
+#: Name -> module of this package.
+EXPERIMENTS = {
+    "fig7": "idle_tax",
+}
+
+
+def experiment(name: str):
+    """The module of that name."""
+    if name not in EXPERIMENTS:
+        close = difflib.get_close_matches(name, EXPERIMENTS, 1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ValueError(f"no experiment {name!r}: {hint}there are {', '.join(EXPERIMENTS)}")
+    return importlib.import_module(f"pageengine.papers.{EXPERIMENTS[name]}")
+
+
+def run(name: str, seed: int = 0) -> Outcome:
+    """Runs one experiment. The same seed gives the same outcome."""
+    began = time.perf_counter()
+    outcome = experiment(name).run(seed)
+    return replace(outcome, name=name, seconds=time.perf_counter() - began)
+
+
+def run_all(names: Iterable[str] = (), seed: int = 0, jobs: int = 1) -> Iterator[Outcome]:
+    """Runs these experiments (all by default), ``jobs`` at a time; outcomes in their order."""
+    chosen = list(names) or list(EXPERIMENTS)
+    for name in chosen:
+        experiment(name)
+    if jobs == 1 or len(chosen) == 1:
+        yield from (run(name, seed) for name in chosen)
+        return
+    with ProcessPoolExecutor(min(jobs, len(chosen))) as pool:
+        yield from pool.map(run, chosen, [seed] * len(chosen))
+
+
+def picture(outcome: Outcome, *, format: str = "png", dpi: int = 110) -> bytes:
+    """The figure of an outcome, as bytes of a PNG or SVG file. Needs matplotlib."""
+    from pageengine import report
+
+    module = experiment(outcome.name)
+    size = getattr(module, "SIZE", (7.5, 4.2))
+    figure = report.made(lambda figure: module.draw(figure, outcome.data), size)
+    return report.saved(figure, format, dpi)

@@ -1,0 +1,81 @@
+"""The page of the experiments, as Markdown, with a picture of each."""
+
+from pathlib import Path
+
+from pageengine import papers
+
+NAME = "reproduction.md"
+
+
+def flowing(text: str) -> str:
+    """A text without the line ends of the source file."""
+    return " ".join(text.split())
+
+
+def figures(value: float) -> str:
+    """A number with the digits that matter."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def row(number) -> tuple[str, str, str, str, str, str]:
+    """What is measured, published, ours, deviation, tolerance, how surely it is known."""
+    unit = f" {number.unit}" if number.unit else ""
+    published = number.published
+    if isinstance(published, tuple):
+        shown = f"{figures(published[0])} to {figures(published[1])}{unit}"
+    else:
+        shown = "not printed" if published is None else f"{figures(published)}{unit}"
+    apart, within = number.deviation, number.within
+    miss = "" if number.met in (None, True) else " MISS"
+    return (
+        number.what, shown, f"{figures(number.ours)}{unit}",
+        "" if apart is None else f"{100 * apart:+.1f} %{miss}",
+        "" if within is None else f"{100 * within:g} %",
+        "" if published is None else number.mark,
+    )  # fmt: skip
+
+
+def markdown(outcomes, pictures: str = "") -> str:
+    """The page. pictures: folder of the pictures as seen from it."""
+    lines = [
+        "# Published experiments, run again", "",
+        "Written by `pageengine paper -o DIR`. Numbers are *read* in the source, *recalled* from "
+        "notes of it, or *derived* from what it says. A tolerance is the largest deviation that "
+        "counts as reproduced; numbers without one are only shown.", "",
+    ]  # fmt: skip
+    lines += [f"* **{name}**: {text}." for name, text in papers.VERDICTS.items()]
+    lines += ["", "| experiment | what | verdict |", "|---|---|---|"]
+    for outcome in outcomes:
+        title = papers.experiment(outcome.name).TITLE
+        lines.append(f"| [{outcome.name}](#{outcome.name}) | {title} | {outcome.verdict} |")
+    for outcome in outcomes:
+        lines += _section(outcome, pictures)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _section(outcome, pictures: str) -> list[str]:
+    module = papers.experiment(outcome.name)
+    lines = ["", f"## {outcome.name}", "", f"**{module.TITLE}.** {module.SOURCE}.", "",
+             flowing(module.SETUP), ""]  # fmt: skip
+    if outcome.numbers:
+        lines += ["| | published | here | deviation | tolerance | known |",
+                  "|---|--:|--:|--:|--:|---|"]  # fmt: skip
+        lines += ["| " + " | ".join(row(number)) + " |" for number in outcome.numbers]
+        lines.append("")
+    lines += [f"* {claim.says}: **{'yes' if claim.holds else 'no'}** ({claim.mark})"
+              for claim in outcome.claims]  # fmt: skip
+    if outcome.claims:
+        lines.append("")
+    lines += [f"![{module.TITLE}]({pictures}{outcome.name}.png)", ""]
+    lines += [f"{text}\n" for text in (outcome.answer, flowing(module.NOTE)) if text]
+    lines.append(f"Verdict: **{outcome.verdict}**.")
+    return lines
+
+
+def save(outcomes, folder: Path) -> Path:
+    """Writes the page and the pictures; returns the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for outcome in outcomes:
+        (folder / f"{outcome.name}.png").write_bytes(papers.picture(outcome))
+    (folder / NAME).write_text(markdown(outcomes), encoding="utf-8")
+    return folder
