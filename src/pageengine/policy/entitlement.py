@@ -11,9 +11,9 @@ A = f P active pages a client holds
     clamped to [reservation, limit]
 
 Sum P(lambda) over all clients falls with lambda; as a function of x = 1 / lambda it is piecewise
-linear, with at most three bends per client. So the solution needs no iteration: sort the bends, add
-up the slopes, and find the segment where the sum meets the memory there is: O(n log n), exact but
-for rounding. Fractions are cut off, and the pages that are missing then go to the largest ones.
+linear, with at most three bends per client, so Newton's method ends within a few steps, and what
+is off by rounding is less than a page. Fractions are cut off, and the pages that are missing then
+go to the largest ones.
 More shares never mean fewer pages: they raise what their client holds and lower what all others
 do, so whoever gets ahead of it by its fraction has lost a whole page, which is one more to give.
 """
@@ -78,44 +78,35 @@ def _holdings(claims: Claims, x: float, k: float) -> np.ndarray:
     return np.clip(held, claims.minimum, claims.maximum)
 
 
-def _bends(claims: Claims, k: float):
-    """Where each client's P(x) changes slope: (x [3n], change of slope [3n]). Clients without
-    shares, and those whose minimum is their maximum, never move.
-    """
-    owns = (claims.shares > 0) & (claims.maximum > claims.minimum)
-    s, active = claims.shares[owns], claims.active[owns]
-    low, high = claims.minimum[owns], claims.maximum[owns]
-
-    def reach(pages):
-        """The x at which an unclamped client holds this many pages."""
-        return np.where(pages <= active, pages, active + (pages - active) * k) / s
-
-    start, end, bend = reach(low), reach(high), active / s
-    slope_at_start = np.where(low < active, s, s / k)
-    slope_at_end = np.where(high <= active, s, s / k)
-    bends_inside = (bend > start) & (bend < end)
-    change = np.where(bends_inside, s / k - s, 0.0)
-    return (
-        np.concatenate([start, np.where(bends_inside, bend, start), end]),
-        np.concatenate([slope_at_start, change, -slope_at_end]),
-    )
+def _slope(claims: Claims, held: np.ndarray, k: float) -> float:
+    """How fast the sum rises with x, right of where it is the sum of ``held``."""
+    rate = claims.shares * ((held > claims.minimum) & (held < claims.maximum))
+    return float((rate * np.where(held < claims.active, 1.0, 1.0 / k)).sum())
 
 
 def _price_inverse(claims: Claims, total: int, k: float) -> float:
     """The x = 1 / lambda at which the holdings add up to ``total``; inf when all maxima together
     are less.
+
+    Newton's method, kept between two values of which one gives too little and one too much: a
+    step from within the right segment ends at its answer, and halving finds the segment where
+    steps do not.
     """
-    x, change = _bends(claims, k)
-    order = np.argsort(x, kind="stable")
-    x, slope = x[order], np.cumsum(change[order])
-    gained = np.concatenate([[0.0], np.cumsum(slope[:-1] * np.diff(x))]) if x.size else np.zeros(0)
-    missing = total - claims.minimum.sum()
-    i = int(np.searchsorted(gained, missing, side="left"))
-    if missing <= 0:
+    if total <= claims.minimum.sum():
         return 0.0
-    if i >= x.size:
-        return np.inf
-    return float(x[i - 1] + (missing - gained[i - 1]) / slope[i - 1])
+    low, high = 0.0, np.inf
+    x = total / float(claims.shares.sum())
+    while low < x < high:
+        held = _holdings(claims, x, k)
+        missing = total - float(held.sum())
+        if abs(missing) <= 1e-12 * total:
+            return x
+        low, high = (x, high) if missing > 0 else (low, x)
+        slope = _slope(claims, held, k)
+        x = x + missing / slope if slope > 0 else low
+        if not low < x < high:
+            x = 2 * low if high == np.inf else (low + high) / 2
+    return high
 
 
 def _whole_pages(held: np.ndarray, claims: Claims, total: int) -> np.ndarray:
@@ -126,10 +117,19 @@ def _whole_pages(held: np.ndarray, claims: Claims, total: int) -> np.ndarray:
     missing = total - int(pages.sum())
     if missing:
         reachable = np.where(claims.shares > 0, claims.maximum, claims.minimum)
-        room = pages < reachable if missing > 0 else pages > claims.minimum
-        order = np.lexsort((np.arange(len(pages)), -claims.shares, -(held - pages)))
-        if missing < 0:
-            order = order[::-1]
-        chosen = order[room[order]][: abs(missing)]
-        pages[chosen] += 1 if missing > 0 else -1
+        room = np.flatnonzero(pages < reachable if missing > 0 else pages > claims.minimum)
+        sign = 1 if missing > 0 else -1
+        chosen = _first(sign * (pages - held)[room], -sign * claims.shares[room], sign * room,
+                        abs(missing))  # fmt: skip
+        pages[room[chosen]] += sign
     return pages
+
+
+def _first(a: np.ndarray, b: np.ndarray, c: np.ndarray, n: int) -> np.ndarray:
+    """Which n come first in the order of a, then b, then c."""
+    if n >= len(a):
+        return np.arange(len(a))
+    last = np.partition(a, n - 1)[n - 1]
+    before, tied = np.flatnonzero(a < last), np.flatnonzero(a == last)
+    order = np.lexsort((c[tied], b[tied]))
+    return np.concatenate([before, tied[order[: n - len(before)]]])
