@@ -31,7 +31,12 @@ def test_the_largest_leave_while_one_is_not_enough_and_one_stays():
 
 
 def test_what_lies_in_swap_counts_where_working_sets_fit():
-    a, b = view("a", swapped=800 * MIB), view("b", compressed=100 * MIB)
+    a = view("a", swapped=800 * MIB, stall=0.2)
+    b = view("b", compressed=100 * MIB)
     (advice,) = migration(host(0, a, b))
     assert advice.vm == "b"
     assert "hold" in advice.why and "2.00 GiB" in advice.why.replace("2 GiB", "2.00 GiB")
+
+
+def test_swap_that_nobody_reads_is_no_reason_to_leave():
+    assert names(view("a", swapped=800 * MIB), view("b", compressed=100 * MIB)) == []

@@ -15,6 +15,8 @@ from pageengine.policy.base import Migration, Snapshot
 from pageengine.policy.ladder import Machines
 from pageengine.units import format_size
 
+WAITS = 0.01  # share of its time that a machine waits for memory before all that it holds counts
+
 
 def advise(m: Machines, memory: int) -> tuple[Migration, ...]:
     """Which machines should leave so that what the others need fits in ``memory`` bytes: while one
@@ -27,12 +29,15 @@ def advise(m: Machines, memory: int) -> tuple[Migration, ...]:
 
 def migration(snapshot: Snapshot, m: Machines | None = None) -> tuple[Migration, ...]:
     """Advice for policies without a working set of their own: by what machines use at a time, and,
-    where that fits, by all that they hold, swapped and compressed pages too. One machine always
-    stays. m: the snapshot's machines in columns, where they are made already.
+    where that fits and one of them waits for memory all the same, by all that they hold, swapped
+    and compressed pages too: what lies in swap and is never asked for is no reason to leave. One
+    machine always stays. m: the snapshot's machines in columns, where they are made already.
     """
     m = Machines(snapshot.vms) if m is None else m
-    held = m.consumed + m.swapped + m.compressed
-    found = advise(m, snapshot.memory) or _leaving(m, held, snapshot.memory, "hold", "")
+    found = advise(m, snapshot.memory)
+    if not found and max((vm.stall for vm in snapshot.vms), default=0.0) > WAITS:
+        held = m.consumed + m.swapped + m.compressed
+        found = _leaving(m, held, snapshot.memory, "hold", "")
     return found[: max(0, len(m) - 1)]
 
 

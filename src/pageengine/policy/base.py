@@ -34,7 +34,8 @@ class VMView:
     consumed: machine memory charged to it, of shared pages its part (1/n of a page that n pages
     share). active: the estimate of its working set. balloon_max: most that its driver can give up;
     0 while there is no driver (never installed, or the guest is booting). stall: share of the time
-    since the last decision that it waited for memory, 0 to 1. guest: None when it tells nothing.
+    since the last decision that it waited for memory, 0 to 1; when no time has passed since, in the
+    middle of a batch of accesses, what that decision was shown. guest: None when it tells nothing.
     """
 
     name: str
@@ -62,9 +63,9 @@ class VMView:
 class Snapshot:
     """All numbers a policy may see. Amounts in bytes, time in seconds.
 
-    memory: machine memory that the virtual machines may use, overhead included. state: what the
-    last plan called the host's state ("" before the first). memo: what the last plan asked to
-    remember.
+    memory: machine memory that the pages of virtual machines may use: the host's, less the overhead
+    of its machines. free: of that. state: what the last plan called the host's state ("" before the
+    first). memo: what the last plan asked to remember.
     """
 
     memory: int

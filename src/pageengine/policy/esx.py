@@ -61,7 +61,10 @@ class ESX:
         self._old = states == "esx2002"
 
     def __repr__(self) -> str:
-        return f"ESX(states={self.states!r}, idle_tax={self.idle_tax})"
+        return (
+            f"ESX(states={self.states!r}, idle_tax={self.idle_tax}, margin={self.margin}, "
+            f"host_ghz={self.host_ghz})"
+        )
 
     def thresholds(self, memory: int) -> Thresholds:
         """Free memory in bytes that bounds each state, on a host of this memory."""
