@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from pageengine.keeping import Keeping
-from pageengine.policy import Plain, Plan, Snapshot, VMView
+from pageengine.policy import Plain, Plan, Snapshot, VMView, find
 from pageengine.policy.rules import check_plan
 from pageengine.policy.states import rank
 from pageengine.records import Reclaimed
@@ -46,9 +46,7 @@ class Governor:
         self.set_policy(policy)
 
     def set_policy(self, policy) -> None:
-        policy = Plain() if policy is None else policy
-        if not callable(getattr(policy, "decide", None)):
-            raise TypeError(f"a policy is an object with decide(snapshot) -> Plan, got {policy!r}")
+        policy = Plain() if policy is None else find(policy)
         reserve = getattr(policy, "reserve", lambda memory: 0)(self._host.memory)
         self.policy = policy
         self.plan = Plan(state="")

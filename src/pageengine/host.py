@@ -39,7 +39,8 @@ class Host(Governed):
     reserves), 0 is none.
     swap_dir: where the temporary swap file goes; it has no name and vanishes with the host.
     reserve_swap: refuse machines whose size - reservation the swap space could not hold (ESX).
-    policy: an object with ``decide(snapshot) -> Plan``; ``policy.Plain()`` by default.
+    policy: an object with ``decide(snapshot) -> Plan``, or a name such as "esx6"
+    (``policy.POLICIES``); ``policy.Plain()`` by default.
     estimator: of working sets: "sampling", "accessed-bits", "idle-age", or a function without
     arguments that makes one (policy.workingset).
     victims: "clock" (second chance) or "random" (as ESX chooses).
