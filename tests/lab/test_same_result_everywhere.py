@@ -38,7 +38,8 @@ RUNS = [("esx6", "sampling"), ("kvm", "idle-age")]
 @pytest.mark.parametrize("policy, estimator", RUNS)
 def test_a_run_is_the_same_bit_for_bit_on_every_machine(policy, estimator):
     found = result(policy, estimator)
-    assert found.summary["swap_out"] > 0  # there was something to decide
+    summary = found.summary  # there was something to decide
+    assert summary["swap_out"] + summary["ballooned_most"] > 0
     assert found.digest() == DIGESTS[policy]
 
 
