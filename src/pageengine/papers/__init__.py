@@ -20,6 +20,9 @@ __all__ = ["EXPERIMENTS", "VERDICTS", "Claim", "Number", "Outcome", "experiment"
 #: Name -> module of this package.
 EXPERIMENTS = {
     "fig7": "idle_tax",
+    "metadata": "metadata",
+    "minfree": "minfree",
+    "balloon-speed": "balloon_speed",
 }
 
 
