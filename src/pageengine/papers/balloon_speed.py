@@ -13,8 +13,8 @@ SETUP = """\
 Guests of 2 GiB: one all free, one full of a program's pages with swap space, one full and without.
 Their drivers are asked for 1.5 GiB, poll once a second, and are later told to give all back."""
 NOTE = """\
-The driver of 2002 is not published; this is the one that came after it. Which of its constants binds
-depends on the guest: what is measured here is that ours binds where theirs does."""
+The driver of 2002 is not published; this is the one that came after it. Which of its constants
+binds depends on the guest: what is measured here is that ours binds where theirs does."""
 
 PAGES, WANT, SECONDS = 2048 * MIB // PAGE_BYTES, 1536 * MIB // PAGE_BYTES, 120
 

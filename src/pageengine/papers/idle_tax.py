@@ -39,7 +39,8 @@ def run(seed: int) -> Outcome:
         358 * MIB + FREE,
         [VMSpec("idle", "256 MiB", idle, guest=guest, contents="random"),
          VMSpec("busy", "256 MiB", busy, guest=guest, contents="random")],
-        policy=policy, costs="sata-ssd", seed=seed, events=[Event(RAISED, "policy", "", "idle_tax", 0.75)],
+        policy=policy, costs="sata-ssd", seed=seed,
+        events=[Event(RAISED, "policy", "", "idle_tax", 0.75)],
     ).run(END)  # fmt: skip
     rows = {name: result.of(name) for name in ("idle", "busy")}
     time = rows["idle"]["time"]

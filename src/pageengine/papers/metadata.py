@@ -14,8 +14,8 @@ Machines fill hosts of 256 MB to 4 GB with pages that are all different, and eac
 worst case, a hint for every page. Then half of the pages are made equal, and scanned again."""
 NOTE = """\
 ESX keeps 16 bytes per scanned page; how full its table is, is not printed. Ours keeps entries in
-buckets of a cache line, sized for every frame of the host when it is made. All bookkeeping of the engine (page maps, frame bitmap, swap
-slots) is shown beside it."""
+buckets of a cache line, sized for every frame of the host when it is made. All bookkeeping of the
+engine (page maps, frame bitmap, swap slots) is shown beside it."""
 
 SIZES = (256, 384, 512, 1024, 1536, 2048, 4096)
 
