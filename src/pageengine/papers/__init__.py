@@ -19,6 +19,9 @@ __all__ = ["EXPERIMENTS", "VERDICTS", "Claim", "Number", "Outcome", "experiment"
 
 #: Name -> module of this package.
 EXPERIMENTS = {
+    "fig4": "identical_vms",
+    "fig5": "production",
+    "fig6": "sampling",
     "fig7": "idle_tax",
     "metadata": "metadata",
     "minfree": "minfree",
