@@ -12,7 +12,7 @@ from pageengine.lab.events import Event
 
 DIGESTS = {
     "esx6": "0a95f1105c19c56a0b1d94ffe7327c8d4751cd888a9326cba2df1fbd05d017c8",
-    "kvm": "9d9370caff43190565c0ffee70de8ce70054090419090fc970e418e3ba979c1d",
+    "kvm": "1f6038f3845ebec0a79441aa7bcf754cd89de3571dd441cdbfde510beb976448",
 }
 
 KINDS = ("zipf", "moving", "heap", "sequential")

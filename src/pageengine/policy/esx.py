@@ -122,11 +122,12 @@ class ESX:
         return np.where(part > 0, np.minimum(m.ballooned, m.balloon_max), deflate(m, target)), part
 
     def _scan_rates(self, m: Machines) -> np.ndarray:
+        most_of_host: float
         if self._old:
-            most, host = SCAN_2002
+            most, most_of_host = SCAN_2002
             wanted = np.full(len(m), float(most))
         else:
-            host = SCAN_BYTES_PER_GHZ * self.host_ghz / PAGE_BYTES
+            most_of_host = SCAN_BYTES_PER_GHZ * self.host_ghz / PAGE_BYTES
             wanted = np.minimum(m.size / PAGE_BYTES / SCAN_SECONDS, SCAN_RATE_MAX)
         total = wanted.sum()
-        return wanted * min(1.0, host / total) if total else wanted
+        return wanted * min(1.0, most_of_host / total) if total else wanted

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot, VMView
 from pageengine.policy.ksm import PAGES_TO_SCAN, SLEEP_MILLISECS, Scanner
@@ -11,7 +14,8 @@ from pageengine.policy.taking import Watermarks, by_consumption, optional, state
 PRESSURE, CRITICAL = 0.20, 0.05
 GUEST_FREE = 0.20
 MOST_CHANGE, LEAST_CHANGE = 0.05, 0.0025
-MOM_SECONDS, MEAN_OF = 10.0, 5
+MOM_SECONDS = 10.0
+SAMPLE_SECONDS, SAMPLES = 5.0, 10
 
 
 class KVM:
@@ -22,8 +26,8 @@ class KVM:
 
     KSM: pages merge that were unchanged between two scans; speed by ksmtuned (see ksm.Scanner).
 
-    Balloon, each 10 s, from running means over 50 s (MOM: of ten samples, one each 5 s), with
-    current = size less balloon and used = current less the guest's free memory. Below 20 % of free
+    Balloon, each 10 s, from plain means of the last ten samples, one each 5 s (fewer after a start),
+    with current = size less balloon and used = current less the guest's free memory. Below 20 % of free
     host memory guests shrink to max(0.95 current, used + f current), where f is the free fraction
     of the host, or that less 0.05 once it is below 0.05, which makes guests swap. Else they grow to
     max(1.05 current, used + 0.20 current). Changes under 0.25 % are dropped, machines without guest
@@ -69,7 +73,7 @@ class KVM:
                 scan=scan,
             ),
             wake_below=self.marks.low(snapshot.memory),
-            again=MOM_SECONDS,
+            again=SAMPLE_SECONDS if self.balloon else MOM_SECONDS,
             scan_rule="two-scans",
             report_free=self.report_free,
             migrate=migration(snapshot, m),
@@ -79,31 +83,56 @@ class KVM:
 
 def mom(snapshot: Snapshot) -> tuple[dict[str, int], dict[str, float]]:
     """MOM's balloon targets by machine (only those that change), and the memo for next time.
-    Between two evaluations nothing changes.
+    Between two evaluations nothing changes, but samples are taken.
     """
-    old = snapshot.memo
-    if snapshot.time - old.get("mom_time", -MOM_SECONDS) < MOM_SECONDS:
-        return {}, {name: value for name, value in old.items() if name.startswith("mom_")}
-    memo = {"mom_time": snapshot.time}
-    memo["mom_n"] = n = min(old.get("mom_n", 0.0) + 1, MEAN_OF)
-    free = snapshot.free / max(1, snapshot.memory)
-    memo["mom_free"] = free = _mean(old.get("mom_free", free), free, n)
+    time, memo = snapshot.time, _sampled(snapshot)
+    if time - memo.get("mom_time", -MOM_SECONDS) < MOM_SECONDS:
+        return {}, memo
+    memo["mom_time"] = time
+    free = _mean(memo, "free")
     balloons = {}
     for vm in snapshot.vms:
-        if vm.guest is None or vm.balloon_max == 0:
+        used = _mean(memo, f"used {vm.name}") if _tells(vm) else None
+        if free is None or used is None:
             continue
-        current = vm.size - vm.ballooned
-        key = f"mom_used {vm.name}"
-        sample = max(0.0, float(current - vm.guest.free))
-        memo[key] = used = _mean(old.get(key, sample), sample, n)
-        wanted = _wanted(vm, current, used, free)
+        wanted = _wanted(vm, vm.size - vm.ballooned, used, free)
         if wanted is not None:
             balloons[vm.name] = min(max(0, vm.size - wanted), vm.balloon_max)
     return balloons, memo
 
 
-def _mean(before: float, sample: float, n: float) -> float:
-    return before + (sample - before) / n
+def _tells(vm: VMView) -> bool:
+    return vm.guest is not None and vm.balloon_max > 0
+
+
+def _sampled(snapshot: Snapshot) -> dict[str, float]:
+    """The memo, with a sample in the place of the oldest once that is due. Machines that are gone,
+    or tell nothing now, are forgotten with all their samples.
+    """
+    old = snapshot.memo
+    if snapshot.time - old.get("mom_sampled", -SAMPLE_SECONDS) < SAMPLE_SECONDS:
+        return {name: value for name, value in old.items() if name.startswith("mom_")}
+    taken = old.get("mom_samples", 0.0)
+    memo = {"mom_sampled": snapshot.time, "mom_samples": taken + 1}
+    if "mom_time" in old:
+        memo["mom_time"] = old["mom_time"]
+    now = {"free": snapshot.free / max(1, snapshot.memory)}
+    for vm in snapshot.vms:
+        if vm.guest is not None and _tells(vm):
+            now[f"used {vm.name}"] = max(0.0, float(vm.size - vm.ballooned - vm.guest.free))
+    for what, sample in now.items():
+        memo |= {key: old[key] for key in _places(what) if key in old}
+        memo[_places(what)[int(taken) % SAMPLES]] = sample
+    return memo
+
+
+def _places(what: str) -> list[str]:
+    return [f"mom_{place} {what}" for place in range(SAMPLES)]
+
+
+def _mean(memo: Mapping[str, float], what: str) -> float | None:
+    samples = [memo[key] for key in _places(what) if key in memo]
+    return math.fsum(samples) / len(samples) if samples else None
 
 
 def _wanted(vm: VMView, current: int, used: float, free: float) -> int | None:

@@ -1,6 +1,8 @@
 """The plainest policy that is safe: proportional reclaim between two marks of free memory."""
 
 from pageengine.policy.base import Plan, Snapshot, VMPlan
+from pageengine.policy.ladder import Machines
+from pageengine.policy.taking import by_consumption, with_limits
 
 
 class Plain:
@@ -30,27 +32,16 @@ class Plain:
         return int(memory * self.low)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        over = {vm.name: max(0, vm.consumed - max(vm.limit, vm.reservation)) for vm in snapshot.vms}
-        reserve = self.reserve(snapshot.memory)
-        want = 0
+        m, reserve = Machines(snapshot.vms), self.reserve(snapshot.memory)
+        need = 0
         if snapshot.free <= reserve:
-            want = max(int(snapshot.memory * self.high), reserve + 1) - snapshot.free
-        share = _in_proportion(
-            want, {vm.name: max(0, vm.consumed - vm.reservation) for vm in snapshot.vms}
+            need = max(int(snapshot.memory * self.high), reserve + 1) - snapshot.free
+        parts = with_limits(m, by_consumption(m, need))
+        return Plan(
+            state="low" if need else "high",
+            vms={
+                vm.name: VMPlan(reclaim=part, blocked=vm.blocked)
+                for vm, part in zip(m.vms, parts.tolist(), strict=True)
+                if part > 0
+            },
         )
-        plans = {
-            vm.name: VMPlan(reclaim=amount, blocked=vm.blocked)
-            for vm in snapshot.vms
-            if (amount := max(over[vm.name], share[vm.name])) > 0
-        }
-        return Plan(state="low" if want else "high", vms=plans)
-
-
-def _in_proportion(want: int, weights: dict[str, int]) -> dict[str, int]:
-    """Splits ``want`` by weight; no part above its weight, rounded up so that the sum is not
-    short.
-    """
-    total = sum(weights.values())
-    if total == 0:
-        return dict.fromkeys(weights, 0)
-    return {name: min(weight, -(-want * weight // total)) for name, weight in weights.items()}

@@ -14,7 +14,7 @@ class Zram:
 
     Source: Linux zram.rst. disk: whether pages go to a swap device (zram's backing_dev) once
     compression wins nothing more; without it, machines find no memory then, and one above its limit
-    stays there. scale: vm.watermark_scale_factor.
+    stays there: limits are kept with a disk only. scale: vm.watermark_scale_factor.
     """
 
     name = "zram"
@@ -22,6 +22,8 @@ class Zram:
 
     def __init__(self, disk: bool = False, scale: float = 10):
         self.disk, self.marks = bool(disk), Watermarks(scale)
+        if self.disk:
+            self.promises = Zram.promises | {"limit"}
 
     def __repr__(self) -> str:
         return f"Zram(disk={self.disk}, scale={self.marks.scale})"
@@ -32,6 +34,7 @@ class Zram:
 
     def decide(self, snapshot: Snapshot) -> Plan:
         m, need = Machines(snapshot.vms), self.marks.need(snapshot)
+        parts = with_limits(m, by_consumption(m, need))
         compressed = int(m.compressed.sum())
         # what was asked for last time did not come: compression is at its end
         full = self.disk and compressed <= snapshot.memo.get("compressed", -1)
@@ -39,10 +42,10 @@ class Zram:
             state=state_of(need),
             vms=plans(
                 m,
-                reclaim=with_limits(m, by_consumption(m, need)),
+                reclaim=parts,
                 technique="swap" if full else "compression",
             ),
             wake_below=self.marks.low(snapshot.memory),
             migrate=migration(snapshot, m),
-            memo={"compressed": float(compressed)} if need else {},
+            memo={"compressed": float(compressed)} if parts.any() else {},
         )
