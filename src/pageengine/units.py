@@ -4,6 +4,7 @@ import re
 
 PAGE_BYTES = 4096
 MIB = 2**20
+GIB = 2**30
 
 _FACTORS = {
     "": 1, "b": 1,

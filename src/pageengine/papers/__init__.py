@@ -26,6 +26,7 @@ EXPERIMENTS = {
     "metadata": "metadata",
     "minfree": "minfree",
     "balloon-speed": "balloon_speed",
+    "kvm-rules": "kvm_rules",
 }
 
 
