@@ -19,10 +19,12 @@ __all__ = ["EXPERIMENTS", "VERDICTS", "Claim", "Number", "Outcome", "experiment"
 
 #: Name -> module of this package.
 EXPERIMENTS = {
+    "fig2": "balloon_size",
     "fig4": "identical_vms",
     "fig5": "production",
     "fig6": "sampling",
     "fig7": "idle_tax",
+    "fig8": "consolidation",
     "metadata": "metadata",
     "minfree": "minfree",
     "balloon-speed": "balloon_speed",

@@ -12,16 +12,16 @@ TITLE = "Page sharing in one to ten identical machines"
 SOURCE = "Waldspurger, OSDI 2002, section 4.4, figure 4"
 SETUP = """\
 One to ten machines of 40 MB are filled and scanned. Each holds 2.75 MB of zero pages, 4.5 MB of
-content that is there twice, and 19.55 MB that is there once, all the same in every machine; the rest
-is its own. The same with real memory: one Python program, started one to five times and
+content that is there twice, and 19.55 MB that is there once, all the same in every machine; the
+rest is its own. The same with real memory: one Python program, started one to five times and
 captured."""
 NOTE = """\
 The paper ran SPEC95 in Red Hat 7.2. What machines have in common is derived from its end points for
-one machine (5 MB given back, 55 % of it zero pages) and for many (67 % shared); that so much is given
-back at ten, and how it grows in between, is the engine's own counting. About 28 MB of single copies
-is the difference of two percentages that are printed without decimals: it is shown, not held to.
-Real programs share what their kind shares: that curve varies from run to run and nothing is claimed
-of it."""
+one machine (5 MB given back, 55 % of it zero pages) and for many (67 % shared); that so much is
+given back at ten, and how it grows in between, is the engine's own counting. About 28 MB of single
+copies is the difference of two percentages that are printed without decimals: it is shown, not held
+to. Real programs share what their kind shares: that curve varies from run to run and nothing is
+claimed of it."""
 
 VM_BYTES, MOST, REAL = 40 * MIB, 10, 5
 ZERO, TWICE, COMMON = (int(size * MIB) // PAGE_BYTES for size in (2.75, 4.5, 19.55))

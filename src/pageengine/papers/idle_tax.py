@@ -12,8 +12,7 @@ TITLE = "Idle-memory tax from 0 to 75 %"
 SOURCE = "Waldspurger, OSDI 2002, section 5.4, figure 7"
 SETUP = """\
 Two machines of 256 MB with equal shares; 358 MB to hand out. One is idle after boot, the other
-touches 240 MB at random, its swap on a SATA SSD. The tax rate is 0
-for 20 minutes, then 75 %."""
+touches 240 MB at random, its swap on a SATA SSD. The tax rate is 0 for 20 minutes, then 75 %."""
 NOTE = """\
 The sizes after the change are not printed in the paper; 102 and 256 MB follow from its formula
 (min-funding revocation with k = 4, the busy machine at its maximum). How much the busy machine

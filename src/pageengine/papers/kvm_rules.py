@@ -1,4 +1,4 @@
-"""The rules of the KVM side against each other: KSM, ksmtuned, MOM, Proxmox, and ESX beside them."""
+"""The rules of the KVM side against each other: KSM, ksmtuned, MOM, Proxmox; ESX beside them."""
 
 import numpy as np
 

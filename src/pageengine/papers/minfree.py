@@ -13,8 +13,7 @@ the rest) and the states as parts of it; the four fixed percentages of 2002."""
 NOTE = """\
 The tables that give 48, 72 and 144 GB begin with 899 MB for the first 28 GB, where the slices add
 up to 901.12, and some go on with 10 MB per GB, where it is 10.24: they are shown, not held to.
-Whether "high" of ESXi 6 is 400 or 300 % of minfree is told
-both ways; this package says 400."""
+Whether "high" of ESXi 6 is 400 or 300 % of minfree is told both ways; this package says 400."""
 
 SIZES = {4: 245.76, 12: 573.44, 28: 901.12, 48: 1099.0, 72: 1349.56, 96: 1597.4, 128: 1925.12,
          144: 2086.84, 1024: 11_100.0}  # fmt: skip

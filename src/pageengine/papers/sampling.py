@@ -12,9 +12,9 @@ TITLE = "Sampling active memory"
 SOURCE = "Waldspurger, OSDI 2002, section 5.4, figure 6"
 SETUP = """\
 One machine of 256 MB; a program touches 50 to 235 MB over and over, in steps, while the system
-touches another 15 MB. Then the program exits, and all the pages it ever had are zeroed. 100 pages are sampled per
-period of 30 s of the machine's time; the estimate is the largest of the slow average, the fast one,
-and the fast one with the period that is not over."""
+touches another 15 MB. Then the program exits, and all the pages it ever had are zeroed. 100 pages
+are sampled per period of 30 s of the machine's time; the estimate is the largest of the slow
+average, the fast one, and the fast one with the period that is not over."""
 NOTE = """\
 The paper touches up to 250 MB, beside which the system has to page; here both fit. It prints
 neither the steps nor the gains of its averages; ours are 0.1 and 0.9, those of the flip-flop filter
