@@ -193,7 +193,7 @@ def snapshot_of(host):
     [
         (Plan(vms={"c": VMPlan()}), "'c', and there are: a, b"),
         (Plan(vms={"a": VMPlan(target=MIB)}), "target of 'a', 1 MiB, is under its reservation, 4"),
-        (Plan(vms={"a": VMPlan(target=20 * MIB), "b": VMPlan(target=20 * MIB)}), "add up to 40 MiB"),
+        (Plan(vms=dict.fromkeys("ab", VMPlan(target=20 * MIB))), "add up to 40 MiB"),
         (Plan(vms={"b": VMPlan(balloon=4096)}), "balloon target of 'b', 4 KiB, is above"),
         (Plan(vms={"a": VMPlan(balloon=8 * MIB)}), "balloon target of 'a', 8 MiB, is above"),
         (Plan(vms={"a": VMPlan(reclaim=-1)}), "reclaim of 'a' is -1"),

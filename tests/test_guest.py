@@ -1,6 +1,6 @@
-"""If the guest model loses a page or puts two things on one, every figure about ballooning is wrong.
-It is driven with random touches, releases and balloon moves beside a model in plain Python that
-follows its operations and knows where everything must be.
+"""If the guest model loses a page or puts two things on one, every figure about ballooning is
+wrong. It is driven with random touches, releases and balloon moves beside a model in plain Python
+that follows its operations and knows where everything must be.
 """
 
 import numpy as np
@@ -26,8 +26,11 @@ class Followed(RuleBasedStateMachine):
         self.known: set[tuple[str, int]] = set()  # anonymous things that must not get lost
         self.balloon: set[int] = set()
 
-    @rule(kind=st.sampled_from(["memory", "file"]),
-          ids=st.lists(st.integers(0, 60), min_size=1, max_size=12), write=st.booleans())  # fmt: skip
+    @rule(
+        kind=st.sampled_from(["memory", "file"]),
+        ids=st.lists(st.integers(0, 60), min_size=1, max_size=12),
+        write=st.booleans(),
+    )
     def access(self, kind, ids, write):
         before = self.guest.stats
         ops = self.guest.access(kind, ids, write)

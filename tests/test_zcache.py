@@ -1,5 +1,5 @@
-"""A cache that gives back another page than was stored, or loses its order, corrupts guests or evicts
-the wrong pages. It is driven beside a dict that keeps whole pages, in both packings.
+"""A cache that gives back another page than was stored, or loses its order, corrupts guests or
+evicts the wrong pages. It is driven beside a dict that keeps whole pages, in both packings.
 """
 
 import numpy as np

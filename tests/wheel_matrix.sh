@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# Builds a wheel for each Python and one sdist, installs each into an empty environment and runs the tests there.
+# Builds a wheel for each Python and one sdist, installs each into an empty environment and runs the
+# tests there.
 #
-#     tests/wheel_matrix.sh [python ...]        without arguments: every CPython from 3.11 on that can be found
+#     tests/wheel_matrix.sh [python ...]
+#
+# Without arguments, for every CPython from 3.11 on that can be found.
 #
 # PYTEST_ARGS narrows the tests. The sdist is tested with the tests it carries itself.
 set -euo pipefail
@@ -30,8 +33,8 @@ read -ra arguments <<<"${PYTEST_ARGS:-}"
 
 # works on a copy: nothing that was built in this tree can leak into what is tested
 mkdir "$work/source"
-tar -c --exclude=.git --exclude='.venv*' --exclude=build --exclude=dist --exclude='*.so' --exclude=__pycache__ . |
-    tar -x -C "$work/source"
+tar -c --exclude=.git --exclude='.venv*' --exclude=build --exclude=dist --exclude='*.so' \
+    --exclude=__pycache__ . | tar -x -C "$work/source"
 
 check() { # what, python, what to install, where its tests are
     local venv="$work/venv-$1"
@@ -49,13 +52,15 @@ first=${pythons[0]}
 sdist=$(ls "$work"/dist/*.tar.gz)
 mkdir "$work/unpacked"
 tar -xf "$sdist" -C "$work/unpacked" --strip-components=1
-echo "== $(basename "$sdist"), $(stat -c %s "$sdist" 2>/dev/null || stat -f %z "$sdist") bytes, with $("$first" --version)"
+size=$(stat -c %s "$sdist" 2>/dev/null || stat -f %z "$sdist")
+echo "== $(basename "$sdist"), $size bytes, with $("$first" --version)"
 check sdist "$first" "$sdist" "$work/unpacked"
 
 for python in "${pythons[@]}"; do
     rm -rf "$work/wheel"
     "$python" -m venv "$work/build-wheel"
-    "$work/build-wheel/bin/pip" wheel -q --disable-pip-version-check --no-deps -w "$work/wheel" "$sdist"
+    "$work/build-wheel/bin/pip" wheel -q --disable-pip-version-check --no-deps \
+        -w "$work/wheel" "$sdist"
     rm -rf "$work/build-wheel"
     wheel=$(ls "$work"/wheel/*.whl)
     echo "== $(basename "$wheel"), $(stat -c %s "$wheel" 2>/dev/null || stat -f %z "$wheel") bytes"

@@ -27,10 +27,6 @@ class SwapFull(PageEngineError):
         self.done = done
 
 
-class CacheFull(PageEngineError):
-    """The compression cache is at its limit."""
-
-
 class Blocked(PageEngineError):
     """The virtual machine is blocked. ``done`` accesses of the batch were made before that."""
 
@@ -104,4 +100,4 @@ class PlanError(PageEngineError, ValueError):
 
 
 class CacheFull(PageEngineError):
-    """The compression cache has no room for a page; what is there stays."""
+    """A store (the compression cache, the sharing table) has no room; what is there stays."""

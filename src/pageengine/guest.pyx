@@ -66,7 +66,7 @@ cdef class Guest:
         check(pe_guest_new(&self._guest, pages, swap_pages, kernel_pages))
 
     def restart(self):
-        """The guest starts again: everything it held is forgotten, its swap space and counts too."""
+        """The guest starts again: all it held is forgotten, its swap space and counts too."""
         cdef pe_guest *fresh
         with self._lock:
             check(pe_guest_new(&fresh, self.pages, self._swap_pages, self._kernel_pages))

@@ -28,7 +28,8 @@ def parse_size(value, what: str = "size") -> int:
         match = _SIZE.fullmatch(value)
         if not match or match[2].lower() not in _FACTORS:
             raise ValueError(
-                f"{what} {value!r} is not a size: write a number and a unit, such as '64 MiB' or '2 GiB'"
+                f"{what} {value!r} is not a size: write a number and a unit, such as '64 MiB' or "
+                "'2 GiB'"
             )
         number = float(match[1]) * _FACTORS[match[2].lower()]
         if number != int(number):

@@ -109,7 +109,7 @@ class VM(Accesses):
 
     @property
     def balloon_target(self) -> int:
-        """Bytes that its driver was last told to give up; it moves there as ``Host.advance`` goes."""
+        """Bytes that its driver was last told to give up; it moves there with ``Host.advance``."""
         return self.host._governor.keeping[self.name].balloon_target
 
     @property

@@ -1,4 +1,4 @@
-"""CompressionCache: compressed pages packed into page frames of its own. Converts, locks and raises.
+"""CompressionCache: compressed pages packed into page frames of its own. Converts, locks, raises.
 """
 
 import operator
@@ -135,7 +135,9 @@ cdef class CompressionCache:
         if array.ndim != 1 or array.dtype.kind not in "iu":
             raise TypeError(f"blobs must be whole numbers in one row, got {array.dtype}")
         if array.size and (array.min() < 0 or array.max() >= NONE):
-            raise IndexError(f"blobs must be from 0 to {NONE - 1}, got {array.min()}, {array.max()}")
+            raise IndexError(
+                f"blobs must be from 0 to {NONE - 1}, got {array.min()}, {array.max()}"
+            )
         cdef const uint32_t[::1] view = np.ascontiguousarray(array, dtype=np.uint32)
         for i in range(view.shape[0]):
             if pe_zcache_owner(self._cache, view[i]) == 2**64 - 1:

@@ -18,8 +18,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CC = os.environ.get("CC") or shutil.which("gcc") or shutil.which("cc") or shutil.which("clang")
 FLAGS = [
-    "-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined",
-    "-fno-sanitize-recover=undefined", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Wno-comment",
+    "-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-fno-omit-frame-pointer",
+    "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-Wall", "-Wextra",
+    "-Werror", "-Wno-unused-function", "-Wno-comment",
 ]  # fmt: skip
 WRAPPED = ("malloc", "calloc", "realloc", "pe_os_map")
 

@@ -95,18 +95,22 @@ static void two_shared_frames_of_equal_bytes_are_named(void)
         CHECK(write_page(host, m, SHARED_PPN + 1, page_of(page, 60)) == PE_OK);
     for (uint32_t m = 0; m < 2; ++m)
         pe_scan(host, pe_host_vm(host, m), SMALL_PAGES, false, &result);
-    pe_frame const a = pe_payload_of(vm->map[SHARED_PPN]), b = pe_payload_of(vm->map[SHARED_PPN + 1]);
+    pe_frame const a = pe_payload_of(vm->map[SHARED_PPN]);
+    pe_frame const b = pe_payload_of(vm->map[SHARED_PPN + 1]);
     CHECK(a != b && place(0, SHARED_PPN + 1) == PE_SHARED);
     /* the second frame's entry moves under the hash of the first one's bytes, and its bytes become
        the same */
-    uint64_t const hash_a = pe_content_hash(host, a, host->groups), hash_b = pe_content_hash(host, b, host->groups);
-    CHECK(pe_sharing_detach(&host->sharing, b) == 1 && pe_sharing_remove(&host->sharing, hash_b, b));
+    uint64_t const hash_a = pe_content_hash(host, a, host->groups);
+    uint64_t const hash_b = pe_content_hash(host, b, host->groups);
+    CHECK(pe_sharing_detach(&host->sharing, b) == 1);
+    CHECK(pe_sharing_remove(&host->sharing, hash_b, b));
     pe_content_copy(host, b, a);
     CHECK(pe_sharing_insert(&host->sharing, hash_a, b) == PE_OK);
     for (uint32_t m = 0; m < 2; ++m)
         CHECK(pe_sharing_attach(&host->sharing, b) == PE_OK);
     expect("I4", false);
-    CHECK(pe_sharing_detach(&host->sharing, b) == 1 && pe_sharing_remove(&host->sharing, hash_a, b));
+    CHECK(pe_sharing_detach(&host->sharing, b) == 1);
+    CHECK(pe_sharing_remove(&host->sharing, hash_a, b));
     memcpy(pe_pool_page(&host->pool, b), page_of(page, 60), PE_PAGE_BYTES);
     CHECK(pe_sharing_insert(&host->sharing, hash_b, b) == PE_OK);
     for (uint32_t m = 0; m < 2; ++m)

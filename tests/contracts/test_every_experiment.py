@@ -1,5 +1,6 @@
-"""An experiment that nobody runs rots. Each of the table is run once: it says what it is, its verdict
-is what the documentation says, its figure comes out, and the same seed gives the same numbers.
+"""An experiment that nobody runs rots. Each of the table is run once: it says what it is, its
+verdict is what the documentation says, its figure comes out, and the same seed gives the same
+numbers.
 """
 
 import pytest

@@ -1,6 +1,6 @@
-"""A plan that breaks a rule is refused as a whole, and a policy that does not win memory stops every
-machine. Each policy of the table decides about made-up hosts of any shape, and lives on a small real
-one for a minute; a policy is tested here by being in the table.
+"""A plan that breaks a rule is refused as a whole, and a policy that does not win memory stops
+every machine. Each policy of the table decides about made-up hosts of any shape, and lives on a
+small real one for a minute; a policy is tested here by being in the table.
 """
 
 import inspect

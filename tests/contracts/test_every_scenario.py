@@ -88,8 +88,9 @@ def test_states_shows_each_technique_in_its_state():
 
 def test_idle_tax_moves_memory_to_the_machine_that_uses_it():
     result = result_of("idle_tax")
+    spans = (slice(1200, 1500), slice(-300, None))
     held = {
-        name: [np.median(own["target"][span]) / 2**20 for span in (slice(1200, 1500), slice(-300, None))]
+        name: [np.median(own["target"][span]) / 2**20 for span in spans]
         for name, own in ((name, result.of(name)) for name in ("idle", "busy"))
     }  # fmt: skip
     assert held["idle"][0] == pytest.approx(held["busy"][0], rel=0.02)

@@ -15,8 +15,8 @@ import tree
 CORE = {
     0: "base bits bytes status hash rng os",
     1: "frames pool sharing zcache swap codec",
-    2: "content profile place page vm host fault touch scan reclaim swapout evict balloon guest activity stats snapshot"
-    " replay check",
+    2: "content profile place page vm host fault touch scan reclaim swapout evict balloon guest "
+    "activity stats snapshot replay check",
 }
 ROOMS = {f"pe_{room}": floor for floor, rooms in CORE.items() for room in rooms.split()}
 # Stores know nothing of each other; these few are made of another.

@@ -37,6 +37,7 @@ def test_every_stub_says_what_its_module_has(tmp_path):
          "--mypy-config-file", str(config), "--allowlist", str(allowed),
          "--ignore-unused-allowlist"],
         cwd=tmp_path, capture_output=True, text=True,
-        env={**os.environ, "MYPYPATH": path, "PYTHONPATH": str(home), "MYPY_CACHE_DIR": str(tmp_path / "cache")},
+        env={**os.environ, "MYPYPATH": path, "PYTHONPATH": str(home),
+             "MYPY_CACHE_DIR": str(tmp_path / "cache")},
     )  # fmt: skip
     assert result.returncode == 0, result.stdout + result.stderr

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 import tree
 
-LINE_MAX = 132
+LINE_MAX = 100
 BUDGETS = [  # the first pattern that fits; lines
     ("csrc/**/*.c", 450),
     ("csrc/**/*.h", 160),
@@ -32,6 +32,17 @@ RATCHET = {
         "five variants of one loop, one per instruction set, belong side by side",
     ),
     ("lines", "src/pageengine/engine.pyx"): (400, "one class is one extension type"),
+    ("width", "csrc/pe_zcache.c"): (128, "its drawing was made wider"),
+    ("width", "csrc/pe_zcache.h"): (122, "as its source"),
+    ("width", "csrc/pe_zcache_layout.h"): (102, "as its source"),
+    ("width", "csrc/pe_balloon.h"): (105, "one comment"),
+    ("width", "csrc/codec/pe_codec_lz.c"): (102, "its essay"),
+    ("width", "csrc/pe_guest.c"): (101, "its essay"),
+    ("width", "csrc/pe_guest_layout.h"): (101, "one comment"),
+    ("width", "csrc/pe_place.h"): (101, "one comment"),
+    ("width", "csrc/pe_scan.c"): (101, "one comment"),
+    ("width", "src/pageengine/lab/memory.py"): (101, "its first line"),
+    ("width", "src/pageengine/lab/recorder.py"): (104, "its first line"),
     ("essay", "csrc/pe_pool.c"): (1, "its header says it all"),
     ("essay", "csrc/pe_status.c"): (1, "a table of names"),
     ("essay", "csrc/codec/pe_codec_same.c"): (1, "one word, repeated"),
@@ -56,7 +67,8 @@ TEXT = {
     "",
 }
 SKIPPED = re.compile(
-    r"(^|/)(\.git|\.venv[^/]*|build|dist|wheelhouse|__pycache__|\.\w+_cache|\.hypothesis|\.benchmarks)(/|$)"
+    r"(^|/)(\.git|\.venv[^/]*|build|dist|wheelhouse|__pycache__|\.\w+_cache|\.hypothesis"
+    r"|\.benchmarks)(/|$)"
 )
 BANNED_NAME = re.compile(
     r"(^|[_.-])(utils?|helpers?|misc|common|v\d+|old|new|tmp|temp|final|copy)([_.-]|$)"
@@ -120,7 +132,8 @@ def test_no_line_is_too_long():
     report([
         f"{where}: {len(line)} characters"
         for where, line in lines_of()
-        if len(line) > LINE_MAX and not (".md:" in where and table.match(line))
+        if len(line) > allowed("width", where.rpartition(":")[0], LINE_MAX)
+        and not (".md:" in where and table.match(line))
     ])  # fmt: skip
 
 
@@ -234,11 +247,11 @@ def test_the_map_names_no_file_that_is_gone():
 
 
 def test_every_header_has_a_guard_of_its_own_name():
-    report([
-        tree.name(path)
-        for path in tree.HEADERS
-        if not re.search(rf"^#ifndef {path.stem.upper()}_H\n#define {path.stem.upper()}_H\n", path.read_text(), re.M)
-    ])  # fmt: skip
+    def has_guard(path):
+        guard = f"{path.stem.upper()}_H"
+        return re.search(rf"^#ifndef {guard}\n#define {guard}\n", path.read_text(), re.MULTILINE)
+
+    report([tree.name(path) for path in tree.HEADERS if not has_guard(path)])
 
 
 @pytest.mark.parametrize("path", tree.HEADERS, ids=tree.name)
@@ -268,8 +281,7 @@ def test_every_extension_has_a_stub_and_a_test():
 
 
 def test_a_test_file_says_what_is_at_stake():
+    tests = [path for path in FILES if path.name.startswith("test_") and path.suffix == ".py"]
     report([
-        tree.name(path)
-        for path in FILES
-        if path.name.startswith("test_") and path.suffix == ".py" and not ast.get_docstring(ast.parse(path.read_text()))
+        tree.name(path) for path in tests if not ast.get_docstring(ast.parse(path.read_text()))
     ])  # fmt: skip

@@ -9,8 +9,9 @@ import pytest
 import tree
 
 WARNINGS = [
-    "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-Wundef", "-Wswitch-enum", "-Wmissing-prototypes",
-    "-Wstrict-prototypes", "-Wvla", "-Wpointer-arith", "-Wwrite-strings", "-Wformat=2",
+    "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-Wundef", "-Wswitch-enum",
+    "-Wmissing-prototypes", "-Wstrict-prototypes", "-Wvla", "-Wpointer-arith", "-Wwrite-strings",
+    "-Wformat=2",
 ]  # fmt: skip
 
 

@@ -1,5 +1,5 @@
-"""Results that differ between machines or Pythons cannot be compared or published. Two runs are held
-to digests that were written down once: every bit of their timelines, events and summaries.
+"""Results that differ between machines or Pythons cannot be compared or published. Two runs are
+held to digests that were written down once: every bit of their timelines, events and summaries.
 
 A deliberate change of what the lab does changes them: run this file as a script, and put what it
 prints into DIGESTS, in a commit that says why.

@@ -1,5 +1,5 @@
-"""What the lab is for: that the published mechanisms can be seen at work, and that the promises of a
-policy hold under attack. Each test is an experiment with a known outcome.
+"""What the lab is for: that the published mechanisms can be seen at work, and that the promises of
+a policy hold under attack. Each test is an experiment with a known outcome.
 """
 
 import numpy as np

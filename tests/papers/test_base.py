@@ -1,5 +1,5 @@
-"""A verdict that calls a miss a success would make every reproduced number worthless. Numbers at and
-beyond the edges of their tolerance, and outcomes of every kind, are judged.
+"""A verdict that calls a miss a success would make every reproduced number worthless. Numbers at
+and beyond the edges of their tolerance, and outcomes of every kind, are judged.
 """
 
 import pytest

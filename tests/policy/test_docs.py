@@ -1,5 +1,5 @@
-"""The page on policies is what a reader believes. Its examples are run as they stand, and its tables
-are held against the policies.
+"""The page on policies is what a reader believes. Its examples are run as they stand, and its
+tables are held against the policies.
 """
 
 import re

@@ -1,5 +1,5 @@
-"""What is taken must add up to the need, fall on those it should fall on, and never exceed what they
-have; who is advised to leave must make the rest fit. Made-up columns, against plain sums.
+"""What is taken must add up to the need, fall on those it should fall on, and never exceed what
+they have; who is advised to leave must make the rest fit. Made-up columns, against plain sums.
 """
 
 import dataclasses

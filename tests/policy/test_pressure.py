@@ -1,4 +1,6 @@
-"""Senpai's one formula, with its published constants: a machine that waits must not be pressed on."""
+"""Senpai's one formula, with its published constants: a machine that waits must not be pressed
+on.
+"""
 
 import pytest
 from made_up_hosts import GIB, MIB, decide, host, view

@@ -33,7 +33,9 @@ def test_what_the_traced_program_prints_is_passed_over(tmp_path):
     assert [b.page.tolist() for b in read(path)] == [[4]]
 
 
-@pytest.mark.parametrize("line", [" L 40g0,8", " S 4000,", "I  ,3", " L 4000,0", f" L {'f' * 16},9"])
+@pytest.mark.parametrize(
+    "line", [" L 40g0,8", " S 4000,", "I  ,3", " L 4000,0", f" L {'f' * 16},9"]
+)
 def test_a_bad_line_of_lackey_is_named(tmp_path, line):
     path = write(tmp_path, "t.log", f" L 4000,8\n L 5000,8\n{line}\n")
     if "g" in line:  # not like an access at all: what a program printed

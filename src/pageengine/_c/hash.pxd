@@ -22,7 +22,8 @@ cdef extern from "pe_hash.h" nogil:
     pe_hash_variant pe_hash_best()
     void pe_hash_key_init(pe_hash_key *self, uint64_t salt, pe_hash_variant variant)
     uint64_t pe_hash_page_keyed(const pe_hash_key *key, const void *page)
-    void pe_hash_pages_keyed(const pe_hash_key *key, const uint8_t *const *pages, size_t n, uint64_t *out)
+    void pe_hash_pages_keyed(const pe_hash_key *key, const uint8_t *const *pages, size_t n,
+                             uint64_t *out)
     void pe_pages_are_zero(const void *pages, size_t stride, size_t n, bool_t *out)
     void pe_hash_pages(const pe_hash_key *key, const void *pages, size_t stride, size_t n,
                        uint64_t *out)

@@ -52,8 +52,8 @@ def run(arguments, console) -> int:
                  f"{b['quarter']:.0%}", f"{b['quarter'] + b['half']:.0%}", f"{b['ratio']:.2f}")
                 for b in data["bench"]
             ],
-            caption="bytes of pages compressed (in) and restored (out); 1 MB = 10^6 bytes; one core; "
-                    "zero pages left out",
+            caption="bytes of pages compressed (in) and restored (out); 1 MB = 10^6 bytes; one "
+                    "core; zero pages left out",
         )  # fmt: skip
     return 0
 

@@ -45,7 +45,8 @@ def add_arguments(parser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--profile", metavar="FILE",
-        help="write what was found as a content profile, which simulations read (contents = 'FILE')",
+        help="write what was found as a content profile, which simulations read "
+             "(contents = 'FILE')",
     )  # fmt: skip
 
 

@@ -68,7 +68,8 @@ def run(seed: int) -> Outcome:
         Claim("the more is taken, the more it costs", bool((np.diff(overhead) < 0).all()),
               "derived"),
     ]  # fmt: skip
-    return Outcome(numbers, claims, {"native": native / (END - WARM), "grown": grown / (END - WARM)})
+    per_second = {"native": native / (END - WARM), "grown": grown / (END - WARM)}
+    return Outcome(numbers, claims, per_second)
 
 
 def draw(figure, data) -> None:

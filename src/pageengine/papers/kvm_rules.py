@@ -15,9 +15,8 @@ A host of 2 GiB with six machines of 512 MiB that start a minute apart. Each has
 files through its page cache and a program of its own; contents are of the profile "mixed", with
 little in common. Each set of rules runs the same 15 minutes."""
 NOTE = """\
-Rates are of KSM's scanner as configured, not of a CPU that may be too slow for it. A mean of MOM's
-ten samples is an exponential one of the same length here. The kernel's swap stands behind all of
-them, as does a SATA SSD."""
+Rates are of KSM's scanner as configured, not of a CPU that may be too slow for it. The kernel's
+swap stands behind all of them, as does a SATA SSD."""
 
 END, START = 900.0, 60.0
 HOST, VM, COUNT = 2 * GIB, 512 * MIB, 6

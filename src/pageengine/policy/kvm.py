@@ -26,12 +26,12 @@ class KVM:
 
     KSM: pages merge that were unchanged between two scans; speed by ksmtuned (see ksm.Scanner).
 
-    Balloon, each 10 s, from plain means of the last ten samples, one each 5 s (fewer after a start),
-    with current = size less balloon and used = current less the guest's free memory. Below 20 % of free
-    host memory guests shrink to max(0.95 current, used + f current), where f is the free fraction
-    of the host, or that less 0.05 once it is below 0.05, which makes guests swap. Else they grow to
-    max(1.05 current, used + 0.20 current). Changes under 0.25 % are dropped, machines without guest
-    statistics skipped. Growth has no bound, shrinking 5 % per 10 s.
+    Balloon, each 10 s, from plain means of the last ten samples, one each 5 s (fewer after a
+    start), with current = size less balloon and used = current less the guest's free memory. Below
+    20 % of free host memory guests shrink to max(0.95 current, used + f current), where f is the
+    free fraction of the host, or that less 0.05 once it is below 0.05, which makes guests swap.
+    Else they grow to max(1.05 current, used + 0.20 current). Changes under 0.25 % are dropped,
+    machines without guest statistics skipped. Growth has no bound, shrinking 5 % per 10 s.
 
     Swap: below the low watermark the kernel takes from all machines in proportion to what they
     hold. There are no shares: a heavier machine just loses more. zswap: pages are compressed before

@@ -6,8 +6,8 @@ It holds what it has seen so far; whoever makes the readings (``Host.advance``) 
 needs and how often:
 
     kind "sample"   pages accessed of a random sample that was marked (touched, marked)
-    kind "ages"     pages by idle age, uint64 [256], in units of ``period``, and the number of pages;
-                    ballooned ones are in neither
+    kind "ages"     pages by idle age, uint64 [256], in units of ``period``, and the number of
+                    pages; ballooned ones are in neither
 
 Time is the machine's own: a machine that waits does not look idle.
 """

@@ -58,7 +58,9 @@ def _draw_sums(axes, means, lines, count: int) -> None:
     for place, name in enumerate(names):
         axes.text(means[name] + 0.02 * most, place, _percent(means[name]), va="center", fontsize=8)
     axes.set_xlim(0, most * 1.35)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}" if value < 1.001 else ""))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{100 * value:g}" if value < 1.001 else "")
+    )
     axes.set_xlabel("mean of the run (%)")
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)

@@ -9,8 +9,8 @@ from pageengine.units import PAGE_BYTES, parse_size
 
 class FileServer(Paced):
     """Reads blocks of ``files`` bytes of files, popular ones most (alpha as for zipf), ``rate``
-    blocks per second, and touches as many pages of its own memory, which is ``memory`` bytes. write:
-    part of the blocks that are written. Needs a guest, whose page cache holds what it can.
+    blocks per second, and touches as many pages of its own memory, which is ``memory`` bytes.
+    write: part of the blocks that are written. Needs a guest, whose page cache holds what it can.
     """
 
     PART = 0.1
