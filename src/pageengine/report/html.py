@@ -103,12 +103,23 @@ def _events(result) -> str:
 
 
 def _settings(result) -> str:
-    rows = [[key, str(value)] for key, value in sorted(result.summary.items()) if _short(value)]
+    rows = [
+        [key.replace("_", " "), _readable(key, value)]
+        for key, value in sorted(result.summary.items())
+        if isinstance(value, str | int | float | bool)
+    ]
     return _table("Figures", ["figure", "value"], rows) if rows else ""
 
 
-def _short(value) -> bool:
-    return isinstance(value, str | int | float | bool)
+def _readable(key: str, value) -> str:
+    """A figure of the summary with its unit: levels are bytes, counts are pages."""
+    if isinstance(value, bool | str):
+        return str(value)
+    if key == "stall":
+        return f"{100 * value:.2f} % of the time"
+    if key.endswith(("_most", "_least")):
+        return format_size(int(value))
+    return f"{value:,} pages" if isinstance(value, int) else f"{value:g}"
 
 
 def _table(title: str, head, rows) -> str:
