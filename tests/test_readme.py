@@ -1,4 +1,6 @@
-"""At stake: the first example a reader tries. It is run here exactly as it stands in the README."""
+"""At stake: the first example a reader tries. It is run here exactly as it stands in the README,
+and what a page says that it prints is what it prints.
+"""
 
 import re
 from pathlib import Path
@@ -6,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import pageengine as pe
+from pageengine.cli import main
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -29,6 +32,23 @@ def test_the_example_runs_as_it_stands(capsys):
 def test_the_example_of_the_lab_runs(capsys):
     exec(examples(README.parent / "docs" / "lab.md")[0], {})
     assert capsys.readouterr().out.strip()
+
+
+def test_the_example_of_the_guest_prints_what_the_page_says(capsys):
+    page = README.parent / "docs" / "guest.md"
+    exec(examples(page)[0], {})
+    said = re.search(r"is left:\n\n```\n(.*?)```", page.read_text(), re.DOTALL)
+    assert capsys.readouterr().out == said[1]
+
+
+def test_the_run_of_the_lab_leaves_the_page_it_names(tmp_path, monkeypatch, capsys):
+    """A scenario in the current folder's examples; the path is taken from the README."""
+    monkeypatch.chdir(README.parent)
+    command = re.search(r"pageengine (run \S+) -o out", README.read_text())
+    assert main([*command[1].split(), "--set", "run.duration=5s", "-o", str(tmp_path)]) == 0
+    assert (tmp_path / "report.html").exists()
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", README.read_text()):
+        assert (README.parent / link).exists(), link
 
 
 def test_an_image_is_read_in_three_lines(tmp_path, monkeypatch, capsys):
