@@ -29,6 +29,7 @@ EXPERIMENTS = {
     "minfree": "minfree",
     "balloon-speed": "balloon_speed",
     "kvm-rules": "kvm_rules",
+    "idle-pages": "idle_pages",
 }
 
 
