@@ -30,6 +30,10 @@ EXPERIMENTS = {
     "balloon-speed": "balloon_speed",
     "kvm-rules": "kvm_rules",
     "idle-pages": "idle_pages",
+    "how-much": "how_much",
+    "migrate": "migrate",
+    "proportion": "proportion",
+    "thrash": "thrash",
 }
 
 
