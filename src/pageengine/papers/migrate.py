@@ -66,10 +66,10 @@ def run(seed: int) -> Outcome:
         Claim("by working sets, false alarms are rare", active[0] < 0.1),
     ]  # fmt: skip
     answer = (
-        f"By working sets. Of the hosts that were calm, {100 * active[0]:.0f} % raise a false alarm "
-        f"by working sets and {100 * held[0]:.0f} % by memory held; of those that were overloaded, "
-        f"{100 * active[1]:.0f} and {100 * held[1]:.0f} % are missed. What is missed lies just "
-        f"below the line: working sets that fit only without what the host keeps free."
+        f"By working sets. Of the hosts that were calm, {100 * active[0]:.0f} % raise a false "
+        f"alarm by working sets and {100 * held[0]:.0f} % by memory held; of those that were "
+        f"overloaded, {100 * active[1]:.0f} and {100 * held[1]:.0f} % are missed. What is missed "
+        f"lies just below the line: working sets that fit only without what the host keeps free."
     )
     return Outcome(numbers, claims, {"judged": judged}, answer)
 

@@ -66,8 +66,8 @@ def run(seed: int) -> Outcome:
         Claim("running as many as fit beats all of them", bool((suspended > best)[beyond].all())),
     ]  # fmt: skip
     answer = (
-        f"At 1.2 times the host, all six together do {100 * best[at]:.0f} % of their work under the "
-        f"best policy, and {fit[at]} of them alone {100 * suspended[at]:.0f} %: no division of "
+        f"At 1.2 times the host, all six together do {100 * best[at]:.0f} % of their work under "
+        f"the best policy, and {fit[at]} of them alone {100 * suspended[at]:.0f} %: no division of "
         f"memory replaces a machine that leaves. That is what migration advice is for."
     )
     return Outcome(numbers, claims, {"work": work, "suspended": suspended}, answer)
