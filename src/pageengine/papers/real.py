@@ -1,30 +1,40 @@
 """Memory of real programs, for experiments that show what it holds beside a model of it."""
 
-import os
-import tempfile
+import sys
 from collections.abc import Sequence
 
 import numpy as np
 
-from pageengine import images
+from pageengine import Host, images
 from pageengine.analysis import programs
 from pageengine.errors import PageEngineError
+from pageengine.units import MIB, PAGE_BYTES
 
 
-def captured(names: Sequence[str], mebibytes: float) -> list[np.ndarray]:
-    """Starts these programs (``analysis.programs.PROGRAMS``), with so many MiB of data each, and
-    captures them: uint8 [n, 4096] of every one, without pages it never touched. Empty where no
-    process can be started or read.
+def sharing_in_copies(name: str, copies: int, mebibytes: float):
+    """Starts the program ``name`` so many times, with so many MiB each, and loads the memory of one
+    copy after the other, byte by byte, as machines of a host that scans after each. Rows of float64
+    [4, copies]: bytes loaded, shared, given back, zero. None where processes may not be read.
     """
+    if not sys.platform.startswith("linux"):
+        return None
     try:
-        with tempfile.TemporaryDirectory() as folder, programs.running(names, mebibytes) as started:
-            found = []
-            for number, program in enumerate(started):
+        with programs.running([name] * copies, mebibytes) as started:
+            for program in started:
                 programs.wait_ready(program)
-                place = os.path.join(folder, str(number))
-                os.mkdir(place)
-                with images.open(programs.capture(program, place).path) as image:
-                    found.append(np.concatenate([pages.copy() for _, pages in image]))
-            return found
-    except (OSError, PageEngineError):
-        return []
+            return _loaded([program.process.pid for program in started])
+    except (PageEngineError, OSError):
+        return None
+
+
+def _loaded(pids: Sequence[int]) -> np.ndarray:
+    rows, total = [], 0
+    with Host(len(pids) * 128 * MIB) as host:  # taken as far as it is used
+        for pid in pids:
+            with images.process(pid) as image:
+                vm = host.add_vm(str(pid), image.pages * PAGE_BYTES)
+                total += vm.load(image) * PAGE_BYTES
+            host.scan()
+            stats = host.stats
+            rows.append((total, stats.shared, stats.saving, stats.zero))
+    return np.array(rows, dtype=float).T
