@@ -34,6 +34,7 @@ EXPERIMENTS = {
     "migrate": "migrate",
     "proportion": "proportion",
     "thrash": "thrash",
+    "beyond": "beyond",
 }
 
 
