@@ -1,6 +1,5 @@
-"""A working set that is told wrongly gives memory to the wrong machine. Reuse distances are compared
-with a list that is searched, curves with an LRU that is simulated, and the sampled ones within the
-error that their sample has.
+"""A working set that is told wrongly gives memory to the wrong machine. Curves are compared with an
+LRU that is simulated, and the sampled ones with those within the error that a sample has.
 """
 
 import numpy as np

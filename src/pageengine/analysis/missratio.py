@@ -2,10 +2,11 @@
 memory, from one look at the accesses. It sees beyond what a machine has been given, where sampling
 of accessed pages only says "all of it".
 
-SHARDS (Waldspurger, Park, Garthwaite, Ahmad: FAST 2015). A page is watched when its hash falls below
-a threshold, so a part ``rate`` of all pages is, and every access to these. Their reuse distance among
-themselves (Mattson 1970: different pages touched since the last access) divided by the rate estimates
-the true one. When more than ``most`` pages are watched the threshold falls, so memory is bounded.
+SHARDS (Waldspurger, Park, Garthwaite, Ahmad: FAST 2015). A page is watched when its hash falls
+below a threshold, so a part ``rate`` of all pages is, and every access to these. Their reuse
+distance among themselves (Mattson 1970: different pages touched since the last access) divided by
+the rate estimates the true one. When more than ``most`` pages are watched the threshold falls, so
+memory is bounded.
 
 Distances are found in batches: an access at i whose page was last accessed at p has as many
 different pages between as there are accesses j < i with a last access at or before p, less p + 1.
