@@ -340,3 +340,16 @@ def test_progress_goes_to_a_terminal_on_standard_error_only(paths):
     assert child.returncode == 0
     assert b"reading back web" in shown
     assert "reading back" not in out and "\x1b" not in out
+
+
+def test_scan_says_what_patches_would_add(tmp_path, capsys):
+    page = np.random.default_rng(4).integers(0, 256, (64, 4096), dtype=np.uint8)
+    near = page.copy()
+    near[:, 100] ^= 1
+    path = tmp_path / "similar.raw"
+    path.write_bytes(page.tobytes() + near.tobytes())
+    assert main(["scan", "--subpage", "--json", str(path)]) == 0
+    found = json.loads(capsys.readouterr().out)["subpage"]
+    assert found["similar"] > 50 and found["both"] > found["compressed"]
+    assert main(["scan", "--subpage", str(path)]) == 0
+    assert "patch" in capsys.readouterr().out

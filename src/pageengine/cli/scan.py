@@ -4,9 +4,11 @@ import os
 from pathlib import Path
 
 from pageengine import images
+from pageengine.analysis import subpage
 from pageengine.analysis.sharing import SAMPLE_PAGES, survey
 from pageengine.cli.console import Usage, percent, size
 from pageengine.lab.contents import ContentProfile
+from pageengine.units import PAGE_BYTES
 
 HELP = "what sharing and compression would give back"
 DESCRIPTION = """\
@@ -22,6 +24,7 @@ examples:
                             pages are shared within blue and within red only
   pageengine scan --sample all --codec word --codec lz *.raw
   pageengine scan --json *.raw | jq .techniques
+  pageengine scan --subpage *.raw  and what patches against similar pages would add
   pageengine scan --profile web.json web*.raw
                             what the images hold, for simulations
 
@@ -48,6 +51,10 @@ def add_arguments(parser) -> None:
         help="write what was found as a content profile, which simulations read "
              "(contents = 'FILE')",
     )  # fmt: skip
+    parser.add_argument(
+        "--subpage", action="store_true",
+        help="also what patches against similar pages would give back (first 256 MiB)",
+    )  # fmt: skip
 
 
 def run(arguments, console) -> int:
@@ -65,11 +72,15 @@ def run(arguments, console) -> int:
                 opened, groups, codec_names=arguments.codec, sample=sample,
                 progress=lambda path, done, total: show(path, Path(path).name, done, total),
             )  # fmt: skip
+        similar = subpage.of_images(opened) if arguments.subpage else None
     finally:
         for image in opened:
             image.close()
-    console.result(report.to_dict())
+    found = {"subpage": vars(similar)} if similar else {}
+    console.result(report.to_dict() | found)
     _print(report, console)
+    if similar:
+        _subpage(similar, console)
     if arguments.profile:
         _write_profile(report, arguments, console)
     return 0
@@ -210,6 +221,23 @@ def _techniques(report, console) -> None:
         f"What could be given back, of {size(report.bytes)}",
         ("technique", "memory", "share"),
         [(name, size(value), percent(value, report.bytes)) for name, value in rows],
+    )
+
+
+def _subpage(found, console) -> None:
+    whole = found.pages * PAGE_BYTES
+    rows = [
+        ("sharing", found.sharing), ("sharing, then compression", found.compressed),
+        ("sharing, then patches", found.patched),
+        ("sharing, then the smaller of both", found.both),
+    ]  # fmt: skip
+    console.table(
+        f"Sub-page sharing, of {size(whole)} looked at",
+        ("technique", "memory", "share"),
+        [(name, size(saved), percent(saved, whole)) for name, saved in rows],
+        caption=f"{found.similar:,} pages nearly equal another; each could be a patch of half "
+        "a page or less (Difference Engine, OSDI 2008); sizes to the byte. A potential: the engine "
+        "keeps no patches.",
     )
 
 

@@ -35,6 +35,7 @@ EXPERIMENTS = {
     "proportion": "proportion",
     "thrash": "thrash",
     "beyond": "beyond",
+    "subpage": "similar_pages",
 }
 
 

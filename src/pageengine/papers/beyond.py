@@ -93,8 +93,8 @@ def run(seed: int) -> Outcome:
     ]  # fmt: skip
     answer = (
         f"Left with 40 MB, sampling says {active[0] / MIB:.0f} MB are in use; the curve, from the "
-        f"same accesses, says that {needed / MIB:.0f} MB would be (in truth {USED // MIB}), and what "
-        f"every size between would cost, to {100 * error.mean():.1f} points in the mean."
+        f"same accesses, says that {needed / MIB:.0f} MB would be (in truth {USED // MIB}), and "
+        f"what every size between would cost, to {100 * error.mean():.1f} points in the mean."
     )
     data = {"sizes": sizes, "curve": curve, "given": np.array(SIZES), "missed": missed,
             "active": active / MIB}  # fmt: skip
