@@ -29,7 +29,7 @@ def test_several_end_with_a_summary_and_leave_a_page(tmp_path, capsys):
     assert "2 reproduced" in capsys.readouterr().out
     page = (tmp_path / "reproduction.md").read_text()
     assert "## metadata" in page and "![minfree" in page
-    assert (tmp_path / "minfree.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "pictures/paper/minfree.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_miss_is_shown_and_ends_with_1(monkeypatch, capsys):

@@ -32,7 +32,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("experiment", nargs="*", metavar="EXPERIMENT", help="by name; default all")
     parser.add_argument("--list", action="store_true", help="say what there is, run nothing")
     parser.add_argument("-o", "--output", metavar="DIR",
-                        help="write DIR/reproduction.md and a picture of each")  # fmt: skip
+                        help="write DIR/reproduction.md and DIR/pictures/paper/*.png")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="other random draws")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
                         help="how many run at a time (default: the number of CPUs)")  # fmt: skip

@@ -1,10 +1,11 @@
 """The page of the experiments, as Markdown, with a picture of each."""
 
+import textwrap
 from pathlib import Path
 
 from pageengine import papers
 
-NAME = "reproduction.md"
+NAME, PICTURES = "reproduction.md", "pictures/paper"
 
 
 def flowing(text: str) -> str:
@@ -35,13 +36,16 @@ def row(number) -> tuple[str, str, str, str, str, str]:
     )  # fmt: skip
 
 
-def markdown(outcomes, pictures: str = "") -> str:
-    """The page. pictures: folder of the pictures as seen from it."""
+def markdown(outcomes) -> str:
+    """The page; its pictures are in PICTURES beside it."""
     lines = [
         "# Published experiments, run again", "",
-        "Written by `pageengine paper -o DIR`. Numbers are *read* in the source, *recalled* from "
-        "notes of it, or *derived* from what it says. A tolerance is the largest deviation that "
-        "counts as reproduced; numbers without one are only shown.", "",
+        _wrapped(
+            "Written by `pageengine paper -o DIR`. Numbers are *read* in the source, *recalled* "
+            "from notes of it, or *derived* from what it says. A tolerance is the largest "
+            "deviation that counts as reproduced; numbers without one are only shown."
+        ),
+        "",
     ]  # fmt: skip
     lines += [f"* **{name}**: {text}." for name, text in papers.VERDICTS.items()]
     lines += ["", "| experiment | what | verdict |", "|---|---|---|"]
@@ -49,33 +53,41 @@ def markdown(outcomes, pictures: str = "") -> str:
         title = papers.experiment(outcome.name).TITLE
         lines.append(f"| [{outcome.name}](#{outcome.name}) | {title} | {outcome.verdict} |")
     for outcome in outcomes:
-        lines += _section(outcome, pictures)
+        lines += _section(outcome)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _section(outcome, pictures: str) -> list[str]:
+def _wrapped(text: str, hang: str = "") -> str:
+    return textwrap.fill(
+        flowing(text), 100, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _section(outcome) -> list[str]:
     module = papers.experiment(outcome.name)
-    lines = ["", f"## {outcome.name}", "", f"**{module.TITLE}.** {module.SOURCE}.", "",
-             flowing(module.SETUP), ""]  # fmt: skip
+    lines = ["", f"## {outcome.name}", "", _wrapped(f"**{module.TITLE}.** {module.SOURCE}."), "",
+             _wrapped(module.SETUP), ""]  # fmt: skip
     if outcome.numbers:
         lines += ["| | published | here | deviation | tolerance | known |",
                   "|---|--:|--:|--:|--:|---|"]  # fmt: skip
         lines += ["| " + " | ".join(row(number)) + " |" for number in outcome.numbers]
         lines.append("")
-    lines += [f"* {claim.says}: **{'yes' if claim.holds else 'no'}** ({claim.mark})"
-              for claim in outcome.claims]  # fmt: skip
+    for claim in outcome.claims:
+        held = "yes" if claim.holds else "no"
+        lines.append(_wrapped(f"* {claim.says}: **{held}** ({claim.mark})", "  "))
     if outcome.claims:
         lines.append("")
-    lines += [f"![{module.TITLE}]({pictures}{outcome.name}.png)", ""]
-    lines += [f"{text}\n" for text in (outcome.answer, flowing(module.NOTE)) if text]
+    lines += [f"![{module.TITLE}]({PICTURES}/{outcome.name}.png)", ""]
+    lines += [f"{_wrapped(text)}\n" for text in (outcome.answer, module.NOTE) if text]
     lines.append(f"Verdict: **{outcome.verdict}**.")
     return lines
 
 
 def save(outcomes, folder: Path) -> Path:
     """Writes the page and the pictures; returns the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    pictures = folder / PICTURES
+    pictures.mkdir(parents=True, exist_ok=True)
     for outcome in outcomes:
-        (folder / f"{outcome.name}.png").write_bytes(papers.picture(outcome))
+        (pictures / f"{outcome.name}.png").write_bytes(papers.picture(outcome))
     (folder / NAME).write_text(markdown(outcomes), encoding="utf-8")
     return folder
