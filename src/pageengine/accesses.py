@@ -1,5 +1,7 @@
 """Accesses of a virtual machine, in batches: whole pages written and read, or pages touched."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from pageengine.arrays import as_contents, as_ppns, as_write_flags, empty_contents
@@ -27,6 +29,21 @@ class Accesses:
     host's policy make room and go on; ``try_`` forms stop exactly before the first access that
     cannot be made and say why.
     """
+
+    if TYPE_CHECKING:  # what the rest of VM has
+        name: str
+        pages: int
+        _engine: Any
+        _id: int
+
+        @property
+        def host(self) -> Any: ...
+
+        @property
+        def size(self) -> int: ...
+
+        @property
+        def limit(self) -> int: ...
 
     def write(self, ppns, pages) -> Faults:
         """Writes whole pages: uint8 [n, 4096] (or [4096] for one); in token mode uint64 [n]."""

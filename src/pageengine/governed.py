@@ -4,12 +4,17 @@ it (governor.py), and goes on doing it as time goes by (keeping.py).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from pageengine.policy import Plan, Snapshot
 from pageengine.records import Reclaimed
 
 
 class Governed:
     """Policy, time and plans of a ``Host``."""
+
+    if TYPE_CHECKING:
+        _governor: Any
 
     @property
     def policy(self):

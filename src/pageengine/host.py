@@ -2,6 +2,7 @@
 
 import weakref
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,8 @@ class Host(Governed):
                  compression: str | None = "word", packing: str = "esx", cache_limit=None,
                  swap=None, swap_dir=None, policy=None, victims: str = "clock",
                  reserve_swap: bool = False, estimator="sampling"):  # fmt: skip
-        self._engine = self._swap_file = None
+        self._engine: Any = None
+        self._swap_file = None
         frames = parse_pages(memory, "memory")
         if not 0 < frames < 2**32 - 64:
             raise ValueError(f"memory must be at least one page (4096 bytes), got {memory!r}")

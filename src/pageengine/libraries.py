@@ -82,7 +82,7 @@ def load(path: str, symbols: Sequence[str], version: str) -> Library | None:
     except (OSError, AttributeError):
         return None
     tell.restype = ctypes.c_char_p
-    addresses = tuple(ctypes.cast(function, ctypes.c_void_p).value for function in functions)
+    addresses = tuple(ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions)
     if not all(addresses):
         return None
     said = tell() or b"unknown"

@@ -7,6 +7,7 @@ core's own list of names.
 
 from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
+from typing import Any, ClassVar
 
 from pageengine.units import format_size
 
@@ -23,6 +24,9 @@ class Place(IntEnum):
 
 
 class _Record:
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    _BYTES: ClassVar[frozenset[str]] = frozenset()
+
     def to_dict(self) -> dict:
         """The record as a plain dict, ready for JSON."""
         return asdict(self)
@@ -36,7 +40,7 @@ class _Record:
 
     def _shown(self, name: str) -> str:
         value = getattr(self, name)
-        return format_size(value) if name in getattr(self, "_BYTES", ()) else str(value)
+        return format_size(value) if name in self._BYTES else str(value)
 
 
 @dataclass(frozen=True)

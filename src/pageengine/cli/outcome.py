@@ -57,7 +57,7 @@ def _machines(console, result) -> None:
     stalls = figures.stalls(result)
     names = result.names
     if len(names) > _MOST:
-        names = sorted(names, key=stalls.get, reverse=True)[:_MOST]
+        names = sorted(names, key=stalls.__getitem__, reverse=True)[:_MOST]
     rows = []
     for name in names:
         own = result.of(name)

@@ -107,11 +107,13 @@ def run(arguments, console) -> int:
 def _foretell(console, scenario, policy, max_time) -> None:
     guess = estimate(scenario, policy=policy, trial=_TRIAL)
     limit = f", at most {outcome.span(max_time)} of real time" if max_time else ""
+    speed = ""
+    if guess.seconds is not None:
+        speed = f" and, at the speed of its first epochs, {outcome.span(guess.seconds)}"
     console.say(
         f"{scenario.name}: {len(scenario.machines)} machines on {size(scenario.host['memory'])}, "
         f"{outcome.span(scenario.seconds)} in {guess.epochs:,} epochs; "
-        f"takes about {size(guess.memory)} of memory and, at the speed of its first epochs, "
-        f"{outcome.span(guess.seconds)}{limit}."
+        f"takes about {size(guess.memory)} of memory{speed}{limit}."
     )
 
 

@@ -8,6 +8,7 @@ better, and more memory never worse.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -60,7 +61,7 @@ class Advice:
 
     def sentence(self) -> str:
         """What a planner takes away."""
-        if self.value is None:
+        if self.value is None or self.band is None:
             best = min((figure for _, _, figure in self.tried), default=float("inf"))
             at_best = f"; at best it is {self.objective.show(best)}" if np.isfinite(best) else ""
             return (
@@ -175,13 +176,15 @@ def advise(
     if least > greatest:
         raise ValueError(f"nothing to search for {key}: from {least} to {greatest}")
     if run is None:
-        from pageengine.lab.build import run
+        from pageengine.lab import build
+
+        run = build.run
     advice = Advice(objective, key, _counts(key), least, greatest, step, {})
     last = -(-(greatest - least) // step)
     near = None
     for seed in seeds:
         trial = _Trial(advice, last, seed, progress)
-        near = search(lambda i, t=trial: t.holds(scenario, i, policy, run), last, near)
+        near = search(partial(trial.holds, scenario, policy=policy, run=run), last, near)
         advice.answers[seed] = None if near is None else trial.value(near)
     return advice
 
@@ -245,7 +248,9 @@ def curve(
     """The right-sizing curve of one [[vm]] entry: a machine of it alone on a host that has just
     that much memory for it, at ``points`` sizes up to its own."""
     if run is None:
-        from pageengine.lab.build import run
+        from pageengine.lab import build
+
+        run = build.run
     entry = next((e for e in scenario.entries if e["name"] == name), None)
     if entry is None:
         raise ScenarioError(f"no [[vm]] is named {name!r}: {', '.join(scenario.groups)}")

@@ -118,7 +118,9 @@ def compare(
     if len(policies) < 2:
         raise ValueError(f"a comparison needs two policies or more, got {policies}")
     if run is None:
-        from pageengine.lab.build import run
+        from pageengine.lab import build
+
+        run = build.run
     results = {
         policy: run(scenario, policy=policy, seed=seed, progress=progress) for policy in policies
     }

@@ -119,7 +119,7 @@ def _measured() -> dict[str, float]:
     pages = np.zeros((n, 4096), np.uint8)
     pages[:, :1200] = np.random.default_rng(0).integers(0, 256, (n, 1200), dtype=np.uint8)
     codec = Codec("word")
-    blobs = codec.compress(pages, 2048)
+    blobs = [blob for blob in codec.compress(pages, 2048) if blob is not None]
     back = _time(lambda: codec.decompress(blobs, pages))
     fault = 1 * US
     return {

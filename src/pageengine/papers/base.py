@@ -57,7 +57,7 @@ class Number:
     @property
     def met(self) -> bool | None:
         """Whether it lies within its tolerance; None without one."""
-        if self.within is None:
+        if self.within is None or self.deviation is None:
             return None
         return abs(self.deviation) <= self.within
 

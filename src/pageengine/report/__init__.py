@@ -92,8 +92,8 @@ def page(result, **others) -> str:
 
 def save(result, folder: str | os.PathLike, **others) -> Path:
     """Saves the result and, where matplotlib is installed, its page as ``report.html``."""
-    folder = result.save(folder)
+    saved_in = Path(result.save(folder))
     if available():
-        with Whole(folder / "report.html") as path:
+        with Whole(saved_in / "report.html") as path:
             path.write_text(page(result, **others), encoding="utf-8")
-    return folder
+    return saved_in

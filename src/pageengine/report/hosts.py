@@ -97,6 +97,6 @@ def _draw_techniques(axes, host) -> None:
                        colors=[style.TECHNIQUE_COLORS[name] for name in parts])  # fmt: skip
         handles, labels = axes.get_legend_handles_labels()
         axes.legend(handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1.01, 1.02))
-    most = max(float(sum(parts.values()).max()) if parts else 0.0, 2.0**20)
+    most = max(float(np.sum(list(parts.values()), axis=0).max()) if parts else 0.0, 2.0**20)
     axes.set_ylim(0, most * 1.05)
     style.size_axis(axes, most, "given back")

@@ -91,7 +91,7 @@ def _draw_stall(axes, results, places) -> None:
         each = {name: stall for name, stall in stalls(result).items() if name not in refused}
         if not each:
             continue
-        worst = max(each, key=each.get)
+        worst = max(each, key=each.__getitem__)
         worst_of_all = max(worst_of_all, each[worst])
         spread = np.linspace(-0.14, 0.14, len(each)) if len(each) > 1 else [0.0]
         axes.scatter(list(each.values()), place + np.asarray(spread), s=16, color=style.VERMILION,

@@ -14,7 +14,7 @@ def draw(figure, result) -> None:
     over, sums = figure.subplots(1, 2, width_ratios=(2.2, 1))
     rows = {name: result.of(name) for name in result.names}
     means = {name: float(np.mean(table["stall"])) for name, table in rows.items()}
-    worst = sorted(means, key=means.get, reverse=True)
+    worst = sorted(means, key=means.__getitem__, reverse=True)
     lines = [name for name in worst if means[name] >= 0.00005][: len(_COLORS)]
     _draw_lines(over, {name: rows[name] for name in lines}, result.host["time"])
     _draw_sums(sums, {name: means[name] for name in worst[:15]}, lines, len(worst))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -48,4 +49,8 @@ def _batches(path: str) -> Iterator[Batch]:
             )
     for start in range(0, n, BATCH):
         part = {name: column[start : start + BATCH] for name, column in columns.items()}
-        yield batch_of(part, lambda i, start=start: f"{path}, entry {start + i}")
+        yield batch_of(part, partial(_place, path, start))
+
+
+def _place(path: object, start: int, i: int) -> str:
+    return f"{path}, entry {start + i}"

@@ -35,10 +35,10 @@ class Boot(Paced):
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         if not self.booting:
-            found = self.then.step(seconds, time)
+            then = self.then.step(seconds, time)
             self.in_use = self.then.in_use
-            return found
+            return then
         end = min(self.pages, self._zeroed + max(1, self.touches(seconds)))
-        found: list[Accesses | Release] = [Accesses(np.arange(self._zeroed, end), True, "zero")]
+        zeroed = Accesses(np.arange(self._zeroed, end), True, "zero")
         self._zeroed = end
-        return found
+        return [zeroed]

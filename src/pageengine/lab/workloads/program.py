@@ -58,6 +58,7 @@ def _as_step(batch, pages: int) -> Accesses | Release:
 
 
 def _cut(step: Accesses, n: int) -> tuple[Accesses, Accesses]:
-    each = isinstance(step.write, np.ndarray)
-    first, rest = (step.write[:n], step.write[n:]) if each else (step.write, step.write)
+    first, rest = step.write, step.write
+    if isinstance(step.write, np.ndarray):
+        first, rest = step.write[:n], step.write[n:]
     return Accesses(step.ids[:n], first, step.kind), Accesses(step.ids[n:], rest, step.kind)
