@@ -10,12 +10,13 @@
    that the table is 8 KiB, which is most of what a page costs beside the page. When nothing matches
    it moves faster and faster, as all of this family do.
 
-   It gives up as soon as the literals that wait, which must be written whatever follows, do not fit.
-   (Trying only every fourth position when a page must fit half a page was 1.3 times as fast, and lost
-   one page in twenty that would have fitted: whoever wants speed takes the word codec.)
+   It gives up as soon as the literals that wait, which must be written whatever follows, do not
+   fit. (Trying only every fourth position when a page must fit half a page was 1.3 times as fast,
+   and lost one page in twenty that would have fitted: whoever wants speed takes the word codec.)
 
-   The decompressor trusts nothing: every length is checked against both buffers before a byte moves,
-   and copies that run ahead in steps of 8 or 16 bytes do so only where there is room for it. */
+   The decompressor trusts nothing: every length is checked against both buffers before a byte
+   moves, and copies that run ahead in steps of 8 or 16 bytes do so only where there is room for
+   it. */
 #include "../pe_bits.h"
 #include "../pe_bytes.h"
 #include "pe_codec.h"
