@@ -78,7 +78,7 @@ OUTSIDE = {
     "report": {"numpy", "matplotlib", "pyarrow"},
     "lab": {"numpy", "pyarrow", "pandas"},
     "papers": {"numpy", "matplotlib"},
-    "cli": {"numpy", "rich", "zstandard"},
+    "cli": {"numpy", "rich", "zstandard", "distributed"},
 }
 NO_INPUT_OUTPUT = {
     "policy": {"os", "io", "time", "datetime", "pathlib", "random", "subprocess", "socket"}

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from pageengine import __version__
 from pageengine.cli import (
-    about, advise, capture, codecs, compare, demo, overcommit, paper, policies, run, scan,
+    about, advise, capture, codecs, compare, demo, overcommit, paper, policies, run, scan, sweep,
     techniques,
 )  # fmt: skip
 from pageengine.cli.console import Console, Usage
@@ -22,8 +22,8 @@ from pageengine.errors import PageEngineError
 __all__ = ["main", "make_parser"]
 
 COMMANDS = (
-    demo, scan, capture, overcommit, run, compare, advise, paper, policies, techniques, codecs,
-    about,
+    demo, scan, capture, overcommit, run, compare, advise, sweep, paper, policies, techniques,
+    codecs, about,
 )  # fmt: skip
 
 EPILOG = """\

@@ -53,15 +53,16 @@ def load(arguments, policy: str | None = None) -> Scenario:
     """The scenario with the values that were set."""
     scenario = Scenario.load(arguments.scenario)
     for text in arguments.set:
-        key, sign, value = text.partition("=")
+        key, sign, text_of = text.partition("=")
         if not sign:
             raise Usage(f"--set {text}: write KEY=VALUE, such as host.memory='2 GiB'")
-        scenario = scenario.changed(key.strip(), _value(value.strip()))
+        scenario = scenario.changed(key.strip(), value(text_of.strip()))
     build.check(scenario, policy)
     return scenario
 
 
-def _value(text: str):
+def value(text: str):
+    """A number, a truth value, or the text."""
     if text in ("true", "false"):
         return text == "true"
     for kind in (int, float):

@@ -1,0 +1,180 @@
+"""A grid of scenario values and seeds, run on any executor, into one table.
+
+Every run is a cell: values, seed, and what came of it. Finished cells are kept beside the table in
+a journal, one line each, so that a sweep that was stopped goes on where it ended; the journal
+belongs to the scenario that it names, and goes when the table is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pageengine.errors import PageEngineError
+from pageengine.lab import build
+from pageengine.lab.compare import verdict
+from pageengine.lab.results import Whole
+from pageengine.lab.scenario import Scenario
+from pageengine.policy.states import STATES
+
+POLICY = "policy"  # the key that chooses one, instead of a value of the file
+
+
+def grid(vary: Mapping[str, Sequence], seeds: Iterable[int]) -> list[dict[str, Any]]:
+    """All combinations, the last key fastest, each with every seed."""
+    for key, values in vary.items():
+        if isinstance(values, str) or not len(values):
+            raise ValueError(f"{key} must be varied over a list of values, got {values!r}")
+    keys, seeds = list(vary), list(seeds)
+    return [
+        {**dict(zip(keys, values, strict=True)), "seed": seed}
+        for values in itertools.product(*vary.values())
+        for seed in seeds
+    ]
+
+
+def run_cell(data: Mapping[str, Any], source: str, cell: Mapping[str, Any]) -> dict[str, Any]:
+    """Runs one cell of the scenario of these tables; its values and what came of it, a flat row."""
+    scenario, policy = Scenario(data, source=source), None
+    for key, value in cell.items():
+        if key == POLICY:
+            policy = value
+        elif key != "seed":
+            scenario = scenario.changed(key, value)
+    result = build.run(scenario, policy=policy, seed=cell["seed"])
+    said = verdict(result)
+    state = result.host["state"]
+    row = {
+        **cell,
+        "machines": said.machines,
+        "carried": said.carried,
+        "refused": len(said.refused),
+        "stall": said.stall,
+        "worst_stall": said.worst_stall,
+        "worst_minute": said.worst_minute,
+        "progress": float(np.mean(result.vms["progress"])) if len(result.vms["time"]) else 0.0,
+        "swap_in": said.swap_in,
+        "double_paging": said.double_paging,
+        "free_least": int(result.summary.get("free_least", 0)),
+    }
+    row |= {f"given_back_{name}": value for name, value in said.given_back.items()}
+    row |= {f"time_{name}": float(np.mean(state == i)) for i, name in enumerate(STATES)}
+    return row | {"digest": result.digest()}
+
+
+def sweep(
+    scenario: Scenario,
+    vary: Mapping[str, Sequence],
+    *,
+    seeds: Iterable[int] = (1,),
+    executor: Executor | None = None,
+    output: str | os.PathLike | None = None,
+    progress: Callable[[int, int], Any] | None = None,
+) -> list[dict[str, Any]]:
+    """Runs the scenario with every combination of values; a row for each, in the grid's order.
+
+    vary: key -> values, keys as for ``Scenario.changed``, or "policy". executor: where to run, any
+    ``concurrent.futures.Executor`` (a process pool, Dask's ``client.get_executor()``); None runs
+    here, one after the other. output: a Parquet file for the table; where its journal is found,
+    cells that were finished are not run again. progress(done, in all).
+
+    The same scenario, values and seed give the same row wherever they run. Every value is tried on
+    the scenario before the first run: a wrong one is named at once.
+    """
+    cells = grid(vary, seeds)
+    for values in {_key({**cell, "seed": 0}): cell for cell in cells}.values():
+        _try_out(scenario, values)
+    journal = _Journal(output, scenario) if output is not None else None
+    rows = dict(journal.read()) if journal else {}
+    left = [cell for cell in cells if _key(cell) not in rows]
+    done = len(cells) - len(left)
+    if progress:
+        progress(done, len(cells))
+    for cell, row in _run_all(scenario, left, executor):
+        rows[_key(cell)] = row
+        done += 1
+        if journal:
+            journal.add(cell, row)
+        if progress:
+            progress(done, len(cells))
+    table = [rows[_key(cell)] for cell in cells]
+    if journal:
+        journal.finish(table)
+    return table
+
+
+def _try_out(scenario: Scenario, cell) -> None:
+    changed = scenario
+    for key, value in cell.items():
+        if key not in (POLICY, "seed"):
+            changed = changed.changed(key, value)
+    build.check(changed, cell.get(POLICY))
+
+
+def _run_all(scenario: Scenario, cells, executor: Executor | None):
+    """Yields cells and their rows as they come."""
+    if executor is None:
+        for cell in cells:
+            yield cell, run_cell(scenario.data, scenario.source, cell)
+        return
+    futures = {
+        executor.submit(run_cell, scenario.data, scenario.source, cell): cell for cell in cells
+    }
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _key(cell: Mapping[str, Any]) -> str:
+    return json.dumps(cell, sort_keys=True, default=str)
+
+
+class _Journal:
+    """Rows that are finished, in ``OUTPUT.journal``: the scenario's digest, then a row per line."""
+
+    def __init__(self, output, scenario: Scenario):
+        self.output = Path(output)
+        self.path = self.output.with_name(self.output.name + ".journal")
+        text = json.dumps(scenario.data, sort_keys=True, default=str)
+        self._digest = hashlib.sha256(text.encode()).hexdigest()
+
+    def read(self):
+        """(key, row) of every whole line of a sweep of the same scenario."""
+        if not self.path.exists():
+            self.output.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text(self._digest + "\n", encoding="utf-8")
+            return
+        first, *lines = self.path.read_text(encoding="utf-8").split("\n")
+        if first != self._digest:
+            raise PageEngineError(
+                f"{self.path} is of another scenario: remove it, or write to another file"
+            )
+        whole = lines[:-1]  # what follows the last line end was not written to its end
+        self.path.write_text("\n".join([first, *whole, ""]), encoding="utf-8")
+        for line in whole:
+            entry = json.loads(line)
+            yield entry["cell"], entry["row"]
+
+    def add(self, cell, row) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"cell": _key(cell), "row": row}) + "\n")
+
+    def finish(self, table) -> None:
+        """Writes the table and removes the journal."""
+        import pyarrow
+        from pyarrow import parquet
+
+        with Whole(self.output) as path:
+            parquet.write_table(pyarrow.Table.from_pylist(table), path)
+        self.path.unlink()
