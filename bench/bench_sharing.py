@@ -1,16 +1,20 @@
-"""The sharing table against a Python dict with the same entries, at one and at sixteen million
-entries.
+"""The sharing table against Abseil's flat hash map (where it is installed) and a Python dict with the
+same entries, at one and at sixteen million entries.
 
 Lookups are of random entries; the table is as full as its number of frames lets it be.
 """
 
+import ctypes
 import gc
 
 import numpy as np
 import pytest
+from peers import compiled, pointer, size
 
 from pageengine.hashing import hash_pages, hash_tokens
 from pageengine.sharing import EMPTY, HINT, SHARED, SharingTable
+
+ABSEIL = ("-labsl_raw_hash_set", "-labsl_hash", "-labsl_city", "-labsl_low_level_hash")
 
 SAMPLE = 1_000_000
 SIZES = pytest.mark.parametrize(
@@ -87,7 +91,7 @@ def bench_dict_inserts(benchmark, hashes, entries):
 @SIZES
 @pytest.mark.benchmark(group="look up what is there")
 def bench_lookup(benchmark, table, sample):
-    said(benchmark, SAMPLE, "lookup", "dict_lookup")
+    said(benchmark, SAMPLE, "lookup", "abseil_lookup")
     kinds, _ = benchmark(table.lookup, sample)
     assert (kinds == SHARED).all()
 
@@ -95,7 +99,7 @@ def bench_lookup(benchmark, table, sample):
 @SIZES
 @pytest.mark.benchmark(group="look up what is not there")
 def bench_lookup_absent(benchmark, table, absent):
-    said(benchmark, SAMPLE, "lookup", "dict_lookup_absent")
+    said(benchmark, SAMPLE, "lookup", "abseil_lookup_absent")
     kinds, _ = benchmark(table.lookup, absent)
     assert (kinds == EMPTY).sum() > 0.99 * SAMPLE
 
@@ -113,6 +117,37 @@ def bench_hints_of_the_next_pass(benchmark, hashes, entries):
     said(benchmark, entries, "hint")
     benchmark.pedantic(lambda: table.hints(hashes, owners), setup=next_pass, rounds=2)
     assert table.lookup(hashes[:10])[0].tolist() == [HINT] * 10
+
+
+@pytest.fixture(scope="module")
+def abseil(hashes):
+    """Abseil's flat hash map with the same keys: (library, map)."""
+    library = compiled("peers.cc", "-std=c++17", *ABSEIL)
+    library.map_new.restype = ctypes.c_void_p
+    library.map_find.restype = ctypes.c_uint64
+    made = ctypes.c_void_p(library.map_new(pointer(hashes), ctypes.c_uint32(len(hashes))))
+    yield library, made
+    library.map_delete(made)
+
+
+def _find(abseil, keys):
+    library, made = abseil
+    out = np.empty(len(keys), np.uint32)
+    return library.map_find(made, pointer(keys), size(len(keys)), pointer(out))
+
+
+@SIZES
+@pytest.mark.benchmark(group="look up what is there")
+def bench_abseil_lookup(benchmark, abseil, sample):
+    said(benchmark, SAMPLE, "lookup")
+    assert benchmark(_find, abseil, sample) == SAMPLE
+
+
+@SIZES
+@pytest.mark.benchmark(group="look up what is not there")
+def bench_abseil_lookup_absent(benchmark, abseil, absent):
+    said(benchmark, SAMPLE, "lookup")
+    benchmark(_find, abseil, absent)
 
 
 @SIZES

@@ -92,7 +92,8 @@ pe_status pe_swap_grow(pe_swap *self, uint32_t slots)
         free(checksums);
         return status;
     }
-    memcpy(checksums, self->checksums, before * sizeof(uint64_t));
+    /* memory of slots that were never taken is not resident, and copying would make it so */
+    memcpy(checksums, self->checksums, self->reached * sizeof(uint64_t));
     free(self->checksums);
     self->checksums = checksums;
     return PE_OK;
@@ -101,7 +102,11 @@ pe_status pe_swap_grow(pe_swap *self, uint32_t slots)
 uint32_t pe_swap_take_run(pe_swap *self, uint32_t want, pe_slot *first)
 {
     uint32_t most = want < PE_SWAP_CLUSTER_MAX ? want : PE_SWAP_CLUSTER_MAX;
-    return pe_frames_take_run(&self->slots, most, first);
+    uint32_t taken = pe_frames_take_run(&self->slots, most, first);
+    if (taken > 0 && *first + taken > self->reached) {
+        self->reached = *first + taken;
+    }
+    return taken;
 }
 
 void pe_swap_give_back(pe_swap *self, pe_slot slot)

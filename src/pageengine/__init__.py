@@ -1,6 +1,8 @@
 """pageengine: a memory manager for overcommitted hosts, on real pages."""
 
-from pageengine import errors, images, policy, tokens, traces
+import importlib
+
+from pageengine import errors, policy, tokens
 from pageengine.codec import codecs
 from pageengine.engine import TECHNIQUES as _TECHNIQUES
 from pageengine.guest import Guest
@@ -19,6 +21,14 @@ from pageengine.units import PAGE_BYTES, format_size, parse_size
 from pageengine.vm import VM
 
 __version__ = "0.1.0"
+
+_AT_FIRST_USE = ("images", "traces")  # what many programs never need, and takes long to import
+
+
+def __getattr__(name):
+    if name in _AT_FIRST_USE:
+        return importlib.import_module(f"pageengine.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def techniques() -> dict[str, str]:

@@ -9,7 +9,6 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 from typing import Any
 
 from pageengine.policy.base import Policy
@@ -84,6 +83,8 @@ UNLISTED = {"esx": Entry(ESX, says="ESX with states of one's choice")}
 
 def others() -> dict[str, str]:
     """Policies that installed packages offer: name -> "module:Class"."""
+    from importlib import metadata  # takes as long to import as half of the package
+
     return {point.name: point.value for point in metadata.entry_points(group=GROUP)}
 
 

@@ -1,0 +1,82 @@
+"""A host of 1 TiB with 1.5 TiB of guests, as tokens: built, scanned, balanced and churned.
+
+    python bench/tebibyte.py [PART]      PART of that size (default 1), such as 0.1
+
+Prints what each step took and what the process takes for each guest page. The clock of a step
+begins before its first call and ends after its last.
+"""
+
+import resource
+import sys
+import time
+
+import numpy as np
+
+import pageengine as pe
+from pageengine.errors import Blocked, OutOfFrames
+from pageengine.lab.contents import PROFILES
+
+GIB, BATCH, MACHINES = 2**30, 2**20, 96
+
+
+def resident():
+    """Bytes that the process has in memory now."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+def main(part: float) -> None:
+    size = int(16 * GIB * part) // 4096 * 4096
+    before = resident()
+    host = pe.Host(int(1024 * GIB * part) // 4096 * 4096, contents="tokens", policy="esx6", seed=1)
+    vms = [host.add_vm(f"vm{i}", size) for i in range(MACHINES)]
+    pages = sum(vm.pages for vm in vms)
+    profile = PROFILES["linux"]
+
+    def step(name, unit, n, work):
+        began = time.perf_counter()
+        work()
+        took = time.perf_counter() - began
+        held = (resident() - before) / pages
+        print(f"{name:22} {took:7.1f} s   {1e9 * took / n:6.1f} ns per {unit}   "
+              f"{held:5.1f} B per guest page", flush=True)  # fmt: skip
+
+    def fill(vms, number):
+        for i, vm in enumerate(vms, number):
+            contents = profile.of(i)
+            for at in range(0, vm.pages, BATCH):
+                ppns = np.arange(at, min(at + BATCH, vm.pages))
+                vm.write(ppns, contents.tokens(ppns, np.zeros(len(ppns), np.int32)))
+
+    half = MACHINES // 2
+    step("built, first half", "page", pages // 2, lambda: fill(vms[:half], 0))
+    step("scanned", "page", pages // 2, lambda: [host.scan(vm=vm) for vm in vms[:half]])
+    step("built, second half", "page", pages // 2, lambda: fill(vms[half:], half))
+    step("balanced", "machine", MACHINES, host.balance)
+    draw = np.random.default_rng(1)
+    accesses = int(1e9 * part)
+
+    def churn():
+        done = 0
+        while done < accesses:
+            for vm in vms:
+                try:
+                    vm.touch(draw.integers(0, vm.pages // 4, 2**18), draw.random() < 0.3)
+                except (Blocked, OutOfFrames):
+                    continue  # it waits for the next second
+                done += 2**18
+                if done >= accesses:
+                    break
+            host.advance(1.0)
+
+    step("churned", "access", accesses, churn)
+    step("checked", "page", pages, host.check)
+    s = host.stats
+    print(f"{s.configured / GIB:.0f} GiB of guests on {s.memory / GIB:.0f}: saved {s.saving / GIB:.0f}"
+          f" by sharing, {s.ballooned / GIB:.0f} ballooned, {s.compressed / GIB:.0f} compressed, "
+          f"{s.swapped / GIB:.0f} swapped; peak "
+          f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / pages:.1f} B per guest page")
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 1.0)
