@@ -1,5 +1,5 @@
-"""The sharing table against Abseil's flat hash map (where it is installed) and a Python dict with the
-same entries, at one and at sixteen million entries.
+"""The sharing table against Abseil's flat hash map (where it is installed) and a Python dict with
+the same entries, at one and at sixteen million entries.
 
 Lookups are of random entries; the table is as full as its number of frames lets it be.
 """

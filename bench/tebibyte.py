@@ -71,11 +71,10 @@ def main(part: float) -> None:
 
     step("churned", "access", accesses, churn)
     step("checked", "page", pages, host.check)
-    s = host.stats
-    print(f"{s.configured / GIB:.0f} GiB of guests on {s.memory / GIB:.0f}: saved {s.saving / GIB:.0f}"
-          f" by sharing, {s.ballooned / GIB:.0f} ballooned, {s.compressed / GIB:.0f} compressed, "
-          f"{s.swapped / GIB:.0f} swapped; peak "
-          f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / pages:.1f} B per guest page")
+    s, peak = host.stats, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    names = ("configured", "memory", "saving", "ballooned", "compressed", "swapped")
+    print("; ".join(f"{name} {getattr(s, name) / GIB:.0f} GiB" for name in names))
+    print(f"at the most {peak / pages:.1f} B per guest page")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@
 
 typedef struct pe_swap {
     pe_frames slots;     /* the same bitmap as for frames: idle == free slot */
-    uint32_t reached;    /* slots from here on were never taken: their checksums were never touched */
+    uint32_t reached;    /* slots from here on were never taken, nor their checksums touched */
     uint64_t *checksums; /* per slot: salted hash of what was written; token mode: the token */
     const uint8_t **scratch; /* page pointers of one cluster */
     pe_hash_key key;     /* of the checksums */
