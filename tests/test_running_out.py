@@ -166,10 +166,12 @@ def test_nothing_is_left_in_the_swap_directory(tmp_path):
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT to a process")
 def test_an_interrupt_leaves_nothing_in_the_swap_directory(tmp_path):
     script = """
+    import signal
     import sys
     import numpy as np
     import pageengine as pe
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs begin without it
     host = pe.Host(16 * 4096, swap_dir=sys.argv[1])
     vm = host.add_vm("web", 64 * 4096)
     pages = np.random.default_rng(0).integers(0, 256, (64, 4096), np.uint8)

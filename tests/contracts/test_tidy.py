@@ -91,6 +91,7 @@ def every_file():
     else:  # an unpacked sdist
         found = list(tree.ROOT.rglob("*"))
     generated = {path.with_suffix(".c") for path in tree.PACKAGE.rglob("*.pyx")}
+    generated.add(tree.ROOT / "PKG-INFO")  # of an sdist: README in another form
     for path in sorted(found):
         if path.is_file() and not SKIPPED.search(tree.name(path)) and ".egg-info" not in str(path):
             if path.suffix in TEXT and path not in generated:
