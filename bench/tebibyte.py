@@ -46,7 +46,13 @@ def main(part: float) -> None:
             contents = profile.of(i)
             for at in range(0, vm.pages, BATCH):
                 ppns = np.arange(at, min(at + BATCH, vm.pages))
-                vm.write(ppns, contents.tokens(ppns, np.zeros(len(ppns), np.int32)))
+                while len(ppns):
+                    try:
+                        vm.write(ppns, contents.tokens(ppns, np.zeros(len(ppns), np.int32)))
+                        break
+                    except (Blocked, OutOfFrames) as stop:
+                        ppns = ppns[stop.done :]
+                        host.advance(1.0)  # it waits for a second
 
     half = MACHINES // 2
     step("built, first half", "page", pages // 2, lambda: fill(vms[:half], 0))
