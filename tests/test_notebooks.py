@@ -2,6 +2,7 @@
 stands, and keeps no outputs: what it prints is what the present version does.
 """
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -17,6 +18,14 @@ def cells(path, kind):
     return ["".join(cell["source"]) for cell in found if cell["cell_type"] == kind]
 
 
+def run(code, where, names):
+    """Runs a cell; the value of its last line, if that is an expression, as a notebook shows it."""
+    tree = ast.parse(code, where)
+    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, where, "exec"), names)
+    return eval(compile(ast.Expression(last.value), where, "eval"), names) if last else None
+
+
 def test_there_are_notebooks():
     listed = (FOLDER / "README.md").read_text()
     assert len(NOTEBOOKS) >= 6
@@ -29,10 +38,14 @@ def test_a_notebook_runs_from_top_to_bottom(path, monkeypatch):
         if any(re.search(rf"^import {module}\b", code, re.M) for code in cells(path, "code")):
             pytest.importorskip(module)
     pytest.importorskip("matplotlib").use("agg")
+    from matplotlib.figure import Figure
+
     monkeypatch.chdir(FOLDER)
     names = {"__name__": path.stem}
     for number, code in enumerate(cells(path, "code")):
-        exec(compile(code, f"{path.name}, code cell {number}", "exec"), names)
+        shown = run(code, f"{path.name}, code cell {number}", names)
+        if isinstance(shown, Figure):  # a notebook shows nothing but the name of any other
+            assert shown._repr_png_().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -79,6 +79,11 @@ def test_the_same_result_gives_the_same_picture():
     assert first == second and first.startswith(b"\x89PNG")
 
 
+def test_a_figure_shows_itself_in_a_notebook():
+    shown = report.figure("stall", made_up.result())
+    assert shown._repr_png_() == report.picture("stall", made_up.result())
+
+
 def test_a_vector_picture_too():
     assert b"<svg" in report.picture("stall", made_up.result(300), format="svg")
 

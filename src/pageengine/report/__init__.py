@@ -52,16 +52,17 @@ def figure(name: str, data, *, width: float = 9.5, height: float | None = None):
 
 
 def made(draw, size: tuple[float, float]):
-    """A matplotlib figure of this size in inches that ``draw(figure)`` has filled."""
+    """A matplotlib figure of this size in inches that ``draw(figure)`` has filled. A notebook shows
+    it."""
     if not available():
         raise PageEngineError('pictures are drawn by matplotlib: pip install "pageengine[report]"')
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     from pageengine.report import style
+    from pageengine.report.shown import Shown
 
     with style.look():
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Shown(figsize=size, layout="constrained")
         draw(figure)
         FigureCanvasAgg(figure).draw()  # lays it out while the settings hold
     return figure
