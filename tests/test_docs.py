@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OTHERS = [ROOT / folder / "README.md" for folder in ("bench", "csrc", "examples")]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -22,7 +23,7 @@ def anchors(page):
     return {head.lower().replace(" ", "-") for head in plain}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES + OTHERS, ids=lambda page: f"{page.parent.name}/{page.name}")
 def test_links_lead_somewhere(page):
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
     broken = []
@@ -41,6 +42,20 @@ def test_links_lead_somewhere(page):
 def test_every_page_is_in_the_site():
     nav = (ROOT / "mkdocs.yml").read_text()
     assert [page.name for page in PAGES[1:] if f": {page.name}\n" not in nav] == []
+
+
+def test_what_the_page_of_additions_names_is_there():
+    text = (ROOT / "docs" / "adding.md").read_text()
+    folders = [ROOT, ROOT / "src" / "pageengine", ROOT / "csrc" / "codec"]
+    found = {name: [folder / name for folder in folders if (folder / name).exists()]
+             for name in re.findall(r"`((?:[\w.]+/)*\w+\.(?:py|c|h|md))`", text)}  # fmt: skip
+    assert len(found) > 20 and [name for name, paths in found.items() if not paths] == []
+    tables = re.findall(r"`(\w+)` in `([\w/]+\.py)`", text)
+    assert len(tables) > 4
+    missing = [name for name, file in tables if name not in found[file][0].read_text()]
+    assert not missing
+    folders = re.findall(r"`([\w/]+)/[\w<>]*<name>\.\w+`", text)
+    assert len(folders) > 8 and [name for name in folders if not (ROOT / name).is_dir()] == []
 
 
 def test_the_program_of_the_mechanisms_runs(capsys):
