@@ -15,7 +15,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from pageengine._c.balloon cimport *
 from pageengine._c.check cimport pe_check
 from pageengine._c.host cimport *
-from pageengine._c.place cimport PE_BALLOONED, pe_place_of
+from pageengine._c.place cimport PE_BALLOONED, PE_PLACES
 from pageengine._c.pool cimport pe_pool_release
 from pageengine._c.frames cimport pe_frames_words
 from pageengine._c.reclaim cimport *
@@ -308,32 +308,23 @@ cdef class Engine:
 
     # what is there -------------------------------------------------------------------------------
 
-    def places(self, uint32_t id):
+    def look_up(self, uint32_t id, const int64_t[::1] ppns, const uint8_t[::1] kinds,
+                const uint8_t[:, ::1] table):
+        """table[kind, place] of each page, uint8 [n], and which values there were as a bit mask."""
         cdef pe_vm *vm
-        cdef uint8_t[::1] view
-        cdef uint32_t ppn
-        with self._lock:
-            vm = self._vm(id)
-            out = np.empty(vm.pages, dtype=np.uint8)
-            view = out
-            with nogil:
-                for ppn in range(vm.pages):
-                    view[ppn] = <uint8_t>pe_place_of(vm.map[ppn])
-        return out
-
-    def places_at(self, uint32_t id, const int64_t[::1] ppns):
-        cdef pe_vm *vm
-        cdef size_t i, n = ppns.shape[0]
-        cdef uint8_t[::1] view
-        out = np.empty(n, dtype=np.uint8)
-        view = out
+        cdef uint64_t seen = 0
+        out = np.empty(ppns.shape[0], dtype=np.uint8)
+        cdef uint8_t[::1] view = out
+        if kinds.shape[0] != ppns.shape[0] or table.shape[0] != 256 or table.shape[1] != PE_PLACES:
+            raise ValueError("kinds must be one per page, and the table of 256 kinds by place")
         with self._lock:
             vm = self._vm(id)
             self._check_pages(vm, ppns)
-            with nogil:
-                for i in range(n):
-                    view[i] = <uint8_t>pe_place_of(vm.map[ppns[i]])
-        return out
+            if ppns.shape[0]:
+                with nogil:
+                    seen = pe_vm_look_up(vm, ppns.shape[0], &ppns[0], &kinds[0], &table[0, 0],
+                                         &view[0])
+        return out, seen
 
     def vm_numbers(self, uint32_t id):
         """VM_NUMBERS and EVENTS of one machine as a dict."""

@@ -130,3 +130,19 @@ def test_a_program_that_touches_what_is_not_there_is_told():
 def test_bad_options_are_named(options, message):
     with pytest.raises((ValueError, TypeError), match=message):
         make(options)
+
+
+def test_what_a_program_hands_over_stays_as_it_was():
+    from pageengine.lab import Simulation, VMSpec
+    from pageengine.lab.workloads import Accesses
+
+    ids, write = np.arange(999, -1, -1), np.arange(1000) % 3 == 0
+    kept = ids.copy(), write.copy()
+
+    def batches(pages, rng):
+        while True:
+            yield from (Accesses(ids, write), Accesses(ids, True), Accesses(ids))
+
+    spec = VMSpec("vm", "4 MiB", {"kind": "program", "batches": batches}, contents="mixed")
+    Simulation("2 MiB", [spec], policy="esx6", seed=1).run(5)
+    assert np.array_equal(ids, kept[0]) and np.array_equal(write, kept[1])

@@ -2,6 +2,8 @@ from libc.stdint cimport uint64_t
 
 
 cdef extern from "pe_place.h" nogil:
+    enum:
+        PE_PLACES
     ctypedef enum pe_place:
         PE_ABSENT
         PE_PRIVATE

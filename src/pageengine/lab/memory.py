@@ -21,7 +21,7 @@ ZEROED = 8  # here alone: the page becomes zero
 # When an access is made, by its flags and the place of its page: contents are needed where a page
 # is written that is filled, or held none of its own until now.
 OUT, FRESH, LAST = range(3)
-_TURN = np.full((16, len(Place)), LAST, np.uint8)
+_TURN = np.full((256, len(Place)), LAST, np.uint8)
 _TURN[np.ix_([f for f in range(16) if f & WRITE], [ABSENT, SHARED, BALLOONED])] = FRESH
 _TURN[[f for f in range(16) if f & WRITE and f & FILL]] = FRESH
 _TURN[[f for f in range(16) if f & PAGE_OUT]] = OUT
@@ -35,7 +35,7 @@ class MachineMemory:
     def __init__(self, vm, number: int, profile: ContentProfile, bytes_: bool):
         self._vm, self._contents, self._bytes = vm, profile.of(number), bytes_
         self._version = np.zeros(vm.pages, np.int32)
-        self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
+        self._waiting: list[tuple[np.ndarray, np.ndarray | None]] = []
         self.double_paging = 0
 
     @property
@@ -63,10 +63,9 @@ class MachineMemory:
     def go_on(self) -> bool:
         """Makes what waits; whether all of it was made."""
         while self._waiting:
-            ppns, flags = self._waiting.pop(0)
-            done = self._make(ppns, flags)
-            if done < len(ppns):
-                self._waiting.insert(0, (ppns[done:], flags[done:]))
+            left = self._make(*self._waiting.pop(0))
+            if len(left[0]):
+                self._waiting.insert(0, left)
                 return False
         return True
 
@@ -74,38 +73,42 @@ class MachineMemory:
         """What a guest does at the wish of its balloon driver, as far as it can be done."""
         self._make(np.asarray(ops.ppns), np.asarray(ops.flags))
 
-    def _operations(self, step: Accesses) -> tuple[np.ndarray, np.ndarray]:
+    def _operations(self, step: Accesses) -> tuple[np.ndarray, np.ndarray | None]:
+        """Pages of the machine, and flags of each; None where all are only read."""
         ids = np.ascontiguousarray(step.ids, dtype=np.int64)
-        write = np.broadcast_to(np.asarray(step.write, dtype=bool), ids.shape)
         guest = self._vm.guest
         if step.kind == "zero":
             return ids, np.full(len(ids), WRITE | FILL | ZEROED, np.uint8)
+        if guest is None and step.write is False:
+            return ids, None
+        write = np.ascontiguousarray(np.broadcast_to(np.asarray(step.write, bool), ids.shape))
         if guest is None:
-            return ids, write.astype(np.uint8)
-        ops = guest.access(step.kind, ids, np.ascontiguousarray(write))
+            return ids, write.view(np.uint8)
+        ops = guest.access(step.kind, ids, write)
         return np.asarray(ops.ppns), np.asarray(ops.flags)
 
-    def _make(self, ppns, flags) -> int:
-        """Makes accesses, those that need contents and those that do not; how many were made."""
-        if not len(ppns):
-            return 0
-        place = self._vm.places_at(ppns)
-        if self._vm.guest is not None:
-            self.double_paging += int(np.sum((place == SWAPPED) & (flags & PAGE_OUT != 0)))
-        turn = _TURN[flags, place]
-        if not (turn == FRESH).any():
-            return self._touch(ppns, flags)
+    def _make(self, ppns, flags):
+        """Makes accesses, those that need contents and those that do not; what is left of them."""
+        if flags is None:
+            return ppns[self._try(self._vm.touch, ppns, False) :], None
+        turn, seen = self._vm.look_up(ppns, flags, _TURN)
+        if seen & 1 << OUT:
+            out = ppns[(flags & PAGE_OUT) != 0]
+            self.double_paging += int(np.sum(self._vm.places_at(out) == SWAPPED))
+        if not seen & 1 << FRESH:
+            done = self._touch(ppns, flags)
+            return ppns[done:], flags[done:]
         # A guest reads what it pages out before it puts something else there, and contents come
         # before touches; else order within an epoch is of no consequence but to recency.
         order = np.argsort(turn, kind="stable")
-        ppns[:], flags[:] = ppns[order], flags[order]
+        ppns, flags = ppns[order], flags[order]
         first, second = (int(n) for n in np.searchsorted(turn[order], [FRESH, LAST]))
         done = self._touch(ppns[:first], flags[:first])
         if done == first:
             done += self._write(ppns[first:second], flags[first:second])
         if done == second:
             done += self._touch(ppns[second:], flags[second:])
-        return done
+        return ppns[done:], flags[done:]
 
     def _write(self, ppns, flags) -> int:
         tokens = self._contents.tokens(ppns, self._version[ppns])
@@ -117,6 +120,8 @@ class MachineMemory:
         return done
 
     def _touch(self, ppns, flags) -> int:
+        if self._vm.guest is None:  # then there is no flag but WRITE
+            return self._try(self._vm.touch, ppns, flags.view(np.bool_))
         return self._try(self._vm.touch, ppns, (flags & (WRITE | PAGE_OUT)) == WRITE)
 
     def _try(self, call, ppns, what) -> int:
