@@ -24,6 +24,12 @@ class Recorder:
         self._number = {name: i for i, name in enumerate(self._names)}
         self._host, self._vms = Table(_HOST), Table(_VM)
 
+    def know(self, name: str) -> None:
+        """One more machine that may run."""
+        if name not in self._number:
+            self._number[name] = len(self._names)
+            self._names.append(name)
+
     def record(self, host, machines, epoch: float) -> None:
         """A row of the host and one of every machine."""
         stats = host.stats

@@ -55,7 +55,7 @@ class Simulation:
     """memory, policy and host: as for ``Host`` (host: its further options). vms: VMSpecs. costs: of
     events (``lab.costs``). epoch: seconds of one step. events: what changes meanwhile
     (``lab.events.Event``). check_every: epochs between checks of every invariant, 0 for none.
-    name: for the report. Used once: ``run``.
+    name: for the report. Used once: ``run``, or ``step`` by ``step`` and ``finish``.
     """
 
     def __init__(self, memory, vms: Iterable[VMSpec], *, policy=None, costs="nvme", seed: int = 0,
@@ -68,7 +68,7 @@ class Simulation:
         self.epoch, self.seed, self.name = float(epoch), int(seed), name
         self.memory = parse_size(memory, "memory")
         self.events = self._all_events(events)
-        self._check_every = check_every
+        self._check_every, self._epochs = check_every, 0
         self.host = Host(memory, seed=seed, contents=contents, policy=policy, **(host or {}))
         self.host.swap_bandwidth = self.costs.swap_bandwidth
         self.machines: dict[str, Machine] = {}
@@ -102,10 +102,8 @@ class Simulation:
         began, partial = clock.monotonic(), ""
         epochs = max(1, round(seconds / self.epoch))
         try:
-            for number in range(epochs):
-                self._step(number)
-                if self._check_every and (number + 1) % self._check_every == 0:
-                    self.host.check()
+            for _ in range(epochs):
+                self.step()
                 if progress and progress(self.host.time, self.host.state) is False:
                     partial = "stopped"
                 if max_time is not None and clock.monotonic() - began > max_time:
@@ -117,6 +115,37 @@ class Simulation:
         finally:
             result = self._result(seconds, partial)
             self.host.close()
+        return result
+
+    def step(self) -> None:
+        """One epoch, for callers that have a clock of their own; ``finish`` ends it."""
+        self._step(self._epochs)
+        self._epochs += 1
+        if self._check_every and self._epochs % self._check_every == 0:
+            self.host.check()
+
+    def add(self, spec: VMSpec) -> bool:
+        """Starts one more machine now; whether it was admitted."""
+        if spec.name in self.machines:
+            raise ValueError(f"there is a machine {spec.name!r} already")
+        self.specs[spec.name] = spec
+        self._numbers.setdefault(spec.name, len(self._numbers))
+        self._recorder.know(spec.name)
+        self._start(spec.name, self.host.time)
+        return spec.name in self.machines
+
+    def remove(self, name: str) -> VMSpec:
+        """Stops a machine now, as what it is to be started with elsewhere."""
+        if name not in self.machines:
+            raise ValueError(f"there is no machine {name!r}; there are {', '.join(self.machines)}")
+        del self.machines[name]
+        self.host.remove_vm(name)
+        return self.specs[name]
+
+    def finish(self) -> Result:
+        """What was recorded so far; the host is closed."""
+        result = self._result(self.host.time, "")
+        self.host.close()
         return result
 
     def _step(self, number: int) -> None:
