@@ -36,8 +36,8 @@ def test_free_pages_go_at_64_mib_per_second():
 def test_without_free_pages_it_takes_2048_at_first_and_more_slowly_after_a_failure():
     guest = Guest()
     driver = BalloonDriver(guest)
-    for slow, taken, rate in ((9999, 2048, 2048), (1500, 1500, 1024), (9999, 1024, 1024),
-                              (0, 0, 512), (0, 0, 512), (9999, 512, 512)):  # fmt: skip
+    for slow, taken, rate in ((9999, 2048, 2048), (1500, 1500, 1024), (9999, 1024, 1040),
+                              (0, 0, 520), (0, 0, 512), (9999, 512, 528)):  # fmt: skip
         guest.slow = slow
         assert driver.poll(10_000) == taken
         assert driver.slow_rate == rate
@@ -57,6 +57,21 @@ def test_the_slow_rate_creeps_up_by_sixteen():
     driver.slow_rate = 512
     driver.slow_polls = 3
     assert driver.poll(512) == 512 and driver.slow_rate == 528
+
+
+def test_after_failures_a_guest_that_only_reclaims_is_back_at_8_mib_per_second_in_96_polls():
+    guest = Guest(slow=0)
+    driver = BalloonDriver(guest)
+    polls(driver, 500_000, 3)
+    assert driver.slow_rate == 512
+    guest.slow = 500_000
+    assert polls(driver, 500_000, 97) == list(range(512, 2049, 16))
+
+
+def test_a_poll_that_took_all_free_pages_and_did_not_sleep_changes_no_rate():
+    driver = BalloonDriver(Guest(free=3000))
+    driver.slow_rate = 1024
+    assert driver.poll(50_000) == 3000 and driver.slow_rate == 1024
 
 
 def test_pages_are_given_back_at_64_mib_per_second():

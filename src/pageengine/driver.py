@@ -4,7 +4,8 @@ The rates are those of VMware's driver for Linux (vmw_balloon.c 1.2, 2010), in p
 poll per second. As long as the guest has free pages, up to 16384 are taken (64 MiB/s). Once an
 allocation fails, the guest is under pressure: for four polls it may work for the balloon (sleep, in
 the kernel's words) at 512 to 2048 pages (2 to 8 MiB/s); this slow rate is halved whenever even that
-fails, and creeps up by 16 when it goes well. Pages are given back at up to 16384.
+fails, and creeps up by 16 with every poll that gets as much, sleeping or not. Pages are given back
+at up to 16384.
 """
 
 from __future__ import annotations
@@ -53,19 +54,16 @@ class BalloonDriver:
     def _inflate(self, missing: int) -> None:
         want = min(missing, self.slow_rate if self.slow_polls else FAST_RATE)
         got = self._guest.inflate(want, False)
-        if got < want:
+        failed = got < want
+        if failed:
             self.slow_polls = SLOW_POLLS
-            if got < self.slow_rate:
-                got += self._inflate_slowly(min(want, self.slow_rate) - got)
-        elif got >= self.slow_rate:
-            self._speed_up(got)
+            short = min(want, self.slow_rate) - got
+            if short > 0:  # else the free pages were enough for one poll
+                slept = self._guest.inflate(short, True)
+                got += slept
+                failed = slept < short
+                if failed:
+                    self.slow_rate = max(self.slow_rate // 2, SLOW_RATES[0])
+        if not failed and got >= self.slow_rate:
+            self.slow_rate = min(self.slow_rate + STEP * (got // self.slow_rate), SLOW_RATES[1])
         self.size += got
-
-    def _inflate_slowly(self, want: int) -> int:
-        got = self._guest.inflate(want, True)
-        if got < want:
-            self.slow_rate = max(self.slow_rate // 2, SLOW_RATES[0])
-        return got
-
-    def _speed_up(self, got: int) -> None:
-        self.slow_rate = min(self.slow_rate + STEP * (got // self.slow_rate), SLOW_RATES[1])
