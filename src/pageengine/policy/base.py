@@ -74,7 +74,7 @@ class Snapshot:
     vms: tuple[VMView, ...]
     time: float = 0.0
     state: str = ""
-    memo: Mapping[str, float] = field(default_factory=dict)
+    memo: Mapping[str, float | tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Plan:
     scan_rule: str = "hint"
     report_free: bool = False
     migrate: tuple[Migration, ...] = ()
-    memo: Mapping[str, float] = field(default_factory=dict)
+    memo: Mapping[str, float | tuple[float, ...]] = field(default_factory=dict)
 
 
 @runtime_checkable

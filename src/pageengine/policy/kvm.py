@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from typing import Any
 
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot, VMView
@@ -16,6 +16,8 @@ GUEST_FREE = 0.20
 MOST_CHANGE, LEAST_CHANGE = 0.05, 0.0025
 MOM_SECONDS = 10.0
 SAMPLE_SECONDS, SAMPLES = 5.0, 10
+FREE, USED = "mom_free", "mom_used "  # keys of the memo: samples of the host, of a machine
+Memo = dict[str, Any]
 
 
 class KVM:
@@ -81,7 +83,7 @@ class KVM:
         )
 
 
-def mom(snapshot: Snapshot) -> tuple[dict[str, int], dict[str, float]]:
+def mom(snapshot: Snapshot) -> tuple[dict[str, int], Memo]:
     """MOM's balloon targets by machine (only those that change), and the memo for next time.
     Between two evaluations nothing changes, but samples are taken.
     """
@@ -89,10 +91,10 @@ def mom(snapshot: Snapshot) -> tuple[dict[str, int], dict[str, float]]:
     if time - memo.get("mom_time", -MOM_SECONDS) < MOM_SECONDS:
         return {}, memo
     memo["mom_time"] = time
-    free = _mean(memo, "free")
+    free = _mean(memo, FREE)
     balloons = {}
     for vm in snapshot.vms:
-        used = _mean(memo, f"used {vm.name}") if _tells(vm) else None
+        used = _mean(memo, USED + vm.name) if _tells(vm) else None
         if free is None or used is None:
             continue
         wanted = _wanted(vm, vm.size - vm.ballooned, used, free)
@@ -105,33 +107,29 @@ def _tells(vm: VMView) -> bool:
     return vm.guest is not None and vm.balloon_max > 0
 
 
-def _sampled(snapshot: Snapshot) -> dict[str, float]:
-    """The memo, with a sample in the place of the oldest once that is due. Machines that are gone,
-    or tell nothing now, are forgotten with all their samples.
+def _sampled(snapshot: Snapshot) -> Memo:
+    """The memo, with a sample more (and the oldest of ten less) once that is due. Machines that are
+    gone, or tell nothing now, are forgotten with all their samples.
     """
     old = snapshot.memo
     if snapshot.time - old.get("mom_sampled", -SAMPLE_SECONDS) < SAMPLE_SECONDS:
         return {name: value for name, value in old.items() if name.startswith("mom_")}
-    taken = old.get("mom_samples", 0.0)
-    memo = {"mom_sampled": snapshot.time, "mom_samples": taken + 1}
+    memo: Memo = {"mom_sampled": snapshot.time}
     if "mom_time" in old:
         memo["mom_time"] = old["mom_time"]
-    now = {"free": snapshot.free / max(1, snapshot.memory)}
+
+    def add(key: str, sample: float) -> None:
+        memo[key] = (*old.get(key, ()), sample)[-SAMPLES:]
+
+    add(FREE, snapshot.free / max(1, snapshot.memory))
     for vm in snapshot.vms:
         if vm.guest is not None and _tells(vm):
-            now[f"used {vm.name}"] = max(0.0, float(vm.size - vm.ballooned - vm.guest.free))
-    for what, sample in now.items():
-        memo |= {key: old[key] for key in _places(what) if key in old}
-        memo[_places(what)[int(taken) % SAMPLES]] = sample
+            add(USED + vm.name, max(0.0, float(vm.size - vm.ballooned - vm.guest.free)))
     return memo
 
 
-def _places(what: str) -> list[str]:
-    return [f"mom_{place} {what}" for place in range(SAMPLES)]
-
-
-def _mean(memo: Mapping[str, float], what: str) -> float | None:
-    samples = [memo[key] for key in _places(what) if key in memo]
+def _mean(memo: Memo, key: str) -> float | None:
+    samples = memo.get(key)
     return math.fsum(samples) / len(samples) if samples else None
 
 
