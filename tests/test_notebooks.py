@@ -55,4 +55,4 @@ def test_a_notebook_tells_a_story_and_keeps_no_output(path):
     texts = cells(path, "markdown")
     assert texts[0].startswith("# ") and len(texts) >= 4
     lines = [line for cell in document["cells"] for line in "".join(cell["source"]).split("\n")]
-    assert max(map(len, lines)) <= 110
+    assert max(map(len, lines)) <= 100
