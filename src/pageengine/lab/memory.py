@@ -78,6 +78,8 @@ class MachineMemory:
         ids = np.ascontiguousarray(step.ids, dtype=np.int64)
         guest = self._vm.guest
         if step.kind == "zero":
+            if guest is not None:  # what the kernel holds is not free
+                ids = ids[ids >= guest.stats.kernel // PAGE_BYTES]
             return ids, np.full(len(ids), WRITE | FILL | ZEROED, np.uint8)
         if guest is None and step.write is False:
             return ids, None

@@ -4,97 +4,152 @@ import numpy as np
 
 from pageengine.lab import GuestSpec, Simulation, VMSpec
 from pageengine.lab.contents import ContentProfile
+from pageengine.lab.workloads import Accesses, make
 from pageengine.papers.base import Claim, Number, Outcome
 from pageengine.policy import ESX
 from pageengine.policy.states import STATES
-from pageengine.units import GIB, MIB
+from pageengine.units import GIB, MIB, PAGE_BYTES
 
 TITLE = "Five servers consolidated on one gigabyte"
 SOURCE = "Waldspurger, OSDI 2002, section 6.3, figure 8"
 SETUP = """\
-Machines of 256, 256, 320, 320 and 320 MB on 1 GB, their overhead of 32 MB each beside it: minimum
-half of maximum, shares in proportion. All boot at once and zero their memory; balloon drivers start
-after five minutes. Then a mail server and its load, a terminal server whose users come one by one
-and their load, and a database that answers queries, idles, and later runs a long query."""
+Machines of 256, 256, 320, 320 and 320 MB, with overhead of 32 MB each, on 1 GB: minimum half of
+maximum, shares in proportion. All boot at once and zero their memory, 1 MB a second each; balloon
+drivers start after four minutes. Then each runs its system, 50 MB of programs and libraries that
+all have in common and only read, and beside it: a mail server and its load, a terminal server whose
+users come one by one and their load, and a database that answers queries, idles, and later runs a
+long query. The boot phase is the first ten minutes; it is run again with drivers that start after
+200 and 300 s."""
 NOTE = """\
 The programs are substitutes: Exchange, MetaFrame and SQL Server cannot be had, nor the times of the
-paper's axes. What they hold in common is assumed to be a quarter, as figure 5 has it for machines
-of one kind, and the sizes of programs were chosen so that together they want more than there is.
-The trait that counts is Windows zeroing all memory while no driver runs. How many zero pages are
-shared, and how much is swapped before a driver runs, depends on how fast guests zero and write,
-which is not known: ours zero 16 MB a second and write at once, and peak higher. Those are shown;
-what follows from the mechanism is held to."""
+paper's axes. Their sizes were chosen so that together they want more than there is, and the 50 MB
+so that sharing saves what it saved there: that number is put in, and not claimed. Neither is what
+hangs on times that are not known: how many zero pages are shared, and how much of the rest is
+swapped, before a driver runs. The kernel of a guest is 24 MB, as 35 MB of 360 that were paged or
+shared are not zero in the paper. What follows from the mechanism is held to. The database does not
+get the 300 MB of the paper back: our policy charges a machine for its part of shared pages, so the
+others hold more than their minimum when it counts in full; and its estimate of the working set
+cannot exceed what it has."""
 
-END, BOOT = 5400.0, 300.0
-QUERIES = ((0.0, "290 MiB"), (1500.0, "24 MiB"), (3600.0, "290 MiB"), (4500.0, "24 MiB"))
-CONTENTS = ContentProfile("servers", zero=0.02, common=0.25, within=0.03)
+END, BOOT, BOOTED = 5400.0, 240.0, 600.0
+OVERHEAD = 5 * 32 * MIB
+QUERIES = ((0.0, "230 MiB"), (1500.0, "24 MiB"), (3600.0, "230 MiB"), (4500.0, "24 MiB"))
+#: Nearly all of what a machine is loaded with is common; what it writes is its own.
+CONTENTS = ContentProfile("servers", zero=0.02, common=0.9, within=0.03)
+SYSTEM = 50 * MIB // PAGE_BYTES  # pages of programs and libraries: read, not written
 
 
-def _specs():
-    server = {"kind": "fileserver", "files": "400 MiB", "rate": 400, "memory": "120 MiB"}
+class _Server:
+    """Zeroes all memory, then runs its programs and libraries beside what it is there for."""
+
+    needs_guest = True
+
+    def __init__(self, then):
+        self._boot = make({"kind": "boot", "speed": "1 MiB", "then": then})
+        self._loaded = 0
+
+    def start(self, pages, rng):
+        self._boot.start(pages, rng)
+        self._rng, self._pages, self._loaded = rng, pages, 0
+
+    @property
+    def in_use(self) -> int:
+        return self._boot.in_use + self._loaded
+
+    def step(self, seconds, time):
+        if self._boot.booting:
+            return self._boot.step(seconds, time)
+        touched = self._rng.integers(0, SYSTEM, int(300 * seconds))
+        if not self._loaded:
+            self._loaded, touched = SYSTEM, np.arange(SYSTEM)
+        return [Accesses(self._pages + touched), *self._boot.step(seconds, time)]
+
+
+def _specs(driver: float = BOOT):
+    server = {"kind": "fileserver", "files": "400 MiB", "rate": 400, "memory": "80 MiB"}
     users = {"kind": "toucher", "rate": 4000,
-             "schedule": [[600.0 * i, f"{60 + 30 * i} MiB"] for i in range(6)]}  # fmt: skip
-    load = {"kind": "fileserver", "files": "300 MiB", "rate": 200, "memory": "60 MiB"}
+             "schedule": [[600.0 * i, f"{20 + 20 * i} MiB"] for i in range(6)]}  # fmt: skip
+    load = {"kind": "fileserver", "files": "300 MiB", "rate": 200, "memory": "30 MiB"}
     query = {"kind": "toucher", "rate": 6000, "schedule": [list(step) for step in QUERIES]}
     machines = (("mail", 256, server), ("mail load", 256, load), ("terminals", 320, users),
                 ("terminal load", 320, load), ("database", 320, query))  # fmt: skip
     return [
-        VMSpec(name, size * MIB, {"kind": "boot", "speed": "16 MiB", "then": then},
-               reservation=size * MIB // 2, overhead="32 MiB", contents=CONTENTS,
-               guest=GuestSpec(kernel="20 MiB", boot=BOOT))
+        VMSpec(name, size * MIB, _Server(then), reservation=size * MIB // 2, overhead="32 MiB",
+               contents=CONTENTS, guest=GuestSpec(kernel="24 MiB", boot=driver))
         for name, size, then in machines
     ]  # fmt: skip
 
 
+def _result(seed: int, driver: float = BOOT, end: float = END):
+    return Simulation(
+        GIB, _specs(driver), policy=ESX(states="esx2002"), costs="hdd", seed=seed, epoch=2.0
+    ).run(end)
+
+
 def run(seed: int) -> Outcome:
-    result = Simulation(
-        GIB + 160 * MIB, _specs(), policy=ESX(states="esx2002"), costs="hdd", seed=seed, epoch=2.0
-    ).run(END)
-    host, database = result.host, result.of("database")
-    time = host["time"]
-    after = time > BOOT + 120
-    granted = np.zeros(len(time))
-    for name in result.names:
-        own = result.of(name)
-        granted[-len(own["time"]) :] += own["granted"]
-    held = database["consumed"] / MIB
-    idle, busy = (time > 2400) & (time < 3600), (time > 4000) & (time < 4500)
+    result = _result(seed)
+    host, time = result.host, result.host["time"]
+    boot, after, late = time < BOOT, time > BOOTED, time > END - 1200
+    rows = [result.of(name) for name in result.names]
+    granted, database = sum(row["granted"] for row in rows), result.of("database")
+    allocated, held = granted + OVERHEAD, database["granted"] / MIB
+    idle, busy = (time > 2400) & (time < 3600), (time > 3600) & (time < 4500)
     states = np.array(STATES)[host["state"]]
-    calm = float(np.isin(states, ("high", "soft"))[after].mean())
+    calm = float(np.isin(states, ("high", "soft")).mean())
+    zero = {
+        driver: float(_result(seed, driver, 320.0).host["zero"].max()) / MIB
+        for driver in (200.0, 300.0)
+    }
+    peak = {key: float(host[key].max()) / MIB for key in ("zero", "swapped")}
+    saved = float(np.median(host["saving"][late])) / MIB
     numbers = [
-        Number("configured, with overhead", 1472 + 160, 1632, "MB", 0.0, "derived"),
-        Number("zero pages shared at the most", host["zero"].max() / MIB, 325, "MB", None,
-               "recalled"),
-        Number("swapped at the most", host["swapped"].max() / MIB, 35, "MB", None),
+        Number("configured, with overhead", (sum(row["size"][0] for row in rows) + OVERHEAD) / MIB,
+               1632, "MB", 0.0, "derived"),
+        Number("zero pages shared at the most", peak["zero"], 325, "MB", None, "recalled"),
+        *(Number(f"the same, drivers after {driver:.0f} s", most, 325, "MB", None, "recalled")
+          for driver, most in zero.items()),
+        Number("swapped at the most", peak["swapped"], 35, "MB"),
         Number("swapped after the boot phase", host["swapped"][after].max() / MIB, (0, 20), "MB",
                0.0),
-        Number("allocated after the boot phase", float(np.median(granted[after])) / MIB, 1200,
+        Number("allocated late, with overhead", float(np.median(allocated[late])) / MIB, 1200,
                "MB", 0.1, "recalled"),
-        Number("saved by sharing, late", float(np.median(host["saving"][-600:])) / MIB, 200, "MB",
-               None, "recalled"),
-        Number("database, idle, least", float(held[idle].min()), 160, "MB", None, "recalled"),
-        Number("database, long query", float(held[busy].max()), 300, "MB", 0.07, "recalled"),
-        Number("time in high or soft after the boot phase", 100 * calm, None, "%"),
+        Number("saved by sharing late", saved, 200, "MB", None, "recalled"),
+        Number("database, idle, least", held[idle].min(), 160, "MB", None, "recalled"),
+        Number("database, long query, most", held[busy].max(), 300, "MB", None, "recalled"),
+        Number("time in high or soft", 100 * calm, None, "%"),
     ]  # fmt: skip
-    boot_zero = host["zero"][time < BOOT].max()
+    at_start, most = held[time <= 3600][-1], held[busy].max()
     claims = [
-        Claim("while no driver runs, shared zero pages carry the boot, and little goes to disk",
-              bool(boot_zero > 5 * host["swapped"].max())),
-        Claim("the host is nearly always in high or soft", calm > 0.95, "recalled"),
-        Claim("after boot shared memory falls and balloons take over",
-              bool(host["saving"][time < BOOT].max() > 1.3 * np.median(host["saving"][-600:])
-                   and host["ballooned"][time < BOOT].max() == 0
-                   and host["ballooned"][after].max() > 50 * MIB), "recalled"),
-        Claim("aggregate allocation exceeds machine memory", bool(granted.max() > GIB), "recalled"),
-        Claim("the idle database gives memory up, and has it again within two minutes of its query",
-              bool(held[idle].min() < 0.9 * held[time < 1500].max()
-                   and held[time < 3720][-1] > 0.95 * held[busy].max()), "recalled"),
+        Claim("while no driver runs, sharing zero pages gives far more than paging (five times)",
+              peak["zero"] > 5 * peak["swapped"]),
+        Claim("how much depends on when drivers start: the paper's amount lies between",
+              zero[200.0] < 325 < zero[300.0], "derived"),
+        Claim("the host is nearly always in high or soft (95 %)", calm > 0.95, "recalled"),
+        Claim("after boot shared memory falls, and balloons take over",
+              bool(host["saving"][time < BOOTED].max() > 1.3 * saved * MIB
+                   and host["ballooned"][boot].max() == 0
+                   and np.median(host["ballooned"][late]) > np.median(host["saving"][late])),
+              "recalled"),
+        Claim("aggregate allocation exceeds machine memory, from boot to end",
+              bool(allocated[after].min() > GIB), "recalled"),
+        Claim("the idle database gives memory up, a tenth or more, and a query brings as much back",
+              bool(held[idle].min() < 0.9 * held[after & (time < 1500)].max()
+                   and most > 1.1 * held[idle].min()), "recalled"),
     ]  # fmt: skip
-    data = {"time": time, "state": host["state"], "allocated": granted, "shared": host["saving"],
-            "active": sum(result.of(name)["active"] for name in result.names),
-            "ballooned": host["ballooned"], "swapped": host["swapped"],
-            "database": database["consumed"], "database active": database["active"]}  # fmt: skip
-    return Outcome(numbers, claims, data)
+    got = time[busy][held[busy] > at_start + 0.9 * (most - at_start)][0] - 3600
+    answer = (
+        f"At the worst moment of the boot {peak['zero']:.0f} MB of zero pages were shared and "
+        f"{peak['swapped']:.0f} MB swapped. Later sharing saves {saved:.0f} MB, and what is "
+        f"allocated is {np.median(allocated[late]) / GIB:.2f} times the memory there is. The "
+        f"database, which had {held[idle].min():.0f} MB while it was idle, has {most:.0f} again, "
+        f"most of it {got / 60:.0f} minutes after the long query began."
+    )
+    keys = ("state", "saving", "zero", "ballooned", "swapped")
+    data = {key: host[key] for key in keys} | {
+        "time": time, "allocated": allocated, "active": sum(row["active"] for row in rows),
+        "database": database["granted"], "database active": database["active"],
+    }  # fmt: skip
+    return Outcome(numbers, claims, data, answer)
 
 
 def draw(figure, data) -> None:
@@ -104,20 +159,25 @@ def draw(figure, data) -> None:
         3, 1, sharex=True, gridspec_kw={"height_ratios": (0.35, 3, 2)}
     )
     style.ribbon(ribbon, data["time"], data["state"], STATES)
-    lines = (("allocated", style.BLUE), ("active", style.PURPLE), ("shared", style.GREEN),
-             ("ballooned", style.SKY), ("swapped", style.VERMILION))  # fmt: skip
-    for key, color in lines:
-        label = "reclaimed by sharing" if key == "shared" else key
-        top.plot(data["time"], data[key], color=color, label=label)
+    lines = (("allocated", "allocated", style.BLUE), ("active", "active", style.PURPLE),
+             ("saving", "saved by sharing", style.GREEN), ("zero", "zero pages", style.BLACK),
+             ("ballooned", "in balloons", style.SKY), ("swapped", "swapped", style.VERMILION),
+             )  # fmt: skip
+    for key, label, color in lines:
+        top.plot(data["time"], data[key], color=color, label=label,
+                 lw=1.1 if key == "zero" else None, ls=":" if key == "zero" else "-")  # fmt: skip
     top.axhline(GIB, color=style.GREY, ls="--", lw=0.9)
     bottom.plot(data["time"], data["database"], color=style.BLUE)
     bottom.plot(data["time"], data["database active"], color=style.PURPLE)
+    bottom.axhline(160 * MIB, color=style.GREY, ls="--", lw=0.9)
+    bottom.annotate("its minimum", (END, 160 * MIB), (-4, -4), textcoords="offset points",
+                    ha="right", va="top", color=style.GREY)  # fmt: skip
     style.size_axis(top, float(data["allocated"].max()), "all machines")
     style.size_axis(bottom, 320.0 * MIB, "database")
     top.set_ylim(0)
     bottom.set_ylim(0)
     style.time_axis(bottom, data["time"])
-    figure.legend(*top.get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    figure.legend(*top.get_legend_handles_labels(), loc="outside lower center", ncols=6)
 
 
 SIZE = (8.5, 6.0)
