@@ -13,13 +13,19 @@ SOURCE = "Linux mm/ksm.c, ksmtuned, MOM's balloon.rules, Proxmox VE's AutoBalloo
 SETUP = """\
 A host of 2 GiB with six machines of 512 MiB that start a minute apart. Each has a guest that reads
 files through its page cache and a program of its own; contents are of the profile "mixed", with
-little in common. Each set of rules runs the same 15 minutes."""
+little in common. Each set of rules runs the same 15 minutes. Memory is short from about the sixth
+minute on; waiting is counted from the ninth, when all rules are at work. KSM's own speed is that on
+one machine that rests, in its second pass."""
 NOTE = """\
-Rates are of KSM's scanner as configured, not of a CPU that may be too slow for it. The kernel's
-swap stands behind all of them, as does a SATA SSD."""
+Rates are of KSM's scanner as configured, not of a CPU that may be too slow for it. The scanner goes
+through all of a machine's pages; Linux skips those that are not there, and is so much faster on
+machines that are not full. Sizes of balloons are those of the timeline, not what was ordered; when
+ksmtuned begins is when it first wants a scan, as nothing is merged in the first pass. The kernel's
+swap stands behind all rules, as does a SATA SSD."""
 
-END, START = 900.0, 60.0
+END, START, EPOCH = 900.0, 60.0, 2.0
 HOST, VM, COUNT = 2 * GIB, 512 * MIB, 6
+SHORT, WORKING = 0.2, 540.0  # free part of memory below which it is short; seconds
 RULES = {
     "KSM alone": lambda: KVM(ksm="fixed", balloon=False),
     "ksmtuned": lambda: KVM(balloon=False),
@@ -49,83 +55,119 @@ def _result(policy, seed: int):
         HOST,
         [VMSpec(f"vm{i}", VM, server, guest=GuestSpec(kernel="24 MiB"), contents="mixed",
                 start=START * i) for i in range(COUNT)],
-        policy=policy, costs="sata-ssd", seed=seed, epoch=2.0,
+        policy=policy, costs="sata-ssd", seed=seed, epoch=EPOCH,
     ).run(END)  # fmt: skip
 
 
 def run(seed: int) -> Outcome:
     logged = {name: _Logged(make()) for name, make in RULES.items()}
-    host = {name: _result(policy, seed).host for name, policy in logged.items()}
-    rates = {name: _scan_rates(policy.log) for name, policy in logged.items()}
-    free = np.array([snapshot.free for snapshot, _ in logged["ksmtuned"].log])
-    when = np.array([snapshot.time for snapshot, _ in logged["ksmtuned"].log])
-    first = rates["ksmtuned"][rates["ksmtuned"] > 0][0]
-    begun = when[rates["ksmtuned"] > 0][0] - when[free < 0.2 * HOST][0]
-    mom, proxmox = (_growth(logged[name].log) for name in ("ksmtuned + MOM", "Proxmox"))
+    results = {name: _result(policy, seed) for name, policy in logged.items()}
+    host = {name: result.host for name, result in results.items()}
+    acts = {name: _Acts(rows) for name, rows in host.items()}
+    batches, when = _batches(logged["ksmtuned"].log)
+    begun = float(when[batches > 0][0]) - acts["ksmtuned"].short
+    mom, proxmox = acts["ksmtuned + MOM"], acts["Proxmox"]
     used = 1 - np.median(host["Proxmox"]["free"][-60:]) / HOST
     numbers = [
-        Number("KSM as it comes: pages a second", rates["KSM alone"].max(), 5000, "", 1e-9,
-               "derived"),
-        Number("ksmtuned: pages a batch at first", first * sleep_ms(HOST) / 1000, (64, 1250), "",
+        Number("KSM as it comes: pages a second", _ksm_rate(seed), 5000, "", 0.01, "derived"),
+        Number("ksmtuned: most that a batch grows at a time", np.diff(batches).max(), 300, "pages",
                0.0),
-        Number("ksmtuned: begins after free memory is below 20 %", begun, (-60, 60), "s", 0.0),
-        Number("MOM: most that a guest shrinks at a time", 100 * max(p for p, _ in mom), 5, "%",
-               0.01),
-        Number("Proxmox: most that a balloon grows in a round", max(b for _, b in proxmox) / MIB,
-               100, "MiB", 0.01),
+        Number("ksmtuned: largest batch", batches.max(), (64, 1250), "pages", 0.0),
+        Number("ksmtuned: begins, after memory is short", begun, (0, 60), "s", 0.0),
+        Number("MOM: begins, after memory is short", mom.balloons - mom.short, (0, 60), "s", 0.0,
+               "derived"),
+        Number("MOM: most that a guest shrinks in 10 s",
+               100 * _most_shrink(results["ksmtuned + MOM"], relative=True), 5, "%", 0.02),
+        Number("Proxmox: begins, after memory is short", proxmox.balloons - proxmox.short,
+               (0, 10 + EPOCH), "s", 0.0, "derived"),
+        Number("Proxmox: most that a guest shrinks in 10 s",
+               _most_shrink(results["Proxmox"], relative=False) / MIB, 100, "MiB", 0.02),
         Number("Proxmox: host memory in use at the end", 100 * used, 80, "%", 0.02),
     ]  # fmt: skip
-    for name, rows in host.items():
-        waits = 100 * float(rows["stall"].mean())
-        numbers.append(Number(f"{name}: machines wait", waits, None, "%"))
+    for name, act in acts.items():
+        numbers += [
+            Number(f"{name}: first memory back", act.first / 60, None, "min"),
+            Number(f"{name}: fastest", act.fastest / MIB, None, "MiB/min"),
+            Number(f"{name}: taken back at the end", act.taken / MIB, None, "MiB"),
+            Number(f"{name}: machines wait", 100 * act.wait, None, "%"),
+        ]
+    merging, ballooning = ("KSM alone", "ksmtuned"), ("ksmtuned + MOM", "Proxmox", "ESX 6")
     claims = [
         Claim("KSM merges nothing of a page before its second scan",
-              host["KSM alone"]["merged"][: int(VM / PAGE_BYTES / 5000 / 2)].sum() == 0),
-        Claim("MOM balloons only once free memory is below 20 %",
-              _first_balloon(host["ksmtuned + MOM"]) >= _first_below(host["ksmtuned + MOM"], 0.2)),
+              host["KSM alone"]["merged"][: int(VM / PAGE_BYTES / 5000 / EPOCH)].sum() == 0),
+        Claim("MOM balloons only once free memory is below 20 %", mom.balloons >= mom.short),
         Claim("Proxmox balloons once more than 80 % is in use, without waiting for pressure",
-              _first_balloon(host["Proxmox"]) < _first_below(host["Proxmox"], 0.1)),
+              proxmox.short <= proxmox.balloons < _first(host["Proxmox"]["free"] < 0.1 * HOST,
+                                                         host["Proxmox"]["time"])),
+        Claim("balloons take memory back faster than merging does",
+              min(acts[n].fastest for n in ballooning) > max(acts[n].fastest for n in merging),
+              "derived"),
         Claim("with balloons more memory is free at the end than with KSM alone",
-              min(int(host[n]["free"][-1]) for n in ("ksmtuned + MOM", "Proxmox", "ESX 6"))
-              > max(int(host[n]["free"][-1]) for n in ("KSM alone", "ksmtuned"))),
+              min(int(host[n]["free"][-1]) for n in ballooning)
+              > max(int(host[n]["free"][-1]) for n in merging), "derived"),
     ]  # fmt: skip
     columns = ("time", "free", "ballooned", "saving", "swapped", "stall")
     data = {name: {key: rows[key] for key in columns} for name, rows in host.items()}
-    return Outcome(numbers, claims, data, _answer(host))
+    return Outcome(numbers, claims, data, _answer(host, acts))
 
 
-def _scan_rates(log) -> np.ndarray:
-    """Pages per second of all machines together, by decision."""
-    return np.array([sum(wish.scan or 0.0 for wish in plan.vms.values()) for _, plan in log])
+def _first(true, time) -> float:
+    """When something is true for the first time; never: infinite."""
+    return float(time[true][0]) if true.any() else np.inf
 
 
-def _growth(log) -> list[tuple[float, float]]:
-    """By how much each decision wants a balloon to grow: as a part of what the guest has left, and
-    in bytes.
+class _Acts:
+    """What a set of rules did on a host, by its timeline: when memory was short, when there was
+    something in balloons, when a hundredth of memory was back, the most taken back in a minute,
+    what was taken at the end (bytes), and the part of time that machines waited while all were at
+    work.
     """
-    found = [(0.0, 0.0)]
-    for snapshot, plan in log:
-        for vm in snapshot.vms:
-            wish = plan.vms.get(vm.name)
-            if wish is not None and wish.balloon is not None:
-                rise = float(wish.balloon - vm.ballooned)
-                found.append((rise / (vm.size - vm.ballooned), rise))
-    return found
+
+    def __init__(self, rows):
+        time, minute = rows["time"], int(60 / EPOCH)
+        taken = rows["ballooned"] + rows["saving"] + rows["swapped"]
+        self.short = _first(rows["free"] < SHORT * HOST, time)
+        self.balloons = _first(rows["ballooned"] > 0, time)
+        self.first = _first(taken > 0.01 * HOST, time)
+        self.fastest = float((taken[minute:] - taken[:-minute]).max())
+        self.taken = float(taken[-1])
+        self.wait = float(rows["stall"][time > WORKING].mean())
 
 
-def _first_balloon(rows) -> float:
-    return float(rows["time"][rows["ballooned"] > 0][0])
+def _batches(log):
+    """ksmtuned's pages in a batch by decision, 0 while it stands still; and the time of each."""
+    wanted = [sum(wish.scan or 0.0 for wish in plan.vms.values()) for _, plan in log]
+    when = np.array([snapshot.time for snapshot, _ in log])
+    return np.round(np.array(wanted) * sleep_ms(HOST) / 1000), when
 
 
-def _first_below(rows, part: float) -> float:
-    return float(rows["time"][rows["free"] < part * HOST][0])
+def _ksm_rate(seed: int) -> float:
+    """Pages that KSM hashes per second of its second pass over a machine that fills its memory and
+    then rests.
+    """
+    rests = {"kind": "idle", "fill": 100_000, "rate": 0, "active": 1, "memory": "128 MiB"}
+    spec = VMSpec("rests", "128 MiB", rests, contents="random")
+    rows = Simulation(HOST, [spec], policy=KVM(ksm="fixed", balloon=False), seed=seed).run(12).host
+    return float(np.median(rows["scanned"][-4:] / np.diff(rows["time"])[-4:]))
 
 
-def _answer(host) -> str:
+def _most_shrink(result, relative: bool) -> float:
+    """The most that any guest's balloon grew within ten seconds, in bytes or as a part of what the
+    guest had.
+    """
+    steps, most = int(10 / EPOCH), 0.0
+    for name in result.names:
+        has = VM - result.of(name)["balloon"]
+        lost = (has[:-steps] - has[steps:]) / (has[:-steps] if relative else 1)
+        most = max(most, float(lost.max()))
+    return most
+
+
+def _answer(host, acts) -> str:
     said = "; ".join(
-        f"{name} {100 * rows['stall'].mean():.1f} %, "
-        f"{rows['saving'][-1] / MIB:.0f} MiB shared away, {rows['ballooned'][-1] / MIB:.0f} MiB "
-        f"ballooned, {rows['swapped'][-1] / MIB:.0f} MiB swapped"
+        f"{name} {100 * acts[name].wait:.1f} %, {rows['saving'][-1] / MIB:.0f} MiB shared away, "
+        f"{rows['ballooned'][-1] / MIB:.0f} MiB ballooned, {rows['swapped'][-1] / MIB:.0f} MiB "
+        "swapped"
         for name, rows in host.items()
     )
     return f"Time that machines waited, and what had been taken at the end: {said}."
