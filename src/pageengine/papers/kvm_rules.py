@@ -91,8 +91,16 @@ def run(seed: int) -> Outcome:
             Number(f"{name}: taken back at the end", act.taken / MIB, None, "MiB"),
             Number(f"{name}: machines wait", 100 * act.wait, None, "%"),
         ]
+    claims = _claims(host, acts)
+    columns = ("time", "free", "ballooned", "saving", "swapped", "stall")
+    data = {name: {key: rows[key] for key in columns} for name, rows in host.items()}
+    return Outcome(numbers, claims, data, _answer(host, acts))
+
+
+def _claims(host, acts) -> list[Claim]:
+    mom, proxmox = acts["ksmtuned + MOM"], acts["Proxmox"]
     merging, ballooning = ("KSM alone", "ksmtuned"), ("ksmtuned + MOM", "Proxmox", "ESX 6")
-    claims = [
+    return [
         Claim("KSM merges nothing of a page before its second scan",
               host["KSM alone"]["merged"][: int(VM / PAGE_BYTES / 5000 / EPOCH)].sum() == 0),
         Claim("MOM balloons only once free memory is below 20 %", mom.balloons >= mom.short),
@@ -106,9 +114,6 @@ def run(seed: int) -> Outcome:
               min(int(host[n]["free"][-1]) for n in ballooning)
               > max(int(host[n]["free"][-1]) for n in merging), "derived"),
     ]  # fmt: skip
-    columns = ("time", "free", "ballooned", "saving", "swapped", "stall")
-    data = {name: {key: rows[key] for key in columns} for name, rows in host.items()}
-    return Outcome(numbers, claims, data, _answer(host, acts))
 
 
 def _first(true, time) -> float:
