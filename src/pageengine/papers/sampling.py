@@ -23,7 +23,8 @@ prints neither the times of its steps nor the gains of its averages; ours give t
 0.9, as the flip-flop filter does that it cites. How long a step down takes follows from the slow
 gain: 22 periods to nine tenths of it. So the shape is claimed, and that single periods scatter as
 100 samples do. The largest of three noisy values lies above their mean, so a steady estimate
-tends to be too high."""
+tends to be too high. One machine alone scatters so much that nine tenths of a step up may take it
+longer than two periods: that is why the mean of eight is measured."""
 
 STEPS = ((0.0, 50), (600.0, 150), (1200.0, 240), (1800.0, 120), (3000.0, 200), (3600.0, 70))
 EXIT, END, BACKGROUND = 4800.0, 6000.0, 15
