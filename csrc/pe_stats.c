@@ -73,25 +73,37 @@ static uint64_t zero_frames(const pe_host *host)
     return frames;
 }
 
-/* What the shared, non-zero pages of one machine cost the host. */
-static uint64_t charge_for_shared(const pe_host *host, const pe_vm *vm)
+/* The mean cost of a shared page that is not zero, as a fraction. */
+typedef struct cost {
+    uint64_t frames, pages;
+} cost;
+
+static cost cost_of_shared(const pe_host *host)
 {
     uint64_t zero_pages = 0;
     for (uint32_t id = 0; id < host->vm_count; ++id)
         zero_pages += host->vms[id] ? host->vms[id]->zero : 0;
-    uint64_t const frames = host->sharing.shared - zero_frames(host);
-    uint64_t const pages = host->sharing.mapped - zero_pages;
-    uint64_t const own = vm->in_place[PE_SHARED] - vm->zero;
-    return pages == 0 ? 0 : (uint64_t)((double)in_bytes(own) * (double)frames / (double)pages);
+    return (cost){.frames = host->sharing.shared - zero_frames(host),
+                  .pages = host->sharing.mapped - zero_pages};
 }
 
-void pe_stats_vm(const pe_host *host, const pe_vm *vm, uint64_t out[PE_VM_NUMBERS])
+/* What the shared, non-zero pages of one machine cost the host. */
+static uint64_t charge_for_shared(cost each, const pe_vm *vm)
+{
+    uint64_t const own = vm->in_place[PE_SHARED] - vm->zero;
+    return each.pages == 0
+             ? 0
+             : (uint64_t)((double)in_bytes(own) * (double)each.frames / (double)each.pages);
+}
+
+static void numbers_of(const pe_host *host, const pe_vm *vm, cost shared,
+                       uint64_t out[PE_VM_NUMBERS])
 {
     pe_zcache_stats const cache = host->zcache ? pe_zcache_of_group(host->zcache, vm->id)
                                                : (pe_zcache_stats){0};
     out[PE_VM_SIZE] = in_bytes(vm->pages);
     out[PE_VM_GRANTED] = in_bytes((uint64_t)vm->in_place[PE_PRIVATE] + vm->in_place[PE_SHARED]);
-    out[PE_VM_CONSUMED] = in_bytes(vm->in_place[PE_PRIVATE]) + charge_for_shared(host, vm)
+    out[PE_VM_CONSUMED] = in_bytes(vm->in_place[PE_PRIVATE]) + charge_for_shared(shared, vm)
                         + cache.slot_bytes;
     out[PE_VM_MAPPED] = in_bytes(vm->ever);
     out[PE_VM_PRIVATE] = in_bytes(vm->in_place[PE_PRIVATE]);
@@ -104,6 +116,30 @@ void pe_stats_vm(const pe_host *host, const pe_vm *vm, uint64_t out[PE_VM_NUMBER
     out[PE_VM_ABSENT] = in_bytes(vm->in_place[PE_ABSENT]);
     out[PE_VM_HALF_PAGES] = cache.half;
     out[PE_VM_QUARTER_PAGES] = cache.quarter;
+}
+
+void pe_stats_vm(const pe_host *host, const pe_vm *vm, uint64_t out[PE_VM_NUMBERS])
+{
+    numbers_of(host, vm, cost_of_shared(host), out);
+}
+
+void pe_stats_vms(const pe_host *host, const uint32_t *ids, size_t n, uint64_t *out)
+{
+    cost const shared = cost_of_shared(host); /* once: it walks all machines */
+    uint64_t numbers[PE_VM_NUMBERS];
+    for (size_t i = 0; i < n; ++i) {
+        const pe_vm *vm = pe_host_vm(host, ids[i]);
+        uint64_t *row = out + i;
+        pe_assert(vm);
+        numbers_of(host, vm, shared, numbers);
+        for (size_t k = 0; k < PE_VM_NUMBERS; ++k, row += n)
+            *row = numbers[k];
+        for (size_t k = 0; k < PE_EVENTS; ++k, row += n)
+            *row = vm->event[k];
+        row[0] = vm->blocked;
+        row[n] = vm->sample_touched;
+        row[2 * n] = vm->sample_size;
+    }
 }
 
 static void sum_places(const pe_host *host, uint64_t sum[PE_PLACES], uint64_t *zero)

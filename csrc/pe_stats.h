@@ -52,6 +52,11 @@ typedef enum pe_host_number {
 const char *pe_vm_number_name(size_t number);   /* NULL beyond the last */
 const char *pe_host_number_name(size_t number);
 void pe_stats_vm(const pe_host *host, const pe_vm *vm, uint64_t out[PE_VM_NUMBERS]);
+/* Of n machines side by side: PE_VM_ROWS rows of n values, a column per machine, in the order of
+   ids, each of which must be there. Rows: the numbers, the events, whether it is blocked, and of
+   the open sampling period the pages touched and the pages marked. */
+#define PE_VM_ROWS (PE_VM_NUMBERS + PE_EVENTS + 3)
+void pe_stats_vms(const pe_host *host, const uint32_t *ids, size_t n, uint64_t *out);
 void pe_stats_host(const pe_host *host, uint64_t out[PE_HOST_NUMBERS]);
 
 #endif

@@ -62,10 +62,6 @@ TECHNIQUES = _techniques()
 cdef class Engine:
     """A host in the core. ``codec`` is a Codec or None, ``swap_file`` a descriptor or -1."""
 
-    cdef pe_host *_host
-    cdef object _lock, _codec
-    cdef readonly bint tokens
-
     def __init__(self, uint32_t frames, *, uint64_t seed=0, bint tokens=False, bint sharing=True,
                  Codec codec=None, bint dense=False, uint64_t cache_limit=2**64 - 1,
                  int swap_file=-1, bint random_victims=False):

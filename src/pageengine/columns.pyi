@@ -1,0 +1,14 @@
+import numpy as np
+from numpy.typing import NDArray
+
+from pageengine.engine import Engine
+
+EVENTS: tuple[str, ...]
+VM_NUMBERS: tuple[str, ...]
+ROWS: tuple[str, ...]
+
+def numbers(engine: Engine, ids: NDArray[np.uint32]) -> NDArray[np.int64]: ...
+def ballooned(engine: Engine, ids: NDArray[np.uint32]) -> NDArray[np.int64]: ...
+def scan(
+    engine: Engine, ids: NDArray[np.uint32], pages: NDArray[np.int64], two_scans: bool = False
+) -> None: ...

@@ -1,0 +1,69 @@
+"""Columns: the numbers of many machines of a host, and work on many of them, in one call each.
+
+A host of a thousand machines is looked at every epoch; one call per machine would cost more than
+what it says. Machines are named by their ids in the engine, in any order.
+"""
+
+import numpy as np
+
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+from pageengine._c.place cimport PE_BALLOONED
+from pageengine._c.scan cimport *
+from pageengine._c.stats cimport PE_VM_ROWS, pe_stats_vms
+from pageengine._c.host cimport pe_host_vm
+from pageengine.engine cimport Engine
+
+from pageengine.engine import EVENTS, VM_NUMBERS
+
+#: What ``numbers`` tells of each machine, a row each. touched, marked: of the open sampling period.
+ROWS = (*VM_NUMBERS, *EVENTS, "blocked", "touched", "marked")
+
+
+cdef int _all_there(Engine engine, const uint32_t[::1] ids) except -1:
+    for i in range(ids.shape[0]):
+        engine._vm(ids[i])
+    engine._open()
+    return 0
+
+
+def numbers(Engine engine not None, const uint32_t[::1] ids):
+    """ROWS of these machines: int64 [rows, n]."""
+    cdef size_t n = ids.shape[0]
+    out = np.empty((PE_VM_ROWS, n), np.int64)
+    cdef int64_t[:, ::1] view = out
+    with engine._lock:
+        _all_there(engine, ids)
+        if n > 0:
+            pe_stats_vms(engine._host, &ids[0], n, <uint64_t *>&view[0, 0])
+    return out
+
+
+def ballooned(Engine engine not None, const uint32_t[::1] ids):
+    """Pages of these machines that are in their balloons: int64 [n]."""
+    out = np.empty(ids.shape[0], np.int64)
+    cdef int64_t[::1] view = out
+    with engine._lock:
+        engine._open()
+        for i in range(ids.shape[0]):
+            view[i] = engine._vm(ids[i]).in_place[<int>PE_BALLOONED]
+    return out
+
+
+def scan(Engine engine not None, const uint32_t[::1] ids, const int64_t[::1] pages,
+         bint two_scans=False):
+    """Looks for equal pages: at pages[i] of machine ids[i], one machine after the other."""
+    cdef size_t i, n = ids.shape[0]
+    cdef pe_scan_result result = pe_scan_result(0, 0, 0, 0, 0, 0)
+    cdef unsigned how = PE_SCAN_TWO_SCANS if two_scans else 0
+    if pages.shape[0] != ids.shape[0]:
+        raise ValueError(f"{ids.shape[0]} machines and {pages.shape[0]} numbers of pages")
+    for i in range(n):
+        if pages[i] < 0:
+            raise ValueError(f"pages must not be negative, got {pages[i]}")
+    with engine._lock:
+        _all_there(engine, ids)
+        with nogil:
+            for i in range(n):
+                pe_scan(engine._host, pe_host_vm(engine._host, ids[i]), <uint64_t>pages[i], how,
+                        &result)

@@ -1,0 +1,14 @@
+from libc.stdint cimport int64_t, uint32_t
+
+from pageengine._c.host cimport pe_host
+from pageengine._c.vm cimport pe_vm
+
+
+cdef class Engine:
+    cdef pe_host *_host
+    cdef object _lock, _codec
+    cdef readonly bint tokens
+
+    cdef int _open(self) except -1
+    cdef pe_vm *_vm(self, uint32_t id) except NULL
+    cdef int _check_pages(self, const pe_vm *vm, const int64_t[::1] ppns) except -1
