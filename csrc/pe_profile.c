@@ -83,3 +83,28 @@ void pe_profile_tokens(const pe_profile *self, size_t n, const int64_t *ppns,
         out[i] = pe_profile_token(self, (uint64_t)ppns[i], (uint32_t)versions[i]);
     }
 }
+
+void pe_profile_written(const pe_profile *self, size_t n, const int64_t *ppns, const uint8_t *kinds,
+                        uint8_t zeroed, const int32_t *versions, uint64_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        out[i] = kinds[i] & zeroed ? 0
+                                   : pe_profile_token(self, (uint64_t)ppns[i],
+                                                      (uint32_t)versions[ppns[i]]);
+    }
+}
+
+void pe_profile_next(size_t n, const int64_t *ppns, const uint8_t *kinds, uint8_t zeroed,
+                     int32_t *versions)
+{
+    for (size_t i = 0; i < n; i++) { /* a negative version is one that is to go on */
+        if (!(kinds[i] & zeroed) && versions[ppns[i]] >= 0) {
+            versions[ppns[i]] = ~versions[ppns[i]];
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (versions[ppns[i]] < 0) {
+            versions[ppns[i]] = ~versions[ppns[i]] + 1;
+        }
+    }
+}

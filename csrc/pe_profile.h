@@ -24,4 +24,13 @@ uint64_t pe_profile_token(const pe_profile *self, uint64_t ppn, uint32_t version
 void pe_profile_tokens(const pe_profile *self, size_t n, const int64_t *ppns,
                        const int32_t *versions, uint64_t *out);
 
+/* What pages hold that are written now. versions: of every page of the machine; kinds[i] & zeroed:
+   the page becomes zero, whatever its version. */
+void pe_profile_written(const pe_profile *self, size_t n, const int64_t *ppns, const uint8_t *kinds,
+                        uint8_t zeroed, const int32_t *versions, uint64_t *out);
+/* They were written: the version of each that was not zeroed goes on by one, also where a page was
+   named twice, for then it was written twice with the same content. */
+void pe_profile_next(size_t n, const int64_t *ppns, const uint8_t *kinds, uint8_t zeroed,
+                     int32_t *versions);
+
 #endif

@@ -47,3 +47,22 @@ def test_contents_of_a_machine_say_what_they_need():
         PROFILES["own"].of(0).tokens([1, 2], [0, 0, 0])
     with pytest.raises(ValueError, match="marks must be 4 numbers"):
         MachineContents(0, 0, [0.5], 4, np.ones(4096, np.uint8))
+
+
+def test_what_is_written_goes_on_from_version_to_version():
+    contents = PROFILES["mixed"].of(3)
+    ppns, kinds = np.array([4, 9, 4, 2]), np.array([1, 9, 1, 1], np.uint8)
+    versions = np.zeros(10, np.int32)
+    for round in range(3):
+        written = contents.written(ppns, kinds, 8, versions)
+        expected = contents.tokens(ppns, np.full(4, round))
+        expected[1] = 0
+        assert np.array_equal(written, expected)
+        contents.go_on(ppns, kinds, 8, versions)
+        assert versions.tolist() == [0, 0, round + 1, 0, round + 1, 0, 0, 0, 0, 0]
+    for call in (contents.written, contents.go_on):
+        with pytest.raises(IndexError, match="PPN 9 is not one of the 5 pages"):
+            call(ppns, kinds, 8, versions[:5])
+        with pytest.raises(ValueError, match="4 pages and 2 kinds"):
+            call(ppns, kinds[:2], 8, versions)
+        call(ppns[:0], kinds[:0], 8, versions)

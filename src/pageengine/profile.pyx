@@ -11,6 +11,15 @@ from pageengine._c.profile cimport *
 STEPS = PE_PROFILE_STEPS
 
 
+cdef int _check(const int64_t[::1] pages, const uint8_t[::1] kinds, Py_ssize_t count) except -1:
+    if pages.shape[0] != kinds.shape[0]:
+        raise ValueError(f"{pages.shape[0]} pages and {kinds.shape[0]} kinds")
+    for i in range(pages.shape[0]):
+        if not 0 <= pages[i] < count:
+            raise IndexError(f"PPN {pages[i]} is not one of the {count} pages that have a version")
+    return 0
+
+
 cdef class MachineContents:
     """salt: of the profile, an int from 0 to 2**64 - 1, a multiple of 8. machine: an int of that
     range. marks: float64 [4], the ends of the parts that are zero, of one word, common, repeated
@@ -46,6 +55,32 @@ cdef class MachineContents:
                     &self._profile, <size_t>pages.shape[0], &pages[0], &numbers[0], &view[0]
                 )
         return out
+
+    def written(self, ppns, kinds, uint8_t zeroed, versions):
+        """Tokens uint64 [n] of pages int64 [n] that are written now, by versions int32 [pages of
+        the machine]; zero for those of kinds uint8 [n] that have a bit of ``zeroed``.
+        """
+        cdef const int64_t[::1] pages = ppns
+        cdef const uint8_t[::1] whats = kinds
+        cdef const int32_t[::1] numbers = versions
+        out = np.empty(pages.shape[0], np.uint64)
+        cdef uint64_t[::1] view = out
+        _check(pages, whats, numbers.shape[0])
+        if pages.shape[0] > 0:
+            with nogil:
+                pe_profile_written(&self._profile, <size_t>pages.shape[0], &pages[0], &whats[0],
+                                   zeroed, &numbers[0], &view[0])
+        return out
+
+    @staticmethod
+    def go_on(ppns, kinds, uint8_t zeroed, versions):
+        """They were written: the versions of those that were not zeroed go on by one."""
+        cdef const int64_t[::1] pages = ppns
+        cdef const uint8_t[::1] whats = kinds
+        cdef int32_t[::1] numbers = versions
+        _check(pages, whats, numbers.shape[0])
+        if pages.shape[0] > 0:
+            pe_profile_next(<size_t>pages.shape[0], &pages[0], &whats[0], zeroed, &numbers[0])
 
     def __reduce__(self):
         raise TypeError("MachineContents cannot be pickled; make it again from its profile")

@@ -83,6 +83,31 @@ static void a_batch_is_its_pages_one_by_one(void)
     CHECK(out[0] == pe_profile_token(&profile, 0, 0));
 }
 
+static void what_is_written_is_what_its_version_says_unless_it_is_zeroed(void)
+{
+    enum { ZEROED = 8, N = 6 };
+    pe_profile profile;
+    make(&profile, 7, 0, 0, 1, 0);
+    int64_t const ppns[N] = {3, 5, 3, 9, 5, 1};
+    uint8_t const kinds[N] = {1, 1 | ZEROED, 1, 1, 1, ZEROED};
+    int32_t versions[PAGES] = {0};
+    uint64_t out[N];
+    versions[9] = 4;
+    for (int round = 0; round < 2; round++) {
+        pe_profile_written(&profile, N, ppns, kinds, ZEROED, versions, out);
+        for (int i = 0; i < N; i++) {
+            uint32_t version = (uint32_t)versions[ppns[i]];
+            uint64_t token = pe_profile_token(&profile, (uint64_t)ppns[i], version);
+            CHECK(out[i] == (kinds[i] & ZEROED ? 0 : token));
+        }
+        pe_profile_next(N, ppns, kinds, ZEROED, versions);
+        CHECK(versions[3] == round + 1 && versions[9] == round + 5);
+        CHECK(versions[5] == round + 1 && versions[1] == 0 && versions[0] == 0);
+    }
+    pe_profile_next(0, ppns, kinds, ZEROED, versions);
+    CHECK(versions[3] == 2);
+}
+
 int main(void)
 {
     RUN(a_zero_machine_holds_zero_until_it_writes);
@@ -90,5 +115,6 @@ int main(void)
     RUN(common_pages_are_equal_in_all_machines_and_own_ones_in_none);
     RUN(a_group_repeats_one_content_within_its_machine);
     RUN(a_batch_is_its_pages_one_by_one);
+    RUN(what_is_written_is_what_its_version_says_unless_it_is_zeroed);
     return check_result();
 }

@@ -10,3 +10,8 @@ cdef extern from "pe_profile.h" nogil:
     uint64_t pe_profile_token(const pe_profile *self, uint64_t ppn, uint32_t version)
     void pe_profile_tokens(const pe_profile *self, size_t n, const int64_t *ppns,
                            const int32_t *versions, uint64_t *out)
+    void pe_profile_written(const pe_profile *self, size_t n, const int64_t *ppns,
+                            const uint8_t *kinds, uint8_t zeroed, const int32_t *versions,
+                            uint64_t *out)
+    void pe_profile_next(size_t n, const int64_t *ppns, const uint8_t *kinds, uint8_t zeroed,
+                         int32_t *versions)
