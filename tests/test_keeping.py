@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pageengine as pe
+from pageengine.guest import Guest
 from pageengine.policy import ESX, Plain, Plan, VMPlan
 from pageengine.policy.workingset import ESTIMATORS
 
@@ -138,6 +139,92 @@ def test_a_decision_in_the_middle_of_a_batch_is_shown_the_stall_of_the_last(host
     assert len(stalls) > 2 and stalls == [0.0] + [0.75] * (len(stalls) - 1)
     host.advance(10.0)
     assert policy.asked[-1].vms[0].stall == 0.0
+
+
+class Asked:
+    """Says what it was told to when it is asked, and remembers how often it was."""
+
+    def __init__(self, *plans):
+        self.asked, self.plans = [], list(plans)
+
+    def decide(self, snapshot):
+        self.asked.append(snapshot)
+        return self.plans[min(len(self.asked), len(self.plans)) - 1]
+
+
+def test_a_decision_in_the_middle_of_an_advance_is_shown_who_had_his_turn():
+    """The guest of "b" must read what its host has swapped out to make room for its balloon, which
+    takes memory that is short. Time has passed for "a" and "b" by then, and for "c" not yet.
+    """
+    quiet = Plan(again=1e6, wake_below=2 * MIB, vms={"b": VMPlan(balloon=2 * MIB)})
+    scans = {name: VMPlan(scan=100.0) for name in "abc"}
+    helps = Plan(again=1e6, vms=scans | {"a": VMPlan(reclaim=4 * MIB, scan=100.0)})
+    policy = Asked(quiet, helps)
+    with pe.Host("16 MiB", contents="tokens", compression=None, policy=policy) as host:
+        guest = Guest(1024)
+        vms = [host.add_vm("a", "8 MiB"), host.add_vm("b", "4 MiB", guest=guest)]
+        vms.append(host.add_vm("c", "8 MiB"))
+        host.balance()
+        ops = guest.access("memory", np.arange(1024), True)
+        vms[1].write(ops.ppns, ops.ppns.astype(np.uint64) << np.uint64(6) | np.uint64(63))
+        host.reclaim("b", 1024, "swap")
+        for vm in vms[::2]:
+            vm.touch(np.arange(1792), True)
+        assert host.stats.free == 2 * MIB and len(policy.asked) == 1
+        host.advance(1.0, ran={"a": 0.75, "b": 0.5, "c": 0.25})
+        assert len(policy.asked) > 1  # in the middle: again is far away
+        assert [view.stall for view in policy.asked[1].vms] == [0.25, 0.5, 0.0]
+        assert [vm.stats.scanned for vm in vms] == [0, 0, 100]  # "c" by the rates of the new plan
+        assert [view.stall for view in host.snapshot().vms] == [0.25, 0.5, 0.75]
+        host.check()
+
+
+# Who comes and goes
+
+
+def test_what_is_kept_of_a_machine_stays_with_it_when_others_leave(host):
+    tokens = np.arange(9, dtype=np.uint64) << np.uint64(6)
+    for name in "abcdefg":
+        host.add_vm(name, "4 MiB").write(np.arange(9), tokens)
+    wishes = {
+        name: VMPlan(balloon=MIB // 4 * i, scan=2.0 * i) for i, name in enumerate("abcdefg")
+    }
+    host.apply(Plan(vms=wishes, again=1e6))
+    host.remove_vm("b"), host.remove_vm("f")
+    host.add_vm("h", "4 MiB", balloon_max="1 MiB")
+    host["d"].set_balloon_max("512 KiB")
+    assert host["g"].balloon_target == MIB // 4 * 6 and host["h"].balloon_target == 0
+    host.advance(1.0)
+    expected = {"a": 0, "c": MIB // 2, "d": MIB // 2, "e": MIB, "g": MIB * 6 // 4, "h": 0}
+    assert {vm.name: vm.stats.ballooned for vm in host.vms.values()} == expected
+    assert {vm.name: vm.stats.scanned for vm in host.vms.values()} == {
+        "a": 0, "c": 4, "d": 6, "e": 8, "g": 9, "h": 0,
+    }  # fmt: skip
+    assert host["h"].balloon_max == MIB and host["g"].balloon_max == host["g"].size * 65 // 100
+    with pytest.raises(pe.errors.NoSuchVM):
+        host["f"].balloon_target
+    host.check()
+
+
+def test_a_driver_at_rest_moves_again_when_anything_changes(host):
+    vm = host.add_vm("a", "8 MiB")
+    inflate(host, vm, 2 * MIB)
+    host.advance(3.0)
+    for change, then in (
+        (lambda: vm.deflate(100), 2 * MIB),  # its guest took pages back
+        (lambda: vm.configure(reservation="7 MiB"), MIB),
+        (lambda: vm.configure(reservation=0), 2 * MIB),
+        (lambda: vm.set_balloon_max("1 MiB"), MIB),
+        (lambda: vm.set_balloon_max("3 MiB"), 2 * MIB),
+        (lambda: vm.reboot(0.0), 2 * MIB),
+        (lambda: host.apply(Plan(vms={"a": VMPlan(balloon=0)}, again=1e6)), 0),
+    ):
+        change()
+        host.apply(Plan(again=1e6))
+        host.advance(1.0)
+        assert vm.stats.ballooned == then
+        host.advance(2.0)
+        assert vm.stats.ballooned == then
 
 
 # Bad input

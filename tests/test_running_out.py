@@ -42,6 +42,36 @@ def test_a_host_without_swap_or_compression_says_how_many_accesses_were_made():
         host.check()
 
 
+def test_batches_that_go_as_far_as_they_can_say_how_far_they_came():
+    with pe.Host(16 * PAGE, swap=0, compression=None, contents="tokens") as host:
+        vm = host.add_vm("web", 32 * PAGE)
+        ppns, tokens = np.arange(32), np.arange(32, dtype=np.uint64) << np.uint64(6) | 63
+        done = vm.write_some(ppns, tokens)
+        assert 14 <= done <= 16 and not vm.places[done:].any()
+        assert vm.touch_some(ppns[::-1], True) == 0
+        assert vm.touch_some(ppns[:done], ppns[:done] % 2 == 0) == done
+        assert vm.touch_some(ppns) == done  # even the zero page needs a frame
+        assert vm.stats.accesses == 3 * done
+        vm.block()
+        assert vm.touch_some(ppns) == vm.write_some(ppns, tokens) == 0
+        assert vm.touch_some([]) == 0
+        with pytest.raises(IndexError, match="PPN 32 "):
+            vm.touch_some([0, 32])
+        host.check()
+
+
+def test_batches_that_go_as_far_as_they_can_ask_the_policy_and_keep_limits():
+    with pe.Host(64 * PAGE, contents="tokens") as host:
+        vm = host.add_vm("web", 60 * PAGE, limit=20 * PAGE)
+        other = host.add_vm("other", 60 * PAGE)
+        ppns, tokens = np.arange(60), np.arange(1, 61, dtype=np.uint64) << np.uint64(6) | 63
+        assert vm.write_some(ppns, tokens) == 60 and vm.stats.consumed <= 20 * PAGE
+        assert other.write_some(ppns, tokens + 64 * 64) == 60 and other.touch_some(ppns) == 60
+        assert vm.touch_some(ppns) == 60 and vm.stats.consumed <= 20 * PAGE
+        assert np.array_equal(vm.peek(ppns), tokens)
+        host.check()
+
+
 def test_a_full_swap_space_leaves_pages_where_they_are_and_says_how_many_went():
     with pe.Host(32 * PAGE, swap=5 * PAGE, compression=None) as host:
         vm = host.add_vm("web", 20 * PAGE)

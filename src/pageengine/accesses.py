@@ -1,25 +1,20 @@
 """Accesses of a virtual machine, in batches: whole pages written and read, or pages touched."""
 
+from operator import itemgetter, sub
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pageengine import errors
 from pageengine.arrays import as_contents, as_ppns, as_write_flags, empty_contents
 from pageengine.records import Faults
 from pageengine.status import EVENTS, STATUS_NAMES, error_of
 
-_FAULT_EVENTS = [
+_fault_events = itemgetter(*(
     EVENTS.index(name)
-    for name in (
-        "accesses",
-        "faults_absent",
-        "cow_breaks",
-        "decompressions",
-        "swap_in",
-        "balloon_pops",
-        "discarded",
-    )  # fmt: skip
-]
+    for name in ("accesses", "faults_absent", "cow_breaks", "decompressions", "swap_in",
+                 "balloon_pops", "discarded")
+))  # fmt: skip
 
 
 class Accesses:
@@ -78,6 +73,24 @@ class Accesses:
     def try_touch(self, ppns, write=False):
         """Like touch, but never reclaims: (accesses done, status name, Faults)."""
         return self._once(*self._touch_call(ppns, write))
+
+    def touch_some(self, ppns, write=False) -> int:
+        """Like touch, as far as it goes: how many accesses were made before memory ran out or the
+        machine was blocked. Faults are not told: ``events`` counts them.
+        """
+        host, ppns = self.host, as_ppns(ppns)
+        flags = as_write_flags(write, len(ppns))
+        done, status = self._engine.touch(self._id, ppns, flags, flags is None and bool(write))
+        if status == 0 and self.limit >= self.size:
+            return done
+        return self._some(host, *self._touch_call(ppns, write), done, status)
+
+    def write_some(self, ppns, pages) -> int:
+        """Like write, as far as it goes: how many pages were written before memory ran out or the
+        machine was blocked.
+        """
+        host, (call, n) = self.host, self._write_call(ppns, pages)
+        return self._some(host, call, n, *call(0))
 
     def peek(self, ppns):
         """What the pages hold, without an access: nothing moves and nothing is counted."""
@@ -157,19 +170,30 @@ class Accesses:
     def _all(self, call, n) -> Faults:
         host = self.host
         before = self._engine.vm_events(self._id)
-        done, status = call(0)
-        if status or self.limit < self.size:
-            with host._making_room(self) as room:
-                while status:
-                    if STATUS_NAMES[status] != "PE_NO_FRAME" or not room.more():
-                        raise self._error(status, done) from room.cause
-                    more, status = call(done)
-                    done += more
+        self._go_on(host, call, *call(0))
         return self._faults_since(before)
+
+    def _some(self, host, call, n: int, done: int, status: int) -> int:
+        try:
+            self._go_on(host, call, done, status)
+        except (errors.OutOfFrames, errors.Blocked) as stop:
+            return stop.done
+        return n
+
+    def _go_on(self, host, call, done: int, status: int) -> None:
+        """A batch that stopped after ``done`` accesses gets memory and goes on to its end."""
+        if not status and self.limit >= self.size:
+            return
+        with host._making_room(self) as room:
+            while status:
+                if STATUS_NAMES[status] != "PE_NO_FRAME" or not room.more():
+                    raise self._error(status, done) from room.cause
+                more, status = call(done)
+                done += more
 
     def _faults_since(self, before) -> Faults:
         after = self._engine.vm_events(self._id)
-        return Faults(*(after[i] - before[i] for i in _FAULT_EVENTS))
+        return Faults(*map(sub, _fault_events(after), _fault_events(before)))
 
     def _error(self, status: int, done: int) -> Exception:
         return error_of(status, self._engine, self.name, done)

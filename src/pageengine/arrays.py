@@ -18,6 +18,8 @@ def as_count(value, what: str) -> int:
 
 def as_ppns(ppns):
     """int64 [n] from an int, a sequence of ints or an int array [n]."""
+    if type(ppns) is np.ndarray and ppns.dtype == np.int64 and ppns.ndim == 1:
+        return np.ascontiguousarray(ppns)  # as most are: not looked at twice
     array = np.asarray(ppns)
     if array.size == 0 and array.dtype.kind == "f":  # an empty list
         array = array.astype(np.int64)

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pageengine.policy import Plan, Snapshot
 from pageengine.records import Reclaimed
 
@@ -56,6 +58,14 @@ class Governed:
     def last_plan(self) -> Plan:
         """What the policy said last."""
         return self._governor.plan
+
+    def columns(self, names=None) -> dict[str, np.ndarray]:
+        """All numbers of all machines at once: by name an int64 array with an entry per machine, in
+        the order of ``vms``, or of these ``names``. They are those of ``VM.stats``, and of each
+        machine its ``active``, ``balloon_target``, and the plan's ``target`` (its size, where the
+        plan does not say); bytes are bytes. Far cheaper than ``stats`` of each.
+        """
+        return self._governor.columns(names)
 
     def snapshot(self) -> Snapshot:
         """What a policy sees now."""

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import math
 
-from pageengine.keeping import Keeping
+import numpy as np
+
+from pageengine.columns import ROWS
+from pageengine.housekeeping import Housekeeping
 from pageengine.policy import Plain, Plan, Snapshot, VMView, find
 from pageengine.policy.rules import check_plan
 from pageengine.policy.states import rank
@@ -20,12 +23,8 @@ from pageengine.units import PAGE_BYTES
 
 BALANCE_PERIOD = 15.0  # seconds, where a plan does not say (Mem.BalancePeriod)
 
-_KEPT = ("active", "balloon_max", "stall")
-_FROM_NUMBERS = tuple(
-    name
-    for name in VMView.__dataclass_fields__
-    if name not in ("name", "overhead", "balloon_target", "guest", *_KEPT)
-)
+_VIEW = tuple(VMView.__dataclass_fields__)
+_TOLD = ROWS.index("touched")  # rows from here on are for the estimator
 
 
 class Governor:
@@ -36,9 +35,8 @@ class Governor:
         self.time = 0.0
         self.plan = Plan(state="")
         self.mark = 0
-        self.keeping: dict[str, Keeping] = {}
+        self.keeping = Housekeeping(host)
         self._due = 0.0
-        self._scanned = 0
         self.floor = 0  # frames that the overhead of machines takes: no access may use them
         self._states: set[str] = set()
         self.swap_bandwidth: float | None = None
@@ -59,13 +57,13 @@ class Governor:
         self._host._engine.set_mark(self.mark)
 
     def add(self, vm, estimator, driver: bool, balloon_max: int) -> None:
-        self.keeping[vm.name] = Keeping(vm, estimator, driver, balloon_max)
+        self.keeping.add(vm, estimator, driver, balloon_max)
         self.floor += vm.overhead // PAGE_BYTES
         self._set_mark(self._below)
         self.changed()
 
     def remove(self, vm) -> None:
-        del self.keeping[vm.name]
+        self.keeping.remove(vm)
         self.floor -= vm.overhead // PAGE_BYTES
         self._set_mark(self._below)
         self.changed()
@@ -80,32 +78,73 @@ class Governor:
         """A machine came, left or changed: targets are stale."""
         self._due = 0.0
 
+    def configured(self, vm) -> None:
+        """What a machine is promised has changed."""
+        self.keeping.configured(vm)
+        self.changed()
+
     # what a policy is shown
 
     def snapshot(self) -> Snapshot:
         host = self._host
+        self.keeping.hold()
         numbers = host._engine.host_numbers()
         overhead = self.floor * PAGE_BYTES
         return Snapshot(
             memory=numbers["memory"] - overhead,
             free=max(0, numbers["free"] - overhead),
             swap_free=numbers["swap_free"],
-            vms=tuple(self._view(vm) for vm in host.vms.values()),
+            vms=tuple(self._views()),
             time=self.time,
             state=self.plan.state,
             memo=dict(self.plan.memo),
         )
 
-    def _view(self, vm) -> VMView:
-        numbers, keeping = vm.numbers(), self.keeping[vm.name]
-        return VMView(
-            name=vm.name,
-            **{name: numbers[name] for name in _FROM_NUMBERS},
-            **{name: getattr(keeping, name) for name in _KEPT},
-            overhead=vm.overhead,
-            balloon_target=keeping.balloon_target,
-            guest=keeping.guest_view(),
-        )
+    def _views(self):
+        keeping, machines = self.keeping, list(self._host.vms.values())
+        numbers = keeping.numbers()
+        runs = keeping.runs().tolist()
+        claims = [vm.claim for vm in machines]
+        columns = dict(zip(ROWS, numbers.tolist(), strict=True))
+        columns |= {
+            "name": keeping.names,
+            "shares": [claim.shares for claim in claims],
+            "reservation": [claim.reservation for claim in claims],
+            "limit": [claim.limit for claim in claims],
+            "overhead": [claim.overhead for claim in claims],
+            "blocked": map(bool, columns["blocked"]),
+            "active": keeping.active(numbers).tolist(),
+            "balloon_target": map(int, keeping.balloon_target.tolist()),
+            "balloon_max": map(int, keeping.balloon_max().tolist()),
+            "stall": keeping.stall().tolist(),
+            "guest": [
+                keeping[vm.name].guest_view() if run else None
+                for vm, run in zip(machines, runs, strict=True)
+            ],
+        }
+        return map(VMView, *(columns[name] for name in _VIEW))
+
+    def columns(self, names=None) -> dict[str, np.ndarray]:
+        """What ``Host.columns`` says."""
+        numbers = self.keeping.numbers()
+        found = dict(zip(ROWS[:_TOLD], numbers, strict=False))
+        found["active"] = self.keeping.active(numbers)
+        found["balloon_target"] = self.keeping.balloon_target.astype(np.int64)
+        found["target"] = self._targets(found["size"])
+        there = list(self.keeping.names)
+        if names is None or list(names) == there:
+            return found
+        rows = [there.index(self._host[name].name) for name in names]
+        return {key: column[rows] for key, column in found.items()}
+
+    def _targets(self, sizes: np.ndarray) -> np.ndarray:
+        """What the plan wants each machine to hold; all of it, where it does not say."""
+        targets, vms = sizes.copy(), self.plan.vms
+        for row, name in enumerate(self.keeping.names if vms else ()):
+            wish = vms.get(name)
+            if wish is not None and wish.target is not None:
+                targets[row] = wish.target
+        return targets
 
     # doing what it says
 
@@ -124,14 +163,7 @@ class Governor:
         self._due = self.time + again
         if plan.wake_below is not None:
             self._set_mark(plan.wake_below)
-        for name, keeping in self.keeping.items():
-            keeping.decided()
-            wish = plan.vms.get(name)
-            if wish is not None:
-                if wish.balloon is not None:
-                    keeping.balloon_target = int(wish.balloon)
-                if wish.scan is not None:
-                    keeping.scan_rate = wish.scan
+        self.keeping.decided(plan)
         return self._reclaim(plan)
 
     def _reclaim(self, plan: Plan) -> Reclaimed:
@@ -182,29 +214,29 @@ class Governor:
         if not 0 < seconds < math.inf:
             raise ValueError(f"seconds must be above 0, got {seconds!r}")
         self._host._engine.idle  # Closed, before time passes
-        ran = {} if ran is None else ran
-        unknown = set(ran) - set(self.keeping)
-        if unknown:
-            raise ValueError(f"ran names virtual machines that are not there: {sorted(unknown)}")
-        for name, value in ran.items():
-            if not 0 <= value <= seconds * (1 + 1e-9):
-                raise ValueError(f"{name!r} cannot have run {value!r} of {seconds!r} seconds")
+        ran = self._seconds_of_each(seconds, {} if ran is None else ran)
         self.time += seconds
         if self.swap_bandwidth is not None:
             pages = self.swap_bandwidth * seconds / PAGE_BYTES
             self._swap_left = min(
                 self._swap_left + pages, max(pages, self.swap_bandwidth / PAGE_BYTES)
             )
-        for name, keeping in self.keeping.items():
-            keeping.advance(seconds, ran.get(name, seconds), self.plan)
-        self._end_scan_pass()
+        self.keeping.advance(seconds, ran, lambda: self.plan)
+        if self.keeping.ends_scan_pass():  # hints older than one pass over every machine expire
+            self._host.new_scan_pass()
         if self.time >= self._due:
             self.balance()
 
-    def _end_scan_pass(self) -> None:
-        """Hints older than one pass over every machine expire."""
-        scanning = [k for k in self.keeping.values() if k.scan_rate > 0]
-        if scanning and all(k.scanned >= k.pages for k in scanning):
-            for keeping in scanning:
-                keeping.scanned = 0
-            self._host.new_scan_pass()
+    def _seconds_of_each(self, seconds: float, ran) -> np.ndarray:
+        """What each machine ran, in order."""
+        if not ran.keys() <= self.keeping.names:
+            unknown = sorted(set(ran) - set(self.keeping.names))
+            raise ValueError(f"ran names virtual machines that are not there: {unknown}")
+        each = np.array([ran.get(name, seconds) for name in self.keeping.names], float)
+        if not ((0 <= each) & (each <= seconds * (1 + 1e-9))).all():
+            name, value = next(
+                (name, value) for name, value in ran.items()
+                if not 0 <= value <= seconds * (1 + 1e-9)
+            )  # fmt: skip
+            raise ValueError(f"{name!r} cannot have run {value!r} of {seconds!r} seconds")
+        return each

@@ -167,15 +167,21 @@ cdef class Guest:
             n = pe_guest_report(self._guest, &view[0])
         return (blocks[:n, None] + np.arange(PE_GUEST_BLOCK)).reshape(-1)
 
+    def numbers(self) -> tuple:
+        """What ``stats`` says, in its order: cheaper."""
+        cdef uint64_t numbers[PE_GUEST_NUMBERS]
+        cdef int i
+        with self._lock:
+            pe_guest_numbers(self._guest, numbers)
+        return (self.pages * <uint64_t>PAGE_BYTES, *[
+            numbers[i] * <uint64_t>PAGE_BYTES if i < <int>LEVELS else numbers[i]
+            for i in range(PE_GUEST_NUMBERS)
+        ])
+
     @property
     def stats(self):
         """GuestStats: amounts in bytes, events as cumulative counts of pages."""
-        cdef uint64_t numbers[PE_GUEST_NUMBERS]
-        with self._lock:
-            pe_guest_numbers(self._guest, numbers)
-        return GuestStats(self.pages * PAGE_BYTES, *(
-            numbers[i] * PAGE_BYTES if i < LEVELS else numbers[i] for i in range(PE_GUEST_NUMBERS)
-        ))
+        return GuestStats(*self.numbers())
 
     def check(self):
         """Walks every structure; raises CorruptState with the first rule that does not hold."""

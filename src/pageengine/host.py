@@ -261,6 +261,12 @@ class Host(Governed):
 
     # what is there
 
+    def numbers(self) -> dict[str, int]:
+        """What ``stats`` says of the host itself, without its machines' events, as a dict:
+        cheaper.
+        """
+        return self._engine.host_numbers()
+
     @property
     def stats(self) -> HostStats:
         """All numbers of the host, and the events of its machines added up."""

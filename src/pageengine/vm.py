@@ -69,7 +69,7 @@ class VM(Accesses):
         )
         self.host._admit(self.name, claim)
         self.claim = claim
-        self.host._governor.changed()
+        self.host._governor.configured(self)
 
     @property
     def host(self):
@@ -114,17 +114,17 @@ class VM(Accesses):
     @property
     def balloon_target(self) -> int:
         """Bytes that its driver was last told to give up; it moves there with ``Host.advance``."""
-        return self.host._governor.keeping[self.name].balloon_target
+        return self.host._governor.keeping.balloon_target_of(self.name)
 
     @property
     def balloon_max(self) -> int:
         """Most bytes its driver can give up now; 0 without one, or while the guest boots."""
-        return self.host._governor.keeping[self.name].balloon_max
+        return self.host._governor.keeping.balloon_max_of(self.name)
 
     def set_balloon_max(self, value) -> None:
         """Most that its driver may give up from now on, bytes or a percentage of its size."""
         limit = part_of(value, self.size, "balloon_max")
-        self.host._governor.keeping[self.name].set_balloon_max(limit)
+        self.host._governor.keeping.set_balloon_limit(self.name, limit)
 
     def run_ops(self, ops) -> None:
         """The accesses that its guest makes while its balloon driver works, as far as there is
@@ -137,7 +137,7 @@ class VM(Accesses):
 
     def reboot(self, boot_seconds: float = 0.0) -> None:
         """The guest starts again: its balloon pops, and its driver is gone for ``boot_seconds``."""
-        self.host._governor.keeping[self.name].reboot(boot_seconds)
+        self.host._governor.keeping.reboot(self.name, boot_seconds)
 
     @property
     def blocked(self) -> bool:
@@ -179,7 +179,7 @@ class VM(Accesses):
     @property
     def active(self) -> int:
         """The host's estimate of the working set in bytes."""
-        return self.host._governor.keeping[self.name].active
+        return self.host._governor.keeping[self.name].active_now()
 
     def age(self) -> int:
         """Advances the idle age of every page that was ever accessed; returns how many were
@@ -215,6 +215,13 @@ class VM(Accesses):
         """
         self.host
         return self._engine.look_up(self._id, as_ppns(ppns), kinds, table)
+
+    def in_turns(self, turns, ppns, kinds):
+        """Accesses in the order in which they are to be made, by ``turns.Turns``: (PPNs, kinds
+        uint8 [n], how many there are of each turn).
+        """
+        self.host
+        return turns.order(self._engine, self._id, as_ppns(ppns), kinds)
 
     def events(self) -> dict[str, int]:
         """The cumulative event counts alone, by name, in pages: cheaper than ``stats``."""

@@ -16,7 +16,7 @@ CORE = {
     0: "base bits bytes status hash rng os",
     1: "frames pool sharing zcache swap codec",
     2: "content profile place page vm host fault touch scan reclaim swapout evict balloon guest "
-    "activity stats snapshot replay check",
+    "activity stats snapshot replay check turns",
 }
 ROOMS = {f"pe_{room}": floor for floor, rooms in CORE.items() for room in rooms.split()}
 # Stores know nothing of each other; these few are made of another.
@@ -42,6 +42,8 @@ MAY = {
     "profile": CYTHON,
     "guest": CYTHON + " records",
     "engine": CYTHON + " codec",
+    "columns": CYTHON + " engine",
+    "turns": CYTHON + " engine",
     "status": "_status errors engine",
     "records": "units",
     "swapfile": "errors",
@@ -56,7 +58,9 @@ MAY = {
     "accesses": "arrays records status images errors",
     "vm": "errors accesses admission arrays options records status units",
     "keeping": "balloon driver policy units",
-    "governor": "keeping policy records status units",
+    "household": "columns keeping units",
+    "housekeeping": "columns household policy units",
+    "governor": "columns housekeeping policy records status units",
     "governed": "policy records",
     "host": CYTHON
     + " admission codec engine governed governor status records room vm swapfile options",

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from math import fsum
 
+import numpy as np
+
 US, MS = 1e-6, 1e-3
 _EVENTS = (
     "faults_absent", "cow_breaks", "decompressions", "swap_in", "swap_out", "sample_faults",
@@ -58,6 +60,14 @@ class CostModel:
         ``sum`` makes of fractions depends on the version of Python.)"""
         return fsum(getattr(self, key) * events.get(key, 0) for key in _EVENTS)
 
+    def stalls(self, events: Mapping[str, np.ndarray]) -> np.ndarray:
+        """``stall`` of many machines: an entry per machine in each array, and in the result."""
+        parts = np.array([getattr(self, key) * events[key] for key in _EVENTS if key in events])
+        found = parts.sum(axis=0)  # exact where no more than two parts are anything
+        for i in np.flatnonzero(np.count_nonzero(parts, axis=0) > 2).tolist():
+            found[i] = fsum(parts[:, i].tolist())
+        return found
+
     @classmethod
     def measure(cls, storage: str = "nvme") -> CostModel:
         """A preset with the costs of the processor measured on this machine: what the engine takes
@@ -103,8 +113,6 @@ def _unknown(what: str, name: str, known) -> str:
 
 
 def _measured() -> dict[str, float]:
-    import numpy as np
-
     from pageengine.codec import Codec
     from pageengine.host import Host
 

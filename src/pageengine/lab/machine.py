@@ -31,8 +31,8 @@ class Machine:
     random draws.
     """
 
-    def __init__(self, host, spec, options: dict[str, Any], number: int, seed: int, costs):
-        self.name, self.spec, self._costs = spec.name, spec, costs
+    def __init__(self, host, spec, options: dict[str, Any], number: int, seed: int):
+        self.name, self.spec = spec.name, spec
         chosen = {key: options.get(key, getattr(spec, key)) for key in (
             "shares", "reservation", "limit", "balloon_max")}  # fmt: skip
         pages = parse_pages(spec.size, "size")
@@ -49,8 +49,6 @@ class Machine:
             self.vm.reboot(spec.guest.boot)
         self._debt = 0.0
         self.stall = self.progress = 0.0
-        self.events: dict[str, int] = {}
-        self._before = self._counts()
 
     def _begin(self, workload) -> None:
         self.workload = make_workload(workload)
@@ -70,21 +68,9 @@ class Machine:
         self.stall = 1 - self.progress
         return given
 
-    def settle(self) -> None:
-        """After the host's housekeeping: what the epoch's events cost is waited for next."""
-        after = self._counts()
-        self.events = {key: after[key] - self._before[key] for key in after}
-        self._before = after
-        self._debt += self._costs.stall(self.events)
-
-    def _counts(self) -> dict[str, int]:
-        counts = self.vm.events()
-        counts["double_paging"] = self.memory.double_paging
-        guest = self.vm.guest
-        if guest is not None:
-            stats = guest.stats
-            counts["guest_reads"], counts["guest_writes"] = stats.disk_reads, stats.disk_writes
-        return counts
+    def owe(self, seconds: float) -> None:
+        """What the events of an epoch cost is waited for in the next."""
+        self._debt += seconds
 
     def reboot(self) -> None:
         """The guest starts again, and its workload from the beginning."""

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from pageengine.errors import Blocked, OutOfFrames
 from pageengine.lab.contents import ContentProfile, expand
 from pageengine.lab.workloads import Accesses, Release
 from pageengine.records import Place
+from pageengine.turns import Turns
 from pageengine.units import PAGE_BYTES
 
 ABSENT, SHARED, BALLOONED, SWAPPED = (
@@ -21,10 +21,11 @@ ZEROED = 8  # here alone: the page becomes zero
 # When an access is made, by its flags and the place of its page: contents are needed where a page
 # is written that is filled, or held none of its own until now.
 OUT, FRESH, LAST = range(3)
-_TURN = np.full((256, len(Place)), LAST, np.uint8)
-_TURN[np.ix_([f for f in range(16) if f & WRITE], [ABSENT, SHARED, BALLOONED])] = FRESH
-_TURN[[f for f in range(16) if f & WRITE and f & FILL]] = FRESH
-_TURN[[f for f in range(16) if f & PAGE_OUT]] = OUT
+_table = np.full((256, len(Place)), LAST, np.uint8)
+_table[np.ix_([f for f in range(16) if f & WRITE], [ABSENT, SHARED, BALLOONED])] = FRESH
+_table[[f for f in range(16) if f & WRITE and f & FILL]] = FRESH
+_table[[f for f in range(16) if f & PAGE_OUT]] = OUT
+_TURNS = Turns(_table, FRESH)
 
 
 class MachineMemory:
@@ -63,8 +64,9 @@ class MachineMemory:
     def go_on(self) -> bool:
         """Makes what waits; whether all of it was made."""
         while self._waiting:
-            left = self._make(*self._waiting.pop(0))
-            if len(left[0]):
+            ppns, flags, done = self._make(*self._waiting.pop(0))
+            if done < len(ppns):
+                left = ppns[done:], None if flags is None else flags[done:]
                 self._waiting.insert(0, left)
                 return False
         return True
@@ -81,56 +83,48 @@ class MachineMemory:
             if guest is not None:  # what the kernel holds is not free
                 ids = ids[ids >= guest.stats.kernel // PAGE_BYTES]
             return ids, np.full(len(ids), WRITE | FILL | ZEROED, np.uint8)
-        if guest is None and step.write is False:
+        write = step.write
+        if guest is None and write is False:
             return ids, None
-        write = np.ascontiguousarray(np.broadcast_to(np.asarray(step.write, bool), ids.shape))
+        if not isinstance(write, np.ndarray) or write.shape != ids.shape:
+            write = np.broadcast_to(np.asarray(write, bool), ids.shape)
+        write = np.ascontiguousarray(write, bool)
         if guest is None:
             return ids, write.view(np.uint8)
         ops = guest.access(step.kind, ids, write)
         return np.asarray(ops.ppns), np.asarray(ops.flags)
 
     def _make(self, ppns, flags):
-        """Makes accesses, those that need contents and those that do not; what is left of them."""
+        """Makes accesses, those that need contents and those that do not: (pages and flags in the
+        order in which they are made, how many were).
+        """
         if flags is None:
-            return ppns[self._try(self._vm.touch, ppns, False) :], None
-        turn, seen = self._vm.look_up(ppns, flags, _TURN)
-        if seen & 1 << OUT:
-            out = ppns[(flags & PAGE_OUT) != 0]
-            self.double_paging += int(np.sum(self._vm.places_at(out) == SWAPPED))
-        if not seen & 1 << FRESH:
-            done = self._touch(ppns, flags)
-            return ppns[done:], flags[done:]
+            return ppns, None, self._vm.touch_some(ppns, False) if len(ppns) else 0
         # A guest reads what it pages out before it puts something else there, and contents come
         # before touches; else order within an epoch is of no consequence but to recency.
-        order = np.argsort(turn, kind="stable")
-        ppns, flags = ppns[order], flags[order]
-        first, second = (int(n) for n in np.searchsorted(turn[order], [FRESH, LAST]))
-        done = self._touch(ppns[:first], flags[:first])
-        if done == first:
-            done += self._write(ppns[first:second], flags[first:second])
-        if done == second:
-            done += self._touch(ppns[second:], flags[second:])
-        return ppns[done:], flags[done:]
+        ppns, flags, (out, fresh, *_) = self._vm.in_turns(_TURNS, ppns, flags)
+        if out:
+            paged_out = ppns[:out] if fresh else ppns[(flags & PAGE_OUT) != 0]
+            self.double_paging += int(np.sum(self._vm.places_at(paged_out) == SWAPPED))
+        if not fresh:
+            return ppns, flags, self._touch(ppns, flags)
+        done, end = self._touch(ppns[:out], flags[:out]), out + fresh
+        if done == out:
+            done += self._write(ppns[out:end], flags[out:end])
+        if done == end:
+            done += self._touch(ppns[end:], flags[end:])
+        return ppns, flags, done
 
     def _write(self, ppns, flags) -> int:
-        tokens = self._contents.tokens(ppns, self._version[ppns])
-        tokens[(flags & ZEROED) != 0] = 0
-        done = self._try(self._vm.write, ppns, expand(tokens) if self._bytes else tokens)
+        tokens = self._contents.written(ppns, flags, ZEROED, self._version)
+        done = self._vm.write_some(ppns, expand(tokens) if self._bytes else tokens)
         # only first use is by the profile; whatever is written over it is the machine's own
-        own = ppns[:done][(flags[:done] & ZEROED) == 0]
-        self._version[own] += 1
+        self._contents.go_on(ppns[:done], flags[:done], ZEROED, self._version)
         return done
 
     def _touch(self, ppns, flags) -> int:
-        if self._vm.guest is None:  # then there is no flag but WRITE
-            return self._try(self._vm.touch, ppns, flags.view(np.bool_))
-        return self._try(self._vm.touch, ppns, (flags & (WRITE | PAGE_OUT)) == WRITE)
-
-    def _try(self, call, ppns, what) -> int:
         if not len(ppns):
             return 0
-        try:
-            call(ppns, what)
-        except (OutOfFrames, Blocked) as stop:
-            return stop.done
-        return len(ppns)
+        if self._vm.guest is None:  # then there is no flag but WRITE
+            return self._vm.touch_some(ppns, flags.view(np.bool_))
+        return self._vm.touch_some(ppns, (flags & (WRITE | PAGE_OUT)) == WRITE)

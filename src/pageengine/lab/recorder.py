@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pageengine.lab.meter import GUEST
 from pageengine.lab.timeline import HOST_EVENTS, HOST_LEVELS, VM_EVENTS, VM_LEVELS, Table
 from pageengine.policy.states import rank
 from pageengine.units import PAGE_BYTES
@@ -30,33 +31,32 @@ class Recorder:
             self._number[name] = len(self._names)
             self._names.append(name)
 
-    def record(self, host, machines, epoch: float) -> None:
-        """A row of the host and one of every machine."""
-        stats = host.stats
-        state = rank(host.lowest_state())
-        private = sum(self._machine(host, machine) for machine in machines)
+    def record(self, host, machines: list, columns, guests: np.ndarray, events) -> None:
+        """A row of the host and one of every machine. columns: ``Host.columns`` of the machines;
+        guests, events: what ``meter`` says of them.
+        """
+        numbers = host.numbers()
         overhead = sum(machine.vm.overhead for machine in machines)
-        events = [sum(m.events.get(key, 0) for m in machines) for key in HOST_EVENTS]
-        double = sum(m.events["double_paging"] for m in machines)
-        stall = float(np.mean([m.stall for m in machines])) if machines else 0.0
-        levels = [getattr(stats, name) for name in HOST_LEVELS]
+        stalls = [machine.stall for machine in machines]
+        levels = [numbers[name] for name in HOST_LEVELS]
         levels[0] -= overhead  # free, as the policy sees it
-        self._host.add([host.time, state, *levels, private, overhead, stall, *events, double])
-
-    def _machine(self, host, machine) -> int:
-        vm, numbers = machine.vm, machine.vm.numbers()
-        wish = host.last_plan.vms.get(vm.name)
-        target = vm.size if wish is None or wish.target is None else wish.target
-        guest = vm.guest.stats if vm.guest is not None else None
-        seen = (guest.free, guest.cache_clean + guest.cache_dirty, guest.swapped) if guest else (
-            0, 0, 0)  # fmt: skip
-        self._vms.add([
-            host.time, self._number[vm.name], *(numbers[name] for name in VM_LEVELS),
-            vm.active, machine.workload.in_use * PAGE_BYTES, target, numbers["ballooned"],
-            vm.balloon_target, machine.stall, machine.progress, numbers["blocked"], *seen,
-            *(machine.events[key] for key in VM_EVENTS), machine.events["double_paging"],
+        self._host.add([
+            host.time, rank(host.lowest_state()), *levels, int(columns["private"].sum()), overhead,
+            float(np.mean(stalls)) if machines else 0.0,
+            *(int(events[key].sum()) for key in HOST_EVENTS), int(events["double_paging"].sum()),
         ])  # fmt: skip
-        return numbers["private"]
+        if not machines:
+            return
+        guest = dict(zip(GUEST, guests, strict=True))
+        self._vms.add([
+            host.time, [self._number[machine.name] for machine in machines],
+            *(columns[name] for name in VM_LEVELS), columns["active"],
+            [machine.workload.in_use * PAGE_BYTES for machine in machines], columns["target"],
+            columns["ballooned"], columns["balloon_target"], stalls,
+            [machine.progress for machine in machines], columns["blocked"], guest["free"],
+            guest["cache_clean"] + guest["cache_dirty"], guest["swapped"],
+            *(events[key] for key in VM_EVENTS), events["double_paging"],
+        ], len(machines))  # fmt: skip
 
     def tables(self):
         """(host, vms) as columns; the machines by name."""

@@ -21,6 +21,7 @@ from pageengine.lab import costs as cost_models
 from pageengine.lab.contents import find as find_contents
 from pageengine.lab.events import Event
 from pageengine.lab.machine import GuestSpec, Machine
+from pageengine.lab.meter import Meter, of_guests
 from pageengine.lab.recorder import Recorder
 from pageengine.lab.results import Result
 from pageengine.lab.workloads import make as make_workload
@@ -76,7 +77,7 @@ class Simulation:
         self._overrides: dict[str, dict[str, Any]] = {}
         self.refused: list[str] = []
         self._log: list[dict[str, Any]] = []
-        self._recorder = Recorder(self.specs)
+        self._recorder, self._meter = Recorder(self.specs), Meter()
         for spec in self.specs.values():  # what is wrong with a workload is said before the start
             find_contents(spec.contents)
             if make_workload(spec.workload).needs_guest and spec.guest is None:
@@ -155,9 +156,12 @@ class Simulation:
         machines = list(self.machines.values())
         ran = {machine.name: machine.step(self.epoch, now) for machine in machines}
         self.host.advance(self.epoch, ran)
-        for machine in machines:
-            machine.settle()
-        self._recorder.record(self.host, machines, self.epoch)
+        columns, guests = self.host.columns(self.machines), of_guests(machines)
+        events = self._meter.read(machines, columns, guests)
+        waits = self.costs.stalls(events)
+        for row in np.flatnonzero(waits).tolist():
+            machines[row].owe(float(waits[row]))
+        self._recorder.record(self.host, machines, columns, guests, events)
 
     # events
 
@@ -183,7 +187,7 @@ class Simulation:
         spec, options = self.specs[name], self._overrides.get(name, {})
         try:
             self._ask_policy(spec)
-            machine = Machine(self.host, spec, options, self._numbers[name], self.seed, self.costs)
+            machine = Machine(self.host, spec, options, self._numbers[name], self.seed)
         except AdmissionError as error:
             self.refused.append(name)
             self._log.append({"time": now, "what": f"{name} is refused: {error}", "vm": name})

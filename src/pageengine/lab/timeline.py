@@ -25,22 +25,23 @@ class Table:
 
     def __init__(self, columns: tuple[str, ...]):
         self.columns = columns
-        self._blocks: list[np.ndarray] = []
-        self._used = self.BLOCK
+        self._blocks: list[np.ndarray] = []  # a column side by side
+        self._used: list[int] = []
 
-    def add(self, values) -> None:
-        """One row."""
-        if self._used == self.BLOCK:
-            self._blocks.append(np.zeros((self.BLOCK, len(self.columns))))
-            self._used = 0
-        self._blocks[-1][self._used] = values
-        self._used += 1
+    def add(self, values, rows: int = 1) -> None:
+        """So many rows. values: of each column, one number or one per row."""
+        if not self._used or self._used[-1] + rows > self._blocks[-1].shape[1]:
+            self._blocks.append(np.empty((len(self.columns), max(rows, self.BLOCK))))
+            self._used.append(0)
+        first, self._used[-1] = self._used[-1], self._used[-1] + rows
+        for column, value in zip(self._blocks[-1], values, strict=True):
+            column[first : first + rows] = value
 
     def arrays(self, whole: frozenset[str]) -> dict[str, np.ndarray]:
         """The columns; those of ``whole`` as int64, the others as float64."""
-        parts = self._blocks[:-1] + [block[: self._used] for block in self._blocks[-1:]]
-        rows = np.concatenate(parts) if parts else np.zeros((0, len(self.columns)))
-        return {
-            name: rows[:, i].astype(np.int64) if name in whole else np.ascontiguousarray(rows[:, i])
-            for i, name in enumerate(self.columns)
-        }
+        parts = [(block, used) for block, used in zip(self._blocks, self._used, strict=True)]
+        found = {}
+        for i, name in enumerate(self.columns):
+            column = np.concatenate([np.zeros(0), *(block[i, :used] for block, used in parts)])
+            found[name] = column.astype(np.int64) if name in whole else column
+        return found

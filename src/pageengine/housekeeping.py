@@ -1,0 +1,161 @@
+"""Housekeeping: what a host does for its machines as time goes by.
+
+Sampling goes by a machine's own time, everything else by the host's. Nothing here decides: rates
+and targets come from the last plan.
+
+Time passes for all machines in a few array operations. Only those that have something due are
+looked at one by one, in the order they were added: an estimator whose period is over, a driver that
+is not where it should be, a guest that reports free pages. A driver at its target is at rest until
+the target or the balloon changes, and is not polled for nothing.
+
+A driver at work may need memory, and so bring about a decision in the middle. The policy is shown
+the machines as they are: those whose turn had not come yet as they were before, and their time
+passes after it (``hold``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from pageengine import columns
+from pageengine.household import Household
+from pageengine.policy import Plan
+from pageengine.units import PAGE_BYTES
+
+REPORT_SECONDS = 2.0  # a guest reports free blocks after this long (virtio-balloon)
+
+
+class _Due(NamedTuple):
+    """What is due, per machine. ends: a sampling period; pages: to scan; polls, target: of the
+    driver, in pages; moves: whether it has anything to do; reports: of free pages.
+    """
+
+    ends: np.ndarray
+    pages: np.ndarray
+    polls: np.ndarray
+    target: np.ndarray
+    moves: np.ndarray
+    reports: np.ndarray
+
+
+class Housekeeping(Household):
+    """The machines of a host, through time."""
+
+    def __init__(self, host):
+        super().__init__(host)
+        self._saved: tuple[int, np.ndarray] | None = None  # from which machine on, and the clocks
+        self._at = -1
+
+    def advance(self, seconds: float, ran: np.ndarray, plan: Callable[[], Plan]) -> None:
+        """Time passes for every machine. ran: seconds of each; plan: a function that says what the
+        plan is.
+        """
+        self.tidy()
+        first = 0
+        while first < len(self):
+            first = self._advance_from(first, seconds, ran, plan())
+
+    def hold(self) -> None:
+        """A decision is coming. Machines whose turn in ``advance`` has not come yet are as they
+        were before it, and theirs begins anew after the one at work.
+        """
+        if self._saved is not None:
+            first, clocks = self._saved
+            self._clocks[:, self._at + 1 :] = clocks[:, self._at + 1 - first :]
+            self._saved = None
+
+    def _advance_from(self, first: int, seconds: float, ran: np.ndarray, plan) -> int:
+        """Up to the first machine whose work brings a decision about; the machine after it."""
+        self._saved, self._at = (first, self._clocks[:, first:].copy()), first
+        due = self._pass_time(slice(first, None), seconds, ran[first:], plan)
+        two_scans, scanned = plan.scan_rule == "two-scans", first
+        try:
+            for i in np.flatnonzero(due.ends | due.moves | due.reports).tolist():
+                row = self._at = first + i
+                self._scan(scanned, due.pages[scanned - first : i], two_scans)
+                if due.ends[i]:
+                    self._end_period(row)
+                self._scan(row, due.pages[i : i + 1], two_scans)
+                scanned = row + 1
+                if due.moves[i]:
+                    there = self._keepings[row].poll(int(due.polls[i]), int(due.target[i]))
+                    self.rest[row] = due.target[i] if there else -1
+                if due.reports[i]:
+                    self._keepings[row].report_free()
+                if self._saved is None:
+                    return row + 1
+            self._scan(scanned, due.pages[scanned - first :], two_scans)
+        except BaseException:
+            self.hold()
+            raise
+        self._saved = None
+        return len(self)
+
+    def _pass_time(self, rows: slice, seconds: float, ran: np.ndarray, plan) -> _Due:
+        """The clocks go on; what is due now."""
+        self.elapsed[rows] += seconds
+        self.ran[rows] += ran
+        awake = np.maximum(0.0, seconds - self.boot_left[rows])
+        self.boot_left[rows] = np.maximum(0.0, self.boot_left[rows] - seconds)
+        self.period[rows] += ran
+        self.scan_due[rows] += self.scan_rate[rows] * seconds
+        self.poll_due[rows] += awake
+        polls = _whole(self.poll_due[rows])
+        target = np.minimum(self.balloon_target[rows], self.balloon_max(rows)) // PAGE_BYTES
+        reports = np.zeros(len(ran), bool)
+        if plan.report_free:
+            self.report_due[rows] += awake
+            reports = (self.report_due[rows] >= REPORT_SECONDS) & (self.boot_left[rows] <= 0)
+            reports &= self.has_guest[rows] > 0
+            self.report_due[rows][reports] %= REPORT_SECONDS
+        return _Due(
+            ends=self.period[rows] >= self.every[rows],
+            pages=np.minimum(_whole(self.scan_due[rows]), self.pages[rows]).astype(np.int64),
+            polls=polls,
+            target=target,
+            moves=self._moves(rows, polls, target),
+            reports=reports,
+        )
+
+    def _moves(self, rows: slice, polls: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Which drivers are polled and not at rest: their target is another, or the guest took
+        pages back.
+        """
+        moves = (polls > 0) & self.runs(rows)
+        if moves.any():
+            rest = self.rest[rows]
+            in_balloon = columns.ballooned(self._host._engine, self.ids[rows])
+            moves &= (rest != target) | (in_balloon < rest)
+        return moves
+
+    def _scan(self, first: int, pages: np.ndarray, two_scans: bool) -> None:
+        """So many pages of each machine from ``first`` on."""
+        if pages.any():
+            rows = slice(first, first + len(pages))
+            columns.scan(self._host._engine, self.ids[rows], pages, two_scans)
+            self.scanned[rows] += pages
+
+    def _end_period(self, row: int) -> None:
+        keeping = self._keepings[row]
+        self.period[row] = float(self.period[row]) % keeping.estimator.period
+        keeping.end_period()
+        self.every[row] = keeping.estimator.period
+        self._seen[:, row] = -1
+
+    def ends_scan_pass(self) -> bool:
+        """Whether every machine that is scanned has been, once; then the next pass begins."""
+        scanning = self.scan_rate > 0
+        if not scanning.any() or (self.scanned < self.pages)[scanning].any():
+            return False
+        self.scanned[scanning] = 0
+        return True
+
+
+def _whole(due: np.ndarray) -> np.ndarray:
+    """Takes what is whole off a column; fractions wait."""
+    whole = np.trunc(due)
+    due -= whole
+    return whole

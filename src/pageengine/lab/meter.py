@@ -1,0 +1,52 @@
+"""Meter: what happened to each machine in the last epoch, from counters that only ever grow."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pageengine.records import Events, GuestStats
+
+_EVENTS = tuple(Events.__dataclass_fields__)
+GUEST = tuple(GuestStats.__dataclass_fields__)
+_OWN = ("double_paging", "guest_reads", "guest_writes")
+_DISK = GUEST.index("disk_reads"), GUEST.index("disk_writes")
+
+
+class Meter:
+    """Is read once per epoch."""
+
+    def __init__(self):
+        self._machines: list = []
+        self._before = np.zeros((len(_EVENTS) + len(_OWN), 0), np.int64)
+
+    def read(self, machines: list, columns, guests: np.ndarray) -> dict[str, np.ndarray]:
+        """Events of each machine since the last reading, by name. columns: ``Host.columns`` of the
+        machines; guests: what ``of_guests`` says of them.
+        """
+        if machines != self._machines:
+            self._before = self._moved(machines)
+            self._machines = list(machines)
+        after = np.array([
+            *(columns[name] for name in _EVENTS),
+            [machine.memory.double_paging for machine in machines], *guests[[*_DISK]],
+        ])  # fmt: skip
+        since, self._before = after - self._before, after
+        return dict(zip((*_EVENTS, *_OWN), since, strict=True))
+
+    def _moved(self, machines: list) -> np.ndarray:
+        """The last reading in another order; of machines that have come since, nothing."""
+        rows = {machine: row for row, machine in enumerate(self._machines)}
+        before = np.zeros((len(self._before), len(machines)), np.int64)
+        for row, machine in enumerate(machines):
+            if machine in rows:
+                before[:, row] = self._before[:, rows[machine]]
+        return before
+
+
+def of_guests(machines: list) -> np.ndarray:
+    """GUEST of each machine's guest, int64 [names, n]; nothing where there is none."""
+    found = np.zeros((len(GUEST), len(machines)), np.int64)
+    for row, machine in enumerate(machines):
+        if machine.vm.guest is not None:
+            found[:, row] = machine.vm.guest.numbers()
+    return found

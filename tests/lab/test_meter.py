@@ -1,0 +1,85 @@
+"""At stake: an event that is counted twice or for another machine is waited for by the wrong one.
+Machines that come, leave and come again are read epoch by epoch, and rows of the timelines with
+them.
+"""
+
+import numpy as np
+
+from pageengine.lab import GuestSpec, Simulation, VMSpec
+from pageengine.lab.events import Event
+from pageengine.lab.meter import GUEST, Meter, of_guests
+from pageengine.lab.timeline import Table
+
+
+class Fake:
+    """As much of a machine as is read."""
+
+    guest = None
+
+    def __init__(self, double_paging=0):
+        self.memory, self.vm = self, self
+        self.double_paging = double_paging
+
+    def numbers(self):
+        return range(len(GUEST))
+
+
+def columns(*accesses):
+    from pageengine.lab.meter import _EVENTS
+
+    nothing = np.zeros(len(accesses), np.int64)
+    return dict.fromkeys(_EVENTS, nothing) | {"accesses": np.array(accesses)}
+
+
+def test_an_epoch_is_what_was_counted_since_the_last_wherever_a_machine_stands():
+    meter, a, b, c = Meter(), Fake(), Fake(), Fake()
+    read = meter.read([a, b], columns(5, 7), of_guests([a, b]))
+    assert read["accesses"].tolist() == [5, 7] and read["double_paging"].tolist() == [0, 0]
+    b.double_paging = 3
+    read = meter.read([b, c], columns(9, 1), of_guests([b, c]))
+    assert read["accesses"].tolist() == [2, 1] and read["double_paging"].tolist() == [3, 0]
+    read = meter.read([c, a, b], columns(1, 6, 9), of_guests([c, a, b]))
+    assert read["accesses"].tolist() == [0, 6, 0]  # a came anew
+    assert meter.read([], columns(), of_guests([]))["accesses"].tolist() == []
+
+
+def test_the_disk_of_a_guest_is_read_where_there_is_one():
+    meter, a, b = Meter(), Fake(), Fake()
+    b.guest = b
+    guests = of_guests([a, b])
+    assert guests[:, 0].tolist() == [0] * len(GUEST) and guests[:, 1].tolist() == [*range(15)]
+    read = meter.read([a, b], columns(0, 0), guests)
+    assert read["guest_reads"].tolist() == [0, GUEST.index("disk_reads")]
+    assert read["guest_writes"].tolist() == [0, GUEST.index("disk_writes")]
+
+
+def test_rows_of_one_machine_are_the_same_with_others_around_it():
+    """A machine that is started again begins at nothing, and its neighbours go on."""
+    work = {"kind": "zipf", "rate": 400}
+    specs = [
+        VMSpec("a", "4 MiB", work, guest=GuestSpec(kernel="1 MiB"), contents="own"),
+        VMSpec("b", "4 MiB", work, contents="own", stop=3.0),
+        VMSpec("c", "4 MiB", work, contents="own", start=2.0),
+    ]
+    free = dict.fromkeys(("faults_absent", "cow_breaks", "sample_faults", "guest_reads"), 0)
+    more = {"seed": 3, "costs": free}
+    events = [Event(5.0, "start", "b")]
+    result = Simulation("64 MiB", specs, events=events, **more).run(8)
+    assert result.of("b")["time"].tolist() == [1, 2, 3, 6, 7, 8]
+    assert result.of("b")["accesses"].tolist() == [400] * 6
+    assert result.of("c")["accesses"].tolist() == [400] * 6
+    alone = Simulation("64 MiB", specs[:1], **more).run(8)
+    for name in ("accesses", "guest_free", "stall", "touched", "active"):
+        assert result.of("a")[name].tolist() == alone.of("a")[name].tolist(), name
+
+
+def test_a_table_keeps_rows_of_any_number():
+    table, expected = Table(("n", "half")), []
+    for rows in (1, 3, 4094, 2, 5000, 1):
+        number = np.arange(rows) + len(expected)
+        table.add([number, 0.5], rows)
+        expected += number.tolist()
+    found = table.arrays(frozenset({"n"}))
+    assert found["n"].dtype == np.int64 and found["n"].tolist() == expected
+    assert found["half"].tolist() == [0.5] * len(expected)
+    assert Table(("n",)).arrays(frozenset())["n"].tolist() == []
