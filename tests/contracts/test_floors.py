@@ -13,7 +13,7 @@ import tree
 # ---- the core: room -> floor. A file pe_<room>_<part> belongs to the room whose name is the
 # longest fit.
 CORE = {
-    0: "base bits bytes status hash rng os",
+    0: "base bits bytes status hash rng draws os",
     1: "frames pool sharing zcache swap codec",
     2: "content profile place page vm host fault touch scan reclaim swapout evict balloon guest "
     "activity stats snapshot replay check turns",
@@ -40,6 +40,7 @@ MAY = {
     "libraries": "",
     "hashing": CYTHON,
     "profile": CYTHON,
+    "draws": CYTHON,
     "guest": CYTHON + " records",
     "engine": CYTHON + " codec",
     "columns": CYTHON + " engine",
@@ -57,7 +58,7 @@ MAY = {
     "balloon": "",
     "accesses": "arrays records status images errors",
     "vm": "errors accesses admission arrays options records status units",
-    "keeping": "balloon driver policy units",
+    "keeping": "arrays balloon driver policy units",
     "household": "columns keeping units",
     "housekeeping": "columns household policy units",
     "governor": "columns housekeeping policy records status units",

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from pageengine.draws import Draws
 from pageengine.units import PAGE_BYTES, parse_size
 
 
@@ -71,7 +72,7 @@ class Paced:
                 f"memory of the workload must be from one page to the machine's {pages} pages, "
                 f"got {wanted} pages"
             )
-        self.pages, self.rng = wanted, rng
+        self.pages, self.rng, self.draws = wanted, rng, Draws(rng)
         self.in_use = wanted
 
     def touches(self, seconds: float) -> int:
@@ -85,7 +86,7 @@ class Paced:
         """Which of n touches write."""
         if self.write in (0.0, 1.0):
             return bool(self.write)
-        return self.rng.random(n) < self.write
+        return self.draws.part(self.write, n)
 
 
 def at_least(value, what: str, least: float) -> float:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from pageengine.draws import Ranks
 from pageengine.lab.workloads.base import Accesses, Paced, Release, at_least
-from pageengine.lab.workloads.zipf import ranks
+from pageengine.lab.workloads.zipf import popularity
 from pageengine.units import PAGE_BYTES, parse_size
 
 
@@ -26,11 +27,10 @@ class FileServer(Paced):
 
     def start(self, pages: int, rng: np.random.Generator) -> None:
         super().start(pages, rng)
-        self._draw = ranks(self.blocks, self.alpha)
-        self._where = rng.permutation(self.blocks)
+        self._blocks = Ranks(rng.permutation(self.blocks), popularity(self.blocks, self.alpha))
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         n = self.touches(seconds)
-        own = self.rng.integers(0, self.pages, n)
-        blocks = self._where[self._draw(self.rng, n)]
+        own = self.draws.below(self.pages, n)
+        blocks = self.draws.ranks(self._blocks, n)
         return [Accesses(own, True), Accesses(blocks, self.writes(n), "file")]

@@ -31,7 +31,7 @@ class Heap(Paced):
         ]
         rounds, self._next = divmod(self._next + n, self._young)
         if self._old and n:
-            reads = self._young + self.rng.integers(0, self._old, max(1, n // 4))
+            reads = self._young + self.draws.below(self._old, max(1, n // 4))
             found.append(Accesses(reads, False))
         for _ in range(rounds):
             found += self._promote()

@@ -24,5 +24,5 @@ class Idle(Paced):
             self._filled = end
             return found
         n = self.touches(seconds)
-        ids = self.rng.integers(0, min(self.active, self.pages), n)
+        ids = self.draws.below(min(self.active, self.pages), n)
         return [Accesses(ids, self.writes(n))]

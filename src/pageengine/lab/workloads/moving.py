@@ -28,5 +28,5 @@ class Moving(Paced):
             self._since -= self.every
             self._first = (self._first + int(self.move * self._size)) % self.pages
         n = self.touches(seconds)
-        ids = (self._first + self.rng.integers(0, self._size, n)) % self.pages
+        ids = self.draws.window(self._first, self._size, self.pages, n)
         return [Accesses(ids, self.writes(n))]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pageengine.draws import Draws, Ranks
 from pageengine.lab.workloads.base import Accesses, Paced, Release, at_least
 
 
@@ -17,31 +18,24 @@ class Zipf(Paced):
 
     def start(self, pages: int, rng: np.random.Generator) -> None:
         super().start(pages, rng)
-        self._draw = ranks(self.pages, self.alpha)
-        self._where = rng.permutation(self.pages)
+        self._popular = Ranks(rng.permutation(self.pages), popularity(self.pages, self.alpha))
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         n = self.touches(seconds)
-        return [Accesses(self._where[self._draw(self.rng, n)], self.writes(n))]
+        return [Accesses(self.draws.ranks(self._popular, n), self.writes(n))]
 
 
-def ranks(n: int, alpha: float):
-    """A function (rng, k) -> k ranks below n, drawn in proportion to 1 / (rank + 1) ** alpha: by
-    inversion, with a guide table that says where to begin to look (Chen and Asau 1974), so that a
-    draw costs a look or two however many ranks there are.
+def popularity(n: int, alpha: float):
+    """The part of all touches, float64 [n], that the first 1 to n ranks have together, when each
+    has its part in proportion to 1 / (rank + 1) ** alpha.
     """
     ends = np.cumsum(1.0 / np.arange(1, n + 1) ** alpha)
     ends /= ends[-1]
     ends[-1] = 1.0
-    guide = np.searchsorted(ends, np.arange(n) / n, side="right")
+    return ends
 
-    def draw(rng: np.random.Generator, k: int):
-        u = rng.random(k)
-        found = guide[(u * n).astype(np.int64)]
-        low = np.flatnonzero(ends[found] <= u)
-        while low.size:
-            found[low] += 1
-            low = low[ends[found[low]] <= u[low]]
-        return found
 
-    return draw
+def ranks(n: int, alpha: float):
+    """A function (rng, k) -> k ranks below n, drawn by their popularity."""
+    table = Ranks(np.arange(n), popularity(n, alpha))
+    return lambda rng, k: Draws(rng).ranks(table, k)

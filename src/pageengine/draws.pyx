@@ -1,0 +1,82 @@
+"""Draws: random pages of simulated programs, the numbers that a numpy Generator would give."""
+
+import numpy as np
+
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+
+from pageengine._c.draws cimport *
+
+
+cdef class Ranks:
+    """names: int64 [n], the most popular first. ends: float64 [n], the part of all draws that fall
+    on each and those before it; the last is 1.
+    """
+
+    cdef pe_ranks _ranks
+    cdef object _kept
+
+    def __init__(self, names, ends):
+        made = np.array(names, dtype=np.int64), np.array(ends, dtype=np.float64)
+        n = made[0].size
+        if not 0 < n < 2**32 or made[0].shape != (n,) or made[1].shape != (n,):
+            raise ValueError(f"there must be one end per name, got {made[1].size} for {n}")
+        if made[1][n - 1] != 1 or made[1][0] < 0 or not (np.diff(made[1]) >= 0).all():
+            raise ValueError(f"ends must rise from 0 to 1, got {made[1][0]} to {made[1][n - 1]}")
+        guide = np.searchsorted(made[1], np.arange(n) / n, side="right").astype(np.int64)
+        cdef const int64_t[::1] name_view = made[0], guide_view = guide
+        cdef const double[::1] end_view = made[1]
+        self._kept = (*made, guide)
+        self._ranks.names, self._ranks.guide = &name_view[0], &guide_view[0]
+        self._ranks.ends, self._ranks.count = &end_view[0], n
+
+    def __reduce__(self):
+        raise TypeError("Ranks cannot be pickled; make them again")
+
+
+cdef class Draws:
+    """generator: a numpy Generator, whose state goes on as if it had drawn itself."""
+
+    cdef const pe_source *_source
+    cdef object _generator, _lock
+
+    def __init__(self, generator):
+        bits = generator.bit_generator
+        self._source = <const pe_source *>PyCapsule_GetPointer(bits.capsule, "BitGenerator")
+        self._generator, self._lock = generator, bits.lock
+
+    def below(self, bound, Py_ssize_t n):
+        """``integers(0, bound, n)``"""
+        return self.window(0, bound, bound, n)
+
+    def window(self, first, size, pages, Py_ssize_t n):
+        """``(first + integers(0, size, n)) % pages``"""
+        if not 0 < size <= pages < 2**32 or not 0 <= first <= pages or n < 0:
+            raise ValueError(f"no window of {size} of {pages} pages from {first} on, {n} times")
+        out = np.empty(n, np.int64)
+        cdef int64_t[::1] view = out
+        if n > 0:
+            with self._lock:
+                pe_draws_window(self._source, first, size, pages, n, &view[0])
+        return out
+
+    def part(self, double part, Py_ssize_t n):
+        """``random(n) < part``"""
+        out = np.empty(n, np.bool_)
+        cdef uint8_t[::1] view = out.view(np.uint8)
+        if n > 0:
+            with self._lock:
+                pe_draws_part(self._source, part, n, &view[0])
+        return out
+
+    def ranks(self, Ranks of not None, Py_ssize_t n):
+        """Names of ``of`` by their popularity, int64 [n], a ``random`` each."""
+        out = np.empty(n, np.int64)
+        cdef int64_t[::1] view = out
+        if n > 0:
+            with self._lock:
+                pe_draws_ranks(self._source, &of._ranks, n, &view[0])
+        return out
+
+    def __reduce__(self):
+        raise TypeError("Draws cannot be pickled; make them again from their generator")
