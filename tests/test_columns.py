@@ -88,3 +88,27 @@ def test_machines_that_are_not_there_are_named():
             columns.scan(host._engine, gone[:1], np.array([-1]))
     with pytest.raises(pe.errors.Closed):
         columns.numbers(host._engine, gone[:0])
+
+
+def test_samples_of_many_machines_are_those_of_each_alone():
+    seen = []
+    for many in (False, True):
+        with filled() as host:
+            vms, sizes = list(host.vms.values()), [10, 0, 300]
+            ids = np.array([vm._id for vm in vms], np.uint32)
+            for _ in range(3):
+                if many:
+                    columns.begin_samples(host._engine, ids, np.array(sizes, np.uint32))
+                else:
+                    for vm, size in zip(vms, sizes, strict=True):
+                        vm.start_sample(size)
+                for vm in vms[::2]:
+                    vm.touch(np.arange(0, 100, 3))
+                if many:
+                    seen.append(columns.end_samples(host._engine, ids).T.tolist())
+                else:
+                    seen.append([list(vm.end_sample()) for vm in vms])
+            host.check()
+    assert seen[:3] == seen[3:] and seen[0][0][0] > 0
+    with pytest.raises(ValueError, match="3 machines and 2 samples"), filled() as host:
+        columns.begin_samples(host._engine, ids, np.array([1, 1], np.uint32))

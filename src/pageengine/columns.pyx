@@ -12,6 +12,7 @@ from pageengine._c.place cimport PE_BALLOONED
 from pageengine._c.scan cimport *
 from pageengine._c.stats cimport PE_VM_ROWS, pe_stats_vms
 from pageengine._c.host cimport pe_host_vm
+from pageengine._c.vm cimport pe_vm_sample_begin, pe_vm_sample_end
 from pageengine.engine cimport Engine
 
 from pageengine.engine import EVENTS, VM_NUMBERS
@@ -48,6 +49,29 @@ def ballooned(Engine engine not None, const uint32_t[::1] ids):
         for i in range(ids.shape[0]):
             view[i] = engine._vm(ids[i]).in_place[<int>PE_BALLOONED]
     return out
+
+
+def end_samples(Engine engine not None, const uint32_t[::1] ids):
+    """Ends the sampling periods of these machines: int64 [2, n], pages touched and pages marked."""
+    out = np.empty((2, ids.shape[0]), np.int64)
+    cdef int64_t[:, ::1] view = out
+    cdef uint32_t marked, touched
+    with engine._lock:
+        _all_there(engine, ids)
+        for i in range(ids.shape[0]):
+            pe_vm_sample_end(engine._vm(ids[i]), &marked, &touched)
+            view[0, i], view[1, i] = touched, marked
+    return out
+
+
+def begin_samples(Engine engine not None, const uint32_t[::1] ids, const uint32_t[::1] n):
+    """Begins a period for each: n[i] random pages of machine ids[i] are marked."""
+    if n.shape[0] != ids.shape[0]:
+        raise ValueError(f"{ids.shape[0]} machines and {n.shape[0]} samples")
+    with engine._lock:
+        _all_there(engine, ids)
+        for i in range(ids.shape[0]):
+            pe_vm_sample_begin(engine._vm(ids[i]), n[i])
 
 
 def scan(Engine engine not None, const uint32_t[::1] ids, const int64_t[::1] pages,

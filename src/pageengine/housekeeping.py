@@ -71,23 +71,20 @@ class Housekeeping(Household):
         """Up to the first machine whose work brings a decision about; the machine after it."""
         self._saved, self._at = (first, self._clocks[:, first:].copy()), first
         due = self._pass_time(slice(first, None), seconds, ran[first:], plan)
-        two_scans, scanned = plan.scan_rule == "two-scans", first
+        two_scans, at = plan.scan_rule == "two-scans", first
         try:
-            for i in np.flatnonzero(due.ends | due.moves | due.reports).tolist():
+            for i in np.flatnonzero(due.moves | due.reports).tolist():
                 row = self._at = first + i
-                self._scan(scanned, due.pages[scanned - first : i], two_scans)
-                if due.ends[i]:
-                    self._end_period(row)
-                self._scan(row, due.pages[i : i + 1], two_scans)
-                scanned = row + 1
+                self._watch(due, slice(at - first, i + 1), at, two_scans)
+                at = row + 1
                 if due.moves[i]:
                     there = self._keepings[row].poll(int(due.polls[i]), int(due.target[i]))
                     self.rest[row] = due.target[i] if there else -1
                 if due.reports[i]:
                     self._keepings[row].report_free()
                 if self._saved is None:
-                    return row + 1
-            self._scan(scanned, due.pages[scanned - first :], two_scans)
+                    return at
+            self._watch(due, slice(at - first, None), at, two_scans)
         except BaseException:
             self.hold()
             raise
@@ -131,19 +128,35 @@ class Housekeeping(Household):
             moves &= (rest != target) | (in_balloon < rest)
         return moves
 
-    def _scan(self, first: int, pages: np.ndarray, two_scans: bool) -> None:
-        """So many pages of each machine from ``first`` on."""
+    def _watch(self, due: _Due, which: slice, first: int, two_scans: bool) -> None:
+        """Readings and scans of these machines, the first of which is in row ``first``. What was
+        marked and how pages are shared do not depend on one another, so all readings come first.
+        """
+        ends, pages = due.ends[which], due.pages[which]
+        if ends.any():
+            self._end_periods(first + np.flatnonzero(ends))
         if pages.any():
             rows = slice(first, first + len(pages))
             columns.scan(self._host._engine, self.ids[rows], pages, two_scans)
             self.scanned[rows] += pages
 
-    def _end_period(self, row: int) -> None:
-        keeping = self._keepings[row]
-        self.period[row] = float(self.period[row]) % keeping.estimator.period
-        keeping.end_period()
-        self.every[row] = keeping.estimator.period
-        self._seen[:, row] = -1
+    def _end_periods(self, rows: np.ndarray) -> None:
+        """Estimators get their readings, and their next periods begin."""
+        self.period[rows] %= self.every[rows]
+        keepings = [self._keepings[row] for row in rows.tolist()]
+        sampled = [keeping for keeping in keepings if keeping.samples]
+        ids = np.array([keeping.vm._id for keeping in sampled], np.uint32)
+        engine = self._host._engine
+        readings = columns.end_samples(engine, ids).tolist()
+        for keeping, touched, marked in zip(sampled, *readings, strict=True):
+            keeping.estimator.observe(touched, marked)
+        sizes = [keeping.sample_size for keeping in sampled]
+        columns.begin_samples(engine, ids, np.array(sizes, np.uint32))
+        for keeping in keepings:
+            if not keeping.samples:
+                keeping.read_ages()
+        self.every[rows] = [keeping.estimator.period for keeping in keepings]
+        self._seen[:, rows] = -1
 
     def ends_scan_pass(self) -> bool:
         """Whether every machine that is scanned has been, once; then the next pass begins."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pageengine.arrays import as_count
 from pageengine.balloon import GuestPages, UntouchedPages
 from pageengine.driver import BalloonDriver
 from pageengine.policy import GuestView
@@ -17,7 +18,8 @@ class Keeping:
             UntouchedPages(vm) if vm.guest is None else GuestPages(vm, vm.guest)
         )
         self.row = -1  # in the columns of the household
-        self._open_period()
+        if self.samples:
+            vm._engine.sample_begin(vm._id, self.sample_size)
 
     @property
     def pages(self) -> int:
@@ -37,7 +39,7 @@ class Keeping:
         """The estimate of the working set in bytes. What is in the balloon is not in use, and no
         part of what the estimate is a fraction of.
         """
-        if self.estimator.kind == "sample":
+        if self.samples:
             fraction = self.estimator.fraction(touched, marked)
         else:
             fraction = self.estimator.fraction()
@@ -66,19 +68,21 @@ class Keeping:
             vm.guest.restart()
         self._driver.reset()
 
-    def end_period(self) -> None:
-        """The estimator gets a reading, and the next period begins."""
-        vm = self.vm
-        if self.estimator.kind == "sample":
-            self.estimator.observe(*vm._engine.sample_end(vm._id))
-        else:
-            vm.age()
-            self.estimator.observe(vm.idle_ages(), max(1, vm.pages - self._in_balloon))
-        self._open_period()
+    @property
+    def samples(self) -> bool:
+        """Whether the estimator goes by samples, or by idle ages."""
+        return self.estimator.kind == "sample"
 
-    def _open_period(self) -> None:
-        if self.estimator.kind == "sample":
-            self.vm.start_sample(self.estimator.n)
+    @property
+    def sample_size(self) -> int:
+        """Pages of the next sample."""
+        return min(as_count(self.estimator.n, "n"), 2**32 - 1)
+
+    def read_ages(self) -> None:
+        """The estimator gets a reading of idle ages."""
+        vm = self.vm
+        vm.age()
+        self.estimator.observe(vm.idle_ages(), max(1, vm.pages - self._in_balloon))
 
     def poll(self, polls: int, target: int) -> bool:
         """So many polls of the driver towards ``target`` pages; whether it is there, and would do

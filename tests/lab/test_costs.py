@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageengine.lab.costs import _EVENTS, PRESETS, CostModel, make
+from pageengine.lab.costs import EVENTS, PRESETS, CostModel, make
 
 
 def test_counts_become_seconds():
@@ -18,11 +18,11 @@ def test_counts_become_seconds():
 counts = st.one_of(st.just(0), st.integers(-5, 10**6))
 
 
-@given(st.lists(st.lists(counts, min_size=len(_EVENTS), max_size=len(_EVENTS)), min_size=1))
+@given(st.lists(st.lists(counts, min_size=len(EVENTS), max_size=len(EVENTS)), min_size=1))
 def test_many_machines_wait_as_long_as_each_alone_bit_for_bit(rows):
     costs = CostModel(swap_in=0.1, swap_out=1 / 3, cow_breaks=1e-9, faults_absent=0.7)
-    columns = dict(zip(_EVENTS, np.array(rows).T, strict=True)) | {"accesses": np.ones(len(rows))}
-    alone = [costs.stall(dict(zip(_EVENTS, row, strict=True))) for row in rows]
+    columns = dict(zip(EVENTS, np.array(rows).T, strict=True)) | {"accesses": np.ones(len(rows))}
+    alone = [costs.stall(dict(zip(EVENTS, row, strict=True))) for row in rows]
     assert costs.stalls(columns).tolist() == alone
 
 

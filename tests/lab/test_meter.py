@@ -9,6 +9,7 @@ from pageengine.lab import GuestSpec, Simulation, VMSpec
 from pageengine.lab.events import Event
 from pageengine.lab.meter import GUEST, Meter, of_guests
 from pageengine.lab.timeline import Table
+from pageengine.records import Events
 
 
 class Fake:
@@ -24,23 +25,23 @@ class Fake:
         return range(len(GUEST))
 
 
-def columns(*accesses):
-    from pageengine.lab.meter import _EVENTS
-
+def read(meter, machines, *accesses):
     nothing = np.zeros(len(accesses), np.int64)
-    return dict.fromkeys(_EVENTS, nothing) | {"accesses": np.array(accesses)}
+    columns = dict.fromkeys(Events.__dataclass_fields__, nothing)
+    meter.read(machines, columns | {"accesses": np.array(accesses, int)}, of_guests(machines))
+    assert meter.sums == {name: column.sum() for name, column in meter.events.items()}
+    return meter.events
 
 
 def test_an_epoch_is_what_was_counted_since_the_last_wherever_a_machine_stands():
     meter, a, b, c = Meter(), Fake(), Fake(), Fake()
-    read = meter.read([a, b], columns(5, 7), of_guests([a, b]))
-    assert read["accesses"].tolist() == [5, 7] and read["double_paging"].tolist() == [0, 0]
+    seen = read(meter, [a, b], 5, 7)
+    assert seen["accesses"].tolist() == [5, 7] and seen["double_paging"].tolist() == [0, 0]
     b.double_paging = 3
-    read = meter.read([b, c], columns(9, 1), of_guests([b, c]))
-    assert read["accesses"].tolist() == [2, 1] and read["double_paging"].tolist() == [3, 0]
-    read = meter.read([c, a, b], columns(1, 6, 9), of_guests([c, a, b]))
-    assert read["accesses"].tolist() == [0, 6, 0]  # a came anew
-    assert meter.read([], columns(), of_guests([]))["accesses"].tolist() == []
+    seen = read(meter, [b, c], 9, 1)
+    assert seen["accesses"].tolist() == [2, 1] and seen["double_paging"].tolist() == [3, 0]
+    assert read(meter, [c, a, b], 1, 6, 9)["accesses"].tolist() == [0, 6, 0]  # a came anew
+    assert read(meter, [])["accesses"].tolist() == []
 
 
 def test_the_disk_of_a_guest_is_read_where_there_is_one():
@@ -48,9 +49,9 @@ def test_the_disk_of_a_guest_is_read_where_there_is_one():
     b.guest = b
     guests = of_guests([a, b])
     assert guests[:, 0].tolist() == [0] * len(GUEST) and guests[:, 1].tolist() == [*range(15)]
-    read = meter.read([a, b], columns(0, 0), guests)
-    assert read["guest_reads"].tolist() == [0, GUEST.index("disk_reads")]
-    assert read["guest_writes"].tolist() == [0, GUEST.index("disk_writes")]
+    seen = read(meter, [a, b], 0, 0)
+    assert seen["guest_reads"].tolist() == [0, GUEST.index("disk_reads")]
+    assert seen["guest_writes"].tolist() == [0, GUEST.index("disk_writes")]
 
 
 def test_rows_of_one_machine_are_the_same_with_others_around_it():

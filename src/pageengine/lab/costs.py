@@ -11,7 +11,7 @@ from math import fsum
 import numpy as np
 
 US, MS = 1e-6, 1e-3
-_EVENTS = (
+EVENTS = (
     "faults_absent", "cow_breaks", "decompressions", "swap_in", "swap_out", "sample_faults",
     "guest_reads", "guest_writes",
 )  # fmt: skip
@@ -53,16 +53,18 @@ class CostModel:
                 raise ValueError(f"{key} must be seconds from 0 on, got {value!r}")
 
     def _seconds(self) -> dict[str, float]:
-        return {key: value for key, value in asdict(self).items() if key in _EVENTS}
+        return {key: value for key, value in asdict(self).items() if key in EVENTS}
 
     def stall(self, events: Mapping[str, int]) -> float:
         """Seconds for so many of each event; names that cost nothing are passed over. (fsum: what
         ``sum`` makes of fractions depends on the version of Python.)"""
-        return fsum(getattr(self, key) * events.get(key, 0) for key in _EVENTS)
+        return fsum(getattr(self, key) * events.get(key, 0) for key in EVENTS)
 
     def stalls(self, events: Mapping[str, np.ndarray]) -> np.ndarray:
         """``stall`` of many machines: an entry per machine in each array, and in the result."""
-        parts = np.array([getattr(self, key) * events[key] for key in _EVENTS if key in events])
+        known = [key for key in EVENTS if key in events]
+        each = np.array([[getattr(self, key)] for key in known])
+        parts = each * np.array([events[key] for key in known])
         found = parts.sum(axis=0)  # exact where no more than two parts are anything
         for i in np.flatnonzero(np.count_nonzero(parts, axis=0) > 2).tolist():
             found[i] = fsum(parts[:, i].tolist())

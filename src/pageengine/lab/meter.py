@@ -4,34 +4,38 @@ from __future__ import annotations
 
 import numpy as np
 
+from pageengine.lab import costs
+from pageengine.lab.timeline import HOST_EVENTS, VM_EVENTS
 from pageengine.records import Events, GuestStats
 
-_EVENTS = tuple(Events.__dataclass_fields__)
 GUEST = tuple(GuestStats.__dataclass_fields__)
 _OWN = ("double_paging", "guest_reads", "guest_writes")
-_DISK = GUEST.index("disk_reads"), GUEST.index("disk_writes")
+_DISK = [GUEST.index("disk_reads"), GUEST.index("disk_writes")]
+_WANTED = {*costs.EVENTS, *HOST_EVENTS, *VM_EVENTS}
+_COUNTED = [name for name in Events.__dataclass_fields__ if name in _WANTED]
 
 
 class Meter:
-    """Is read once per epoch."""
+    """Is read once per epoch. events: of each machine in the epoch, by name; sums: of all."""
 
     def __init__(self):
         self._machines: list = []
-        self._before = np.zeros((len(_EVENTS) + len(_OWN), 0), np.int64)
+        self._before = np.zeros((len(_COUNTED) + len(_OWN), 0), np.int64)
+        self.events: dict[str, np.ndarray] = {}
+        self.sums: dict[str, int] = {}
 
-    def read(self, machines: list, columns, guests: np.ndarray) -> dict[str, np.ndarray]:
-        """Events of each machine since the last reading, by name. columns: ``Host.columns`` of the
-        machines; guests: what ``of_guests`` says of them.
-        """
+    def read(self, machines: list, columns, guests: np.ndarray) -> None:
+        """columns: ``Host.columns`` of the machines; guests: what ``of_guests`` says of them."""
         if machines != self._machines:
             self._before = self._moved(machines)
             self._machines = list(machines)
         after = np.array([
-            *(columns[name] for name in _EVENTS),
-            [machine.memory.double_paging for machine in machines], *guests[[*_DISK]],
+            *(columns[name] for name in _COUNTED),
+            [machine.memory.double_paging for machine in machines], *guests[_DISK],
         ])  # fmt: skip
         since, self._before = after - self._before, after
-        return dict(zip((*_EVENTS, *_OWN), since, strict=True))
+        self.events = dict(zip((*_COUNTED, *_OWN), since, strict=True))
+        self.sums = dict(zip(self.events, since.sum(axis=1).tolist(), strict=True))
 
     def _moved(self, machines: list) -> np.ndarray:
         """The last reading in another order; of machines that have come since, nothing."""

@@ -31,19 +31,19 @@ class Recorder:
             self._number[name] = len(self._names)
             self._names.append(name)
 
-    def record(self, host, machines: list, columns, guests: np.ndarray, events) -> None:
+    def record(self, host, machines: list, columns, guests: np.ndarray, meter) -> None:
         """A row of the host and one of every machine. columns: ``Host.columns`` of the machines;
-        guests, events: what ``meter`` says of them.
+        guests, meter: what was read of them.
         """
-        numbers = host.numbers()
-        overhead = sum(machine.vm.overhead for machine in machines)
+        numbers, events = host.numbers(), meter.events
+        overhead = sum([machine.vm.claim.overhead for machine in machines])
         stalls = [machine.stall for machine in machines]
         levels = [numbers[name] for name in HOST_LEVELS]
         levels[0] -= overhead  # free, as the policy sees it
         self._host.add([
             host.time, rank(host.lowest_state()), *levels, int(columns["private"].sum()), overhead,
             float(np.mean(stalls)) if machines else 0.0,
-            *(int(events[key].sum()) for key in HOST_EVENTS), int(events["double_paging"].sum()),
+            *(meter.sums[key] for key in HOST_EVENTS), meter.sums["double_paging"],
         ])  # fmt: skip
         if not machines:
             return

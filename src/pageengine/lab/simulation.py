@@ -157,11 +157,11 @@ class Simulation:
         ran = {machine.name: machine.step(self.epoch, now) for machine in machines}
         self.host.advance(self.epoch, ran)
         columns, guests = self.host.columns(self.machines), of_guests(machines)
-        events = self._meter.read(machines, columns, guests)
-        waits = self.costs.stalls(events)
+        self._meter.read(machines, columns, guests)
+        waits = self.costs.stalls(self._meter.events)
         for row in np.flatnonzero(waits).tolist():
             machines[row].owe(float(waits[row]))
-        self._recorder.record(self.host, machines, columns, guests, events)
+        self._recorder.record(self.host, machines, columns, guests, self._meter)
 
     # events
 
