@@ -1,11 +1,11 @@
 """pageengine: a memory manager for overcommitted hosts, on real pages."""
 
-import importlib
+from typing import TYPE_CHECKING
 
-from pageengine import errors, policy, tokens
+from pageengine import errors, policy
 from pageengine.codec import codecs
 from pageengine.engine import TECHNIQUES as _TECHNIQUES
-from pageengine.guest import Guest
+from pageengine.firstuse import at_first_use
 from pageengine.host import Host
 from pageengine.records import (
     Events,
@@ -20,15 +20,12 @@ from pageengine.records import (
 from pageengine.units import PAGE_BYTES, format_size, parse_size
 from pageengine.vm import VM
 
+if TYPE_CHECKING:
+    from pageengine import images, tokens, traces
+    from pageengine.guest import Guest
+
 __version__ = "0.1.0"
-
-_AT_FIRST_USE = ("images", "traces")  # what many programs never need, and takes long to import
-
-
-def __getattr__(name):
-    if name in _AT_FIRST_USE:
-        return importlib.import_module(f"pageengine.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = at_first_use(globals(), {"Guest": "guest"})
 
 
 def techniques() -> dict[str, str]:

@@ -3,15 +3,13 @@
 Machine memory must hold reservation + overhead of every machine, swap space size - reservation.
 """
 
-from dataclasses import dataclass
-
 from pageengine import errors
+from pageengine.frozen import Frozen
 from pageengine.policy.shares import parse_shares
 from pageengine.units import PAGE_BYTES, format_size, parse_pages
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(Frozen):
     """What a machine is promised. Bytes, but for shares, which are a weight."""
 
     size: int

@@ -1,7 +1,5 @@
 """Codecs for single pages: one page in, at most so many bytes out, or a refusal."""
 
-import difflib
-
 cimport cython
 import numpy as np
 
@@ -11,7 +9,7 @@ from libc.stdlib cimport calloc, free, malloc
 
 from pageengine._c.codec cimport *
 
-from pageengine import errors, libraries
+from pageengine import errors
 
 PAGE_BYTES = 4096
 
@@ -53,6 +51,8 @@ cdef object _bind(const pe_codec_library *wanted, pe_codec *out):
     while wanted.symbols[i] != NULL:
         symbols.append(wanted.symbols[i].decode())
         i += 1
+    from pageengine import libraries
+
     library = libraries.find(wanted.name.decode(), tuple(symbols), wanted.version.decode())
     if library is None:
         return None
@@ -62,6 +62,8 @@ cdef object _bind(const pe_codec_library *wanted, pe_codec *out):
 
 
 cdef str _unknown(str name):
+    import difflib
+
     near = difflib.get_close_matches(name.lower(), _names(there=False), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ";"
     return f"unknown codec {name!r}{hint} there are: {', '.join(_names(there=True))}"

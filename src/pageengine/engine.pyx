@@ -5,7 +5,7 @@ are named by id here, sizes are in pages, and what a batch could not do is said 
 instead of an exception.
 """
 
-import threading
+from _thread import allocate_lock
 
 import numpy as np
 
@@ -77,7 +77,7 @@ cdef class Engine:
         config.cache_limit_bytes = cache_limit
         config.swap_file = swap_file
         config.random_victims = random_victims
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self._codec = codec  # its table must outlive the host
         self.tokens = tokens
         check(pe_host_new(&self._host, &config))

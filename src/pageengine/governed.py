@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pageengine.policy import Plan, Snapshot
+from pageengine.policy.base import Plan, Snapshot
 from pageengine.records import Reclaimed
 
 

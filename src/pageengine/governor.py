@@ -14,16 +14,16 @@ import numpy as np
 
 from pageengine.columns import ROWS
 from pageengine.housekeeping import Housekeeping
-from pageengine.policy import Plain, Plan, Snapshot, VMView, find
+from pageengine.policy.base import Plan, Snapshot, VMView
+from pageengine.policy.plain import Plain
 from pageengine.policy.rules import check_plan
-from pageengine.policy.states import rank
 from pageengine.records import Reclaimed
 from pageengine.status import STATUS_NAMES, error_of
 from pageengine.units import PAGE_BYTES
 
 BALANCE_PERIOD = 15.0  # seconds, where a plan does not say (Mem.BalancePeriod)
 
-_VIEW = tuple(VMView.__dataclass_fields__)
+_VIEW = VMView.__match_args__
 _TOLD = ROWS.index("touched")  # rows from here on are for the estimator
 
 
@@ -44,7 +44,12 @@ class Governor:
         self.set_policy(policy)
 
     def set_policy(self, policy) -> None:
-        policy = Plain() if policy is None else find(policy)
+        if policy is None:
+            policy = Plain()
+        else:
+            from pageengine.policy.table import find  # which loads all there are
+
+            policy = find(policy)
         reserve = getattr(policy, "reserve", lambda memory: 0)(self._host.memory)
         self.policy = policy
         self.plan = Plan(state="")
@@ -70,6 +75,8 @@ class Governor:
 
     def lowest_state(self) -> str:
         """The lowest state that a plan has named since the last call, the present one included."""
+        from pageengine.policy.states import rank
+
         lowest = max(self._states | {self.plan.state}, key=rank)
         self._states.clear()
         return lowest

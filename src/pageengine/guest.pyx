@@ -5,7 +5,7 @@ cache, anonymous memory, replacement and swap space of its own. It knows no host
 the machine's pages comes out as operations, which ``VM.touch`` or ``VM.write`` then make.
 """
 
-import threading
+from _thread import allocate_lock
 from typing import NamedTuple
 
 import numpy as np
@@ -60,7 +60,7 @@ cdef class Guest:
         swap_pages = pages if swap_pages is None else swap_pages
         if not 0 <= swap_pages < 2**31:
             raise ValueError(f"swap_pages must be from 0 to {2**31 - 1}, got {swap_pages}")
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self.pages = pages
         self._swap_pages, self._kernel_pages = swap_pages, kernel_pages
         check(pe_guest_new(&self._guest, pages, swap_pages, kernel_pages))

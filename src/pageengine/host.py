@@ -21,7 +21,7 @@ from pageengine.swapfile import close_swap_file, open_swap_file
 from pageengine.units import PAGE_BYTES, format_size, parse_pages, parse_size
 from pageengine.vm import VM
 
-_EVENT_NAMES = tuple(Events.__dataclass_fields__)
+_EVENT_NAMES = Events.__match_args__
 
 
 class Host(Governed):

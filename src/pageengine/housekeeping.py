@@ -22,7 +22,7 @@ import numpy as np
 
 from pageengine import columns
 from pageengine.household import Household
-from pageengine.policy import Plan
+from pageengine.policy.base import Plan
 from pageengine.units import PAGE_BYTES
 
 REPORT_SECONDS = 2.0  # a guest reports free blocks after this long (virtio-balloon)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pageengine.arrays import as_count
 from pageengine.balloon import GuestPages, UntouchedPages
 from pageengine.driver import BalloonDriver
-from pageengine.policy import GuestView
+from pageengine.policy.base import GuestView
 from pageengine.units import PAGE_BYTES
 
 

@@ -1,7 +1,5 @@
 """Options of hosts and machines as users write them, read into numbers."""
 
-import hashlib
-
 from pageengine.policy.workingset import ESTIMATORS
 from pageengine.units import parse_size
 
@@ -17,6 +15,8 @@ def salt_number(salt: str | None, name: str) -> int:
         salt = f"\0only {name}"
     elif salt == "":
         return 0
+    import hashlib  # which brings a library of cryptography with it
+
     return int.from_bytes(hashlib.blake2b(salt.encode(), digest_size=8).digest(), "little")
 
 

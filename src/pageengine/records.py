@@ -5,11 +5,11 @@ from the core as they are (csrc/pe_stats.h, csrc/pe_vm.h); a test holds the fiel
 core's own list of names.
 """
 
-from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
 from operator import add
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from pageengine.frozen import Frozen
 from pageengine.units import format_size
 
 
@@ -24,18 +24,17 @@ class Place(IntEnum):
     BALLOONED = 5  # given up by the guest; there is no content
 
 
-class _Record:
-    __dataclass_fields__: ClassVar[dict[str, Any]]
+class _Record(Frozen):
     _BYTES: ClassVar[frozenset[str]] = frozenset()
 
     def to_dict(self) -> dict:
         """The record as a plain dict, ready for JSON."""
-        return asdict(self)
+        return dict(vars(self))
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{field.name}</td><td style='text-align:right'>{value}</td></tr>"
-            for field, value in ((f, self._shown(f.name)) for f in fields(self))
+            f"<tr><td>{name}</td><td style='text-align:right'>{self._shown(name)}</td></tr>"
+            for name in self.__match_args__
         )
         return f"<table><caption>{type(self).__name__}</caption>{rows}</table>"
 
@@ -44,8 +43,7 @@ class _Record:
         return format_size(value) if name in self._BYTES else str(value)
 
 
-@dataclass(frozen=True)
-class Events:
+class Events(Frozen):
     """Cumulative counts since the virtual machine was added, in pages; on a host, the sum over its
     machines.
     """
@@ -74,7 +72,6 @@ class Events:
     reported: int = 0
 
 
-@dataclass(frozen=True)
 class VMStats(_Record, Events):
     """One virtual machine.
 
@@ -104,7 +101,6 @@ class VMStats(_Record, Events):
     blocked: bool = False
 
 
-@dataclass(frozen=True)
 class HostStats(_Record, Events):
     """The host. saving = shared - shared_common (esxtop's PSHARE line); cache: machine memory lent
     to the compression cache; zip_saved = compressed - cache; metadata: all bookkeeping; hint_pages:
@@ -136,7 +132,6 @@ class HostStats(_Record, Events):
     configured: int = 0
 
 
-@dataclass(frozen=True)
 class GuestStats(_Record):
     """What a guest's memory is used for, in bytes, and what happened in it since it started, in
     pages. total: of the machine, the balloon included. swapped: in the guest's own swap space.
@@ -159,15 +154,15 @@ class GuestStats(_Record):
     oom: int = 0
 
 
-_EVENT_NAMES = {f.name for f in fields(Events)}
-_COUNTS = _EVENT_NAMES | {"hint_pages", "half_pages", "quarter_pages", "shares", "blocked", "vms",
-                          "swap_writes", "swap_reads"}  # fmt: skip
-VMStats._BYTES = frozenset(f.name for f in fields(VMStats)) - _COUNTS
-HostStats._BYTES = frozenset(f.name for f in fields(HostStats)) - _COUNTS
-GuestStats._BYTES = frozenset(f.name for f in fields(GuestStats)[:8])
+_COUNTS = {
+    *Events.__match_args__, "hint_pages", "half_pages", "quarter_pages", "shares", "blocked", "vms",
+    "swap_writes", "swap_reads",
+}  # fmt: skip
+VMStats._BYTES = frozenset(VMStats.__match_args__) - _COUNTS
+HostStats._BYTES = frozenset(HostStats.__match_args__) - _COUNTS
+GuestStats._BYTES = frozenset(GuestStats.__match_args__[:8])
 
 
-@dataclass(frozen=True)
 class Faults(_Record):
     """What one batch of accesses met, in pages."""
 
@@ -185,7 +180,6 @@ class Faults(_Record):
         return self.absent + self.cow_breaks + self.decompressed + self.swapped_in + self.discarded
 
 
-@dataclass(frozen=True)
 class ScanResult(_Record):
     """What a sharing scan did, in pages: looked at, hashed, merged with an equal page, merged into
     the zero page, noted as hints. unstable: passed over by the two-scan rule.
@@ -202,7 +196,6 @@ class ScanResult(_Record):
         return _sum(self, other)
 
 
-@dataclass(frozen=True)
 class Reclaimed(_Record):
     """What a reclaim won: machine frames, and the pages that each technique took. evicted:
     compressed pages that went on to swap to make room; incompressible: victims that did not fit

@@ -3,13 +3,14 @@ happens.
 """
 
 import os
-import tempfile
 
 
 def open_swap_file(directory=None):
     """An open, unbuffered temporary file in ``directory`` (the system's temporary directory by
     default). Errors name the directory.
     """
+    import tempfile  # which brings half of the standard library with it
+
     directory = tempfile.gettempdir() if directory is None else os.fspath(directory)
     if not os.path.exists(directory):
         raise FileNotFoundError(f"the swap directory {directory!r} does not exist")

@@ -8,11 +8,11 @@ from pageengine.lab import costs
 from pageengine.lab.timeline import HOST_EVENTS, VM_EVENTS
 from pageengine.records import Events, GuestStats
 
-GUEST = tuple(GuestStats.__dataclass_fields__)
+GUEST = GuestStats.__match_args__
 _OWN = ("double_paging", "guest_reads", "guest_writes")
 _DISK = [GUEST.index("disk_reads"), GUEST.index("disk_writes")]
 _WANTED = {*costs.EVENTS, *HOST_EVENTS, *VM_EVENTS}
-_COUNTED = [name for name in Events.__dataclass_fields__ if name in _WANTED]
+_COUNTED = [name for name in Events.__match_args__ if name in _WANTED]
 
 
 class Meter:

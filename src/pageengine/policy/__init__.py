@@ -1,5 +1,8 @@
 """Policies: pure Python, Snapshot in, Plan out. No input or output, no clock, no page."""
 
+from typing import TYPE_CHECKING
+
+from pageengine.firstuse import at_first_use
 from pageengine.policy.base import (
     GuestView,
     Migration,
@@ -9,15 +12,24 @@ from pageengine.policy.base import (
     VMPlan,
     VMView,
 )
-from pageengine.policy.esx import ESX
-from pageengine.policy.kvm import KVM
 from pageengine.policy.plain import Plain
-from pageengine.policy.pressure import Pressure
-from pageengine.policy.proxmox import Proxmox
-from pageengine.policy.simple import FreeFirst, NoOvercommit, Proportional, Shares
-from pageengine.policy.states import Thresholds, minfree
-from pageengine.policy.table import POLICIES, find
-from pageengine.policy.zram import Zram
+
+if TYPE_CHECKING:
+    from pageengine.policy.esx import ESX
+    from pageengine.policy.kvm import KVM
+    from pageengine.policy.pressure import Pressure
+    from pageengine.policy.proxmox import Proxmox
+    from pageengine.policy.simple import FreeFirst, NoOvercommit, Proportional, Shares
+    from pageengine.policy.states import Thresholds, minfree
+    from pageengine.policy.table import POLICIES, find
+    from pageengine.policy.zram import Zram
+
+__getattr__, __dir__ = at_first_use(globals(), {
+    "ESX": "esx", "KVM": "kvm", "Pressure": "pressure", "Proxmox": "proxmox", "Zram": "zram",
+    **dict.fromkeys(("FreeFirst", "NoOvercommit", "Proportional", "Shares"), "simple"),
+    **dict.fromkeys(("Thresholds", "minfree"), "states"),
+    **dict.fromkeys(("POLICIES", "find"), "table"),
+})  # fmt: skip
 
 __all__ = [
     "ESX",

@@ -7,12 +7,12 @@ host was in) it puts into ``Plan.memo`` and finds in the next ``Snapshot.memo``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from pageengine.frozen import Frozen, fresh
 
-@dataclass(frozen=True)
-class GuestView:
+
+class GuestView(Frozen):
     """What a guest tells about itself through its balloon driver (virtio-balloon's statistics, and
     what MOM and Proxmox read). Amounts in bytes.
 
@@ -27,8 +27,7 @@ class GuestView:
     major_faults: int = 0
 
 
-@dataclass(frozen=True)
-class VMView:
+class VMView(Frozen):
     """One virtual machine as a policy sees it. Amounts in bytes.
 
     consumed: machine memory charged to it, of shared pages its part (1/n of a page that n pages
@@ -59,8 +58,7 @@ class VMView:
     guest: GuestView | None = None
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Frozen):
     """All numbers a policy may see. Amounts in bytes, time in seconds.
 
     memory: machine memory that the pages of virtual machines may use: the host's, less the overhead
@@ -74,11 +72,10 @@ class Snapshot:
     vms: tuple[VMView, ...]
     time: float = 0.0
     state: str = ""
-    memo: Mapping[str, float | tuple[float, ...]] = field(default_factory=dict)
+    memo: Mapping[str, float | tuple[float, ...]] = fresh(factory=dict)
 
 
-@dataclass(frozen=True)
-class VMPlan:
+class VMPlan(Frozen):
     """What is to be done with one virtual machine. Amounts in bytes.
 
     target: machine memory it should come to hold; not under its reservation. balloon: what its
@@ -96,16 +93,14 @@ class VMPlan:
     scan: float | None = None
 
 
-@dataclass(frozen=True)
-class Migration:
+class Migration(Frozen):
     """Advice: this machine should leave the host, and why."""
 
     vm: str
     why: str
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Frozen):
     """A policy's answer. Virtual machines that are not named are left as they are.
 
     state: the memory state of the host, for the reader and for the next snapshot. wake_below: free
@@ -116,13 +111,13 @@ class Plan:
     """
 
     state: str = "high"
-    vms: Mapping[str, VMPlan] = field(default_factory=dict)
+    vms: Mapping[str, VMPlan] = fresh(factory=dict)
     wake_below: int | None = None
     again: float | None = None
     scan_rule: str = "hint"
     report_free: bool = False
     migrate: tuple[Migration, ...] = ()
-    memo: Mapping[str, float | tuple[float, ...]] = field(default_factory=dict)
+    memo: Mapping[str, float | tuple[float, ...]] = fresh(factory=dict)
 
 
 @runtime_checkable

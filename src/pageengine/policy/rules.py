@@ -4,7 +4,6 @@ before anything of it is done.
 
 from __future__ import annotations
 
-import difflib
 import math
 
 from pageengine.errors import PlanError
@@ -44,11 +43,9 @@ def _check_vm(view: VMView, wish: VMPlan) -> None:
         if value is not None and (not math.isfinite(value) or value < 0):
             raise PlanError(f"{what} of {view.name!r} is {value}; it must be 0 or more")
     if wish.technique not in RECLAIM:
-        close = difflib.get_close_matches(str(wish.technique), RECLAIM, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
         raise PlanError(
             f"technique of {view.name!r} is {wish.technique!r}; there are {', '.join(RECLAIM)}"
-            f"{hint}"
+            f"{_near(wish.technique, RECLAIM)}"
         )
     if wish.target is not None and wish.target < view.reservation:
         raise PlanError(
@@ -85,6 +82,11 @@ def _check_host(snapshot: Snapshot, plan: Plan) -> None:
 
 
 def _instead(name: str, views) -> str:
-    close = difflib.get_close_matches(str(name), list(views), n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f", and there are: {', '.join(views) or 'none'}{hint}"
+    return f", and there are: {', '.join(views) or 'none'}{_near(name, views)}"
+
+
+def _near(name, names) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(str(name), list(names), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
