@@ -9,11 +9,15 @@
      T1  the counts of all turns add up to n, and the sorted batch has the accesses of the other */
 #include "pe_turns.h"
 
+#include "pe_touch.h"
+
 #include <string.h>
 
-static unsigned turn_of(pe_turns self, const pe_vm *vm, int64_t ppn, uint8_t kind)
+#define PART 256u /* accesses whose kinds become writes at a time */
+
+static inline unsigned turn_of(pe_turns self, const pe_vm *vm, int64_t ppn, uint8_t kind)
 {
-    pe_assert(ppn >= 0 && ppn < vm->pages);
+    pe_assert((uint64_t)ppn < vm->pages);
     unsigned const turn = self.of[kind * PE_PLACES + (unsigned)pe_place_of(vm->map[ppn])];
     pe_assert(turn < PE_TURNS);
     return turn;
@@ -41,4 +45,22 @@ void pe_turns_sort(pe_turns self, const pe_vm *vm, const int64_t *ppns, const ui
         out_ppns[to] = ppns[i];
         out_kinds[to] = kinds[i];
     }
+}
+
+pe_status pe_turns_touch(pe_turns self, pe_host *host, pe_vm *vm, const int64_t *ppns,
+                         const uint8_t *kinds, size_t n, size_t *done)
+{
+    uint8_t write[PART];
+    pe_status status = PE_OK;
+    size_t at = 0;
+    while (status == PE_OK && at < n) {
+        size_t const part = n - at < PART ? n - at : PART;
+        size_t made;
+        for (size_t i = 0; i < part; ++i)
+            write[i] = self.writes[kinds[at + i]];
+        status = pe_touch(host, vm, ppns + at, part, write, false, &made);
+        at += made;
+    }
+    *done = at;
+    return status;
 }

@@ -30,6 +30,7 @@ class Accesses:
         pages: int
         _engine: Any
         _id: int
+        claim: Any
 
         @property
         def host(self) -> Any: ...
@@ -84,6 +85,22 @@ class Accesses:
         if status == 0 and self.limit >= self.size:
             return done
         return self._some(host, *self._touch_call(ppns, write), done, status)
+
+    def make_in_turns(self, turns, ppns, kinds):
+        """Accesses int64 [n] of kinds uint8 [n], in the order of ``turns.Turns``: (PPNs, kinds, how
+        many there are of each turn, how many were made). Batches that are plain are made at once,
+        as ``touch_some`` does; of others none is made.
+        """
+        host, engine = self.host, self._engine
+        ppns, kinds, count, done, status = turns.make(engine, self._id, ppns, kinds)
+        if status or (done and self.claim.limit < self.claim.size):
+            done = self._some(host, self._turns_call(turns, ppns, kinds), len(ppns), done, status)
+        return ppns, kinds, count, done
+
+    def touch_kinds(self, turns, ppns, kinds) -> int:
+        """Like touch_some; which accesses write follows from their kinds, by ``turns``."""
+        host, call = self.host, self._turns_call(turns, ppns, kinds)
+        return self._some(host, call, len(ppns), *call(0))
 
     def write_some(self, ppns, pages) -> int:
         """Like write, as far as it goes: how many pages were written before memory ran out or the
@@ -150,6 +167,12 @@ class Accesses:
             return self._engine.touch(self._id, ppns[start:], flags[start:], False)
 
         return call, len(ppns)
+
+    def _turns_call(self, turns, ppns, kinds):
+        def call(start):
+            return turns.touch(self._engine, self._id, ppns[start:], kinds[start:])
+
+        return call
 
     def _read_call(self, ppns):
         ppns = as_ppns(ppns)

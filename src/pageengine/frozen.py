@@ -65,11 +65,12 @@ class Frozen:
         if len(args) == len(names) and not named:
             self.__dict__.update(zip(names, args, strict=True))
             return
-        values = self._defaults | dict(zip(names, args, strict=False)) | named
+        first = dict(zip(names, args, strict=False))
+        values = self._defaults | first | named
         if (
             len(values) > len(names)
             or len(args) > len(names)
-            or not named.keys().isdisjoint(names[: len(args)])
+            or (first and not first.keys().isdisjoint(named))
             or any(values[name] is _REQUIRED for name in self._required)
         ):
             raise TypeError(self._what_is_wrong(args, named))

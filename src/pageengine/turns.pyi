@@ -8,8 +8,12 @@ from pageengine.engine import Engine
 COUNT: Final[int]
 
 class Turns:
-    when: int
-    def __init__(self, table: ArrayLike, when: int) -> None: ...
-    def order(
+    apart: int
+    plain: int
+    def __init__(self, table: ArrayLike, writes: ArrayLike, apart: int, plain: int) -> None: ...
+    def make(
         self, engine: Engine, id: int, ppns: NDArray[np.int64], kinds: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.int64], NDArray[np.uint8], tuple[int, ...]]: ...
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint8], tuple[int, ...], int, int]: ...
+    def touch(
+        self, engine: Engine, id: int, ppns: NDArray[np.int64], kinds: NDArray[np.uint8]
+    ) -> tuple[int, int]: ...

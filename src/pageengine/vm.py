@@ -216,13 +216,6 @@ class VM(Accesses):
         self.host
         return self._engine.look_up(self._id, as_ppns(ppns), kinds, table)
 
-    def in_turns(self, turns, ppns, kinds):
-        """Accesses in the order in which they are to be made, by ``turns.Turns``: (PPNs, kinds
-        uint8 [n], how many there are of each turn).
-        """
-        self.host
-        return turns.order(self._engine, self._id, as_ppns(ppns), kinds)
-
     def events(self) -> dict[str, int]:
         """The cumulative event counts alone, by name, in pages: cheaper than ``stats``."""
         self.host

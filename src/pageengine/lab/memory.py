@@ -25,7 +25,8 @@ _table = np.full((256, len(Place)), LAST, np.uint8)
 _table[np.ix_([f for f in range(16) if f & WRITE], [ABSENT, SHARED, BALLOONED])] = FRESH
 _table[[f for f in range(16) if f & WRITE and f & FILL]] = FRESH
 _table[[f for f in range(16) if f & PAGE_OUT]] = OUT
-_TURNS = Turns(_table, FRESH)
+_writes = [flags & (WRITE | PAGE_OUT) == WRITE for flags in range(256)]
+_TURNS = Turns(_table, _writes, FRESH, LAST)
 
 
 class MachineMemory:
@@ -102,17 +103,22 @@ class MachineMemory:
             return ppns, None, self._vm.touch_some(ppns, False) if len(ppns) else 0
         # A guest reads what it pages out before it puts something else there, and contents come
         # before touches; else order within an epoch is of no consequence but to recency.
-        ppns, flags, (out, fresh, *_) = self._vm.in_turns(_TURNS, ppns, flags)
+        vm = self._vm
+        ppns, flags, (out, fresh, last, _), done = vm.make_in_turns(_TURNS, ppns, flags)
+        if last == len(ppns):
+            return ppns, flags, done
         if out:
             paged_out = ppns[:out] if fresh else ppns[(flags & PAGE_OUT) != 0]
-            self.double_paging += int(np.sum(self._vm.places_at(paged_out) == SWAPPED))
+            self.double_paging += int(np.sum(vm.places_at(paged_out) == SWAPPED))
         if not fresh:
-            return ppns, flags, self._touch(ppns, flags)
-        done, end = self._touch(ppns[:out], flags[:out]), out + fresh
+            return ppns, flags, vm.touch_kinds(_TURNS, ppns, flags)
+        end = out + fresh
+        if out:
+            done = vm.touch_kinds(_TURNS, ppns[:out], flags[:out])
         if done == out:
             done += self._write(ppns[out:end], flags[out:end])
-        if done == end:
-            done += self._touch(ppns[end:], flags[end:])
+        if done == end and last:
+            done += vm.touch_kinds(_TURNS, ppns[end:], flags[end:])
         return ppns, flags, done
 
     def _write(self, ppns, flags) -> int:
@@ -121,10 +127,3 @@ class MachineMemory:
         # only first use is by the profile; whatever is written over it is the machine's own
         self._contents.go_on(ppns[:done], flags[:done], ZEROED, self._version)
         return done
-
-    def _touch(self, ppns, flags) -> int:
-        if not len(ppns):
-            return 0
-        if self._vm.guest is None:  # then there is no flag but WRITE
-            return self._vm.touch_some(ppns, flags.view(np.bool_))
-        return self._vm.touch_some(ppns, (flags & (WRITE | PAGE_OUT)) == WRITE)
