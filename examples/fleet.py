@@ -48,7 +48,9 @@ def look(simulation):
 def worker(pipe, fleet, memory, policy):
     """Some hosts: runs them, and does what it is told, until it is told to end."""
     hosts = {
-        number: Simulation(memory, specs, policy=policy, costs="nvme", seed=number, epoch=EPOCH)
+        number: Simulation(
+            memory, specs, policy=policy, costs="nvme", seed=number, epoch=EPOCH, record=False
+        )
         for number, specs in fleet.items()
     }
     for what, number, value in iter(pipe.recv, None):

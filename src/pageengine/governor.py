@@ -24,6 +24,8 @@ from pageengine.units import PAGE_BYTES
 BALANCE_PERIOD = 15.0  # seconds, where a plan does not say (Mem.BalancePeriod)
 
 _VIEW = VMView.__match_args__
+_SHOWN = [name for name in ROWS if name in _VIEW]
+_SHOWN_ROWS = [ROWS.index(name) for name in _SHOWN]
 _TOLD = ROWS.index("touched")  # rows from here on are for the estimator
 
 
@@ -53,6 +55,7 @@ class Governor:
         reserve = getattr(policy, "reserve", lambda memory: 0)(self._host.memory)
         self.policy = policy
         self.plan = Plan(state="")
+        self.keeping.no_targets()
         self._due = 0.0
         self._set_mark(reserve)
 
@@ -112,7 +115,7 @@ class Governor:
         numbers = keeping.numbers()
         runs = keeping.runs().tolist()
         claims = [vm.claim for vm in machines]
-        columns = dict(zip(ROWS, numbers.tolist(), strict=True))
+        columns = dict(zip(_SHOWN, numbers[_SHOWN_ROWS].tolist(), strict=True))
         columns |= {
             "name": keeping.names,
             "shares": [claim.shares for claim in claims],
@@ -125,7 +128,7 @@ class Governor:
             "balloon_max": map(int, keeping.balloon_max().tolist()),
             "stall": keeping.stall().tolist(),
             "guest": [
-                keeping[vm.name].guest_view() if run else None
+                keeping[vm.name].guest_view() if run and vm.guest is not None else None
                 for vm, run in zip(machines, runs, strict=True)
             ],
         }
@@ -137,21 +140,12 @@ class Governor:
         found = dict(zip(ROWS[:_TOLD], numbers, strict=False))
         found["active"] = self.keeping.active(numbers)
         found["balloon_target"] = self.keeping.balloon_target.astype(np.int64)
-        found["target"] = self._targets(found["size"])
+        found["target"] = self.keeping.targets(found["size"])
         there = list(self.keeping.names)
         if names is None or list(names) == there:
             return found
         rows = [there.index(self._host[name].name) for name in names]
         return {key: column[rows] for key, column in found.items()}
-
-    def _targets(self, sizes: np.ndarray) -> np.ndarray:
-        """What the plan wants each machine to hold; all of it, where it does not say."""
-        targets, vms = sizes.copy(), self.plan.vms
-        for row, name in enumerate(self.keeping.names if vms else ()):
-            wish = vms.get(name)
-            if wish is not None and wish.target is not None:
-                targets[row] = wish.target
-        return targets
 
     # doing what it says
 
@@ -171,16 +165,17 @@ class Governor:
         if plan.wake_below is not None:
             self._set_mark(plan.wake_below)
         self.keeping.decided(plan)
-        return self._reclaim(plan)
+        return self._reclaim(plan, {view.name for view in snapshot.vms if view.blocked})
 
-    def _reclaim(self, plan: Plan) -> Reclaimed:
+    def _reclaim(self, plan: Plan, blocked: set[str]) -> Reclaimed:
         won, failure = Reclaimed(), None
         host = self._host
         for name, wish in plan.vms.items():
-            machine = host[name]
-            machine.block(wish.blocked)
+            if bool(wish.blocked) != (name in blocked):
+                host[name].block(wish.blocked)
             if wish.reclaim == 0:
                 continue
+            machine = host[name]
             frames = min(-(-int(wish.reclaim) // PAGE_BYTES), self._spare(machine, wish))
             technique = wish.technique
             if self.swap_bandwidth is not None:

@@ -21,6 +21,7 @@ _COLUMNS = (
     *_CLOCKS, "last_stall", "scan_rate", "scanned", "balloon_target",
     "balloon_limit",  # most that the driver gives up, as the machine was added
     "unreserved",  # size - reservation
+    "target",  # what the plan wants it to hold, or -1
     "rest",  # the target in pages at which the driver is at rest, or -1
     "has_driver", "has_guest", "every", "pages",
 )  # fmt: skip
@@ -43,6 +44,7 @@ class Household:
     balloon_target: np.ndarray
     balloon_limit: np.ndarray
     unreserved: np.ndarray
+    target: np.ndarray
     rest: np.ndarray
     has_driver: np.ndarray
     has_guest: np.ndarray
@@ -81,6 +83,7 @@ class Household:
         self._laid_out = False
         values = {
             "balloon_limit": balloon_limit, "unreserved": vm.size - vm.reservation, "rest": -1,
+            "target": -1,
             "has_driver": driver, "has_guest": vm.guest is not None, "every": estimator.period,
             "pages": vm.pages,
         }  # fmt: skip
@@ -181,9 +184,21 @@ class Household:
         self.tidy()
         self.last_stall[:] = self.stall()
         self.elapsed[:] = self.ran[:] = 0.0
-        for name, wish in plan.vms.items():
-            row = self._of[name].row
-            if wish.balloon is not None:
-                self.balloon_target[row] = int(wish.balloon)
-            if wish.scan is not None:
-                self.scan_rate[row] = wish.scan
+        self.no_targets()
+        for column, name in (
+            (self.balloon_target, "balloon"), (self.scan_rate, "scan"), (self.target, "target"),
+        ):  # fmt: skip
+            said = [(self._of[vm].row, value) for vm, wish in plan.vms.items()
+                    if (value := getattr(wish, name)) is not None]  # fmt: skip
+            if said:
+                rows, values = zip(*said, strict=True)
+                column[[*rows]] = values
+
+    def no_targets(self) -> None:
+        """There is no plan that wants anything."""
+        self.tidy()
+        self.target[:] = -1
+
+    def targets(self, sizes: np.ndarray) -> np.ndarray:
+        """What the plan wants each machine to hold; all of it, where it does not say."""
+        return np.where(self.target < 0, sizes, self.target).astype(np.int64)

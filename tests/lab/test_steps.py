@@ -74,3 +74,16 @@ def test_a_fleet_moves_machines_when_working_sets_do_not_fit():
         host.step()
         host.host.check()
     assert name in hosts[1].machines and name not in hosts[0].machines
+
+
+def test_without_records_a_simulation_goes_the_same_way():
+    kept = made()
+    other = Simulation("12 MiB", kept.specs.values(), policy="esx6", seed=3, record=False)
+    for _ in range(20):
+        kept.step(), other.step()
+        for name, machine in kept.machines.items():
+            assert machine.vm.stats == other.machines[name].vm.stats
+            assert machine.stall == other.machines[name].stall
+    result = other.finish()
+    assert result.summary == {} and len(result.host["time"]) == len(result.vms["vm"]) == 0
+    assert len(kept.finish().host["time"]) == 20

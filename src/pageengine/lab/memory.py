@@ -55,11 +55,10 @@ class MachineMemory:
     def do(self, steps) -> None:
         """Makes the accesses of a workload, those that waited first."""
         for step in steps:
-            if isinstance(step, Release):
-                if self._vm.guest is not None:
-                    self._vm.guest.release(step.kind, step.ids)
-                continue
-            self._waiting.append(self._operations(step))
+            if not isinstance(step, Release):
+                self._waiting.append(self._operations(step))
+            elif self._vm.guest is not None:
+                self._vm.guest.release(step.kind, step.ids)
         self.go_on()
 
     def go_on(self) -> bool:
@@ -87,9 +86,12 @@ class MachineMemory:
         write = step.write
         if guest is None and write is False:
             return ids, None
-        if not isinstance(write, np.ndarray) or write.shape != ids.shape:
-            write = np.broadcast_to(np.asarray(write, bool), ids.shape)
-        write = np.ascontiguousarray(write, bool)
+        if write is True:
+            write = np.ones(ids.shape, bool)
+        else:
+            write = np.ascontiguousarray(write, bool)
+            if write.shape != ids.shape:
+                write = np.ascontiguousarray(np.broadcast_to(write, ids.shape))
         if guest is None:
             return ids, write.view(np.uint8)
         ops = guest.access(step.kind, ids, write)

@@ -56,12 +56,14 @@ class Simulation:
     """memory, policy and host: as for ``Host`` (host: its further options). vms: VMSpecs. costs: of
     events (``lab.costs``). epoch: seconds of one step. events: what changes meanwhile
     (``lab.events.Event``). check_every: epochs between checks of every invariant, 0 for none.
-    name: for the report. Used once: ``run``, or ``step`` by ``step`` and ``finish``.
+    name: for the report. record: whether timelines are kept, 208 bytes per machine and epoch;
+    without them there is no result but what a caller looks at between steps. Used once: ``run``, or
+    ``step`` by ``step`` and ``finish``.
     """
 
     def __init__(self, memory, vms: Iterable[VMSpec], *, policy=None, costs="nvme", seed: int = 0,
                  epoch: float = 1.0, contents: str = "tokens", events: Iterable[Event] = (),
-                 check_every: int = 0, name: str = "", host=None):  # fmt: skip
+                 check_every: int = 0, name: str = "", host=None, record: bool = True):  # fmt: skip
         if not epoch > 0:
             raise ValueError(f"epoch must be above 0 seconds, got {epoch!r}")
         self.specs = {spec.name: spec for spec in vms}
@@ -77,7 +79,7 @@ class Simulation:
         self._overrides: dict[str, dict[str, Any]] = {}
         self.refused: list[str] = []
         self._log: list[dict[str, Any]] = []
-        self._recorder, self._meter = Recorder(self.specs), Meter()
+        self._recorder, self._meter, self._records = Recorder(self.specs), Meter(), record
         for spec in self.specs.values():  # what is wrong with a workload is said before the start
             find_contents(spec.contents)
             if make_workload(spec.workload).needs_guest and spec.guest is None:
@@ -161,7 +163,8 @@ class Simulation:
         waits = self.costs.stalls(self._meter.events)
         for row in np.flatnonzero(waits).tolist():
             machines[row].owe(float(waits[row]))
-        self._recorder.record(self.host, machines, columns, guests, self._meter)
+        if self._records:
+            self._recorder.record(self.host, machines, columns, guests, self._meter)
 
     # events
 
