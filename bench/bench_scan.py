@@ -7,7 +7,6 @@ from the moment it is switched on until a full scan merges nothing more; it runs
 nothing.
 """
 
-import ctypes
 import mmap
 import os
 import time
@@ -105,7 +104,7 @@ def bench_twelve_lines_of_python(benchmark, image):
                 equal += 1
         return zeros + equal
 
-    _note(benchmark, image, "bench_xxh3_alone")
+    _note(benchmark, image, "bench_scan")
     benchmark.pedantic(run, rounds=3)
 
 
@@ -119,16 +118,15 @@ def _ksm(name, value=None):
 @pytest.mark.benchmark(group=GROUP)
 def bench_linux_ksm(benchmark, image):
     kept = {name: _ksm(name) for name in ("run", "pages_to_scan", "sleep_millisecs")}
-    libc = ctypes.CDLL(None, use_errno=True)
     memories = []
 
     def setup():
         _ksm("run", 2)  # unmerge everything
-        memory = mmap.mmap(-1, image.nbytes)
-        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-        libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(image.nbytes), 15)  # no huge pages
+        memories.clear()
+        memory = mmap.mmap(-1, image.nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
         np.frombuffer(memory, dtype=np.uint8)[:] = image.reshape(-1)
-        libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(image.nbytes), 12)  # mergeable
+        memory.madvise(mmap.MADV_MERGEABLE)
         memories.append(memory)
         _ksm("pages_to_scan", 10**6)
         _ksm("sleep_millisecs", 0)
@@ -144,7 +142,7 @@ def bench_linux_ksm(benchmark, image):
                 return
             merged = now
 
-    _note(benchmark, image, "bench_xxh3_alone")
+    _note(benchmark, image, "bench_scan")
     try:
         benchmark.pedantic(run, setup=setup, rounds=2)
     finally:

@@ -172,7 +172,7 @@ static bool check_frames(walk *self)
         if (shared && !check_entry(self, frame))
             return false;
     }
-    return taken == host->config.frames - host->frames.idle
+    return taken == host->config.frames - pe_frames_idle(&host->frames)
         || broken(self, "I1: a frame is taken and nothing holds it");
 }
 
@@ -224,12 +224,17 @@ static bool check_stores(walk *self)
 static bool run(walk *self)
 {
     pe_host *host = self->host;
-    if (!check_stores(self) || !check_vms(self) || !check_frames(self) || !check_groups(self)
-        || !check_chunks(self))
+    if (!check_stores(self))
+        return false;
+    pe_frames_show_hand(&host->frames);
+    bool const sound = check_vms(self) && check_frames(self) && check_groups(self)
+                    && check_chunks(self);
+    pe_frames_hide_hand(&host->frames);
+    if (!sound)
         return false;
     if (self->compressed != (host->zcache ? pe_zcache_total(host->zcache).blobs : 0))
         return broken(self, "I7: a blob is named by no page");
-    return self->swapped == host->swap.slots.count - host->swap.slots.idle
+    return self->swapped == host->swap.slots.count - pe_frames_idle(&host->swap.slots)
         || broken(self, "I8: a slot is taken and no page names it");
 }
 

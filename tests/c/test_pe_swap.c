@@ -86,7 +86,7 @@ static void a_batch_survives_gaps_growth_and_damage(void)
     for (uint32_t i = 0; i < 400; i += 2) {
         pe_swap_give_back(&swap, slots[i]);
     }
-    CHECK(is_sound(&swap) && swap.slots.idle == 400);
+    CHECK(is_sound(&swap) && pe_frames_idle(&swap.slots) == 400);
     CHECK(pe_swap_write_many(&swap, 400, pages, slots, &done) == PE_OK && done == 400);
     CHECK(pe_swap_read_many(&swap, 400, slots, back, &done) == PE_OK && done == 400);
     CHECK(memcmp(pages, back, (size_t)400 * PE_PAGE_BYTES) == 0);
@@ -134,7 +134,7 @@ static void a_write_that_fails_half_way_gives_every_slot_back(void)
     CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
     CHECK(pe_swap_write_many(&swap, PAGES, pages, slots, &done) == PE_ERR_BACKING && done == 0);
     CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
-    CHECK(swap.error == EFBIG && swap.slots.idle == 900 && is_sound(&swap));
+    CHECK(swap.error == EFBIG && pe_frames_idle(&swap.slots) == 900 && is_sound(&swap));
     CHECK(pe_swap_read_many(&swap, 100, held, back, &done) == PE_OK);
     CHECK(memcmp(pages, back, (size_t)100 * PE_PAGE_BYTES) == 0);
     CHECK(pe_swap_write_many(&swap, PAGES, pages, slots, &done) == PE_OK && done == PAGES);
@@ -157,7 +157,7 @@ static void the_cause_is_the_one_of_the_failing_call(void)
         CHECK(pe_swap_init(&swap, 10, full) == PE_OK);
         CHECK(pe_swap_take_run(&swap, 3, &first) == 3);
         CHECK(pe_swap_write(&swap, first, 3, list) == PE_ERR_BACKING && swap.error == ENOSPC);
-        CHECK(swap.slots.idle == 7 && is_sound(&swap));
+        CHECK(pe_frames_idle(&swap.slots) == 7 && is_sound(&swap));
         pe_swap_fini(&swap);
         (void)close(full);
     }
@@ -213,9 +213,9 @@ static void every_broken_rule_is_named(void)
     pe_slot first = PE_NONE;
     CHECK(pe_swap_init(&swap, 100, 0) == PE_OK);
     CHECK(pe_swap_take_run(&swap, 3, &first) == 3);
-    swap.slots.idle += 1;
+    swap.slots.in_bitmap += 1;
     CHECK(broken_rule_is(&swap, "S1:"));
-    swap.slots.idle -= 1;
+    swap.slots.in_bitmap -= 1;
     swap.checksums[50] = 1;
     CHECK(broken_rule_is(&swap, "S2:"));
     swap.checksums[50] = 0;
