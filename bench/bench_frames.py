@@ -2,8 +2,8 @@
 against a stack of free numbers, the simplest allocator there is.
 
 In the core both are C, a call each. From Python the stack is an array (numpy), both its calls one
-copy; it needs 31 times the memory, knows no neighbours and cannot refuse a frame that is idle, while
-FrameBitmap checks every frame that is given back.
+copy; it needs 31 times the memory, knows no neighbours and cannot refuse a frame that is idle,
+while FrameBitmap checks every frame that is given back.
 """
 
 import ctypes

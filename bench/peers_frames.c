@@ -1,7 +1,7 @@
 /* Frames as the core takes and gives them back, one call each, against a stack of free numbers with
-   calls of the same kind: bursts of `burst` frames given back and as many taken, over and over, on a
-   host 99.9 % full. What is given back lies anywhere. Built with csrc/pe_frames*.c, hidden as in the
-   package, so that no call takes a detour. */
+   calls of the same kind: bursts of `burst` frames given back and as many taken, over and over, on
+   a host 99.9 % full. What is given back lies anywhere. Built with csrc/pe_frames*.c, hidden as in
+   the package, so that no call takes a detour. */
 #include "pe_frames.h"
 
 #include <stdlib.h>
@@ -61,16 +61,23 @@ SEEN void frames_delete(void *made)
     free(self);
 }
 
+static uint32_t *next_part(bench *self, uint32_t burst)
+{
+    if (self->at + burst > self->count)
+        self->at = 0;
+    self->at += burst;
+    return self->taken + self->at - burst;
+}
+
 SEEN void frames_run(void *made, uint32_t bursts, uint32_t burst)
 {
     bench *self = made;
     for (; bursts > 0; bursts--) {
-        uint32_t *part = self->taken + (self->at + burst <= self->count ? self->at : (self->at = 0));
+        uint32_t *part = next_part(self, burst);
         for (uint32_t i = 0; i < burst; i++)
             pe_frames_give_back(&self->frames, part[i]);
         for (uint32_t i = 0; i < burst; i++)
             part[i] = pe_frames_take(&self->frames);
-        self->at += burst;
     }
 }
 
@@ -78,12 +85,11 @@ SEEN void stack_run(void *made, uint32_t bursts, uint32_t burst)
 {
     bench *self = made;
     for (; bursts > 0; bursts--) {
-        uint32_t *part = self->taken + (self->at + burst <= self->count ? self->at : (self->at = 0));
+        uint32_t *part = next_part(self, burst);
         for (uint32_t i = 0; i < burst; i++)
             stack_give_back(&self->stack, part[i]);
         for (uint32_t i = 0; i < burst; i++)
             part[i] = stack_take(&self->stack);
-        self->at += burst;
     }
 }
 
