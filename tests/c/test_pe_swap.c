@@ -1,4 +1,5 @@
-/* sources: csrc/pe_swa*[py].c csrc/pe_frames*.c csrc/pe_hash.c csrc/pe_[co][ps]*.c csrc/pe_st*us.c */
+/* sources: csrc/pe_swap.c csrc/pe_swap_many.c csrc/pe_frames*.c csrc/pe_hash.c csrc/pe_cpu.c
+   csrc/pe_os.c csrc/pe_status.c */
 /* At stake: a page that was swapped out is nowhere else. Files that are short, full or closed stand
    behind the swap space, every rule is broken on purpose, and every allocation is made to fail. */
 #include "check.h"
