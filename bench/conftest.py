@@ -2,8 +2,9 @@
 
 A benchmark tells the table what it did through ``benchmark.extra_info``: ``per_item`` (items in one
 round), ``unit`` (what an item is), ``bytes`` (bytes in one round), ``peer`` (the benchmark of the
-same group it is held against). A ratio above 1 is faster than the peer; times are the best of all
-rounds, since everything that disturbs a measurement makes it slower.
+same group it is held against). A ratio above 1 is faster than the peer. Times and ratios are those
+of the medians of all rounds; beside them stands the ratio of the best rounds, which differs from it
+where something else disturbed one of the two.
 """
 
 import os
@@ -151,20 +152,21 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.write_line("  ".join(cells).rstrip())
 
 
-HEAD = ("  benchmark", "per item", "GB/s", "ratio", "peer", "also")
-ALIGN = (str.ljust, str.rjust, str.rjust, str.rjust, str.ljust, str.ljust)
+HEAD = ("  benchmark", "per item", "GB/s", "ratio", "at best", "peer", "also")
+ALIGN = (str.ljust, str.rjust, str.rjust, str.rjust, str.rjust, str.ljust, str.ljust)
 TOLD = {"per_item", "unit", "bytes", "peer"}
 
 
 def _row(result, results):
-    info, best = result.extra_info, result.stats.min
+    info, usual = result.extra_info, result.stats.median
     peer = _peer(result, results)
     items = info.get("per_item", 1)
     return (
         "  " + _plain(result.name),
-        f"{_time(best / items)} / {info.get('unit', 'call')}",
-        f"{info['bytes'] / best / 1e9:.2f}" if info.get("bytes") else "",
-        f"{_ratio(result, peer):.2f}" if peer else "",
+        f"{_time(usual / items)} / {info.get('unit', 'call')}",
+        f"{info['bytes'] / usual / 1e9:.2f}" if info.get("bytes") else "",
+        f"{_ratio(result, peer, 'median'):.2f}" if peer else "",
+        f"{_ratio(result, peer, 'min'):.2f}" if peer else "",
         _plain(peer.name) if peer else "",
         ", ".join(f"{key} {_short(value)}" for key, value in info.items() if key not in TOLD),
     )
@@ -189,12 +191,14 @@ def _plain(name):
     return name.removeprefix("test_").removeprefix("bench_").replace("_", " ")
 
 
-def _ratio(result, peer):
-    """How many times the peer's speed: by bytes where both say them, else by items."""
+def _ratio(result, peer, of):
+    """How many times the peer's speed, of the "median" or "min" of the rounds: by bytes where both
+    say them, else by items.
+    """
 
     def speed(one):
         both = result.extra_info.get("bytes") and peer.extra_info.get("bytes")
-        return one.extra_info.get("bytes" if both else "per_item", 1) / one.stats.min
+        return one.extra_info.get("bytes" if both else "per_item", 1) / getattr(one.stats, of)
 
     return speed(result) / speed(peer)
 
