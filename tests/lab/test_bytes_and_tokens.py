@@ -1,6 +1,6 @@
 """A model that is fitted on real images is scaled up with tokens, and is worth nothing if tokens
-lead to other decisions than bytes. The same simulations are run on both, machines short of memory by
-every technique, and compared row by row.
+lead to other decisions than bytes. The same simulations are run on both, machines short of memory
+by every technique, and compared row by row.
 """
 
 import numpy as np
