@@ -17,12 +17,14 @@ typedef uint32_t pe_blob;  /* compressed page in the compression cache */
 
 #if defined(__GNUC__) || defined(__clang__)
 #define PE_MUST_USE __attribute__((warn_unused_result))
+#define PE_INLINE static inline __attribute__((always_inline))
 #define PE_LIKELY(x) __builtin_expect(!!(x), 1)
 #define PE_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define PE_PREFETCH(p) __builtin_prefetch((p), 0, 3)
 #define PE_PREFETCH_WRITE(p) __builtin_prefetch((p), 1, 3)
 #else
 #define PE_MUST_USE
+#define PE_INLINE static inline
 #define PE_LIKELY(x) (x)
 #define PE_UNLIKELY(x) (x)
 #define PE_PREFETCH(p) ((void)(p))
