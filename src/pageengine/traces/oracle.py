@@ -5,6 +5,7 @@ object (-1: never). The object is the page; size and next access are passed over
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator
 
@@ -14,6 +15,20 @@ from pageengine.errors import TraceError
 from pageengine.traces.base import BATCH, Batch, Trace, batch_of
 
 RECORD = np.dtype([("time", "<u4"), ("object", "<u8"), ("size", "<u4"), ("next", "<i8")])
+_READS = np.zeros(BATCH, bool)  # the format does not tell writes from reads
+_READS.flags.writeable = False
+
+
+class _Records(Batch):
+    """A batch whose times are made when they are asked for, as a replay has no use for them."""
+
+    def __init__(self, page: np.ndarray, seconds: np.ndarray):
+        self.__dict__.update(page=page, write=_READS[: len(page)], vm=None, run=None)
+        self.__dict__["_seconds"] = seconds
+
+    @property
+    def time(self) -> np.ndarray:
+        return self._seconds.astype(np.float64)
 
 
 def recognise(head: bytes, path: str) -> bool:
@@ -32,18 +47,20 @@ def open_oracle(path: str) -> Trace:
 
 
 def _batches(path: str) -> Iterator[Batch]:
-    done = 0
     with open(path, "rb") as file:
-        while data := file.read(BATCH * RECORD.itemsize):
-            if len(data) % RECORD.itemsize:
-                raise TraceError(f"{path}, offset {done + len(data)}: the file ends in a record")
-            records = np.frombuffer(data, RECORD)
+        if os.fstat(file.fileno()).st_size < RECORD.itemsize:
+            return
+        records = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), RECORD)
+    for first in range(0, len(records), BATCH):
+        part = records[first : first + BATCH]
+        page = part["object"].astype(np.int64)
+        if page.min() < 0:  # 2**63 and above: this names the record
 
-            def where(i: int, first=done) -> str:
-                return f"{path}, offset {first + i * RECORD.itemsize}"
+            def where(i: int, first=first) -> str:
+                return f"{path}, offset {(first + i) * RECORD.itemsize}"
 
-            yield batch_of({"page": records["object"], "time": records["time"]}, where)
-            done += len(data)
+            batch_of({"page": part["object"]}, where)
+        yield _Records(page, part["time"])
 
 
 def write_oracle(path: str, pages: np.ndarray, times: np.ndarray | None = None) -> None:
