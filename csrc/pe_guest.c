@@ -55,7 +55,7 @@ pe_status pe_guest_touch(pe_guest *self, const pe_guest_touches *touches, pe_gue
         size_t const left = touches->n - wanted;
         pe_guest_touches slice = *touches;
         slice.n = left < SLICE ? left : SLICE;
-        slice.ids += wanted;
+        slice.ids = (const uint8_t *)touches->ids + (ptrdiff_t)wanted * touches->stride;
         slice.write = slice.write ? slice.write + wanted : NULL;
         if (self->how->renew && slice.n > PE_GUEST_NOW_MAX - self->now)
             self->how->renew(self);

@@ -27,7 +27,8 @@ typedef struct pe_guest_touches { /* of virtual pages or file blocks, ids from 0
     pe_guest_kind kind;
     bool all_write;       /* where `write` is NULL */
     const uint8_t *write; /* whether each writes, or NULL */
-    const int64_t *ids;
+    const void *ids;      /* int64_t, `stride` bytes from one to the next, aligned or not */
+    ptrdiff_t stride;
     size_t n;
 } pe_guest_touches;
 
@@ -61,7 +62,7 @@ const char *pe_guest_replacement_name(size_t replacement); /* NULL beyond the la
 
 /* Makes touches in order and adds what they did to *ops, which needs room for 2 n + PE_GUEST_BATCH
    more; NULL: nobody asks. Fewer than n done with PE_OK: the guest is out of memory and swap space,
-   which is counted. PE_ERR_NO_MEMORY: of this process. */
+   which is counted; PE_ERR_ARGUMENT: the next id is negative; PE_ERR_NO_MEMORY: of this process. */
 PE_MUST_USE pe_status pe_guest_touch(pe_guest *self, const pe_guest_touches *touches,
                                      pe_guest_ops *ops, pe_guest_made *made);
 /* These are not used any more: their pages and slots are free. Unknown ones are passed over. */

@@ -6,6 +6,8 @@
 #include "pe_guest_pages.h"
 #include "pe_guest_table.h"
 
+#include <string.h>
+
 struct pe_guest_replacement {
     const char *name; /* as the user writes it */
     /* pe_guest_each with what this replacement notes of an arrival and of a hit. */
@@ -29,8 +31,26 @@ const pe_guest_replacement *pe_guest_replacement_at(size_t index); /* NULL beyon
 /* What a replacement notes of a page, at the time `now`. */
 typedef void pe_guest_note(pe_guest *self, pe_guest_node *page, uint32_t now);
 
+PE_INLINE int64_t pe_guest_id(const uint8_t *at)
+{
+    int64_t id;
+    memcpy(&id, at, sizeof id);
+    return id;
+}
+
 #define PE_GUEST_FAR (1u << 18) /* pages that no cache of a processor holds the nodes of */
-#define PE_GUEST_AHEAD 8u       /* touches between asking for a line and its use */
+#define PE_GUEST_AHEAD 8        /* touches between asking for a line and its use */
+
+/* Asks for the head of a chain, and for the page at another one that was asked for before. */
+PE_INLINE void pe_guest_look_ahead(const pe_guest *self, pe_guest_kind kind, const uint8_t *at,
+                                   ptrdiff_t stride)
+{
+    uint64_t const next = pe_guest_key(kind, pe_guest_id(at + PE_GUEST_AHEAD * stride));
+    uint64_t const later = pe_guest_key(kind, pe_guest_id(at + 2 * PE_GUEST_AHEAD * stride));
+    uint32_t const first = self->chain[pe_guest_home(next, self->chains)];
+    PE_PREFETCH_WRITE(&self->node[first < self->pages ? first : 0]);
+    PE_PREFETCH(&self->chain[pe_guest_home(later, self->chains)]);
+}
 
 /* Makes touches. Inlined into each replacement, so that a hit is a look-up and its note; `ops` is
    to be known to be NULL, or not, where this is called. */
@@ -38,11 +58,12 @@ PE_INLINE pe_status pe_guest_each(pe_guest *self, const pe_guest_touches *touche
                                   pe_guest_ops *ops, pe_guest_made *made, pe_guest_note *arrival,
                                   pe_guest_note *hit)
 {
-    bool const file = touches->kind == PE_GUEST_FILE, all_write = touches->all_write;
+    pe_guest_kind const kind = touches->kind;
+    bool const file = kind == PE_GUEST_FILE, all_write = touches->all_write;
     const uint8_t *const write = touches->write;
-    const int64_t *const ids = touches->ids;
+    const uint8_t *at = touches->ids;
+    ptrdiff_t const stride = touches->stride;
     bool const far = self->pages >= PE_GUEST_FAR;
-    uint64_t const kind = file;
     size_t const n = touches->n;
     uint32_t const before = self->now + 1;
     pe_status status = PE_OK;
@@ -59,15 +80,15 @@ PE_INLINE pe_status pe_guest_each(pe_guest *self, const pe_guest_touches *touche
         uint64_t key = 0;
         uint32_t place = PE_NONE;
         bool writes = false;
-        for (; i < n; ++i) {
-            key = (uint64_t)ids[i] << 1 | kind;
-            if (far && i + 2 * PE_GUEST_AHEAD < n) {
-                uint64_t const next = (uint64_t)ids[i + PE_GUEST_AHEAD] << 1 | kind;
-                uint64_t const later = (uint64_t)ids[i + 2 * PE_GUEST_AHEAD] << 1 | kind;
-                uint32_t const first = chain[pe_guest_home(next, chains)];
-                PE_PREFETCH_WRITE(&node[first < pages ? first : 0]);
-                PE_PREFETCH(&chain[pe_guest_home(later, chains)]);
+        for (; i < n; ++i, at += stride) {
+            int64_t const id = pe_guest_id(at);
+            if (far && i + 2 * (size_t)PE_GUEST_AHEAD < n)
+                pe_guest_look_ahead(self, kind, at, stride);
+            if (PE_UNLIKELY(id < 0)) {
+                status = PE_ERR_ARGUMENT;
+                break;
             }
+            key = pe_guest_key(kind, id);
             writes = write ? write[i] != 0 : all_write;
             place = chain[pe_guest_home(key, chains)];
             while (place != PE_NONE && node[place].owner != key)
@@ -84,7 +105,7 @@ PE_INLINE pe_status pe_guest_each(pe_guest *self, const pe_guest_touches *touche
         }
         if (ops)
             ops->n += i - begun;
-        if (i == n)
+        if (i == n || status != PE_OK)
             break;
         uint32_t ppn;
         self->now = before + (uint32_t)i - 1;
@@ -94,6 +115,7 @@ PE_INLINE pe_status pe_guest_each(pe_guest *self, const pe_guest_touches *touche
         arrival(self, &self->node[ppn], before + (uint32_t)i);
         misses += 1;
         i += 1;
+        at += stride;
     }
     self->now = before + (uint32_t)i - 1;
     self->event[PE_GUEST_CACHE_HITS] += file ? i - misses : 0;

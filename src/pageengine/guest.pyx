@@ -15,7 +15,7 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from pageengine._c.guest cimport *
-from pageengine._c.status cimport pe_status
+from pageengine._c.status cimport PE_ERR_ARGUMENT, pe_status
 from pageengine._status cimport check
 
 from pageengine import errors
@@ -93,7 +93,7 @@ cdef class Guest:
     def __dealloc__(self):
         pe_guest_delete(self._guest)
 
-    cdef object _touch(self, kind, const int64_t[::1] ids, write, pe_guest_ops *ops,
+    cdef object _touch(self, kind, const int64_t[:] ids, write, pe_guest_ops *ops,
                        pe_guest_made *made):
         cdef const uint8_t[::1] flags
         cdef int number = _kind(kind)
@@ -104,13 +104,15 @@ cdef class Guest:
         touches.write, touches.all_write = NULL, each is None and write
         if touches.n == 0:
             return
-        touches.ids = &ids[0]
+        touches.ids, touches.stride = &ids[0], ids.strides[0]
         if each is not None:
             flags = each
             touches.write = &flags[0]
         with self._lock:
             with nogil:
                 status = pe_guest_touch(self._guest, &touches, ops, made)
+        if status == PE_ERR_ARGUMENT:
+            raise ValueError(f"ids must be 0 or more, got {ids[made.done]}")
         check(status)
 
     def access(self, kind, ids, write=False):
@@ -125,10 +127,11 @@ cdef class Guest:
 
     def replay(self, kind, ids, write=False):
         """Touches as ``access`` makes them, where nobody asks what becomes of which page. Returns
-        Replay; ``stats`` has the rest.
+        Replay; ``stats`` has the rest. Ids are read where they lie: a column of records will do. A
+        negative one is an error, and those before it have been touched.
         """
         cdef pe_guest_made made = [0, 0]
-        self._touch(kind, _ids(ids), write, NULL, &made)
+        self._touch(kind, _whole(ids), write, NULL, &made)
         return Replay(made.done, made.misses)
 
     def release(self, kind, ids):
@@ -264,11 +267,17 @@ def _kind(kind):
     return KINDS[kind]
 
 
-def _ids(ids):
+def _whole(ids):
+    """int64 [n], not always contiguous."""
     array = np.atleast_1d(np.asarray(ids))
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise TypeError(f"ids must be whole numbers in one row, got {array.dtype} {array.shape}")
-    array = np.ascontiguousarray(array, dtype=np.int64)
+    return array.astype(np.int64, copy=False)
+
+
+def _ids(ids):
+    """int64 [n], contiguous and none negative."""
+    array = np.ascontiguousarray(_whole(ids))
     if array.size and array.min() < 0:
         raise ValueError(f"ids must be 0 or more, got {array.min()}")
     return array

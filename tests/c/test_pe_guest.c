@@ -27,7 +27,7 @@ static pe_guest *made(uint32_t pages, uint32_t swap_pages, uint32_t kernel_pages
 static size_t touch(pe_guest *guest, pe_guest_kind kind, int64_t from, size_t n, bool write)
 {
     int64_t ids[512];
-    pe_guest_touches const touches = {kind, write, NULL, ids, n};
+    pe_guest_touches const touches = {kind, write, NULL, ids, sizeof *ids, n};
     pe_guest_made done;
     for (size_t i = 0; i < n; ++i)
         ids[i] = from + (int64_t)i;
@@ -116,7 +116,7 @@ static void test_memory_is_only_taken_where_it_is_used(void)
 static void test_every_allocation_may_fail(void)
 {
     int64_t ids[600];
-    pe_guest_touches const touches = {PE_GUEST_MEMORY, true, NULL, ids, 600};
+    pe_guest_touches const touches = {PE_GUEST_MEMORY, true, NULL, ids, sizeof *ids, 600};
     for (size_t i = 0; i < 600; ++i)
         ids[i] = (int64_t)i;
     for (size_t how = 0; how < REPLACEMENTS; ++how)
@@ -136,7 +136,7 @@ static void test_every_allocation_may_fail(void)
             oom_off();
             if (guest && !passed) { /* it goes on where it stopped */
                 pe_guest_touches rest = touches;
-                rest.ids += done.done;
+                rest.ids = ids + done.done;
                 rest.n -= done.done;
                 CHECK(pe_guest_touch(guest, &rest, NULL, &done) == PE_OK && done.done == rest.n);
             }

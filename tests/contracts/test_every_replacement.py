@@ -62,6 +62,22 @@ def test_batches_make_no_difference(name):
 
 
 @each
+def test_ids_are_read_where_they_lie(name):
+    ids, guest = some_ids(), Guest(500, replacement=name)
+    records = np.zeros(len(ids), [("pad", "u4"), ("id", "i8"), ("more", "u1")])
+    records["id"] = ids
+    replay = guest.replay("file", records["id"])
+    for same in (ids, ids.astype(np.uint16), np.repeat(ids, 3)[::3], ids[::-1].copy()[::-1]):
+        guest.restart()
+        assert guest.replay("file", same) == replay
+    guest.restart()
+    with pytest.raises(ValueError, match="0 or more, got -7"):
+        guest.replay("file", [5, 6, -7, 8])
+    assert guest.stats.cache_misses == 2
+    guest.check()
+
+
+@each
 def test_what_fits_is_missed_once(name):
     guest = Guest(1000, kernel_pages=100, replacement=name)
     ids = np.random.default_rng(3).permutation(900)
@@ -255,5 +271,4 @@ def test_misses_are_those_of_another_simulator(name, tmp_path):
                                    other.ReaderInitParam(ignore_obj_size=True))  # fmt: skip
         ratio = cache.process_trace(reader)[0]
         guest = Guest(pages, replacement=name)
-        misses = sum(guest.replay("file", batch.page).misses for batch in traces.open(path))
-        assert misses == round(ratio * len(ids))
+        assert traces.open(path).replay(guest).misses == round(ratio * len(ids))

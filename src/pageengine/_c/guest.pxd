@@ -1,3 +1,4 @@
+from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from pageengine._c.status cimport pe_status
@@ -21,7 +22,8 @@ cdef extern from "pe_guest.h" nogil:
         pe_guest_kind kind
         bool all_write
         const uint8_t *write
-        const int64_t *ids
+        const void *ids
+        ptrdiff_t stride
         size_t n
 
     ctypedef struct pe_guest_made:
