@@ -173,21 +173,28 @@ static void sort_steps(const pe_guest *self, pe_guest_queue *queue)
     queue->rest = i;
 }
 
-/* The oldest page of a class that has pages. */
-static uint32_t oldest(pe_guest *self, pe_guest_class class)
+/* More of the queue in order. */
+static void go_on(pe_guest *self, pe_guest_class class)
 {
     pe_guest_queue *queue = &ages_of(self)->queue[class];
-    const uint32_t *order = ages_of(self)->ppn;
+    if (queue->rest == queue->end)
+        fill(self, class);
+    pe_assert(queue->rest < queue->end);
+    sort_steps(self, queue);
+}
+
+/* The oldest page of a class that has pages. */
+PE_INLINE uint32_t oldest(pe_guest *self, pe_guest_class class)
+{
+    pe_guest_ages *ages = ages_of(self);
+    pe_guest_queue *queue = &ages->queue[class];
     for (;;) {
         while (queue->next < queue->sorted) {
-            uint32_t const ppn = order[queue->next++];
+            uint32_t const ppn = ages->ppn[queue->next++];
             if (is_old(self, queue, ppn))
                 return ppn;
         }
-        if (queue->rest == queue->end)
-            fill(self, class);
-        pe_assert(queue->rest < queue->end);
-        sort_steps(self, queue);
+        go_on(self, class);
     }
 }
 

@@ -61,6 +61,12 @@ static uint32_t take_slot(pe_guest *self)
     return place;
 }
 
+static bool slots_are_enough(const pe_guest *self)
+{
+    return self->in_use[PE_USE_ANONYMOUS] == 0 || self->slots - self->slots_used >= PE_GUEST_BATCH
+           || self->slots == self->swap_pages;
+}
+
 /* Nodes for more slots. */
 static pe_status add_slots(pe_guest *self)
 {
@@ -77,17 +83,11 @@ static pe_status add_slots(pe_guest *self)
 
 pe_status pe_guest_reserve(pe_guest *self)
 {
-    if (PE_UNLIKELY(self->entries == self->entries_max)) {
-        pe_status const status = pe_guest_table_grow(self);
-        if (status != PE_OK)
-            return status;
-    }
-    bool const enough = self->slots - self->slots_used >= PE_GUEST_BATCH
-                        || self->slots == self->swap_pages || self->in_use[PE_USE_ANONYMOUS] == 0;
-    return PE_LIKELY(enough) ? PE_OK : add_slots(self);
+    pe_status const status = pe_guest_table_grow(self);
+    return status != PE_OK || slots_are_enough(self) ? status : add_slots(self);
 }
 
-static void add(pe_guest_ops *ops, uint32_t ppn, unsigned flags)
+PE_INLINE void add(pe_guest_ops *ops, uint32_t ppn, unsigned flags)
 {
     if (!ops)
         return;
@@ -98,7 +98,7 @@ static void add(pe_guest_ops *ops, uint32_t ppn, unsigned flags)
 }
 
 /* What the page holds is in memory no more. */
-static void let_go(pe_guest *self, uint32_t ppn, pe_guest_ops *ops)
+PE_INLINE void let_go(pe_guest *self, uint32_t ppn, pe_guest_ops *ops)
 {
     pe_guest_use const use = (pe_guest_use)self->use[ppn];
     pe_assert(pe_guest_is_cache(use) || use == PE_USE_ANONYMOUS);
@@ -149,14 +149,14 @@ pe_status pe_guest_bring_in(pe_guest *self, uint64_t key, uint32_t slot, bool wr
                             pe_guest_ops *ops, uint32_t *ppn)
 {
     bool const file = pe_guest_kind_of(key) == PE_GUEST_FILE;
-    pe_status const status = pe_guest_reserve(self);
-    if (PE_UNLIKELY(status != PE_OK)) {
-        *ppn = PE_NONE;
-        return status;
+    *ppn = PE_NONE;
+    if (PE_UNLIKELY(self->entries == self->entries_max || !slots_are_enough(self))) {
+        pe_status const status = pe_guest_reserve(self);
+        if (status != PE_OK)
+            return status;
     }
     uint32_t const page =
         page_for(self, !file ? PE_USE_ANONYMOUS : write ? PE_USE_DIRTY : PE_USE_CLEAN, ops);
-    *ppn = page;
     if (PE_UNLIKELY(page == PE_NONE)) {
         self->event[PE_GUEST_OOM] += 1;
         return PE_OK;
@@ -171,5 +171,6 @@ pe_status pe_guest_bring_in(pe_guest *self, uint64_t key, uint32_t slot, bool wr
     self->event[PE_GUEST_CACHE_MISSES] += file;
     self->event[PE_GUEST_DISK_READS] += file || slot != PE_NONE;
     add(ops, page, PE_OP_WRITE | PE_OP_FILL);
+    *ppn = page;
     return PE_OK;
 }

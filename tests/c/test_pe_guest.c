@@ -113,6 +113,42 @@ static void test_memory_is_only_taken_where_it_is_used(void)
     pe_guest_delete(lru);
 }
 
+/* A large guest asks for what comes: of ids that lie apart, and end anywhere. */
+static void test_no_id_is_read_beyond_the_last(void)
+{
+    pe_guest *guest = made(PE_GUEST_FAR, 0, 0, LRU);
+    for (size_t n = 1; n < 4 * PE_GUEST_AHEAD; n += 3) {
+        size_t const apart = 11, bytes = (n - 1) * apart + sizeof(int64_t);
+        uint8_t *ids = malloc(bytes);
+        CHECK(ids != NULL);
+        for (size_t i = 0; ids && i < n; ++i)
+            memcpy(ids + i * apart, &(int64_t){(int64_t)(1000 * n + i / 2)}, sizeof(int64_t));
+        pe_guest_touches const there = {PE_GUEST_FILE, false, NULL, ids, (ptrdiff_t)apart, n};
+        pe_guest_touches back = there; /* the same from the last to the first */
+        back.ids = ids + (n - 1) * apart;
+        back.stride = -(ptrdiff_t)apart;
+        pe_guest_made done;
+        CHECK(pe_guest_touch(guest, &there, NULL, &done) == PE_OK);
+        CHECK(done.done == n && done.misses == (n + 1) / 2);
+        CHECK(pe_guest_touch(guest, &back, NULL, &done) == PE_OK);
+        CHECK(done.done == n && done.misses == 0);
+        free(ids);
+    }
+    CHECK(whole(guest));
+    pe_guest_delete(guest);
+}
+
+static void test_a_negative_id_ends_it(void)
+{
+    int64_t const ids[] = {4, 5, -6, 7};
+    pe_guest *guest = made(8, 0, 0, FIFO);
+    pe_guest_touches const touches = {PE_GUEST_FILE, false, NULL, ids, sizeof *ids, 4};
+    pe_guest_made done;
+    CHECK(pe_guest_touch(guest, &touches, NULL, &done) == PE_ERR_ARGUMENT && done.done == 2);
+    CHECK(guest->now == 2 && whole(guest));
+    pe_guest_delete(guest);
+}
+
 static void test_every_allocation_may_fail(void)
 {
     int64_t ids[600];
@@ -286,6 +322,8 @@ int main(void)
     RUN(test_a_guest_of_one_page_swaps_with_itself);
     RUN(test_the_table_survives_growth_and_erasure);
     RUN(test_memory_is_only_taken_where_it_is_used);
+    RUN(test_no_id_is_read_beyond_the_last);
+    RUN(test_a_negative_id_ends_it);
     RUN(test_every_allocation_may_fail);
     RUN(test_ages_survive_the_end_of_time);
     RUN(test_two_queues_share_one_array);
