@@ -1,7 +1,7 @@
 """The guest model against numpy doing the least that its work could be: an independent
 read-modify-write for every touch, two marks for every page that the balloon takes and gives back.
-Replacement has no such limit, and is held against libCacheSim where that is installed, on the traces
-of page_traces.py: the same accesses, the same misses.
+Replacement has no such limit, and is held against libCacheSim where that is installed, on the
+traces of page_traces.py: the same accesses, the same misses.
 """
 
 import os

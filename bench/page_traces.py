@@ -29,7 +29,7 @@ def pages(name):
 
 
 def made(n, pages, rounds):
-    """Skewed accesses around a place that moves through all pages so many times, a twentieth of them
+    """Skewed accesses around a place that moves through all pages so many times, one in twenty
     around none; pages are numbered with gaps.
     """
     draw = np.random.default_rng(1)

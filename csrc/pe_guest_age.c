@@ -11,8 +11,8 @@
    young since, or is gone, and is passed over. When the queue is used up it is filled again, by one
    pass of a radix sort: pages are counted by steps of their marks, and put where their step begins.
    A step is sorted when it is reached; by then most of what was young has been touched again. Every
-   page that was in the queue has left it for an eviction or a touch since, so filling costs what a
-   few instructions per touch or eviction cost, whatever is done to the pages.
+   page that was in the queue has left it for an eviction or a touch since, so filling costs each of
+   these a few instructions, unless the class is a small part of memory.
 
    Both queues lie in one array of as many numbers as there are pages, one from each end. The longer
    they are the more of them is passed over, so there is room when what is passed over is left out.
@@ -104,20 +104,54 @@ static uint32_t room_for(pe_guest *self, pe_guest_class class, uint32_t n)
     return start;
 }
 
+/* Whether one of eight pages is of the class: their uses as one word, in which a byte is zero then.
+ */
+static bool one_of_eight(const pe_guest *self, pe_guest_class class, uint32_t ppn)
+{
+    uint64_t const ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+    memcpy(&word, self->use + ppn, sizeof word);
+    word = class == PE_CLASS_CACHE ? (word & ones * 0xfe) ^ ones * PE_USE_CLEAN
+                                   : word ^ ones * PE_USE_ANONYMOUS;
+    return ((word - ones) & ~word & ones * 0x80) != 0;
+}
+
+typedef struct chosen { /* pages of a class with marks in [first, first + span] */
+    pe_guest_class class;
+    unsigned uses;
+    uint32_t first, span;
+    bool few;
+} chosen;
+
+/* The first of them from ppn on, or where the pages end; few are looked for in steps of eight. */
+PE_INLINE uint32_t next_of(const pe_guest *self, chosen what, uint32_t ppn)
+{
+    for (; ppn < self->pages; ++ppn) {
+        if (what.few && ppn % 8 == 0)
+            while (ppn + 8 <= self->pages && !one_of_eight(self, what.class, ppn))
+                ppn += 8;
+        if (ppn < self->pages && self->node[ppn].mark - what.first <= what.span
+            && (what.uses >> self->use[ppn] & 1))
+            break;
+    }
+    return ppn;
+}
+
 /* All pages of the class with later marks than are in the queue, by steps. */
 static void fill(pe_guest *self, pe_guest_class class)
 {
     pe_guest_queue *queue = &ages_of(self)->queue[class];
     uint32_t step[1u << STEP_BITS_MAX];
     uint32_t const first = queue->newest + 1, span = self->now - first;
-    unsigned const uses = uses_of(class), members = bits_of(count_of(self, class));
-    unsigned const bits = bits_of(span), most = members < STEP_BITS_MAX ? members : STEP_BITS_MAX;
+    bool const few = count_of(self, class) < self->pages / 16;
+    chosen const all = {class, uses_of(class), first, span, few};
+    unsigned const bits = bits_of(span), members = bits_of(count_of(self, class));
+    unsigned const most = members < STEP_BITS_MAX ? members : STEP_BITS_MAX;
     unsigned const shift = bits > most ? bits - most : 0;
-    uint32_t n = 0;
+    uint32_t n = 0, ppn;
     memset(step, 0, ((span >> shift) + 1) * sizeof *step);
-    for (uint32_t ppn = 0; ppn < self->pages; ++ppn)
-        if (self->node[ppn].mark - first <= span && (uses >> self->use[ppn] & 1))
-            step[(self->node[ppn].mark - first) >> shift] += 1;
+    for (ppn = next_of(self, all, 0); ppn < self->pages; ppn = next_of(self, all, ppn + 1))
+        step[(self->node[ppn].mark - first) >> shift] += 1;
     for (uint32_t i = 0; i <= span >> shift; ++i) {
         uint32_t const here = step[i];
         step[i] = n;
@@ -125,9 +159,8 @@ static void fill(pe_guest *self, pe_guest_class class)
     }
     uint32_t const start = room_for(self, class, n);
     uint32_t *order = ages_of(self)->ppn + start;
-    for (uint32_t ppn = 0; ppn < self->pages; ++ppn)
-        if (self->node[ppn].mark - first <= span && (uses >> self->use[ppn] & 1))
-            order[step[(self->node[ppn].mark - first) >> shift]++] = ppn;
+    for (ppn = next_of(self, all, 0); ppn < self->pages; ppn = next_of(self, all, ppn + 1))
+        order[step[(self->node[ppn].mark - first) >> shift]++] = ppn;
     *queue = (pe_guest_queue){start, start, start, start + n, first, self->now, shift};
 }
 

@@ -261,6 +261,21 @@ def test_misses_are_those_of_an_ordered_dictionary(name, pages):
 
 
 @exact
+@pytest.mark.parametrize("pages", [1000, 1003, 1007])
+def test_a_small_cache_beside_much_memory_gives_its_oldest_page(name, pages):
+    """Programs hold nearly all, and there is no swap space: only the cache can give."""
+    plain = Plain(pages, 0, 0, name == "lru")
+    guest = Guest(pages, swap_pages=0, replacement=name)
+    guest.replay("file", np.arange(20))
+    plain.replay("file", range(20), False)
+    assert guest.replay("memory", np.arange(pages - 20)) == (pages - 20, pages - 20)
+    plain.replay("memory", range(pages - 20), True)
+    ids = some_ids(5000, 60)
+    assert guest.replay("file", ids, True) == plain.replay("file", ids.tolist(), True)
+    guest.check()
+
+
+@exact
 def test_misses_are_those_of_another_simulator(name, tmp_path):
     other = pytest.importorskip("libcachesim")
     ids = some_ids(60_000, pages=5000)
