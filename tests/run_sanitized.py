@@ -22,7 +22,9 @@ OURS = re.compile(r"csrc/|pageengine/\w+\.c\b|pageengine/\w+\.cpython")
 LEFT_OUT = {"test_cli.py", "test_notebooks.py", "test_docs.py"}
 CHOICE = [
     str(path) for path in sorted((ROOT / "tests").glob("test_*.py")) if path.name not in LEFT_OUT
-] + [str(ROOT / "tests" / "contracts" / "test_every_codec.py")]
+] + [
+    str(ROOT / "tests" / "contracts" / f"test_every_{name}.py") for name in ("codec", "replacement")
+]
 
 
 def build():

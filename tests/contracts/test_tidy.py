@@ -32,8 +32,6 @@ RATCHET = {
     ("width", "csrc/pe_zcache.h"): (122, "as its source"),
     ("width", "csrc/pe_zcache_layout.h"): (102, "as its source"),
     ("width", "csrc/pe_balloon.h"): (105, "one comment"),
-    ("width", "csrc/pe_guest.c"): (101, "its essay"),
-    ("width", "csrc/pe_guest_layout.h"): (101, "one comment"),
     ("width", "csrc/pe_place.h"): (101, "one comment"),
     ("width", "csrc/pe_scan.c"): (101, "one comment"),
     ("width", "src/pageengine/lab/memory.py"): (101, "its first line"),
