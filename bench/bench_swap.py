@@ -23,13 +23,14 @@ def pages():
     return np.random.default_rng(1).integers(0, 256, (max(BATCHES), 4096), np.uint8)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def swap():
-    with SwapSpace(2 * max(BATCHES)) as space:
+    """Room for what is read, and to go in a circle with what is written."""
+    with SwapSpace(8 * max(BATCHES)) as space:
         yield space
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def file(pages):
     with tempfile.TemporaryFile(buffering=0) as handle:
         for at in (0, pages.nbytes):
@@ -44,7 +45,7 @@ def note(benchmark, n, peer):
 @pytest.mark.parametrize("n", BATCHES)
 def bench_swap_out(benchmark, swap, pages, n):
     benchmark.group = f"swap: {n} pages out"
-    for _ in range(4):  # the file is in the page cache from now on
+    for _ in range(10):  # all of the file is in the page cache from now on
         swap.give_back(swap.write(pages))
     slots = []
 

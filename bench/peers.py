@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+CORE = HERE.parent / "csrc"
 
 
 @functools.cache

@@ -25,6 +25,11 @@ def resident():
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
+def at_most():
+    """Bytes that the process ever had in memory."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
 def main(part: float) -> None:
     size = int(16 * GIB * part) // 4096 * 4096
     before = resident()
@@ -76,11 +81,13 @@ def main(part: float) -> None:
             host.advance(1.0)
 
     step("churned", "access", accesses, churn)
+    print(f"at the most until here {at_most() / pages:.1f} B per guest page, of which "
+          f"{before / pages:.1f} B are Python and numpy", flush=True)  # fmt: skip
     step("checked", "page", pages, host.check)
-    s, peak = host.stats, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    s = host.stats
     names = ("configured", "memory", "saving", "ballooned", "compressed", "swapped")
     print("; ".join(f"{name} {getattr(s, name) / GIB:.0f} GiB" for name in names))
-    print(f"at the most {peak / pages:.1f} B per guest page")
+    print(f"at the most, checks included, {at_most() / pages:.1f} B per guest page")
 
 
 if __name__ == "__main__":

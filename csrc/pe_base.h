@@ -17,12 +17,18 @@ typedef uint32_t pe_blob;  /* compressed page in the compression cache */
 
 #if defined(__GNUC__) || defined(__clang__)
 #define PE_MUST_USE __attribute__((warn_unused_result))
+#define PE_INLINE static inline __attribute__((always_inline)) /* where speed depends on it */
+#define PE_RARE __attribute__((noinline, cold)) /* keeps the usual way short */
+#define PE_NO_RETURN __attribute__((noreturn, cold))
 #define PE_LIKELY(x) __builtin_expect(!!(x), 1)
 #define PE_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define PE_PREFETCH(p) __builtin_prefetch((p), 0, 3)
 #define PE_PREFETCH_WRITE(p) __builtin_prefetch((p), 1, 3)
 #else
 #define PE_MUST_USE
+#define PE_INLINE static inline
+#define PE_RARE
+#define PE_NO_RETURN
 #define PE_LIKELY(x) (x)
 #define PE_UNLIKELY(x) (x)
 #define PE_PREFETCH(p) ((void)(p))
@@ -39,6 +45,6 @@ typedef uint32_t pe_blob;  /* compressed page in the compression cache */
 #define pe_assert(condition) \
     (PE_LIKELY(condition) ? (void)0 : pe_assert_failed(#condition, __FILE__, __LINE__))
 #endif
-void pe_assert_failed(const char *text, const char *file, int line);
+PE_NO_RETURN void pe_assert_failed(const char *text, const char *file, int line);
 
 #endif

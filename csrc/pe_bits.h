@@ -36,6 +36,20 @@ static inline uint32_t pe_bits_lowest(uint64_t word)
 #endif
 }
 
+/* Position of the highest set bit; the word must not be zero. */
+static inline uint32_t pe_bits_highest(uint64_t word)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    return 63u - (uint32_t)__builtin_clzll(word);
+#else
+    uint32_t bit = 0;
+    while (word >>= 1) {
+        bit += 1;
+    }
+    return bit;
+#endif
+}
+
 /* Number of set bits. */
 static inline uint32_t pe_bits_count(uint64_t word)
 {

@@ -39,6 +39,12 @@ static inline uint32_t pe_load32(const uint8_t *in)
     return PE_LITTLE32(word);
 }
 
+static inline void pe_store32(uint8_t *out, uint32_t word)
+{
+    word = PE_LITTLE32(word);
+    memcpy(out, &word, sizeof word);
+}
+
 static inline void pe_store64(uint8_t *out, uint64_t word)
 {
     word = PE_LITTLE64(word);

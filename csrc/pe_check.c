@@ -15,25 +15,38 @@
      H1  the chunks of a machine name its id, and no other chunk does
      H3  a salt group's count of machines equals a recount
 
-   One word of scratch per frame and one bit per slot are all the memory it needs. */
+   Two bits per frame and one per slot are all the memory it needs. Whether the pages that name a
+   shared frame are as many as its count of mappers says is found out by counting down the count
+   itself, a step for each page, and up again: it must come to nothing in between. Nobody sees it,
+   since whoever checks has the host for himself. */
 #include "pe_check.h"
 
+#include "pe_bits.h"
 #include "pe_content.h"
 
 #include <stdlib.h>
-
-#define PRIVATE_CLAIM UINT32_MAX
-#define CACHE_CLAIM (UINT32_MAX - 1)
 
 typedef struct walk {
     pe_host *host;
     bool deep;
     const char **reason;
-    uint32_t *claims;  /* per frame: pages that map it as shared, or one of the two claims above */
-    uint8_t *slots;    /* per slot: named by a page */
+    uint64_t *owned;   /* bit per frame: a page's or the compression cache's own */
+    uint64_t *shared;  /* bit per frame: named by pages that share it */
+    uint64_t *slots;   /* bit per slot: named by a page */
     uint64_t swapped, compressed;
+    uint64_t counted;  /* pages by which mappers were counted down */
     bool cache_overlaps;
 } walk;
+
+static bool has(const uint64_t *bits, uint32_t i)
+{
+    return bits[i / PE_WORD_BITS] & pe_bits_bit(i);
+}
+
+static void set(uint64_t *bits, uint32_t i)
+{
+    bits[i / PE_WORD_BITS] |= pe_bits_bit(i);
+}
 
 static bool broken(walk *self, const char *rule)
 {
@@ -44,20 +57,24 @@ static bool broken(walk *self, const char *rule)
 static bool check_private(walk *self, uint32_t frame)
 {
     if (frame >= self->host->config.frames || pe_frames_is_idle(&self->host->frames, frame)
-        || self->claims[frame] != 0)
+        || has(self->owned, frame) || has(self->shared, frame))
         return broken(self, "I1: a private page's frame is idle, or not its own");
-    self->claims[frame] = PRIVATE_CLAIM;
+    set(self->owned, frame);
     return true;
 }
 
 static bool check_shared(walk *self, const pe_vm *vm, uint64_t word)
 {
-    const pe_host *host = self->host;
+    pe_host *host = self->host;
     uint32_t const frame = pe_payload_of(word);
     if (frame >= host->config.frames || pe_frames_is_idle(&host->frames, frame)
-        || self->claims[frame] >= CACHE_CLAIM)
+        || has(self->owned, frame))
         return broken(self, "I1: a shared page's frame is idle, or not shared");
-    self->claims[frame] += 1;
+    if (host->sharing.mappers[frame] == 0)
+        return broken(self, "I2: more pages name a frame than its count of mappers says");
+    host->sharing.mappers[frame] -= 1;
+    self->counted += 1;
+    set(self->shared, frame);
     if (host->group_of[frame] != vm->group)
         return broken(self, "I5: a page maps a shared frame of another salt group");
     if (((word & PE_ZERO) != 0) != (host->groups[vm->group].zero_frame == frame))
@@ -85,9 +102,9 @@ static bool check_swapped(walk *self, pe_slot slot)
     pe_host *host = self->host;
     uint8_t page[PE_PAGE_BYTES];
     if (slot >= host->swap.slots.count || pe_frames_is_idle(&host->swap.slots, slot)
-        || self->slots[slot])
+        || has(self->slots, slot))
         return broken(self, "I8: a swapped page's slot is free, or not its own");
-    self->slots[slot] = 1;
+    set(self->slots, slot);
     self->swapped += 1;
     if (self->deep && !host->config.tokens && pe_swap_read(&host->swap, slot, page) != PE_OK)
         return broken(self, "I10: a swap slot does not hold what was written to it");
@@ -126,6 +143,20 @@ static bool check_vms(walk *self)
     return true;
 }
 
+/* Counts up again what check_shared counted down: the same pages, in the same order. */
+static void count_up(walk *self)
+{
+    pe_host *host = self->host;
+    for (uint32_t id = 0; id < host->vm_count && self->counted > 0; ++id) {
+        const pe_vm *vm = host->vms[id];
+        for (uint32_t ppn = 0; vm && ppn < vm->pages && self->counted > 0; ++ppn)
+            if (pe_place_of(vm->map[ppn]) == PE_SHARED) {
+                host->sharing.mappers[pe_payload_of(vm->map[ppn])] += 1;
+                self->counted -= 1;
+            }
+    }
+}
+
 /* I3 and I4 for one shared frame. */
 static bool check_entry(walk *self, pe_frame frame)
 {
@@ -148,10 +179,11 @@ static bool check_entry(walk *self, pe_frame frame)
 static void claim_for_cache(void *context, pe_frame frame)
 {
     walk *self = context;
-    self->cache_overlaps |= frame >= self->host->config.frames || self->claims[frame] != 0
+    self->cache_overlaps |= frame >= self->host->config.frames || has(self->owned, frame)
+                         || has(self->shared, frame)
                          || pe_frames_is_idle(&self->host->frames, frame);
     if (!self->cache_overlaps)
-        self->claims[frame] = CACHE_CLAIM;
+        set(self->owned, frame);
 }
 
 static bool check_frames(walk *self)
@@ -163,16 +195,14 @@ static bool check_frames(walk *self)
         return broken(self, "I1: a frame of the compression cache is idle, or a page's");
     uint32_t taken = 0;
     for (pe_frame frame = 0; frame < host->config.frames; ++frame) {
-        uint32_t const claim = self->claims[frame];
-        bool const shared = claim > 0 && claim < CACHE_CLAIM;
-        taken += claim != 0;
-        if (host->sharing.mappers[frame] != (shared ? claim : 0))
-            return broken(self,
-                          "I2: a frame's count of mappers differs from the pages that name it");
+        bool const shared = has(self->shared, frame);
+        taken += shared || has(self->owned, frame);
+        if (host->sharing.mappers[frame] != 0)
+            return broken(self, "I2: fewer pages name a frame than its count of mappers says");
         if (shared && !check_entry(self, frame))
             return false;
     }
-    return taken == host->config.frames - host->frames.idle
+    return taken == host->config.frames - pe_frames_idle(&host->frames)
         || broken(self, "I1: a frame is taken and nothing holds it");
 }
 
@@ -224,27 +254,35 @@ static bool check_stores(walk *self)
 static bool run(walk *self)
 {
     pe_host *host = self->host;
-    if (!check_stores(self) || !check_vms(self) || !check_frames(self) || !check_groups(self)
-        || !check_chunks(self))
+    if (!check_stores(self))
+        return false;
+    pe_frames_show_hand(&host->frames);
+    bool const sound = check_vms(self) && check_frames(self);
+    count_up(self);
+    pe_frames_hide_hand(&host->frames);
+    if (!sound || !check_groups(self) || !check_chunks(self))
         return false;
     if (self->compressed != (host->zcache ? pe_zcache_total(host->zcache).blobs : 0))
         return broken(self, "I7: a blob is named by no page");
-    return self->swapped == host->swap.slots.count - host->swap.slots.idle
+    return self->swapped == host->swap.slots.count - pe_frames_idle(&host->swap.slots)
         || broken(self, "I8: a slot is taken and no page names it");
 }
 
 pe_status pe_check(pe_host *host, bool deep, const char **reason)
 {
-    walk self = {host, deep, reason, NULL, NULL, 0, 0, false};
-    self.claims = calloc(host->config.frames, sizeof *self.claims);
-    self.slots = calloc((size_t)host->swap.slots.count + 1, 1);
+    walk self = {.host = host, .deep = deep, .reason = reason};
+    size_t const words = host->config.frames / PE_WORD_BITS + 1;
+    self.owned = calloc(words, sizeof *self.owned);
+    self.shared = calloc(words, sizeof *self.shared);
+    self.slots = calloc(host->swap.slots.count / PE_WORD_BITS + 1, sizeof *self.slots);
     uint64_t const read = host->swap.read, read_calls = host->swap.read_calls;
     pe_status status = PE_ERR_NO_MEMORY;
-    if (self.claims && self.slots)
+    if (self.owned && self.shared && self.slots)
         status = run(&self) ? PE_OK : PE_ERR_CORRUPT;
     host->swap.read = read; /* a check is not an access */
     host->swap.read_calls = read_calls;
-    free(self.claims);
+    free(self.owned);
+    free(self.shared);
     free(self.slots);
     return status;
 }

@@ -1,6 +1,7 @@
 /* Many frames at once: batches, and runs of neighbours.
 
-   A batch gets the very frames that single calls would give, in the same order. Three steps:
+   A batch gets the very frames that single calls would give, in the same order: from the hand, if
+   there is one, which is filled in the same portions. From the bitmap they come in three steps:
 
        list      words of level 0 that have idle frames, read off level 1, 64 words at a time; they
                  are marked empty at once, so that the climb to level 2 is paid once for all
@@ -18,6 +19,8 @@
    A run is looked for among the first few after the cursor: a search through a fragmented bitmap
    must not cost more than the write that it serves. */
 #include "pe_frames_many.h"
+
+#include <string.h>
 
 #define LIST_MAX 256u /* words drained in one go */
 #define TOP_BIT (UINT64_C(1) << 63)
@@ -105,22 +108,74 @@ static uint32_t drain_words(pe_frames *self, const uint32_t *list, uint32_t n, u
     return done;
 }
 
-uint32_t pe_frames_take_many(pe_frames *self, uint32_t want, pe_frame *out)
+/* Takes `total` frames of the bitmap, which has so many. */
+static void take_of_bitmap(pe_frames *self, uint32_t total, pe_frame *out)
 {
-    uint32_t list[LIST_MAX + PE_WORD_BITS];
-    uint32_t total = want < self->idle ? want : self->idle, done = 0;
+    uint32_t list[LIST_MAX + PE_WORD_BITS], done = 0;
     while (done < total) {
         /* As many words as the frames will probably be in: one that is listed in vain costs too. */
         uint64_t left = total - done, words = (uint64_t)self->count / PE_WORD_BITS + 1;
-        uint64_t limit = left * words / self->idle + 1;
+        uint64_t limit = left * words / self->in_bitmap + 1;
         limit = limit < left ? limit : left;
         limit = limit < LIST_MAX ? limit : LIST_MAX;
         uint32_t n = list_words(self, self->cursor / PE_WORD_BITS, (uint32_t)limit, list);
         uint32_t taken = drain_words(self, list, n, total - done, out + done);
-        pe_assert(taken > 0 && taken <= self->idle);
+        pe_assert(taken > 0 && taken <= self->in_bitmap);
         done += taken;
-        self->idle -= taken;
+        self->in_bitmap -= taken;
         self->cursor = out[done - 1] / PE_WORD_BITS * PE_WORD_BITS;
+    }
+}
+
+static inline uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+void pe_frames_fill_hand(pe_frames *self)
+{
+    pe_assert(self->in_hand == 0 && self->in_bitmap > 0);
+    uint32_t n = least(self->hand_max / 2, self->in_bitmap);
+    take_of_bitmap(self, n, self->hand);
+    for (uint32_t i = 0; i < n / 2; i++) { /* the lowest last */
+        pe_frame other = self->hand[i];
+        self->hand[i] = self->hand[n - 1 - i];
+        self->hand[n - 1 - i] = other;
+    }
+    self->in_hand = n;
+}
+
+void pe_frames_empty_hand(pe_frames *self)
+{
+    pe_assert(self->in_hand == self->hand_max);
+    uint32_t n = self->hand_max / 2;
+    for (uint32_t i = 0; i < n; i++) {
+        pe_frames_set_bit(self, self->hand[i]);
+    }
+    self->in_hand -= n;
+    self->in_bitmap += n;
+    memmove(self->hand, self->hand + n, self->in_hand * sizeof(pe_frame));
+}
+
+uint32_t pe_frames_take_many(pe_frames *self, uint32_t want, pe_frame *out)
+{
+    uint32_t total = least(want, pe_frames_idle(self)), done = 0, portion = self->hand_max / 2;
+    pe_assert(!self->shown);
+    while (done < total) {
+        uint32_t here = least(self->in_hand, total - done);
+        for (uint32_t i = 0; i < here; i++) {
+            out[done + i] = self->hand[self->in_hand - 1 - i];
+        }
+        self->in_hand -= here;
+        done += here;
+        uint32_t left = total - done;
+        if (portion == 0 || left >= portion) {
+            uint32_t n = portion == 0 ? left : least(portion, left);
+            take_of_bitmap(self, n, out + done);
+            done += n;
+        } else if (left > 0) {
+            pe_frames_fill_hand(self);
+        }
     }
     return total;
 }
@@ -157,7 +212,8 @@ uint32_t pe_frames_take_run(pe_frames *self, uint32_t want, pe_frame *first)
 {
     pe_frame best = PE_NONE, from = self->cursor;
     uint32_t length = 0;
-    for (uint32_t i = 0; i < RUNS_LOOKED_AT && length < want && self->idle > 0; i++) {
+    pe_assert(self->hand_max == 0);
+    for (uint32_t i = 0; i < RUNS_LOOKED_AT && length < want && self->in_bitmap > 0; i++) {
         pe_frame start = idle_from_wrapping(self, from);
         uint32_t run = run_length(self, start, want);
         if (run > length) {
@@ -169,7 +225,7 @@ uint32_t pe_frames_take_run(pe_frames *self, uint32_t want, pe_frame *first)
     if (length == 0) {
         return 0;
     }
-    pe_assert(best < self->count && length <= self->count - best && length <= self->idle);
+    pe_assert(best < self->count && length <= self->count - best && length <= self->in_bitmap);
     for (uint32_t at = best; at < best + length;) {
         uint32_t offset = at & 63, here = PE_WORD_BITS - offset;
         uint32_t n = best + length - at < here ? best + length - at : here;
@@ -177,7 +233,7 @@ uint32_t pe_frames_take_run(pe_frames *self, uint32_t want, pe_frame *first)
         pe_frames_clear_bits(self, at / PE_WORD_BITS, bits);
         at += n;
     }
-    self->idle -= length;
+    self->in_bitmap -= length;
     self->cursor = (best + length - 1) / PE_WORD_BITS * PE_WORD_BITS;
     *first = best;
     return length;
@@ -185,17 +241,29 @@ uint32_t pe_frames_take_run(pe_frames *self, uint32_t want, pe_frame *first)
 
 void pe_frames_give_back_many(pe_frames *self, uint32_t n, const pe_frame *frames)
 {
-    pe_assert(n <= self->count - self->idle);
+    pe_assert(n <= self->count - pe_frames_idle(self) && !self->shown);
     for (uint32_t i = 0; i < n; i++) {
         pe_assert(frames[i] < self->count);
-        pe_frames_set_bit(self, frames[i]);
+        if (self->hand_max == 0) {
+            pe_frames_set_bit(self, frames[i]);
+        }
     }
-    self->idle += n;
+    for (uint32_t done = 0; self->hand_max > 0 && done < n;) {
+        if (self->in_hand == self->hand_max) {
+            pe_frames_empty_hand(self);
+        }
+        uint32_t here = least(self->hand_max - self->in_hand, n - done);
+        memcpy(self->hand + self->in_hand, frames + done, here * sizeof(pe_frame));
+        self->in_hand += here;
+        done += here;
+    }
+    self->in_bitmap += self->hand_max == 0 ? n : 0;
 }
 
 uint32_t pe_frames_give_back_checked(pe_frames *self, uint32_t n, const pe_frame *frames)
 {
     uint32_t given = 0;
+    pe_assert(self->hand_max == 0);
     for (; given < n; given++) {
         pe_frame frame = frames[given];
         if (frame >= self->count ||
@@ -210,6 +278,6 @@ uint32_t pe_frames_give_back_checked(pe_frames *self, uint32_t n, const pe_frame
         }
         return given;
     }
-    self->idle += n;
+    self->in_bitmap += n;
     return n;
 }

@@ -1,5 +1,6 @@
 /* Moving bits of the frame bitmap and keeping its summary: shared by pe_frames.c, which takes and
-   gives back one frame, and pe_frames_many.c, which does it with many. Nobody else needs it. */
+   gives back one frame, and pe_frames_many.c, which does it with many and moves frames between hand
+   and bitmap. Nobody else needs it. */
 #ifndef PE_FRAMES_MANY_H
 #define PE_FRAMES_MANY_H
 
@@ -82,5 +83,26 @@ static inline void pe_frames_set_bit(pe_frames *self, pe_frame frame)
         pe_frames_word_filled(self, 1, group);
     }
 }
+
+/* The lowest idle frame of the bitmap at or after the cursor, now taken; there must be one. */
+static inline pe_frame pe_frames_take_lowest(pe_frames *self)
+{
+    uint32_t word = self->cursor / PE_WORD_BITS;
+    if (self->level[0][word] == 0) {
+        word = pe_frames_word_wrapping(self, word + 1);
+    }
+    pe_assert(self->level[0][word] != 0);
+    uint32_t bit = pe_bits_lowest(self->level[0][word]);
+    pe_frames_clear_bits(self, word, pe_bits_bit(bit));
+    self->in_bitmap -= 1;
+    self->cursor = word * PE_WORD_BITS;
+    return word * PE_WORD_BITS + bit;
+}
+
+/* The hand is empty and frames are idle: half of it comes from the bitmap, the lowest to be taken
+   first. */
+void pe_frames_fill_hand(pe_frames *self);
+/* The hand is full: the half that has been there for longest goes to the bitmap. */
+void pe_frames_empty_hand(pe_frames *self);
 
 #endif

@@ -1,10 +1,10 @@
-/* The guest model's invariants (G1 to G5, pe_guest.c), proved by a walk over everything: the pages,
-   the table, the swap slots, the balloon. The table is walked as an array, never searched: what a
-   search would find is what is in doubt. Two things are looked up in full only for a sample of
-   64, since each lookup is a walk of its own: that free slots are in no entry, and that owners
-   have an entry; the counts, which are exact, catch what the sample misses in all but pairs. */
+/* The guest model's invariants (G1 to G5, pe_guest.c; replacement has its own), proved by a walk
+   over everything: the pages, the chains, the free slots, the balloon. Each list is followed for as
+   many steps as it may have, so that a circle ends. A node has one link, and which list it belongs
+   to can be seen from its page's use or its owner: so what is in the list that it should be in is
+   in no other. */
 #include "pe_bits.h"
-#include "pe_guest_layout.h"
+#include "pe_guest_replacement.h"
 
 static bool pages_add_up(const pe_guest *self, const char **reason)
 {
@@ -26,75 +26,77 @@ static bool pages_add_up(const pe_guest *self, const char **reason)
     return true;
 }
 
-static const pe_guest_entry *entry_of(const pe_guest *self, uint64_t key)
+/* Whether the entry names a page that may hold it, or a slot; kinds have pages of their own. */
+static bool is_held(const pe_guest *self, uint32_t place)
 {
-    for (size_t i = 0; i <= self->table_mask; ++i)
-        if (self->table[i].key == key)
-            return &self->table[i];
-    return NULL;
+    uint64_t const owner = self->node[place].owner;
+    if (place >= self->pages)
+        return owner != PE_GUEST_NOBODY;
+    pe_guest_use const use = (pe_guest_use)self->use[place];
+    return owner & 1 ? pe_guest_is_cache(use) : use == PE_USE_ANONYMOUS;
 }
 
 static bool entries_hold(const pe_guest *self, const char **reason)
 {
-    size_t entries = 0, held = 0, swapped = 0;
-    for (size_t i = 0; i <= self->table_mask; ++i) {
-        const pe_guest_entry *entry = &self->table[i];
-        if (entry->key == PE_GUEST_NO_KEY)
-            continue;
-        entries += 1;
-        if (entry->place & PE_GUEST_IN_SWAP) {
-            *reason = "G4: an entry names a slot beyond the swap space";
-            swapped += 1;
-            if ((entry->place & ~PE_GUEST_IN_SWAP) >= self->swap_pages)
+    uint32_t entries = 0, swapped = 0;
+    *reason = "G4: the slots do not add up";
+    if (self->slots_begun > self->slots || self->slots > self->swap_pages
+        || self->slots_used > self->slots_begun)
+        return false;
+    uint32_t const places = self->pages + self->slots_begun;
+    for (uint32_t i = 0; i < self->chains; ++i)
+        for (uint32_t place = self->chain[i]; place != PE_NONE; place = self->node[place].next) {
+            *reason = "G4: a chain has a circle, or more entries than there are";
+            if (++entries > self->entries)
                 return false;
-            continue;
+            *reason = "G4: an entry names a place beyond pages and slots";
+            if (place >= places)
+                return false;
+            *reason = "G4: an entry stands in another chain than its key's";
+            if (pe_guest_home(self->node[place].owner, self->chains) != i)
+                return false;
+            *reason = "G4: an entry names a page or slot that does not hold it";
+            if (!is_held(self, place))
+                return false;
+            swapped += place >= self->pages;
         }
-        held += 1;
-        *reason = "G4: an entry names a page that it does not own";
-        if (entry->place >= self->pages || self->owner[entry->place] != entry->key
-            || self->use[entry->place] < PE_USE_CLEAN || self->use[entry->place] > PE_USE_ANONYMOUS)
-            return false;
-    }
     *reason = "G4: the entries or the slots in use differ from a recount";
-    if (entries != self->entries || swapped != self->swap_pages - self->n_free_slots)
+    if (entries != self->entries || swapped != self->slots_used)
         return false;
     *reason = "G3: a page of cache or anonymous memory is not in the table";
-    return held == (size_t)self->in_use[PE_USE_CLEAN] + self->in_use[PE_USE_DIRTY]
-                       + self->in_use[PE_USE_ANONYMOUS];
+    return entries - swapped == pe_guest_cached(self) + self->in_use[PE_USE_ANONYMOUS];
 }
 
-/* Every free slot is one, once, and in no entry. Quadratic, but for a sample of a long list. */
 static bool slots_are_free(const pe_guest *self, const char **reason)
 {
-    uint32_t const step = self->n_free_slots / 64 + 1;
-    *reason = "G4: a slot is free and in use, or free twice";
-    for (uint32_t i = 0; i < self->n_free_slots; i += step) {
-        if (self->free_slots[i] >= self->swap_pages)
+    uint32_t free = 0;
+    *reason = "G4: the list of free slots has a circle, or names what is not free";
+    for (uint32_t place = self->free_slot; place != PE_NONE; place = self->node[place].next)
+        if (++free > self->slots_begun || place < self->pages
+            || place - self->pages >= self->slots_begun
+            || self->node[place].owner != PE_GUEST_NOBODY)
             return false;
-        for (uint32_t k = 0; k < self->n_free_slots; ++k)
-            if (k != i && self->free_slots[k] == self->free_slots[i])
-                return false;
-        for (size_t k = 0; k <= self->table_mask; ++k)
-            if (self->table[k].key != PE_GUEST_NO_KEY
-                && self->table[k].place == (PE_GUEST_IN_SWAP | self->free_slots[i]))
-                return false;
-    }
-    return true;
+    *reason = "G4: a slot is neither free nor in use";
+    return free + self->slots_used == self->slots_begun;
+}
+
+static bool balloon_is_whole(const pe_guest *self, const char **reason)
+{
+    uint32_t held = 0;
+    *reason = "G5: the balloon's list names a page that is not in it, or has a circle";
+    for (uint32_t ppn = self->balloon; ppn != PE_NONE; ppn = self->node[ppn].next)
+        if (++held > self->pages || ppn >= self->pages || self->use[ppn] != PE_USE_BALLOON)
+            return false;
+    *reason = "G5: a ballooned page is not in the balloon's list";
+    return held == self->in_use[PE_USE_BALLOON];
 }
 
 bool pe_guest_check(const pe_guest *self, const char **reason)
 {
-    if (!pages_add_up(self, reason) || !entries_hold(self, reason) || !slots_are_free(self, reason))
+    if (!pages_add_up(self, reason) || !entries_hold(self, reason) || !slots_are_free(self, reason)
+        || !balloon_is_whole(self, reason)
+        || (self->how->check && !self->how->check(self, reason)))
         return false;
-    *reason = "G5: the balloon's stack names a page that is not in it";
-    for (uint32_t i = 0; i < self->in_use[PE_USE_BALLOON]; ++i)
-        if (self->balloon[i] >= self->pages || self->use[self->balloon[i]] != PE_USE_BALLOON)
-            return false;
-    *reason = "G3: a page's owner is not in the table";
-    for (uint32_t ppn = 0; ppn < self->pages; ppn += self->pages / 64 + 1)
-        if (self->use[ppn] >= PE_USE_CLEAN && self->use[ppn] <= PE_USE_ANONYMOUS
-            && !entry_of(self, self->owner[ppn]))
-            return false;
     *reason = NULL;
     return true;
 }

@@ -14,30 +14,55 @@ typedef enum pe_guest_use { /* of a page; the order of the first six numbers */
     PE_USES
 } pe_guest_use;
 
-#define PE_GUEST_NO_KEY UINT64_MAX
-#define PE_GUEST_IN_SWAP 0x80000000u /* of a place: a slot, not a page */
+#define PE_GUEST_NOBODY UINT64_MAX    /* owner of a free slot */
+#define PE_GUEST_MARK_GONE UINT32_MAX /* mark of a page that was freed */
+#define PE_GUEST_NOW_MAX (UINT32_MAX - 1)
 
-typedef struct pe_guest_entry {
-    uint64_t key;   /* id * 2 + kind; PE_GUEST_NO_KEY: empty */
-    uint32_t place; /* page, or PE_GUEST_IN_SWAP | slot */
-} pe_guest_entry;
+/* A place is a page (below `pages`), or `pages` and the number of a slot of swap space. */
+typedef struct pe_guest_node {
+    uint64_t owner; /* key of what is there: id * 2 + kind */
+    uint32_t next;  /* place after this one: in its chain, the balloon, the list of free slots */
+    uint32_t mark;  /* of a page: what replacement remembers of it */
+} pe_guest_node;
+
+typedef struct pe_guest_replacement pe_guest_replacement; /* pe_guest_replacement.h */
 
 struct pe_guest {
     uint32_t pages, swap_pages;
-    uint8_t *use;      /* pe_guest_use of every page */
-    uint8_t *accessed; /* since the hand came by */
-    uint64_t *owner;   /* key of what a page holds */
-    uint64_t *free;    /* bit per page */
-    uint32_t free_hint;      /* no page is free in words before this one */
-    uint32_t *balloon;       /* stack of the pages in it */
-    uint32_t *free_slots;    /* stack */
-    uint32_t n_free_slots;
-    uint8_t *block;          /* of reporting: 0 in use lately, 1 free at the last call, 2 reported */
-    uint32_t hand;
-    uint32_t in_use[PE_USES]; /* sum == pages */
-    pe_guest_entry *table;
-    size_t table_mask, entries;
+    pe_guest_node *node; /* of every page, then of `slots` slots */
+    uint32_t *chain;     /* the table: first place of each chain, PE_NONE: empty */
+    uint32_t chains, entries, entries_max;
+    uint8_t *use;       /* pe_guest_use of every page */
+    uint64_t *free;     /* bit per page */
+    uint32_t free_hint; /* no page is free in words before this one */
+    uint32_t balloon;   /* page that came last into it */
+    uint32_t slots, slots_used; /* slots that have a node; those of them that hold something */
+    uint32_t slots_begun;       /* slots from here on were never used, and are in no list */
+    uint32_t free_slot;         /* place: first of the list of those that are free again */
+    uint8_t *block; /* of reporting: 0 in use lately, 1 free at the last call, 2 reported */
+    const pe_guest_replacement *how;
+    void *own;    /* memory of the replacement */
+    uint32_t now; /* touches made, and so the time that marks tell */
+    uint32_t hand; /* of a clock: the page that it comes to next */
+    uint32_t in_use[PE_USES];         /* sum == pages */
     uint64_t event[PE_GUEST_NUMBERS]; /* from PE_GUEST_SWAP_IN on */
 };
+
+static inline bool pe_guest_is_cache(pe_guest_use use)
+{
+    return use == PE_USE_CLEAN || use == PE_USE_DIRTY;
+}
+
+static inline uint32_t pe_guest_cached(const pe_guest *self)
+{
+    return self->in_use[PE_USE_CLEAN] + self->in_use[PE_USE_DIRTY];
+}
+
+#define PE_GUEST_CACHE_PART 16u /* a cache above 1/16 of memory is taken first */
+
+static inline bool pe_guest_cache_first(const pe_guest *self)
+{
+    return pe_guest_cached(self) > self->pages / PE_GUEST_CACHE_PART;
+}
 
 #endif

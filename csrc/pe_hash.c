@@ -37,31 +37,22 @@
 
 #include <string.h>
 
+#include "pe_cpu.h"
 #include "pe_hash_words.h"
 #include "pe_rng.h"
 
-#if defined(__x86_64__) || defined(_M_X64)
-#define HASH_X86 1
+#if PE_CPU_X86
 #include <immintrin.h>
-#if defined(_MSC_VER)
-#include <intrin.h>
-#define HASH_TARGET(features)
-#else
-#include <cpuid.h>
-#define HASH_TARGET(features) __attribute__((target(features)))
-#endif
-#else
-#define HASH_X86 0
 #endif
 
-#if !HASH_X86 && defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)
+#if !PE_CPU_X86 && defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)
 #define HASH_NEON 1
 #include <arm_neon.h>
 #else
 #define HASH_NEON 0
 #endif
 
-#if HASH_X86
+#if PE_CPU_X86
 #define HASH_BASELINE PE_HASH_SSE2
 #elif HASH_NEON
 #define HASH_BASELINE PE_HASH_NEON
@@ -117,7 +108,7 @@ static void sum_portable(const uint8_t *page, const uint8_t *next, const uint64_
     memcpy(sums + LANES, far, sizeof far);
 }
 
-#if HASH_X86
+#if PE_CPU_X86
 
 /* In each 128-bit pair of words: the high halves brought low, straight and crossed. */
 #define HIGH_STRAIGHT _MM_SHUFFLE(3, 3, 1, 1)
@@ -146,7 +137,7 @@ static void sum_sse2(const uint8_t *page, const uint8_t *next, const uint64_t *k
     }
 }
 
-HASH_TARGET("avx2")
+PE_CPU_TARGET("avx2")
 static void sum_avx2(const uint8_t *page, const uint8_t *next, const uint64_t *keys, uint64_t *sums)
 {
     __m256i near[2];
@@ -174,7 +165,7 @@ static void sum_avx2(const uint8_t *page, const uint8_t *next, const uint64_t *k
 }
 
 /* Two stripes at a time, so that four sums are in flight. */
-HASH_TARGET("avx512f")
+PE_CPU_TARGET("avx512f")
 static void sum_avx512(const uint8_t *page, const uint8_t *next, const uint64_t *keys,
                        uint64_t *sums)
 {
@@ -197,30 +188,6 @@ static void sum_avx512(const uint8_t *page, const uint8_t *next, const uint64_t 
     }
     _mm512_storeu_si512(sums, _mm512_add_epi64(near[0], near[1]));
     _mm512_storeu_si512(sums + LANES, _mm512_add_epi64(far[0], far[1]));
-}
-
-static void cpu_words(uint32_t leaf, uint32_t words[4])
-{
-#if defined(_MSC_VER)
-    int out[4] = {0, 0, 0, 0};
-    __cpuid(out, 0);
-    if ((uint32_t)out[0] >= leaf) {
-        __cpuidex(out, (int)leaf, 0);
-    } else {
-        memset(out, 0, sizeof out);
-    }
-    memcpy(words, out, sizeof out);
-#else
-    if (!__get_cpuid_count(leaf, 0, &words[0], &words[1], &words[2], &words[3])) {
-        memset(words, 0, 4 * sizeof words[0]);
-    }
-#endif
-}
-
-HASH_TARGET("xsave")
-static uint64_t saved_state(void)
-{
-    return (uint64_t)_xgetbv(0);
 }
 
 #elif HASH_NEON
@@ -254,21 +221,11 @@ static void sum_neon(const uint8_t *page, const uint8_t *next, const uint64_t *k
 
 pe_hash_variant pe_hash_best(void)
 {
-#if HASH_X86
-    uint32_t words[4];
-    cpu_words(1, words);
-    if (!(words[2] >> 27 & 1)) { /* the system does not save wide registers */
-        return PE_HASH_SSE2;
-    }
-    uint64_t saved = saved_state();
-    cpu_words(7, words);
-    if ((saved & 0xe6) == 0xe6 && (words[1] >> 16 & 1)) {
+    unsigned const features = pe_cpu_features();
+    if (features & PE_CPU_AVX512) {
         return PE_HASH_AVX512;
     }
-    return (saved & 0x06) == 0x06 && (words[1] >> 5 & 1) ? PE_HASH_AVX2 : PE_HASH_SSE2;
-#else
-    return HASH_BASELINE;
-#endif
+    return features & PE_CPU_AVX2 ? PE_HASH_AVX2 : HASH_BASELINE;
 }
 
 bool pe_hash_has(pe_hash_variant variant)
@@ -282,7 +239,7 @@ bool pe_hash_has(pe_hash_variant variant)
 static void sum_page(pe_hash_variant variant, const uint8_t *page, const uint8_t *next,
                      const uint64_t *keys, uint64_t *sums)
 {
-#if HASH_X86
+#if PE_CPU_X86
     if (variant == PE_HASH_AVX512) {
         sum_avx512(page, next, keys, sums);
         return;

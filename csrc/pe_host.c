@@ -58,7 +58,7 @@ static pe_status init_cache(pe_host *self)
 
 static pe_status init(pe_host *self)
 {
-    pe_status status = pe_frames_init(&self->frames, self->config.frames);
+    pe_status status = pe_frames_init_with_hand(&self->frames, self->config.frames);
     if (status == PE_OK)
         status = init_contents(self);
     if (status == PE_OK)

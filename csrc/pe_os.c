@@ -14,8 +14,9 @@
    both ends of the range are then cleared by hand, and only the whole pages between them are
    dropped. The same is done with all of it where the system refuses (locked memory).
 
-   Files. Pages go out with pwritev, up to 256 pieces a call, neighbours in memory in one piece:
-   256 pages from anywhere are one call, and so is a contiguous batch of any size. A short write
+   Files. Pages go out with pwritev and come in with preadv, up to 256 pieces a call, neighbours in
+   memory in one piece: 256 pages from anywhere are one call, and so is a contiguous batch of any
+   size. A short write
    goes on where it stopped. An interrupted call is repeated. A write of nothing is taken as an
    I/O error, because repeating it could go on for ever. errno is read right after the call that
    failed and handed out; nobody reads it later. Positions are explicit: no two callers race for
@@ -104,25 +105,22 @@ pe_status pe_os_write_pages(int file, uint64_t first, uint32_t n, const uint8_t 
     return PE_OK;
 }
 
-pe_status pe_os_read_pages(int file, uint64_t first, uint32_t n, uint8_t *out, int *error)
+pe_status pe_os_read_pages(int file, uint64_t first, uint32_t n, uint8_t *const *pages, int *error)
 {
     HANDLE handle = (HANDLE)_get_osfhandle(file);
-    uint64_t offset = first << PE_PAGE_SHIFT, left = (uint64_t)n << PE_PAGE_SHIFT;
     *error = 0;
-    while (left > 0) {
-        OVERLAPPED place = place_of(offset);
-        DWORD want = (DWORD)(left < CALL_BYTES_MAX ? left : CALL_BYTES_MAX), got = 0;
-        if (!ReadFile(handle, out, want, &got, &place)) {
-            DWORD cause = GetLastError();
-            *error = cause == ERROR_HANDLE_EOF ? 0 : errno_of(cause);
-            return PE_ERR_BACKING;
+    for (uint32_t i = 0; i < n; i++) {
+        for (DWORD done = 0, got = 0; done < PE_PAGE_BYTES; done += got) {
+            OVERLAPPED place = place_of(((first + i) << PE_PAGE_SHIFT) + done);
+            if (!ReadFile(handle, pages[i] + done, PE_PAGE_BYTES - done, &got, &place)) {
+                DWORD cause = GetLastError();
+                *error = cause == ERROR_HANDLE_EOF ? 0 : errno_of(cause);
+                return PE_ERR_BACKING;
+            }
+            if (got == 0) {
+                return PE_ERR_BACKING;
+            }
         }
-        if (got == 0) {
-            return PE_ERR_BACKING;
-        }
-        out += got;
-        offset += got;
-        left -= got;
     }
     return PE_OK;
 }
@@ -236,13 +234,14 @@ pe_status pe_os_write_pages(int file, uint64_t first, uint32_t n, const uint8_t 
     return PE_OK;
 }
 
-pe_status pe_os_read_pages(int file, uint64_t first, uint32_t n, uint8_t *out, int *error)
+pe_status pe_os_read_pages(int file, uint64_t first, uint32_t n, uint8_t *const *pages, int *error)
 {
+    struct iovec vectors[VECTORS];
     uint64_t done = 0, all = (uint64_t)n << PE_PAGE_SHIFT;
     *error = 0;
     while (done < all) {
-        size_t want = (size_t)(all - done < CALL_BYTES_MAX ? all - done : CALL_BYTES_MAX);
-        ssize_t got = pread(file, out + done, want, (off_t)((first << PE_PAGE_SHIFT) + done));
+        int used = gather(vectors, n, (const uint8_t *const *)pages, done);
+        ssize_t got = preadv(file, vectors, used, (off_t)((first << PE_PAGE_SHIFT) + done));
         if (got > 0) {
             done += (uint64_t)got;
         } else if (got == 0) {

@@ -16,9 +16,9 @@ void pe_os_release(void *memory, size_t bytes);
    of the file; short writes are continued. PE_ERR_BACKING with an errno value in *error. */
 PE_MUST_USE pe_status pe_os_write_pages(int file, uint64_t first, uint32_t n,
                                         const uint8_t *const *pages, int *error);
-/* Reads n consecutive pages into one buffer; an early end of file is PE_ERR_BACKING with *error
-   0. */
-PE_MUST_USE pe_status pe_os_read_pages(int file, uint64_t first, uint32_t n, uint8_t *out,
+/* Reads n consecutive pages of the file to pages anywhere in memory; an early end of file is
+   PE_ERR_BACKING with *error 0. */
+PE_MUST_USE pe_status pe_os_read_pages(int file, uint64_t first, uint32_t n, uint8_t *const *pages,
                                        int *error);
 
 #endif

@@ -23,7 +23,7 @@
 
 pe_frame pe_page_take_frame(pe_host *host)
 {
-    if (host->frames.idle <= host->mark)
+    if (pe_frames_idle(&host->frames) <= host->mark)
         return PE_NONE;
     return pe_frames_take(&host->frames);
 }

@@ -13,8 +13,8 @@
    costs nothing (pe_pool_page_zeroed). Every way to write a frame's bytes sets its bit.
 
    Release walks the two bitmaps a word at a time, joins neighbours across words, and makes one call
-   to the system for each run. Frames are taken next fit, so what was used together lies together
-   and runs are long; with gaps anywhere, a call returns two frames (0.9 us a frame).
+   to the system for each run. Frames leave the bitmap next fit, so what was used together lies
+   together and runs are long; with gaps anywhere, a call returns two frames (0.9 us a frame).
 
    Small pages, on purpose. Measured on 256 MiB (Linux 6.18, in a virtual machine), then half of the
    frames released, at random:

@@ -164,7 +164,7 @@ static pe_status drain_cache(job *self, uint64_t idle_wanted)
 {
     pe_host *host = self->host;
     pe_status status = PE_OK;
-    while (status == PE_OK && host->frames.idle < idle_wanted
+    while (status == PE_OK && pe_frames_idle(&host->frames) < idle_wanted
            && pe_zcache_oldest(host->zcache, self->vm->id) != PE_NONE) {
         status = pe_evict_oldest(host, self->vm);
         self->result->evicted += status == PE_OK;
@@ -183,20 +183,22 @@ pe_status pe_reclaim(pe_host *host, pe_vm *vm, uint64_t want, unsigned steps,
     self.cluster.host = host;
     self.cluster.vm = vm;
     self.cluster.n = 0;
-    uint32_t const idle_before = host->frames.idle;
+    uint32_t const idle_before = pe_frames_idle(&host->frames);
     uint64_t left = 2 * (uint64_t)vm->pages;
     want = want < host->config.frames ? want : host->config.frames;
     uint32_t victim;
     pe_status status = PE_OK;
-    while (status == PE_OK && (uint64_t)host->frames.idle + self.cluster.n < idle_before + want
+    uint64_t const idle_wanted = idle_before + want;
+    while (status == PE_OK && pe_frames_idle(&host->frames) + (uint64_t)self.cluster.n < idle_wanted
            && next_victim(&self, &left, &victim))
         status = take(&self, victim);
     pe_status const flushed = pe_cluster_flush(&self.cluster, &result->swapped);
     if (status == PE_OK)
         status = flushed;
     if (status == PE_OK && (steps & PE_STEP_SWAP) && host->zcache)
-        status = drain_cache(&self, idle_before + want);
-    result->frames += host->frames.idle > idle_before ? host->frames.idle - idle_before : 0;
+        status = drain_cache(&self, idle_wanted);
+    uint32_t const idle_now = pe_frames_idle(&host->frames);
+    result->frames += idle_now > idle_before ? idle_now - idle_before : 0;
     if (status != PE_OK)
         host->error_vm = vm->id;
     return status;

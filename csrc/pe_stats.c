@@ -161,7 +161,7 @@ void pe_stats_host(const pe_host *host, uint64_t out[PE_HOST_NUMBERS])
     uint64_t const cache_bytes = in_bytes(cache.frames);
     sum_places(host, sum, &zero);
     out[PE_HOST_MEMORY] = in_bytes(host->config.frames);
-    out[PE_HOST_FREE] = in_bytes(host->frames.idle);
+    out[PE_HOST_FREE] = in_bytes(pe_frames_idle(&host->frames));
     out[PE_HOST_CONSUMED] = out[PE_HOST_MEMORY] - out[PE_HOST_FREE];
     out[PE_HOST_GRANTED] = in_bytes(sum[PE_PRIVATE] + sum[PE_SHARED]);
     out[PE_HOST_SHARED] = in_bytes(sum[PE_SHARED]);
@@ -177,7 +177,7 @@ void pe_stats_host(const pe_host *host, uint64_t out[PE_HOST_NUMBERS])
                                ? in_bytes(sum[PE_COMPRESSED]) - cache_bytes
                                : 0;
     out[PE_HOST_SWAP_SIZE] = in_bytes(host->swap.slots.count);
-    out[PE_HOST_SWAP_FREE] = in_bytes(host->swap.slots.idle);
+    out[PE_HOST_SWAP_FREE] = in_bytes(pe_frames_idle(&host->swap.slots));
     out[PE_HOST_SHARING_TABLE] = pe_sharing_bytes(&host->sharing);
     out[PE_HOST_METADATA] = pe_host_metadata_bytes(host);
     out[PE_HOST_HINT_PAGES] = host->sharing.hints;

@@ -18,6 +18,8 @@
    nearly full, the longest of the first few runs after the cursor is taken, so that one search
    stays cheap.
 
+   Batches of pages that lie side by side, or of slots in any order, are in pe_swap_many.c.
+
    Checksums. A page is hashed as it leaves and as it comes back. The slot's number is mixed in,
    so a page that was written to the wrong place, or read from one, does not verify either. A slot
    that was taken but never written has checksum 0, and reading it is an error. The hash costs a
@@ -153,90 +155,31 @@ pe_status pe_swap_write(pe_swap *self, pe_slot first, uint32_t n, const uint8_t 
     return PE_OK;
 }
 
-/* Reads n (at most a cluster) consecutive slots; on an error *done of them are good. */
-static pe_status read_run(pe_swap *self, pe_slot first, uint32_t n, uint8_t *out, uint32_t *done)
+pe_status pe_swap_read_run(pe_swap *self, pe_slot first, uint32_t n, uint8_t *const *pages)
 {
     pe_assert(self->file >= 0);
-    pe_assert(n <= PE_SWAP_CLUSTER_MAX && are_taken(self, first, n));
-    uint64_t hashes[PE_SWAP_CLUSTER_MAX];
+    pe_assert(n <= PE_SWAP_READ_MAX && are_taken(self, first, n));
+    uint64_t hashes[PE_SWAP_READ_MAX];
     int error = 0;
-    *done = 0;
-    pe_status status = pe_os_read_pages(self->file, first, n, out, &error);
+    pe_status status = pe_os_read_pages(self->file, first, n, pages, &error);
     self->read_calls += 1;
     if (status != PE_OK) {
         self->error = error;
         return status;
     }
+    pe_hash_pages_keyed(&self->key, (const uint8_t *const *)pages, n, hashes);
     for (uint32_t i = 0; i < n; i++) {
-        self->scratch[i] = out + ((size_t)i << PE_PAGE_SHIFT);
-    }
-    pe_hash_pages_keyed(&self->key, self->scratch, n, hashes);
-    for (; *done < n; *done += 1) {
-        if (checksum_of(hashes[*done], first + *done) != self->checksums[first + *done]) {
+        if (checksum_of(hashes[i], first + i) != self->checksums[first + i]) {
             return PE_ERR_SWAP_CORRUPT;
         }
-        self->read += 1;
     }
+    self->read += n;
     return PE_OK;
 }
 
 pe_status pe_swap_read(pe_swap *self, pe_slot slot, uint8_t *page)
 {
-    uint32_t done = 0;
-    return read_run(self, slot, 1, page, &done);
-}
-
-pe_status pe_swap_write_many(pe_swap *self, uint32_t n, const uint8_t *pages, pe_slot *out,
-                             uint32_t *done)
-{
-    pe_status status = PE_OK;
-    uint32_t taken = 0;
-    while (taken < n && status == PE_OK) {
-        pe_slot first = PE_NONE;
-        uint32_t run = pe_swap_take_run(self, n - taken, &first);
-        if (run == 0) {
-            break;
-        }
-        for (uint32_t i = 0; i < run; i++) {
-            out[taken + i] = first + i;
-            self->scratch[i] = pages + ((size_t)(taken + i) << PE_PAGE_SHIFT);
-        }
-        taken += run;
-        status = pe_swap_write(self, first, run, self->scratch);
-    }
-    if (status != PE_OK) {
-        for (uint32_t i = 0; i < taken; i++) {
-            pe_swap_give_back(self, out[i]);
-        }
-        taken = 0;
-    }
-    *done = taken;
-    return status;
-}
-
-pe_status pe_swap_read_many(pe_swap *self, uint32_t n, const pe_slot *slots, uint8_t *out,
-                            uint32_t *done)
-{
-    uint32_t good = 0;
-    pe_status status = PE_OK;
-    while (good < n && status == PE_OK) {
-        uint32_t run = 1, read = 0, most = n - good;
-        most = most < PE_SWAP_CLUSTER_MAX ? most : PE_SWAP_CLUSTER_MAX;
-        while (run < most && slots[good + run] == slots[good] + run) {
-            run += 1;
-        }
-        status = read_run(self, slots[good], run, out + ((size_t)good << PE_PAGE_SHIFT), &read);
-        if (status == PE_ERR_BACKING && run > 1) {
-            /* One of them is bad, or the file ends here: name it, and deliver those before it. */
-            for (status = PE_OK; read < run && status == PE_OK; read += status == PE_OK) {
-                uint8_t *page = out + ((size_t)(good + read) << PE_PAGE_SHIFT);
-                status = pe_swap_read(self, slots[good + read], page);
-            }
-        }
-        good += read;
-    }
-    *done = good;
-    return status;
+    return pe_swap_read_run(self, slot, 1, &page);
 }
 
 void pe_swap_write_token(pe_swap *self, pe_slot slot, uint64_t token)

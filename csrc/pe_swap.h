@@ -20,6 +20,7 @@ typedef struct pe_swap {
 } pe_swap;
 
 #define PE_SWAP_CLUSTER_MAX 256u /* pages in one write: 1 MiB */
+#define PE_SWAP_READ_MAX 32u     /* pages in one read: what stays in a cache until it is verified */
 
 /* slots may be 0; file -1 means tokens. */
 PE_MUST_USE pe_status pe_swap_init(pe_swap *self, uint32_t slots, int file);
@@ -43,13 +44,17 @@ PE_MUST_USE pe_status pe_swap_write(pe_swap *self, pe_slot first, uint32_t n,
 /* Reads one slot and verifies it: PE_ERR_BACKING or PE_ERR_SWAP_CORRUPT; the slot stays taken
    either way. */
 PE_MUST_USE pe_status pe_swap_read(pe_swap *self, pe_slot slot, uint8_t *page);
+/* Reads and verifies up to PE_SWAP_READ_MAX neighbours, to pages anywhere in memory; which of them
+   failed is not said. */
+PE_MUST_USE pe_status pe_swap_read_run(pe_swap *self, pe_slot first, uint32_t n,
+                                       uint8_t *const *pages);
 /* Swaps out n pages that lie side by side: takes slots, writes clusters, names the slots in out.
    *done of them, short when swap is full. PE_ERR_BACKING: every slot of this call was given back
    and *done is 0. */
 PE_MUST_USE pe_status pe_swap_write_many(pe_swap *self, uint32_t n, const uint8_t *pages,
                                          pe_slot *out, uint32_t *done);
-/* Reads n taken slots in order, neighbours with one call. After an error *done is the position of
-   the slot that failed; those before it were read. */
+/* Reads n taken slots, which may come in any order: neighbours with one call. After an error *done
+   is the position of the first slot that failed; those before it were read. */
 PE_MUST_USE pe_status pe_swap_read_many(pe_swap *self, uint32_t n, const pe_slot *slots,
                                         uint8_t *out, uint32_t *done);
 

@@ -1,5 +1,7 @@
 /* Accesses in batches: the hot path. An access whose page has the permission bit is a hit: one
-   load, one test, one store to the page's word. Everything else goes to pe_fault.
+   load and one test, and a store when the page's word does not say yet that it was accessed. Most
+   words do say so, since the bits stay until the reclaim hand, an estimator or a scan clears them:
+   so hits on a few hot pages do not wait for each other's stores. Everything else goes to pe_fault.
 
    The words of a batch are independent and spread over the map (8 bytes per 4 KiB of guest memory),
    so what limits hits is memory, and the loop asks for the words a few accesses ahead. Bounds are
@@ -15,13 +17,16 @@
 
 size_t pe_first_bad_page(const pe_vm *vm, const int64_t *ppns, size_t n)
 {
-    uint64_t worst = 0; /* negative numbers become very large ones */
+    /* The sign of `fits` stays set while every number is at least 0 and below the pages; without a
+       branch or a comparison, so that compilers do several at a time. */
+    int64_t const pages = vm->pages;
+    int64_t fits = -1;
     for (size_t i = 0; i < n; ++i)
-        worst = (uint64_t)ppns[i] > worst ? (uint64_t)ppns[i] : worst;
-    if (worst < vm->pages)
+        fits &= ~ppns[i] & (ppns[i] - pages);
+    if (fits < 0)
         return n;
     size_t first = 0;
-    while (first < n && (uint64_t)ppns[first] < vm->pages)
+    while (first < n && ppns[first] >= 0 && ppns[first] < pages)
         ++first;
     return first;
 }
@@ -34,25 +39,58 @@ static pe_status stop_if_blocked(pe_vm *vm, size_t n)
     return PE_BLOCKED;
 }
 
+/* Makes accesses from `first` on that are hits; the position of the first that is none, or n. */
+static size_t hits(uint64_t *map, const int64_t *ppns, size_t first, size_t n, bool write)
+{
+    uint64_t const permission = write ? PE_WRITABLE : PE_READABLE;
+    uint64_t const seen = PE_ACCESSED | PE_YOUNG | (write ? PE_DIRTY : 0);
+    uint64_t const all = permission | seen;
+    size_t const asked = n > AHEAD ? n - AHEAD : 0;
+    for (size_t i = first; i < n; ++i) {
+        if (i < asked)
+            PE_PREFETCH_WRITE(&map[ppns[i + AHEAD]]);
+        uint64_t const word = map[ppns[i]];
+        if (PE_LIKELY((word & all) == all))
+            continue;
+        if (!(word & permission))
+            return i;
+        map[ppns[i]] = word | seen;
+    }
+    return n;
+}
+
+/* The same with a flag per access. */
+static size_t hits_by_flag(uint64_t *map, const int64_t *ppns, const uint8_t *write, size_t first,
+                           size_t n)
+{
+    size_t const asked = n > AHEAD ? n - AHEAD : 0;
+    for (size_t i = first; i < n; ++i) {
+        if (i < asked)
+            PE_PREFETCH_WRITE(&map[ppns[i + AHEAD]]);
+        uint64_t const writes = 0 - (uint64_t)(write[i] != 0); /* all bits, or none */
+        uint64_t const permission = PE_READABLE ^ (writes & (PE_READABLE ^ PE_WRITABLE));
+        uint64_t const seen = PE_ACCESSED | PE_YOUNG | (writes & PE_DIRTY);
+        uint64_t const word = map[ppns[i]];
+        if (!(word & permission))
+            return i;
+        if ((word & seen) != seen)
+            map[ppns[i]] = word | seen;
+    }
+    return n;
+}
+
 pe_status pe_touch(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, const uint8_t *write,
                    bool all_write, size_t *done)
 {
-    uint64_t *const map = vm->map;
     pe_status status = stop_if_blocked(vm, n);
     size_t i = 0;
-    for (; status == PE_OK && i < n; ++i) {
-        if (i + AHEAD < n)
-            PE_PREFETCH_WRITE(&map[ppns[i + AHEAD]]);
-        uint32_t const ppn = (uint32_t)ppns[i];
-        bool const writes = write ? write[i] != 0 : all_write;
-        uint64_t const word = map[ppn];
-        if (PE_LIKELY(word & (writes ? PE_WRITABLE : PE_READABLE))) {
-            map[ppn] = word | PE_ACCESSED | PE_YOUNG | (writes ? PE_DIRTY : 0);
-            continue;
-        }
-        status = pe_fault(host, vm, ppn, writes ? PE_ACCESS_WRITE : PE_ACCESS_READ);
-        if (PE_UNLIKELY(status != PE_OK))
+    while (status == PE_OK) {
+        i = write ? hits_by_flag(vm->map, ppns, write, i, n) : hits(vm->map, ppns, i, n, all_write);
+        if (i == n)
             break;
+        bool const writes = write ? write[i] != 0 : all_write;
+        status = pe_fault(host, vm, (uint32_t)ppns[i], writes ? PE_ACCESS_WRITE : PE_ACCESS_READ);
+        i += status == PE_OK;
     }
     *done = i;
     vm->event[PE_EV_ACCESSES] += i;

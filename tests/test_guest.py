@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 import pageengine as pe
-from pageengine.guest import FILL, NUMBERS, PAGE_OUT, WRITE, Guest
+from pageengine.guest import FILL, NUMBERS, PAGE_OUT, REPLACEMENTS, WRITE, Guest
 
 PAGE = 4096
 
@@ -20,9 +20,11 @@ class Followed(RuleBasedStateMachine):
 
     PAGES, SWAP, KERNEL = 40, 12, 4
 
-    def __init__(self):
+    def __init__(self, replacement="clock"):
         super().__init__()
-        self.guest = Guest(self.PAGES, swap_pages=self.SWAP, kernel_pages=self.KERNEL)
+        self.guest = Guest(
+            self.PAGES, swap_pages=self.SWAP, kernel_pages=self.KERNEL, replacement=replacement
+        )
         self.known: set[tuple[str, int]] = set()  # anonymous things that must not get lost
         self.balloon: set[int] = set()
 
@@ -87,8 +89,12 @@ class Followed(RuleBasedStateMachine):
         assert stats.anonymous + stats.swapped == len(self.known) * PAGE
 
 
-TestFollowed = Followed.TestCase
-TestFollowed.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+@pytest.mark.parametrize("replacement", REPLACEMENTS)
+def test_nothing_is_lost(replacement):
+    run_state_machine_as_test(
+        lambda: Followed(replacement),
+        settings=settings(max_examples=60, stateful_step_count=40, deadline=None),
+    )
 
 
 def test_a_balloon_takes_free_pages_then_cache_then_makes_the_guest_swap():
@@ -169,6 +175,9 @@ def test_numbers_have_the_names_of_the_record():
         (lambda g: g.access("memory", [0.5]), TypeError, "whole numbers"),
         (lambda g: g.access("memory", [1, 2], [True]), ValueError, "2"),
         (lambda g: g.inflate(-1), OverflowError, "negative"),
+        (lambda g: g.replay("file", [3, -1]), ValueError, "0 or more, got -1"),
+        (lambda g: Guest(9, replacement="lry"), ValueError, "no replacement 'lry'.*mean 'lru'"),
+        (lambda g: Guest(9, replacement=None), ValueError, "there are clock, lru, fifo$"),
     ],
 )
 def test_bad_input_is_named(call, error, message):

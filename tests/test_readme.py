@@ -39,6 +39,10 @@ def test_the_example_of_the_guest_prints_what_the_page_says(capsys):
     exec(examples(page)[0], {})
     said = re.search(r"is left:\n\n```\n(.*?)```", page.read_text(), re.DOTALL)
     assert capsys.readouterr().out == said[1]
+    exec(examples(page)[1], {})
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
+        "clock", "lru", "fifo"
+    ]  # fmt: skip
 
 
 def test_the_run_of_the_lab_leaves_the_page_it_names(tmp_path, monkeypatch, capsys):

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from pageengine import errors
 from pageengine.swap import SwapSpace
 
+AT_ONCE = 32  # pages that one call reads at most, to be verified while the processor has them
+
 
 def some_pages(n, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (n, 4096), np.uint8)
@@ -61,7 +63,27 @@ def test_a_batch_goes_out_and_comes_in_with_few_large_calls(swap):
     slots = swap.write(some_pages(1000))
     assert (swap.written_pages, swap.write_calls) == (1000, 4)
     swap.read(slots)
-    assert swap.read_pages == 1000 and swap.read_calls <= 16
+    assert swap.read_pages == 1000 and swap.read_calls <= 1000 / AT_ONCE + 4
+
+
+def test_slots_come_in_any_order_with_as_few_calls(swap):
+    pages = some_pages(1000)
+    slots = swap.write(pages)
+    order = np.random.default_rng(3).permutation(1000)
+    assert (swap.read(slots[order]) == pages[order]).all()
+    assert swap.read_pages == 1000 and swap.read_calls <= 1000 / AT_ONCE + 4
+    again = np.repeat(order[:50], 2)  # the same ones twice
+    assert (swap.read(slots[again]) == pages[again]).all()
+
+
+def test_the_first_slot_that_fails_in_the_order_asked_for_is_named(swap):
+    pages = some_pages(300)
+    slots = swap.write(pages)
+    order = np.random.default_rng(4).permutation(300)
+    for place in (200, 120):
+        os.pwrite(swap.fileno(), b"?", int(slots[order[place]]) * 4096 + 7)
+        with pytest.raises(errors.SwapCorruption, match=f"slot {slots[order[place]]}"):
+            swap.read(slots[order])
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,226 +1,188 @@
-/* The word-pattern codec: a page is 512 words of 64 bits, and words in memory are zero, repeat, or
-   differ from a recent one in their low bits only (pointers into one region, small integers). Each
-   word is one of four kinds:
+/* The word-pattern codec. Memory is words of 64 bits, and most of them are zero, small, or like
+   another word nearby: pointers into one region differ in their low bytes, the fields of one record
+   are those of the record before. What is the same is not stored.
 
-     zero      nothing is stored
-     same      equal to the word `back` words before it (1 to 256): one byte, back - 1
-     upper     its upper 48 bits are those of the word `back` words before: back - 1, and its low 16
-     new       stored whole
+   A page is 64 lines of 8 words. A blob, little-endian:
 
-   Two planes of 512 bits, one bit per word, say which: bit set in plane A: same or new; in plane B:
-   upper or new. A blob, all little-endian:
+     mask (8 bytes): a bit per line, clear where the line is all zero
+     tags (4 bytes per line that is not): a kind of four bits for each word, the first lowest
+     refs (a byte per word that refers): how far back the word is that it refers to, less one
+     literals (0 to 8 bytes a word), from the end of the blob downwards
 
-     plane A (64 bytes) | plane B (64) | low bits (2 each) | new words (8 each) | backs (1 each)
+   A word is stored as the low bytes, or the upper half, in which it differs from one of three:
 
-   each stream in the order of the words; their lengths follow from the planes.
+     zero, what most of a page is
+     the line above     the word `above` words before; the distance is that of the last word that
+                        was equal to the one it referred to, at the end of the line before, made a
+                        multiple that is a line at least. So a line needs nothing of itself, and
+                        records of any size are followed at the price of one reference
+     a word referred to the last that had the same upper 48 bits, 1 to 256 words back
 
-   The compressor finds the recent word by a table over the upper 48 bits that holds the position
-   last seen. There is no branch per word but one on zero: pages mix kinds at random, a mispredicted
-   branch costs as much as four words, so every stream is written at every word and only its pointer
-   moves or does not. The planes of a group of 64 words are made first, and new words and low bits
-   are then gathered by walking the bits of a plane. It gives up after the first group with which
-   what is written cannot fit any more: the streams only grow.
+   and among the kinds that say it (pe_codec_word_format.h) the compressor takes what is shortest.
+   With real memory that is a quarter to two thirds of what the zero and reference kinds alone would
+   leave; docs/codecs.md has figures.
 
-   The decompressor checks the length against the planes before it writes anything, and a distance
-   beyond the start of the page reads word 0, so no input leads it beyond either buffer. New words
-   are put in place first; what refers back is then filled in order, and finds its source ready.
-   For the sake of speed two low bytes are read for every word that refers back, `same` ones too:
-   where the low bits end, new words or backs follow, so that this stays within the blob, but for a
-   blob of one `same` word and nothing else, which no page gives, and which is refused. */
-#include "../pe_bits.h"
-#include "../pe_bytes.h"
-#include "pe_codec.h"
+   Nothing in the compressor branches on what a word is: pages mix kinds at random, and one branch
+   mispredicted costs as much as a word. Bytes in which two words differ become a number of eight
+   bits, the number looks up a key (bytes taken, then kind) and the least of three keys wins. It
+   gives up at the first line with which what is written cannot fit.
 
-#include <string.h>
+   The decompressor adds up what the tags stand for and compares it with the length before it writes
+   anything; from then on nothing can leave the blob. Distances beyond the start of the page read
+   zero. Words that refer are put right once their line is there, in order.
 
-#if defined(__SSE2__) || defined(_M_X64)
-#include <emmintrin.h>
-#define PE_WORD_SSE2 1
-#endif
-
-#define WORDS (PE_PAGE_BYTES / 8)
-#define GROUP 64u /* words of one plane word */
-#define GROUPS (WORDS / GROUP)
-#define PLANE_BYTES (WORDS / 8)
-#define LOW_BYTES 2u
-#define LOW_MASK UINT64_C(0xffff)
-#define TABLE_BITS 9u
-#define FARTHEST 256u
+   A line at a time and a distance that waits for its end are what lets pe_codec_word_wide.c take 16
+   bytes at once. Both ways give the same blobs, byte by byte. */
+#include "pe_codec_word_loops.h"
 
 extern const pe_codec pe_codec_word;
 
-/* The streams while they are written; eight bytes of slack, since stores are made ahead. */
-typedef struct streams {
-    uint8_t fresh[PE_PAGE_BYTES + 8], low[LOW_BYTES * WORDS + 8], back[WORDS + 8];
-    uint8_t *next_fresh, *next_low, *next_back;
-} streams;
+/* Keys by a bit per byte that differs from zero, the line above, the word referred to. */
+#define ZERO_KEY(bytes) \
+    PE_WORD_KEY((bytes) == 0 ? PE_WORD_ZERO : (bytes) < 4 ? PE_WORD_LOW2 \
+                : (bytes) < 16 ? PE_WORD_LOW4 : ((bytes) & 15) == 0 ? PE_WORD_HIGH \
+                : (bytes) < 64 ? PE_WORD_LOW6 : PE_WORD_WHOLE)
+#define KEY_OF_FIVE(bytes, whole, low1, low2, low4, high) \
+    ((bytes) == 0 ? PE_WORD_KEY(whole) : (bytes) < 2 ? PE_WORD_KEY(low1) \
+     : (bytes) < 4 ? PE_WORD_KEY(low2) : (bytes) < 16 ? PE_WORD_KEY(low4) \
+     : ((bytes) & 15) == 0 ? PE_WORD_KEY(high) : PE_WORD_NO_KEY)
+#define ABOVE_KEY(bytes) \
+    KEY_OF_FIVE(bytes, PE_WORD_AGAIN, PE_WORD_AGAIN1, PE_WORD_AGAIN2, PE_WORD_AGAIN4, \
+                PE_WORD_AGAIN_HIGH)
+#define REF_KEY(bytes) \
+    KEY_OF_FIVE(bytes, PE_WORD_REF, PE_WORD_REF1, PE_WORD_REF2, PE_WORD_REF4, PE_WORD_REF_HIGH)
 
-static unsigned slot_of(uint64_t word)
+static const uint8_t zero_key[256] = {PE_WORD_256(ZERO_KEY)};
+static const uint8_t above_key[256] = {PE_WORD_256(ABOVE_KEY)};
+static const uint8_t ref_key[256] = {PE_WORD_256(REF_KEY)};
+
+#define REFERS(kind) PE_WORD_REFERS(kind)
+#define SIZE(kind) PE_WORD_SIZE(kind)
+#define SHIFT(kind) (8 * PE_WORD_FIRST(kind))
+#define UNUSED(kind) ((64 - 8 * SIZE(kind) - SHIFT(kind)) & 63) /* bits above what is stored */
+#define SIZE_OF_TWO(tag) \
+    (SIZE((tag) & 15) + REFERS((tag) & 15) + SIZE((tag) >> 4) + REFERS((tag) >> 4))
+
+static const uint8_t refers[16] = {PE_WORD_16(REFERS, 0)};
+static const uint8_t size[16] = {PE_WORD_16(SIZE, 0)};
+static const uint8_t shift[16] = {PE_WORD_16(SHIFT, 0)};
+static const uint8_t unused[16] = {PE_WORD_16(UNUSED, 0)};
+static const uint8_t size_of_two[256] = {PE_WORD_256(SIZE_OF_TWO)};
+
+/* A bit for every byte of x that is not zero. */
+static inline unsigned bytes_of(uint64_t x)
 {
-    return (unsigned)((word >> (8 * LOW_BYTES)) * UINT64_C(0x9e3779b97f4a7c15) >>
-                      (64 - TABLE_BITS));
+    uint64_t const low = UINT64_C(0x7f7f7f7f7f7f7f7f);
+    uint64_t const top = (((x & low) + low) | x) & ~low;
+    return (unsigned)(top * UINT64_C(0x0002040810204081) >> 56);
 }
 
-/* One bit per word of a group: is it other than zero? */
-static uint64_t nonzero_words(const uint8_t *group)
+static inline unsigned less(unsigned a, unsigned b)
 {
-#ifdef PE_WORD_SSE2
-    uint64_t zero = 0;
-    for (unsigned k = 0; k < 4; ++k) {
-        __m128i is_zero[4];
-        for (unsigned i = 0; i < 4; ++i) {
-            const uint8_t *at = group + 128 * k + 32 * i;
-            __m128 const a = _mm_castsi128_ps(_mm_loadu_si128((const __m128i *)(const void *)at));
-            __m128 const b =
-                _mm_castsi128_ps(_mm_loadu_si128((const __m128i *)(const void *)(at + 16)));
-            __m128i const halves = _mm_or_si128(_mm_castps_si128(_mm_shuffle_ps(a, b, 0x88)),
-                                                _mm_castps_si128(_mm_shuffle_ps(a, b, 0xdd)));
-            is_zero[i] = _mm_cmpeq_epi32(halves, _mm_setzero_si128());
-        }
-        __m128i const bytes = _mm_packs_epi16(_mm_packs_epi32(is_zero[0], is_zero[1]),
-                                              _mm_packs_epi32(is_zero[2], is_zero[3]));
-        zero |= (uint64_t)(unsigned)_mm_movemask_epi8(bytes) << (16 * k);
-    }
-    return ~zero;
-#else
-    uint64_t found = 0;
-    for (unsigned i = 0; i < GROUP; i += 8) {
-        unsigned eight = 0;
-        for (unsigned k = 0; k < 8; ++k)
-            eight |= (unsigned)(pe_load64(group + 8 * (i + k)) != 0) << k;
-        found |= (uint64_t)eight << i;
-    }
-    return found;
-#endif
+    return a < b ? a : b;
 }
 
-/* The kinds of the words of one group; the streams grow. */
-static void compress_group(const uint8_t *page, unsigned first, uint16_t *table, streams *to,
-                           uint64_t *plane_a, uint64_t *plane_b)
+PE_INLINE bool put_line(pe_word_writer *to, const uint8_t *page, unsigned n)
 {
-    const uint8_t *group = page + 8 * first;
-    uint64_t const nonzero = nonzero_words(group);
-    uint64_t known = 0, equal = 0;
-    uint8_t *back = to->next_back;
-    for (uint64_t left = nonzero; left; left &= left - 1) {
-        unsigned const i = pe_bits_lowest(left);
-        uint64_t const word = pe_load64(group + 8 * i);
-        unsigned const slot = slot_of(word);
-        uint64_t const before = table[slot];
-        table[slot] = (uint16_t)(first + i);
-        uint64_t const distance = first + i - before - 1; /* before itself: huge, so not known */
-        uint64_t const differs = pe_load64(page + 8 * before) ^ word;
-        uint64_t const is_known = (distance / FARTHEST | differs >> (8 * LOW_BYTES)) == 0;
-        *back = (uint8_t)distance;
-        back += is_known;
-        known |= is_known << i;
-        equal |= (uint64_t)(differs == 0) << i;
+    unsigned const first = PE_WORD_LINE_WORDS * n;
+    const uint8_t *line = page + 8 * first, *above = pe_word_line_above(page, n, to->above);
+    uint8_t *literal = to->literal, *ref = to->ref;
+    unsigned next = to->above;
+    uint32_t tags = 0;
+    uint64_t any = 0;
+    for (unsigned i = 0; i < PE_WORD_LINE_WORDS; ++i)
+        any |= pe_load64(line + 8 * i);
+    if (!any)
+        return false;
+    for (unsigned i = 0; i < PE_WORD_LINE_WORDS; ++i) {
+        uint64_t const word = pe_load64(line + 8 * i);
+        unsigned const slot = pe_word_slot(word), seen = to->seen[slot];
+        unsigned const back = first + i - seen - 1; /* before itself: huge */
+        to->seen[slot] = (uint16_t)(first + i);
+        unsigned const referred = ref_key[bytes_of(word ^ pe_load64(page + 8 * seen))]
+                                | (0u - (unsigned)(back >= PE_WORD_FARTHEST));
+        unsigned key = less(zero_key[bytes_of(word)],
+                            above_key[bytes_of(word ^ pe_load64(above + 8 * i))]);
+        key = less(key, referred);
+        unsigned const kind = key & 15;
+        next = kind == PE_WORD_REF ? back + 1 : next;
+        pe_store64(literal - 8, word >> shift[kind] << ((64 - 8 * size[kind]) & 63));
+        literal -= size[kind]; /* what was written below is written again */
+        *ref = (uint8_t)back;
+        ref += refers[kind];
+        tags |= (uint32_t)kind << (4 * i);
     }
-    to->next_back = back;
-    uint64_t const same = known & equal, upper = known & ~equal;
-    for (uint64_t left = upper; left; left &= left - 1, to->next_low += LOW_BYTES)
-        memcpy(to->next_low, group + 8 * pe_bits_lowest(left), LOW_BYTES);
-    for (uint64_t left = nonzero & ~known; left; left &= left - 1, to->next_fresh += 8)
-        memcpy(to->next_fresh, group + 8 * pe_bits_lowest(left), 8);
-    *plane_a = nonzero & ~upper;
-    *plane_b = nonzero & ~same;
+    pe_store32(to->tag, tags);
+    to->tag += PE_WORD_LINE_TAGS;
+    to->literal = literal;
+    to->ref = ref;
+    to->above = pe_word_above(next);
+    return true;
 }
 
-static uint8_t *append(uint8_t *out, const uint8_t *stream, const uint8_t *end)
+PE_INLINE void get_line(pe_word_reader *from, uint8_t *page, unsigned n)
 {
-    memcpy(out, stream, (size_t)(end - stream));
-    return out + (end - stream);
+    uint8_t *line = page + PE_WORD_LINE_BYTES * n;
+    const uint8_t *above = pe_word_line_above(page, n, from->above), *literal = from->literal;
+    uint32_t const tags = pe_load32(from->tag);
+    unsigned refs = 0;
+    for (unsigned i = 0; i < PE_WORD_LINE_WORDS; ++i) {
+        unsigned const kind = tags >> (4 * i) & 15;
+        refs |= (unsigned)refers[kind] << i;
+        uint64_t const found = pe_load64(literal - 8) >> unused[kind];
+        literal -= size[kind];
+        uint64_t const other = pe_load64(above + 8 * i) & pe_word_kept[kind];
+        pe_store64(line + 8 * i, other | (found & pe_word_taken[kind]));
+    }
+    from->literal = literal;
+    pe_word_get_references(from, page, n, refs);
+    from->tag += PE_WORD_LINE_TAGS;
+}
+
+PE_INLINE size_t sum_of(const uint8_t *tags, size_t n)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < n; ++i)
+        sum += size_of_two[tags[i]];
+    return sum;
+}
+
+size_t pe_word_plain_compress(const uint8_t *page, uint8_t *out, size_t max)
+{
+    return pe_word_compress_by(put_line, page, out, max);
+}
+
+bool pe_word_plain_decompress(const uint8_t *in, size_t length, uint8_t *page)
+{
+    return pe_word_decompress_by(get_line, sum_of, in, length, page);
+}
+
+/* The first byte of the work memory keeps what the processor answered. */
+enum { UNKNOWN, PLAIN, WIDE };
+
+static bool is_wide(uint8_t *answer)
+{
+    if (PE_UNLIKELY(*answer == UNKNOWN))
+        *answer = pe_word_wide_works() ? WIDE : PLAIN;
+    return *answer == WIDE;
 }
 
 static size_t compress(const pe_codec *self, const uint8_t *page, uint8_t *out, size_t max,
                        void *work)
 {
-    uint16_t table[1u << TABLE_BITS] = {0};
-    uint8_t planes[2 * PLANE_BYTES];
-    streams to;
-    (void)self, (void)work;
-    to.next_fresh = to.fresh, to.next_low = to.low, to.next_back = to.back;
-    for (unsigned g = 0; g < GROUPS; ++g) {
-        uint64_t a, b;
-        compress_group(page, GROUP * g, table, &to, &a, &b);
-        pe_store64(planes + 8 * g, a);
-        pe_store64(planes + PLANE_BYTES + 8 * g, b);
-        size_t const length = 2 * PLANE_BYTES + (size_t)(to.next_fresh - to.fresh) +
-                              (size_t)(to.next_low - to.low) + (size_t)(to.next_back - to.back);
-        if (length > max)
-            return 0;
-    }
-    uint8_t *end = append(out, planes, planes + 2 * PLANE_BYTES);
-    end = append(end, to.low, to.next_low);
-    end = append(end, to.fresh, to.next_fresh);
-    end = append(end, to.back, to.next_back);
-    return (size_t)(end - out);
-}
-
-/* Bits set in every byte, as a byte each. */
-static uint64_t bits_per_byte(uint64_t x)
-{
-    x -= x >> 1 & UINT64_C(0x5555555555555555);
-    x = (x & UINT64_C(0x3333333333333333)) + (x >> 2 & UINT64_C(0x3333333333333333));
-    return (x + (x >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-}
-
-static size_t sum_of_bytes(uint64_t x)
-{
-    x = (x & UINT64_C(0x00ff00ff00ff00ff)) + (x >> 8 & UINT64_C(0x00ff00ff00ff00ff));
-    return (size_t)(x * UINT64_C(0x0001000100010001) >> 48);
-}
-
-/* How many words are new, and how many are upper or same and upper, by the planes of a blob. */
-static void count_kinds(const uint8_t *in, size_t *fresh, size_t *upper, size_t *known)
-{
-    uint64_t n_fresh = 0, n_upper = 0, n_known = 0; /* eight sums of at most 64 each */
-    for (unsigned g = 0; g < GROUPS; ++g) {
-        uint64_t const a = pe_load64(in + 8 * g), b = pe_load64(in + PLANE_BYTES + 8 * g);
-        n_fresh += bits_per_byte(a & b);
-        n_upper += bits_per_byte(b & ~a);
-        n_known += bits_per_byte(a ^ b);
-    }
-    *fresh = sum_of_bytes(n_fresh);
-    *upper = sum_of_bytes(n_upper);
-    *known = sum_of_bytes(n_known);
+    (void)self;
+    return is_wide(work) ? pe_word_wide_compress(page, out, max)
+                         : pe_word_plain_compress(page, out, max);
 }
 
 static bool decompress(const pe_codec *self, const uint8_t *in, size_t length, uint8_t *page,
                        void *work)
 {
-    size_t n_fresh, n_upper, n_known;
-    (void)self, (void)work;
-    if (length < 2 * PLANE_BYTES)
-        return false;
-    count_kinds(in, &n_fresh, &n_upper, &n_known);
-    if (length != 2 * PLANE_BYTES + 8 * n_fresh + LOW_BYTES * n_upper + n_known)
-        return false;
-    if (n_fresh == 0 && n_upper == 0 && n_known != 0)
-        return false;
-    const uint8_t *low = in + 2 * PLANE_BYTES, *fresh = low + LOW_BYTES * n_upper;
-    const uint8_t *back = fresh + 8 * n_fresh;
-    memset(page, 0, PE_PAGE_BYTES);
-    for (unsigned g = 0; g < GROUPS; ++g) {
-        uint64_t left = pe_load64(in + 8 * g) & pe_load64(in + PLANE_BYTES + 8 * g);
-        for (; left; left &= left - 1, fresh += 8)
-            memcpy(page + 8 * (GROUP * g + pe_bits_lowest(left)), fresh, 8);
-    }
-    for (unsigned g = 0; g < GROUPS; ++g) {
-        uint64_t const b = pe_load64(in + PLANE_BYTES + 8 * g);
-        for (uint64_t left = pe_load64(in + 8 * g) ^ b; left; left &= left - 1) {
-            unsigned const i = pe_bits_lowest(left), at = GROUP * g + i, distance = *back + 1u;
-            uint64_t const is_upper = b >> i & 1, changed = LOW_MASK & (0 - is_upper);
-            uint64_t const base = pe_load64(page + 8 * (distance <= at ? at - distance : 0));
-            uint64_t const bits = pe_load16(low);
-            pe_store64(page + 8 * at, (base & ~changed) | (bits & changed));
-            low += LOW_BYTES * is_upper;
-            back += 1;
-        }
-    }
-    return true;
+    (void)self;
+    return is_wide(work) ? pe_word_wide_decompress(in, length, page)
+                         : pe_word_plain_decompress(in, length, page);
 }
 
 const pe_codec pe_codec_word = {
-    "word", "64-bit word patterns: zeros, repeats, pointers, small integers", 0, compress,
+    "word", "64-bit word patterns: zeros, repeats, pointers, records, small integers", 1, compress,
     decompress, {NULL}};

@@ -17,7 +17,9 @@ from pageengine._c.check cimport pe_check
 from pageengine._c.host cimport *
 from pageengine._c.place cimport PE_BALLOONED, PE_PLACES
 from pageengine._c.pool cimport pe_pool_release
-from pageengine._c.frames cimport pe_frames_words
+from pageengine._c.frames cimport (
+    pe_frames_hide_hand, pe_frames_idle, pe_frames_show_hand, pe_frames_words
+)
 from pageengine._c.reclaim cimport *
 from pageengine._c.scan cimport *
 from pageengine._c.stats cimport *
@@ -353,7 +355,7 @@ cdef class Engine:
         """Idle machine frames."""
         with self._lock:
             self._open()
-            return self._host.frames.idle
+            return pe_frames_idle(&self._host.frames)
 
     @property
     def error(self):
@@ -369,7 +371,9 @@ cdef class Engine:
             self._open()
             if not self.tokens:
                 with nogil:
+                    pe_frames_show_hand(&self._host.frames)
                     frames = pe_pool_release(&self._host.pool, pe_frames_words(&self._host.frames))
+                    pe_frames_hide_hand(&self._host.frames)
         return frames
 
     def check(self, bint deep=False):

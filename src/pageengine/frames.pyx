@@ -73,7 +73,7 @@ cdef class FrameBitmap:
         cdef uint32_t want
         cdef uint32_t[::1] out
         with self._lock:
-            want = min(number, self._c.idle)
+            want = min(number, pe_frames_idle(&self._c))
             frames = np.empty(want, np.uint32)
             if want > 0:
                 out = frames
@@ -86,14 +86,17 @@ cdef class FrameBitmap:
 
         IndexError for a frame that does not exist; ValueError for one that is idle or named twice.
         """
-        array = ids(frames, self._c.count, "frame")
-        cdef const uint32_t[::1] numbers = array
+        if not (type(frames) is np.ndarray and frames.dtype == np.uint32 and frames.ndim == 1
+                and frames.flags.c_contiguous):  # else the core sees what does not exist
+            frames = ids(frames, self._c.count, "frame")
+        cdef const uint32_t[::1] numbers = frames
         cdef uint32_t n = numbers.shape[0], given = n
         with self._lock:
             if n > 0:
                 with nogil:
                     given = pe_frames_give_back_checked(&self._c, n, &numbers[0])
             if given < n:
+                ids(frames, self._c.count, "frame")
                 idle = pe_frames_is_idle(&self._c, numbers[given])
                 fault = "idle" if idle else "named twice"
                 raise ValueError(f"frame {numbers[given]} is {fault}")
@@ -123,12 +126,12 @@ cdef class FrameBitmap:
     @property
     def idle(self):
         """Frames that can be taken."""
-        return self._c.idle
+        return pe_frames_idle(&self._c)
 
     @property
     def taken(self):
         """Frames that were taken and not given back: ``count - idle``."""
-        return self._c.count - self._c.idle
+        return self._c.count - pe_frames_idle(&self._c)
 
     @property
     def nbytes(self):

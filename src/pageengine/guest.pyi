@@ -12,26 +12,38 @@ PAGE_OUT: Final = 4
 KINDS: dict[str, int]
 LEVELS: int
 NUMBERS: tuple[str, ...]
+REPLACEMENTS: tuple[str, ...]
+
+def find_replacement(name: str) -> str: ...
 
 class Ops(NamedTuple):
     done: int
     ppns: np.ndarray
     flags: np.ndarray
 
+class Replay(NamedTuple):
+    done: int
+    misses: int
+
 class Guest:
     pages: int
+    replacement: str
     def __init__(
         self,
         pages: SupportsIndex,
         *,
         swap_pages: int | None = None,
         kernel_pages: int = 0,
+        replacement: str = "clock",
         seed: int = 0,
     ) -> None: ...
     def restart(self) -> None: ...
     def access(
         self, kind: Literal["memory", "file"], ids: ArrayLike, write: ArrayLike = False
     ) -> Ops: ...
+    def replay(
+        self, kind: Literal["memory", "file"], ids: ArrayLike, write: ArrayLike = False
+    ) -> Replay: ...
     def release(self, kind: Literal["memory", "file"], ids: ArrayLike) -> None: ...
     def drop_cache(self, pages: SupportsIndex) -> int: ...
     def inflate(self, pages: SupportsIndex, sleeping: bool = False) -> tuple[np.ndarray, Ops]: ...
@@ -40,4 +52,6 @@ class Guest:
     def numbers(self) -> tuple[int, ...]: ...
     @property
     def stats(self) -> GuestStats: ...
+    @property
+    def nbytes(self) -> int: ...
     def check(self) -> None: ...

@@ -8,13 +8,13 @@ the machine's pages comes out as operations, which ``VM.touch`` or ``VM.write`` 
 from _thread import allocate_lock
 from typing import NamedTuple
 
+cimport cython
 import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
 
 from pageengine._c.guest cimport *
-from pageengine._c.status cimport pe_status
+from pageengine._c.status cimport PE_ERR_ARGUMENT, pe_status
 from pageengine._status cimport check
 
 from pageengine import errors
@@ -39,18 +39,29 @@ class Ops(NamedTuple):
     flags: np.ndarray
 
 
+class Replay(NamedTuple):
+    """What a replay came to. done: how many of the touches were made; fewer than asked when the
+    guest is out of memory and swap space. misses: those of what was not in memory.
+    """
+
+    done: int
+    misses: int
+
+
 cdef class Guest:
     """A guest with ``pages`` pages of memory and ``swap_pages`` of swap space (as many by default);
-    ``kernel_pages`` of the memory are never given up.
+    ``kernel_pages`` of the memory are never given up. replacement: which page goes when one is
+    needed: "clock" (second chance, in batches), "lru" (the least recently used) or "fifo".
     """
 
     cdef pe_guest *_guest
-    cdef pe_guest_ops _ops
     cdef object _lock
     cdef readonly uint32_t pages
+    cdef readonly str replacement
     cdef uint32_t _swap_pages, _kernel_pages
 
-    def __init__(self, uint32_t pages, *, swap_pages=None, kernel_pages=0, seed=0):
+    def __init__(self, uint32_t pages, *, swap_pages=None, kernel_pages=0, replacement="clock",
+                 seed=0):
         if self._guest != NULL:
             raise RuntimeError("the guest is initialised already")
         if pages == 0:
@@ -61,56 +72,66 @@ cdef class Guest:
         if not 0 <= swap_pages < 2**31:
             raise ValueError(f"swap_pages must be from 0 to {2**31 - 1}, got {swap_pages}")
         self._lock = allocate_lock()
-        self.pages = pages
+        self.pages, self.replacement = pages, find_replacement(replacement)
         self._swap_pages, self._kernel_pages = swap_pages, kernel_pages
-        check(pe_guest_new(&self._guest, pages, swap_pages, kernel_pages))
+        self._guest = self._made()
+
+    cdef pe_guest *_made(self) except NULL:
+        cdef pe_guest *made
+        check(pe_guest_new(&made, self.pages, self._swap_pages, self._kernel_pages,
+                           REPLACEMENTS.index(self.replacement)))
+        return made
 
     def restart(self):
         """The guest starts again: all it held is forgotten, its swap space and counts too."""
-        cdef pe_guest *fresh
         with self._lock:
-            check(pe_guest_new(&fresh, self.pages, self._swap_pages, self._kernel_pages))
+            fresh = self._made()
             pe_guest_delete(self._guest)
             self._guest = fresh
 
     def __dealloc__(self):
         pe_guest_delete(self._guest)
-        pe_guest_ops_fini(&self._ops)
 
-    cdef object _take_ops(self, size_t done):
-        cdef size_t n = self._ops.n
-        cdef int64_t[::1] ppns
-        cdef uint8_t[::1] flags
-        out_ppns, out_flags = np.empty(n, np.int64), np.empty(n, np.uint8)
-        if n:
-            ppns, flags = out_ppns, out_flags
-            memcpy(&ppns[0], self._ops.ppn, n * sizeof(int64_t))
-            memcpy(&flags[0], self._ops.flags, n)
-        self._ops.n = 0
-        return Ops(done, out_ppns, out_flags)
+    cdef object _touch(self, kind, const int64_t[:] ids, write, pe_guest_ops *ops,
+                       pe_guest_made *made):
+        cdef const uint8_t[::1] flags
+        cdef int number = _kind(kind)
+        cdef pe_guest_touches touches
+        cdef pe_status status = <pe_status>0
+        touches.kind, touches.n = <pe_guest_kind>number, ids.shape[0]
+        each = as_write_flags(write, touches.n)
+        touches.write, touches.all_write = NULL, each is None and write
+        if touches.n == 0:
+            return
+        touches.ids, touches.stride = &ids[0], ids.strides[0]
+        if each is not None:
+            flags = each
+            touches.write = &flags[0]
+        with self._lock:
+            with nogil:
+                status = pe_guest_touch(self._guest, &touches, ops, made)
+        if status == PE_ERR_ARGUMENT:
+            raise ValueError(f"ids must be 0 or more, got {ids[made.done]}")
+        check(status)
 
     def access(self, kind, ids, write=False):
         """Touches virtual pages (kind "memory") or blocks of files ("file"), ids int64 [n] from 0
         on, in order; write: bool, or bool [n]. Returns Ops.
         """
         cdef const int64_t[::1] view = _ids(ids)
-        cdef size_t n = view.shape[0], done = 0
-        cdef int number = _kind(kind)
-        cdef pe_guest_kind which = <pe_guest_kind>number
-        flags = as_write_flags(write, n)
-        if flags is None:
-            flags = np.full(n, 1 if write else 0, np.uint8)
-        cdef const uint8_t[::1] writes = flags
-        cdef pe_status status = <pe_status>0
-        with self._lock:
-            if n == 0:
-                return self._take_ops(0)
-            with nogil:
-                status = pe_guest_access(self._guest, which, &view[0], &writes[0], n, &self._ops,
-                                         &done)
-            ops = self._take_ops(done)
-        check(status)
-        return ops
+        cdef _Ops ops = _Ops(2 * view.shape[0] + PE_GUEST_BATCH)
+        cdef pe_guest_made made = [0, 0]
+        self._touch(kind, view, write, &ops.ops, &made)
+        return ops.first(made.done)
+
+    def replay(self, kind, ids, write=False):
+        """Touches as ``access`` makes them, where nobody asks what becomes of which page. Returns
+        Replay; ``stats`` has the rest. Ids are read where they lie: a column of records will do. A
+        negative one is an error, and those before it have been touched.
+        """
+        cdef pe_guest_made made = [0, 0]
+        self._touch(kind, _whole(ids), write, NULL, &made)
+        return Replay(made.done, made.misses)
 
     def release(self, kind, ids):
         """These are not used any more: their pages and swap slots are free."""
@@ -137,14 +158,14 @@ cdef class Guest:
         cdef pe_status status = <pe_status>0
         ppns = np.empty(min(pages, self.pages), np.int64)
         cdef int64_t[::1] view = ppns
+        cdef _Ops ops = _Ops(ppns.size + PE_GUEST_BATCH if sleeping else 0)
         with self._lock:
             if ppns.size:
                 with nogil:
                     status = pe_guest_inflate(self._guest, <uint32_t>view.shape[0], sleeping,
-                                              &view[0], &self._ops, &got)
-            ops = self._take_ops(got)
-        check(status)
-        return ppns[:got], ops
+                                              &view[0], &ops.ops, &got)
+            check(status)
+        return ppns[:got], ops.first(got)
 
     def deflate(self, uint32_t pages):
         """Takes up to so many pages back from the balloon, the last first: PPNs int64 [k]."""
@@ -183,6 +204,12 @@ cdef class Guest:
         """GuestStats: amounts in bytes, events as cumulative counts of pages."""
         return GuestStats(*self.numbers())
 
+    @property
+    def nbytes(self):
+        """Bytes of memory that the model itself takes."""
+        with self._lock:
+            return pe_guest_bytes(self._guest)
+
     def check(self):
         """Walks every structure; raises CorruptState with the first rule that does not hold."""
         cdef const char *reason = NULL
@@ -194,7 +221,51 @@ cdef class Guest:
             raise errors.CorruptState(reason.decode())
 
 
+@cython.final
+@cython.internal
+cdef class _Ops:
+    """The arrays that operations are written to."""
+
+    cdef pe_guest_ops ops
+    cdef object _ppns, _flags
+
+    def __init__(self, size_t room):
+        cdef int64_t[::1] ppns
+        cdef uint8_t[::1] flags
+        self._ppns, self._flags = np.empty(room, np.int64), np.empty(room, np.uint8)
+        self.ops.room = room
+        if room:
+            ppns, flags = self._ppns, self._flags
+            self.ops.ppn, self.ops.flags = &ppns[0], &flags[0]
+
+    cdef object first(self, size_t done):
+        """Those that were written, of so many touches, as Ops."""
+        return Ops(done, self._ppns[:self.ops.n], self._flags[:self.ops.n])
+
+
+cdef tuple _replacements():
+    cdef size_t i = 0
+    names = []
+    while pe_guest_replacement_name(i) != NULL:
+        names.append(pe_guest_replacement_name(i).decode())
+        i += 1
+    return tuple(names)
+
+
+REPLACEMENTS = _replacements()
 NUMBERS = tuple([pe_guest_number_name(i).decode() for i in range(PE_GUEST_NUMBERS)])
+
+
+def find_replacement(name):
+    """The name of a replacement, or an error that says which there are."""
+    if name in REPLACEMENTS:
+        return name
+    import difflib  # where a name is wrong only
+
+    close = difflib.get_close_matches(str(name), REPLACEMENTS, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    there = ", ".join(REPLACEMENTS)
+    raise ValueError(f"a guest has no replacement {name!r}; there are {there}{hint}")
 
 
 def _kind(kind):
@@ -203,11 +274,17 @@ def _kind(kind):
     return KINDS[kind]
 
 
-def _ids(ids):
+def _whole(ids):
+    """int64 [n], not always contiguous."""
     array = np.atleast_1d(np.asarray(ids))
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise TypeError(f"ids must be whole numbers in one row, got {array.dtype} {array.shape}")
-    array = np.ascontiguousarray(array, dtype=np.int64)
+    return array.astype(np.int64, copy=False)
+
+
+def _ids(ids):
+    """int64 [n], contiguous and none negative."""
+    array = np.ascontiguousarray(_whole(ids))
     if array.size and array.min() < 0:
         raise ValueError(f"ids must be 0 or more, got {array.min()}")
     return array

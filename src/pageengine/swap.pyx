@@ -12,7 +12,7 @@ import numpy as np
 
 from libc.stdint cimport uint8_t, uint32_t
 
-from pageengine._c.frames cimport pe_frames_is_idle
+from pageengine._c.frames cimport pe_frames_idle, pe_frames_is_idle
 from pageengine._c.status cimport PE_ERR_BACKING, PE_ERR_SWAP_CORRUPT, PE_OK, pe_status
 from pageengine._c.swap cimport *
 from pageengine._status cimport check
@@ -221,7 +221,7 @@ cdef class SwapSpace:
     @property
     def free(self):
         """Slots that can be written to."""
-        return self._c.slots.idle
+        return pe_frames_idle(&self._c.slots)
 
     @property
     def nbytes(self):

@@ -107,7 +107,8 @@ cdef class CompressionCache:
             if i == 0:
                 raise errors.CacheFull(
                     f"no room for a page: {self.stats()['slot_bytes']} bytes of slots are in use "
-                    f"in {self._frames.count - self._frames.idle} of {self._frames.count} frames"
+                    f"in {self._frames.count - pe_frames_idle(&self._frames)} of "
+                    f"{self._frames.count} frames"
                 )
         else:
             check(status)
@@ -232,7 +233,8 @@ cdef class CompressionCache:
             if not pe_zcache_check(self._cache, &reason) or not pe_frames_check(&self._frames,
                                                                                 &reason):
                 raise errors.CorruptState(reason.decode())
-            if pe_zcache_total(self._cache).frames != self._frames.count - self._frames.idle:
+            lent = self._frames.count - pe_frames_idle(&self._frames)
+            if pe_zcache_total(self._cache).frames != lent:
                 raise errors.CorruptState("Z2: the frames in use are not those of the cache")
 
 

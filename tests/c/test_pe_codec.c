@@ -1,4 +1,4 @@
-/* sources: csrc/codec/*.c csrc/pe_hash.c csrc/pe_status.c csrc/pe_os.c */
+/* sources: csrc/codec/*.c csrc/pe_cpu.c csrc/pe_hash.c csrc/pe_status.c csrc/pe_os.c */
 /* Every codec of the table: pages come back, limits are kept, and no input leads a decoder out of
    its buffers. Blobs and pages lie in allocations of exactly their size, so AddressSanitizer sees
    the first byte beyond. */

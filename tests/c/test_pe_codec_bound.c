@@ -1,4 +1,4 @@
-/* sources: csrc/codec/*.c csrc/pe_hash.c csrc/pe_status.c csrc/pe_os.c */
+/* sources: csrc/codec/*.c csrc/pe_cpu.c csrc/pe_hash.c csrc/pe_status.c csrc/pe_os.c */
 /* Codecs bound to a library at run time, here to functions of this file: what they are asked, and
    what becomes of answers that make no sense. */
 #include "check.h"

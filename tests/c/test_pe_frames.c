@@ -26,12 +26,12 @@ static void all_frames_are_idle_at_first_and_come_in_order(void)
     for (size_t i = 0; i < PE_COUNT_OF(counts); i++) {
         pe_frames frames;
         CHECK(pe_frames_init(&frames, counts[i]) == PE_OK);
-        CHECK(is_sound(&frames) && frames.idle == counts[i]);
+        CHECK(is_sound(&frames) && pe_frames_idle(&frames) == counts[i]);
         bool in_order = true;
         for (uint32_t f = 0; f < counts[i]; f++) {
             in_order = in_order && pe_frames_take(&frames) == f;
         }
-        CHECK(in_order && frames.idle == 0);
+        CHECK(in_order && pe_frames_idle(&frames) == 0);
         CHECK(pe_frames_take(&frames) == PE_NONE);
         CHECK(is_sound(&frames));
         pe_frames_fini(&frames);
@@ -51,7 +51,7 @@ static void the_last_frame_of_a_word_and_of_a_level_is_found_from_anywhere(void)
             pe_frames_give_back(&frames, places[to]);
             CHECK(pe_frames_is_idle(&frames, places[to]) && is_sound(&frames));
             CHECK(pe_frames_take(&frames) == places[to]);
-            CHECK(frames.idle == 0 && is_sound(&frames));
+            CHECK(pe_frames_idle(&frames) == 0 && is_sound(&frames));
         }
     }
     pe_frames_fini(&frames);
@@ -68,7 +68,8 @@ static void growing_adds_idle_frames_and_keeps_the_others(void)
         uint32_t taken = counts[i] / 2, grown = counts[i] + 100;
         CHECK(pe_frames_grow(&frames, grown) == PE_OK);
         CHECK(pe_frames_grow(&frames, 1) == PE_OK);
-        CHECK(is_sound(&frames) && frames.count == grown && frames.idle == grown - taken);
+        CHECK(is_sound(&frames) && frames.count == grown);
+        CHECK(pe_frames_idle(&frames) == grown - taken);
         bool kept = true;
         for (uint32_t f = 0; f < grown; f++) {
             kept = kept && pe_frames_is_idle(&frames, f) == (f >= taken);
@@ -110,9 +111,9 @@ static void every_broken_rule_is_named(void)
     frames.level[0][0] |= 1; /* taken, but its bit says idle */
     CHECK(broken_rule_is(&frames, "F4:"));
     frames.level[0][0] &= ~UINT64_C(1);
-    frames.idle += 1;
+    frames.in_bitmap += 1;
     CHECK(broken_rule_is(&frames, "F4:"));
-    frames.idle -= 1;
+    frames.in_bitmap -= 1;
 
     CHECK(is_sound(&frames));
     pe_frames_fini(&frames);

@@ -13,8 +13,8 @@ static const uint32_t counts[] = {0, 1, 63, 64, 65, 4095, 4096, 4097, 70000, 262
 static bool are_equal(const pe_frames *a, const pe_frames *b)
 {
     const char *reason = NULL;
-    return a->idle == b->idle && a->cursor == b->cursor && pe_frames_check(a, &reason) &&
-           pe_frames_check(b, &reason) &&
+    return a->in_bitmap == b->in_bitmap && a->in_hand == b->in_hand && a->cursor == b->cursor &&
+           pe_frames_check(a, &reason) && pe_frames_check(b, &reason) &&
            memcmp(a->level[0], b->level[0], a->count / 64 * sizeof(uint64_t)) == 0;
 }
 
@@ -44,7 +44,7 @@ static void batches_give_and_take_what_single_calls_do(void)
         bool same = list != NULL;
         for (uint32_t round = 0; same && round < 60; round++) {
             uint32_t most = round % 2 == 0 ? counts[c] + 2 : 150;
-            uint32_t want = pe_rng_below(&rng, most), idle = many.idle;
+            uint32_t want = pe_rng_below(&rng, most), idle = pe_frames_idle(&many);
             uint32_t got = pe_frames_take_many(&many, want, list);
             same = got == (want < idle ? want : idle);
             for (uint32_t i = 0; same && i < got; i++) {
@@ -104,13 +104,13 @@ static void a_run_is_the_first_that_is_long_enough_or_the_longest(void)
     CHECK(pe_frames_take_run(&frames, 65, &first) == 65 && first == 60);
     CHECK(pe_frames_take_run(&frames, 1000, &first) == 300 && first == 300);
     CHECK(pe_frames_check(&frames, &reason));
-    CHECK(frames.idle == 1 + 5 + 2 + 1);
+    CHECK(pe_frames_idle(&frames) == 1 + 5 + 2 + 1);
     CHECK(pe_frames_take_run(&frames, 1000, &first) == 5 && first == 125); /* wrapped */
     CHECK(pe_frames_take_run(&frames, 1000, &first) == 2 && first == 200);
     CHECK(pe_frames_take_run(&frames, 1000, &first) == 1 && first == 1000);
     CHECK(pe_frames_take_run(&frames, 1000, &first) == 1 && first == 12);
     CHECK(pe_frames_take_run(&frames, 1, &first) == 0);
-    CHECK(frames.idle == 0 && pe_frames_check(&frames, &reason));
+    CHECK(pe_frames_idle(&frames) == 0 && pe_frames_check(&frames, &reason));
     pe_frames_fini(&frames);
 }
 
@@ -122,7 +122,7 @@ static void runs_end_at_the_last_frame(void)
         const char *reason = NULL;
         CHECK(pe_frames_init(&frames, count) == PE_OK);
         CHECK(pe_frames_take_run(&frames, 1000, &first) == count && first == 0);
-        CHECK(frames.idle == 0 && pe_frames_check(&frames, &reason));
+        CHECK(pe_frames_idle(&frames) == 0 && pe_frames_check(&frames, &reason));
         pe_frames_fini(&frames);
     }
 }
@@ -143,7 +143,7 @@ static void a_list_with_a_wrong_number_is_refused_whole(void)
         CHECK(pe_frames_check(&frames, &reason));
     }
     list[3] = 5;
-    CHECK(pe_frames_give_back_checked(&frames, 4, list) == 4 && frames.idle == 204);
+    CHECK(pe_frames_give_back_checked(&frames, 4, list) == 4 && pe_frames_idle(&frames) == 204);
     pe_frames_fini(&frames);
 }
 

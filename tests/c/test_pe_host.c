@@ -66,8 +66,8 @@ static void a_removed_machine_gives_everything_back(void)
         CHECK(pe_host_remove_vm(host, vm) == PE_OK);
         CHECK(sound(host));
     }
-    CHECK(host->frames.idle == SMALL_FRAMES);
-    CHECK(host->swap.slots.idle == host->swap.slots.count);
+    CHECK(pe_frames_idle(&host->frames) == SMALL_FRAMES);
+    CHECK(pe_frames_idle(&host->swap.slots) == host->swap.slots.count);
     CHECK(pe_host_remove_vm(host, 0) == PE_ERR_NO_SUCH_VM);
     uint32_t id;
     CHECK(pe_host_add_vm(host, 5, 3, PE_ZCACHE_NO_LIMIT, &id) == PE_OK && id == 0);
@@ -107,7 +107,7 @@ static void a_batch_stops_exactly_before_the_access_that_needs_a_frame(void)
         ppns[i] = i;
     host->mark = SMALL_FRAMES - 10;
     CHECK(pe_touch(host, pe_host_vm(host, 0), ppns, SMALL_PAGES, NULL, true, &done) == PE_NO_FRAME);
-    CHECK(done == 10 && host->frames.idle == host->mark && host->error_ppn == 10);
+    CHECK(done == 10 && pe_frames_idle(&host->frames) == host->mark && host->error_ppn == 10);
     CHECK(sound(host));
     pe_host_vm(host, 0)->blocked = true;
     CHECK(pe_touch(host, pe_host_vm(host, 0), ppns, 1, NULL, false, &done) == PE_BLOCKED);

@@ -1,4 +1,5 @@
-/* sources: csrc/pe_swap.c csrc/pe_frames*.c csrc/pe_hash.c csrc/pe_os.c csrc/pe_status.c */
+/* sources: csrc/pe_swap.c csrc/pe_swap_many.c csrc/pe_frames*.c csrc/pe_hash.c csrc/pe_cpu.c
+   csrc/pe_os.c csrc/pe_status.c */
 /* At stake: a page that was swapped out is nowhere else. Files that are short, full or closed stand
    behind the swap space, every rule is broken on purpose, and every allocation is made to fail. */
 #include "check.h"
@@ -86,7 +87,7 @@ static void a_batch_survives_gaps_growth_and_damage(void)
     for (uint32_t i = 0; i < 400; i += 2) {
         pe_swap_give_back(&swap, slots[i]);
     }
-    CHECK(is_sound(&swap) && swap.slots.idle == 400);
+    CHECK(is_sound(&swap) && pe_frames_idle(&swap.slots) == 400);
     CHECK(pe_swap_write_many(&swap, 400, pages, slots, &done) == PE_OK && done == 400);
     CHECK(pe_swap_read_many(&swap, 400, slots, back, &done) == PE_OK && done == 400);
     CHECK(memcmp(pages, back, (size_t)400 * PE_PAGE_BYTES) == 0);
@@ -134,7 +135,7 @@ static void a_write_that_fails_half_way_gives_every_slot_back(void)
     CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
     CHECK(pe_swap_write_many(&swap, PAGES, pages, slots, &done) == PE_ERR_BACKING && done == 0);
     CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
-    CHECK(swap.error == EFBIG && swap.slots.idle == 900 && is_sound(&swap));
+    CHECK(swap.error == EFBIG && pe_frames_idle(&swap.slots) == 900 && is_sound(&swap));
     CHECK(pe_swap_read_many(&swap, 100, held, back, &done) == PE_OK);
     CHECK(memcmp(pages, back, (size_t)100 * PE_PAGE_BYTES) == 0);
     CHECK(pe_swap_write_many(&swap, PAGES, pages, slots, &done) == PE_OK && done == PAGES);
@@ -157,13 +158,14 @@ static void the_cause_is_the_one_of_the_failing_call(void)
         CHECK(pe_swap_init(&swap, 10, full) == PE_OK);
         CHECK(pe_swap_take_run(&swap, 3, &first) == 3);
         CHECK(pe_swap_write(&swap, first, 3, list) == PE_ERR_BACKING && swap.error == ENOSPC);
-        CHECK(swap.slots.idle == 7 && is_sound(&swap));
+        CHECK(pe_frames_idle(&swap.slots) == 7 && is_sound(&swap));
         pe_swap_fini(&swap);
         (void)close(full);
     }
     int error = 0;
     CHECK(pe_os_write_pages(9999, 0, 3, list, &error) == PE_ERR_BACKING && error == EBADF);
-    CHECK(pe_os_read_pages(9999, 0, 3, pages, &error) == PE_ERR_BACKING && error == EBADF);
+    uint8_t *places[3] = {pages, pages, pages};
+    CHECK(pe_os_read_pages(9999, 0, 3, places, &error) == PE_ERR_BACKING && error == EBADF);
     free(pages);
 }
 
@@ -178,11 +180,16 @@ static void more_pieces_than_one_call_takes_are_written_in_several(void)
         list[i] = pages + (size_t)(n - 1 - i) * PE_PAGE_BYTES; /* no two are neighbours */
     }
     CHECK(pe_os_write_pages(file, 5, n, list, &error) == PE_OK);
-    CHECK(pe_os_read_pages(file, 5, n, back, &error) == PE_OK);
+    uint8_t **places = malloc(n * sizeof *places);
+    for (uint32_t i = 0; i < n; i++) {
+        places[i] = back + (size_t)(n - 1 - i) * PE_PAGE_BYTES;
+    }
+    CHECK(pe_os_read_pages(file, 5, n, places, &error) == PE_OK);
     bool right = true;
     for (uint32_t i = 0; i < n; i++) {
-        right = right && memcmp(back + (size_t)i * PE_PAGE_BYTES, list[i], PE_PAGE_BYTES) == 0;
+        right = right && memcmp(places[i], list[i], PE_PAGE_BYTES) == 0;
     }
+    free(places);
     CHECK(right);
     free(list);
     free(pages);
@@ -213,9 +220,9 @@ static void every_broken_rule_is_named(void)
     pe_slot first = PE_NONE;
     CHECK(pe_swap_init(&swap, 100, 0) == PE_OK);
     CHECK(pe_swap_take_run(&swap, 3, &first) == 3);
-    swap.slots.idle += 1;
+    swap.slots.in_bitmap += 1;
     CHECK(broken_rule_is(&swap, "S1:"));
-    swap.slots.idle -= 1;
+    swap.slots.in_bitmap -= 1;
     swap.checksums[50] = 1;
     CHECK(broken_rule_is(&swap, "S2:"));
     swap.checksums[50] = 0;

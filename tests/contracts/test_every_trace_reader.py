@@ -8,7 +8,7 @@ import gzip
 import numpy as np
 import pytest
 
-from pageengine import traces
+from pageengine import Guest, traces
 from pageengine.errors import TraceError
 
 PAGES = np.array([5, 5, 0, 2**40, 7, 5], np.int64)
@@ -81,6 +81,24 @@ def test_a_long_trace_comes_in_many_batches_and_whole(kind, tmp_path):
     trace = traces.open(sample(kind, tmp_path, pages, writes))
     assert sum(1 for _ in trace) > 1
     assert (everything(trace)[0] == pages).all()
+
+
+@each
+def test_a_replay_is_one_of_its_batches(kind, tmp_path):
+    draw = np.random.default_rng(2)
+    pages, writes = draw.zipf(1.3, 70_000) % 5000, draw.random(70_000) < 0.3
+    trace = traces.open(sample(kind, tmp_path, pages, writes))
+    whole, parts = (Guest(300, swap_pages=5000, replacement="lru") for _ in range(2))
+    replay = trace.replay(whole, "memory")
+    assert replay.done == len(pages)
+    assert replay == trace.replay(Guest(300, replacement="lru"), "file")
+    assert replay.misses == sum(
+        parts.replay("memory", batch.page, batch.write).misses for batch in trace
+    )
+    assert whole.stats == parts.stats
+    assert trace.replay(Guest(100, swap_pages=0), "memory").done < len(pages)  # out of memory
+    with pytest.raises(ValueError, match="kind must be"):
+        trace.replay(whole, "disk")
 
 
 @each

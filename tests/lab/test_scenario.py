@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pageengine.lab import fields, sections
+from pageengine.lab import build, fields, sections
 from pageengine.lab.scenario import Scenario, ScenarioError
 
 DOCS = Path(__file__).parents[2] / "docs" / "scenarios.md"
@@ -122,6 +122,29 @@ def test_a_mistake_is_named_with_its_place(write, mistake):
     with pytest.raises(ScenarioError, match=says) as caught:
         Scenario.load(path)
     assert "\n" not in str(caught.value).strip()
+
+
+GUESTS = {  # what is written, what the message says
+    "{ replacement = 'lro' }": r"a guest has no replacement 'lro'; there are clock, lru, fifo; did",
+    "{ replacment = 'lru' }": r"guest has no key 'replacment'; there are swap, .*, replacement",
+    "'big'": r"guest 'big' must be true, false or a table of swap, kernel, boot and replacement",
+}
+
+
+@pytest.mark.parametrize("guest", GUESTS)
+def test_a_mistake_in_a_guest_is_named(write, guest):
+    path = write(GOOD, 'start = "10 s"', f'start = "10 s"\nguest = {guest}')
+    with pytest.raises(ScenarioError, match=GUESTS[guest]) as caught:
+        build.check(Scenario.load(path))
+    assert "vm 'db'" in str(caught.value)
+
+
+def test_a_guest_has_the_replacement_that_was_chosen(write):
+    path = write(GOOD, 'start = "10 s"', "guest = { replacement = 'lru' }")
+    simulation = build.simulation(Scenario.load(path))
+    simulation.run(1.0)
+    assert simulation.machines["db"].vm.guest.replacement == "lru"
+    assert simulation.machines["web-1"].vm.guest is None
 
 
 @pytest.mark.parametrize("data", [{}, {"host": {"memory": 4096}}, {"vm": []}])

@@ -5,7 +5,7 @@ own rules, and the place that its errors name.
 import numpy as np
 import pytest
 
-from pageengine import traces
+from pageengine import Guest, traces
 from pageengine.errors import TraceError
 
 
@@ -107,6 +107,20 @@ def test_oracle_records_know_their_next_access(tmp_path):
     assert batch.page.tolist() == [3, 4, 3, 3]
     assert batch.time.tolist() == [0, 1, 1, 9]
     assert np.fromfile(path, traces.oracle.RECORD)["next"].tolist() == [2, -1, 3, -1]
+
+
+def test_an_object_that_is_no_page_is_named_by_its_offset(tmp_path):
+    path = tmp_path / "t.oracleGeneral"
+    traces.write_oracle(path, np.array([3, 2**63, 4], np.uint64))
+    for use in (list, lambda trace: trace.replay(Guest(8))):
+        with pytest.raises(TraceError, match=rf"offset 24: page is {2**63}, and should be below"):
+            use(traces.open(path))
+
+
+def test_an_oracle_without_records_has_no_accesses(tmp_path):
+    path = tmp_path / "t.oracleGeneral"
+    path.write_bytes(b"")
+    assert list(traces.open(path)) == [] and traces.open(path).replay(Guest(8)) == (0, 0)
 
 
 def test_what_is_no_trace_is_refused(tmp_path):

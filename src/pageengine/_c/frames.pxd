@@ -12,10 +12,11 @@ cdef extern from "pe_frames.h" nogil:
 
     ctypedef struct pe_frames:
         uint32_t count
-        uint32_t idle
         uint32_t cursor
 
+    uint32_t pe_frames_idle(const pe_frames *self)
     pe_status pe_frames_init(pe_frames *self, uint32_t count)
+    pe_status pe_frames_init_with_hand(pe_frames *self, uint32_t count)
     pe_status pe_frames_grow(pe_frames *self, uint32_t count)
     void pe_frames_fini(pe_frames *self)
     pe_frame pe_frames_take(pe_frames *self)
@@ -24,6 +25,8 @@ cdef extern from "pe_frames.h" nogil:
     void pe_frames_give_back(pe_frames *self, pe_frame frame)
     void pe_frames_give_back_many(pe_frames *self, uint32_t n, const pe_frame *frames)
     uint32_t pe_frames_give_back_checked(pe_frames *self, uint32_t n, const pe_frame *frames)
+    void pe_frames_show_hand(pe_frames *self)
+    void pe_frames_hide_hand(pe_frames *self)
     bool pe_frames_is_idle(const pe_frames *self, pe_frame frame)
     const uint64_t *pe_frames_words(const pe_frames *self)
     size_t pe_frames_bytes(const pe_frames *self)

@@ -10,4 +10,5 @@ cdef extern from "pe_os.h" nogil:
     void pe_os_release(void *memory, size_t bytes)
     pe_status pe_os_write_pages(int file, uint64_t first, uint32_t n,
                                 const uint8_t *const *pages, int *error)
-    pe_status pe_os_read_pages(int file, uint64_t first, uint32_t n, uint8_t *out, int *error)
+    pe_status pe_os_read_pages(int file, uint64_t first, uint32_t n, uint8_t *const *pages,
+                               int *error)

@@ -120,7 +120,9 @@ def _guest(value) -> GuestSpec | None:
     if value is True:
         return GuestSpec()
     if not isinstance(value, dict):
-        raise ValueError(f"guest {value!r} must be true, false or a table of swap, kernel and boot")
+        raise ValueError(
+            f"guest {value!r} must be true, false or a table of swap, kernel, boot and replacement"
+        )
     known = tuple(GuestSpec.__dataclass_fields__)
     for key in value:
         if key not in known:

@@ -18,12 +18,19 @@ BOOT_SECONDS = 30.0  # after a restart the guest's balloon driver is away for so
 @dataclass(frozen=True)
 class GuestSpec:
     """A guest operating system. swap: of the guest, bytes or text (its memory's size by default);
-    kernel: memory that it never gives back; boot: seconds until its balloon driver runs.
+    kernel: memory that it never gives back; boot: seconds until its balloon driver runs;
+    replacement: which page goes when one is needed, "clock", "lru" or "fifo".
     """
 
     swap: Any = None
     kernel: Any = "16 MiB"
     boot: float = 0.0
+    replacement: str = "clock"
+
+    def __post_init__(self):
+        from pageengine.guest import find_replacement
+
+        find_replacement(self.replacement)
 
 
 class Machine:
@@ -98,4 +105,6 @@ def _guest(spec: GuestSpec, pages: int, seed: int):
             f"the kernel of the guest takes {kernel * PAGE_BYTES} bytes, more than half of the "
             f"machine's {pages * PAGE_BYTES}"
         )
-    return Guest(pages, swap_pages=swap, kernel_pages=kernel, seed=seed)
+    return Guest(
+        pages, swap_pages=swap, kernel_pages=kernel, replacement=spec.replacement, seed=seed
+    )

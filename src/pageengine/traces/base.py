@@ -45,6 +45,27 @@ class Trace:
     def __iter__(self) -> Iterator[Batch]:
         return self._batches()
 
+    def replay(self, guest, kind: str = "file"):
+        """Makes the accesses in a ``Guest`` as touches of ``kind``, without holding the trace;
+        returns what ``guest.replay`` does, for all of them. So many accesses in a row (``run``) are
+        one touch. It ends where the guest is out of memory.
+        """
+        total = guest.replay(kind, np.zeros(0, np.int64))
+        for page, write in self._touches():
+            part = guest.replay(kind, page, write)
+            total = total._replace(
+                done=total.done + part.done, misses=total.misses + part.misses
+            )
+            if part.done < len(page):
+                break
+        return total
+
+    def _touches(self):
+        """Pages, and which are written, as a replay needs them: unlike those of a batch they may
+        lie apart from each other, and need not be looked at yet.
+        """
+        return ((batch.page, batch.write) for batch in self)
+
 
 def batch_of(columns: Mapping[str, np.ndarray], where: Callable[[int], str]) -> Batch:
     """A Batch of columns as a file has them: ``page``, or ``address`` in bytes, and as many of

@@ -5,6 +5,7 @@ object (-1: never). The object is the page; size and next access are passed over
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator
 
@@ -14,10 +15,42 @@ from pageengine.errors import TraceError
 from pageengine.traces.base import BATCH, Batch, Trace, batch_of
 
 RECORD = np.dtype([("time", "<u4"), ("object", "<u8"), ("size", "<u4"), ("next", "<i8")])
+REPLAYED = 1 << 20  # accesses between two looks at whether somebody wants to stop
+_READS = np.zeros(BATCH, bool)  # the format does not tell writes from reads
+_READS.flags.writeable = False
+
+
+class _Records(Batch):
+    """A batch whose times are made when they are asked for, as a replay has no use for them."""
+
+    def __init__(self, page: np.ndarray, seconds: np.ndarray):
+        self.__dict__.update(page=page, write=_READS[: len(page)], vm=None, run=None)
+        self.__dict__["_seconds"] = seconds
+
+    @property
+    def time(self) -> np.ndarray:
+        return self._seconds.astype(np.float64)
 
 
 def recognise(head: bytes, path: str) -> bool:
     return path.lower().endswith((".oraclegeneral", ".oraclegeneral.bin"))
+
+
+class OracleTrace(Trace):
+    """Its records are replayed where they are in the file."""
+
+    def replay(self, guest, kind: str = "file"):
+        guest.replay(kind, _READS[:0].view(np.int64))  # what is wrong with that is not the trace's
+        try:
+            return super().replay(guest, kind)
+        except ValueError:
+            for _ in self:  # says which record is not a page
+                pass
+            raise
+
+    def _touches(self):
+        pages = _records(self.path)["object"].view("<i8")
+        return ((pages[i : i + REPLAYED], False) for i in range(0, len(pages), REPLAYED))
 
 
 def open_oracle(path: str) -> Trace:
@@ -28,22 +61,30 @@ def open_oracle(path: str) -> Trace:
             f"{path}, offset {whole}: the last record is cut off: {size - whole} bytes of "
             f"{RECORD.itemsize}"
         )
-    return Trace(path, "oracle", lambda: _batches(path))
+    return OracleTrace(path, "oracle", lambda: _batches(path))
+
+
+def _records(path: str) -> np.ndarray:
+    """The file's, in memory as far as they are looked at."""
+    with open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_size < RECORD.itemsize:  # nothing cannot be mapped
+            return np.zeros(0, RECORD)
+        whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return np.frombuffer(whole, RECORD, count=len(whole) // RECORD.itemsize)
 
 
 def _batches(path: str) -> Iterator[Batch]:
-    done = 0
-    with open(path, "rb") as file:
-        while data := file.read(BATCH * RECORD.itemsize):
-            if len(data) % RECORD.itemsize:
-                raise TraceError(f"{path}, offset {done + len(data)}: the file ends in a record")
-            records = np.frombuffer(data, RECORD)
+    records = _records(path)
+    for first in range(0, len(records), BATCH):
+        part = records[first : first + BATCH]
+        page = part["object"].astype(np.int64)
+        if page.min() < 0:  # 2**63 and above: this names the record
 
-            def where(i: int, first=done) -> str:
-                return f"{path}, offset {first + i * RECORD.itemsize}"
+            def where(i: int, first=first) -> str:
+                return f"{path}, offset {(first + i) * RECORD.itemsize}"
 
-            yield batch_of({"page": records["object"], "time": records["time"]}, where)
-            done += len(data)
+            batch_of({"page": part["object"]}, where)
+        yield _Records(page, part["time"])
 
 
 def write_oracle(path: str, pages: np.ndarray, times: np.ndarray | None = None) -> None:
