@@ -43,22 +43,22 @@ def hosts():
         made.append(host)
     draw = np.random.default_rng(1)
     accesses = [draw.integers(0, 400 * 256, BATCH) for _ in range(BATCHES)]
-    yield made, accesses
+    with ThreadPoolExecutor(2) as pool:
+        yield made, accesses, pool
     for host in made:
         host.close()
 
 
 @pytest.mark.benchmark(group="two hosts: touches and a scan")
 def bench_in_two_threads(benchmark, hosts):
-    made, accesses = hosts
-    with ThreadPoolExecutor(2) as pool:
-        benchmark(lambda: list(pool.map(_worker, made, [accesses] * 2)))
+    made, accesses, pool = hosts
+    benchmark(lambda: list(pool.map(_worker, made, [accesses] * 2)))
     benchmark.extra_info.update(per_item=2 * BATCH * BATCHES, unit="access",
                                 peer="bench_one_after_the_other")  # fmt: skip
 
 
 @pytest.mark.benchmark(group="two hosts: touches and a scan")
 def bench_one_after_the_other(benchmark, hosts):
-    made, accesses = hosts
+    made, accesses, _ = hosts
     benchmark(lambda: [_worker(host, accesses) for host in made])
     benchmark.extra_info.update(per_item=2 * BATCH * BATCHES, unit="access")
