@@ -20,7 +20,7 @@ from pageengine.lab import Simulation, VMSpec
 from pageengine.policy.advice import migration
 from pageengine.units import MIB
 
-EPOCH, ROUND = 30.0, 600.0
+EPOCH, ROUND = 10.0, 600.0
 KINDS = ("zipf", "moving", "idle", "heap", "sequential")
 
 
