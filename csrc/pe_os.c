@@ -16,11 +16,10 @@
 
    Files. Pages go out with pwritev and come in with preadv, up to 256 pieces a call, neighbours in
    memory in one piece: 256 pages from anywhere are one call, and so is a contiguous batch of any
-   size. A short write
-   goes on where it stopped. An interrupted call is repeated. A write of nothing is taken as an
-   I/O error, because repeating it could go on for ever. errno is read right after the call that
-   failed and handed out; nobody reads it later. Positions are explicit: no two callers race for
-   one file offset. */
+   size. A short write goes on where it stopped. An interrupted call is repeated. A write of nothing
+   is taken as an I/O error, because repeating it could go on for ever. errno is read right after
+   the call that failed and handed out; nobody reads it later. Positions are explicit: no two
+   callers race for one file offset. */
 #if !defined(_WIN32)
 #define _FILE_OFFSET_BITS 64
 #define _DEFAULT_SOURCE

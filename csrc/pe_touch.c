@@ -22,7 +22,7 @@ size_t pe_first_bad_page(const pe_vm *vm, const int64_t *ppns, size_t n)
     int64_t const pages = vm->pages;
     int64_t fits = -1;
     for (size_t i = 0; i < n; ++i)
-        fits &= ~ppns[i] & (ppns[i] - pages);
+        fits &= ~ppns[i] & (int64_t)((uint64_t)ppns[i] - (uint64_t)pages);
     if (fits < 0)
         return n;
     size_t first = 0;

@@ -214,14 +214,10 @@ bool pe_vm_check(const pe_vm *self, const char **reason)
     return ever == self->ever;
 }
 
-uint64_t pe_vm_look_up(const pe_vm *self, size_t n, const int64_t *ppns, const uint8_t *kinds,
-                       const uint8_t *table, uint8_t *out)
+void pe_vm_places(const pe_vm *self, size_t n, const int64_t *ppns, uint8_t *out)
 {
-    uint64_t seen = 0;
     for (size_t i = 0; i < n; i++) {
         pe_assert(ppns[i] >= 0 && ppns[i] < self->pages);
-        out[i] = table[kinds[i] * PE_PLACES + (unsigned)pe_place_of(self->map[ppns[i]])];
-        seen |= UINT64_C(1) << (out[i] & 63);
+        out[i] = (uint8_t)pe_place_of(self->map[ppns[i]]);
     }
-    return seen;
 }

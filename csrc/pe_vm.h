@@ -55,10 +55,8 @@ typedef struct pe_vm {
     uint64_t event[PE_EVENTS];
 } pe_vm;
 
-/* out[i] = table[kinds[i] * PE_PLACES + place of ppns[i]]; values are below 64, and the set of
-   those that there were is returned. */
-uint64_t pe_vm_look_up(const pe_vm *self, size_t n, const int64_t *ppns, const uint8_t *kinds,
-                       const uint8_t *table, uint8_t *out);
+/* Where each of these pages is, a pe_place each. */
+void pe_vm_places(const pe_vm *self, size_t n, const int64_t *ppns, uint8_t *out);
 
 PE_MUST_USE pe_status pe_vm_init(pe_vm *self, uint32_t pages, uint64_t seed, uint32_t id);
 void pe_vm_fini(pe_vm *self);

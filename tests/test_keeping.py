@@ -4,6 +4,7 @@ through what plans, guests and clocks do to them, and the numbers are held again
 """
 
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -329,3 +330,104 @@ def test_nobody_else_takes_a_machine_under_its_reservation(walk, sharing, small_
                 had = before[vm.name].ballooned
                 assert vm.stats.ballooned <= max(had, vm.size - vm.reservation)
         assert host.snapshot().memory == 6 * MIB - 3 * 64 * 1024
+
+
+# What fails
+
+
+class Fails(ESTIMATORS["sampling"]):
+    """Once, if it is told to; and remembers its readings."""
+
+    fails = False
+
+    def __init__(self):
+        super().__init__()
+        self.readings = []
+
+    def observe(self, touched, marked):
+        self.readings.append((touched, marked))
+        if self.fails:
+            self.fails = False
+            raise RuntimeError("an estimator gave up")
+        super().observe(touched, marked)
+
+
+def test_an_estimator_that_fails_keeps_no_reading_from_others():
+    made = []
+
+    def make():
+        made.append(Fails())
+        return made[-1]
+
+    with pe.Host("64 MiB", contents="tokens", estimator=make) as host:
+        for name in "abc":
+            host.add_vm(name, "8 MiB")
+        made[1].fails, failures = True, 0
+        for _ in range(61):
+            for vm in host.vms.values():
+                vm.touch(np.arange(vm.pages))
+            try:
+                host.advance(1.0)
+            except RuntimeError:
+                failures += 1
+        assert failures == 1
+        assert [each.readings for each in made] == [[(100, 100), (100, 100)]] * 3
+        assert host._governor.keeping.elapsed.tolist() == [host._governor.keeping.elapsed[0]] * 3
+
+
+def test_a_machine_whose_estimator_cannot_be_made_is_not_there():
+    class Bad:
+        kind, period, n = "sample", 60.0, -1
+
+    makers = [ESTIMATORS["sampling"]]
+    with pe.Host("64 MiB", contents="tokens", estimator=lambda: makers[0]()) as host:
+        host.add_vm("a", "8 MiB")
+        for broken, error in ((lambda: 1 / 0, ZeroDivisionError), (Bad, ValueError)):
+            makers[0] = broken
+            free = host.stats.free
+            with pytest.raises(error):
+                host.add_vm("b", "8 MiB", overhead="1 MiB")
+            assert list(host.vms) == ["a"] and host.stats.free == free
+            host.advance(1.0)
+            assert [view.name for view in host.snapshot().vms] == ["a"]
+        makers[0] = ESTIMATORS["sampling"]
+        host.add_vm("b", "8 MiB")
+        assert len(host.columns()["size"]) == 2
+        host.remove_vm("b")
+        host.check()
+
+
+def test_looking_from_another_thread_takes_no_time_away():
+    def clocks(looks):
+        with pe.Host("512 MiB", contents="tokens", seed=1) as host:
+            for number in range(8):
+                vm = host.add_vm(f"v{number}", "16 MiB")
+                vm.write(np.arange(vm.pages), np.arange(vm.pages, dtype=np.uint64) << np.uint64(6))
+            scans = {name: VMPlan(scan=4096.0) for name in host.vms}
+            host.apply(Plan(vms=scans, again=1e9))
+            stop = threading.Event()
+
+            def look():
+                while not stop.is_set():
+                    host.snapshot()
+
+            thread = threading.Thread(target=look)
+            if looks:
+                thread.start()
+            for _ in range(40):
+                host.advance(1.0)
+            stop.set()
+            if looks:
+                thread.join()
+            keeping = host._governor.keeping
+            return keeping.elapsed.tolist(), keeping.period.tolist(), keeping.scanned.tolist()
+
+    assert clocks(True) == clocks(False)
+
+
+def test_columns_do_not_grow_with_machines_that_left(host):
+    host.add_vm("a", "1 MiB")
+    for _ in range(100):
+        host.add_vm("b", "1 MiB")
+        host.remove_vm("b")
+    assert host._governor.keeping._all.shape[1] == 4

@@ -55,8 +55,9 @@ def test_batches_that_go_as_far_as_they_can_say_how_far_they_came():
         vm.block()
         assert vm.touch_some(ppns) == vm.write_some(ppns, tokens) == 0
         assert vm.touch_some([]) == 0
-        with pytest.raises(IndexError, match="PPN 32 "):
-            vm.touch_some([0, 32])
+        for bad in (32, -1, 2**63 - 1, -(2**63)):
+            with pytest.raises(IndexError, match=f"PPN {bad} "):
+                vm.touch_some([0, bad])
         host.check()
 
 

@@ -16,7 +16,7 @@ cdef class Ranks:
     cdef pe_ranks _ranks
     cdef object _kept
 
-    def __init__(self, names, ends):
+    def __cinit__(self, names, ends):
         made = np.array(names, dtype=np.int64), np.array(ends, dtype=np.float64)
         n = made[0].size
         if not 0 < n < 2**32 or made[0].shape != (n,) or made[1].shape != (n,):
@@ -40,7 +40,7 @@ cdef class Draws:
     cdef const pe_source *_source
     cdef object _generator, _lock
 
-    def __init__(self, generator):
+    def __cinit__(self, generator):
         bits = generator.bit_generator
         self._source = <const pe_source *>PyCapsule_GetPointer(bits.capsule, "BitGenerator")
         self._generator, self._lock = generator, bits.lock

@@ -15,7 +15,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from pageengine._c.balloon cimport *
 from pageengine._c.check cimport pe_check
 from pageengine._c.host cimport *
-from pageengine._c.place cimport PE_BALLOONED, PE_PLACES
+from pageengine._c.place cimport PE_BALLOONED
 from pageengine._c.pool cimport pe_pool_release
 from pageengine._c.frames cimport (
     pe_frames_hide_hand, pe_frames_idle, pe_frames_show_hand, pe_frames_words
@@ -306,23 +306,18 @@ cdef class Engine:
 
     # what is there -------------------------------------------------------------------------------
 
-    def look_up(self, uint32_t id, const int64_t[::1] ppns, const uint8_t[::1] kinds,
-                const uint8_t[:, ::1] table):
-        """table[kind, place] of each page, uint8 [n], and which values there were as a bit mask."""
+    def places(self, uint32_t id, const int64_t[::1] ppns):
+        """Where each page is, uint8 [n]."""
         cdef pe_vm *vm
-        cdef uint64_t seen = 0
         out = np.empty(ppns.shape[0], dtype=np.uint8)
         cdef uint8_t[::1] view = out
-        if kinds.shape[0] != ppns.shape[0] or table.shape[0] != 256 or table.shape[1] != PE_PLACES:
-            raise ValueError("kinds must be one per page, and the table of 256 kinds by place")
         with self._lock:
             vm = self._vm(id)
             self._check_pages(vm, ppns)
             if ppns.shape[0]:
                 with nogil:
-                    seen = pe_vm_look_up(vm, ppns.shape[0], &ppns[0], &kinds[0], &table[0, 0],
-                                         &view[0])
-        return out, seen
+                    pe_vm_places(vm, ppns.shape[0], &ppns[0], &view[0])
+        return out
 
     def vm_numbers(self, uint32_t id):
         """VM_NUMBERS and EVENTS of one machine as a dict."""

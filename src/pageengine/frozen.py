@@ -116,7 +116,7 @@ def _fields(cls: type):
     """(name, type, class that has it) of each field, those of base classes first."""
     for base in reversed(cls.__mro__):
         if base is not Frozen:
-            for name, kind in base.__dict__.get("__annotations__", {}).items():
+            for name, kind in getattr(base, "__annotations__", {}).items():
                 if not name.startswith("_") and not _is_class_variable(kind):
                     yield name, kind, base
 

@@ -1,5 +1,5 @@
 """The part of Host that decides, and lives through time: a policy says what it wants, the host does
-it (governor.py), and goes on doing it as time goes by (keeping.py).
+it (governor.py), and goes on doing it as time goes by (housekeeping.py).
 """
 
 from __future__ import annotations
@@ -61,9 +61,10 @@ class Governed:
 
     def columns(self, names=None) -> dict[str, np.ndarray]:
         """All numbers of all machines at once: by name an int64 array with an entry per machine, in
-        the order of ``vms``, or of these ``names``. They are those of ``VM.stats``, and of each
-        machine its ``active``, ``balloon_target``, and the plan's ``target`` (its size, where the
-        plan does not say); bytes are bytes. Far cheaper than ``stats`` of each.
+        the order of ``vms``, or of these ``names``. They are those of ``VM.stats`` but
+        for what a machine is promised (shares, reservation, limit), and of each its ``active``,
+        ``balloon_target``, and the plan's ``target`` (its size, where the plan does not say); bytes
+        are bytes. Far cheaper than ``stats`` of each.
         """
         return self._governor.columns(names)
 

@@ -97,7 +97,6 @@ class Governor:
 
     def snapshot(self) -> Snapshot:
         host = self._host
-        self.keeping.hold()
         numbers = host._engine.host_numbers()
         overhead = self.floor * PAGE_BYTES
         return Snapshot(
@@ -142,18 +141,22 @@ class Governor:
         found["balloon_target"] = self.keeping.balloon_target.astype(np.int64)
         found["target"] = self.keeping.targets(found["size"])
         there = list(self.keeping.names)
-        if names is None or list(names) == there:
+        names = there if names is None else list(names)
+        if names == there:
             return found
-        rows = [there.index(self._host[name].name) for name in names]
+        row = {name: i for i, name in enumerate(there)}
+        rows = [row[self._host[name].name] for name in names]
         return {key: column[rows] for key, column in found.items()}
 
     # doing what it says
 
     def balance(self) -> Reclaimed:
+        self.keeping.hold()
         snapshot = self.snapshot()
         return self._do(snapshot, self.policy.decide(snapshot))
 
     def apply(self, plan: Plan) -> Reclaimed:
+        self.keeping.hold()
         return self._do(self.snapshot(), plan)
 
     def _do(self, snapshot: Snapshot, plan: Plan) -> Reclaimed:

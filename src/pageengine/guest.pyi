@@ -35,7 +35,6 @@ class Guest:
         swap_pages: int | None = None,
         kernel_pages: int = 0,
         replacement: str = "clock",
-        seed: int = 0,
     ) -> None: ...
     def restart(self) -> None: ...
     def access(

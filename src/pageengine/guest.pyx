@@ -60,8 +60,7 @@ cdef class Guest:
     cdef readonly str replacement
     cdef uint32_t _swap_pages, _kernel_pages
 
-    def __init__(self, uint32_t pages, *, swap_pages=None, kernel_pages=0, replacement="clock",
-                 seed=0):
+    def __init__(self, uint32_t pages, *, swap_pages=None, kernel_pages=0, replacement="clock"):
         if self._guest != NULL:
             raise RuntimeError("the guest is initialised already")
         if pages == 0:
@@ -277,7 +276,7 @@ def _kind(kind):
 def _whole(ids):
     """int64 [n], not always contiguous."""
     array = np.atleast_1d(np.asarray(ids))
-    if array.ndim != 1 or array.dtype.kind not in "iu":
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise TypeError(f"ids must be whole numbers in one row, got {array.dtype} {array.shape}")
     return array.astype(np.int64, copy=False)
 

@@ -151,14 +151,19 @@ class Host(Governed):
         pages = claim.size // PAGE_BYTES
         if guest is not None and guest.pages != pages:
             raise ValueError(f"{name!r} has {pages} pages and its guest {guest.pages}")
+        estimator = self._new_estimator()
         self._admit(name, claim)
+        id = None
         try:
             id = self._engine.add_vm(pages, salt_number(salt, name), cache)
+            vm = VM(self, name, id, claim, guest)
+            self._governor.add(vm, estimator, bool(driver), balloon_limit)
         except BaseException:
             self._forget(claim)
+            if id is not None:
+                self._engine.remove_vm(id)
             raise
-        vm = self._vms[name] = VM(self, name, id, claim, guest)
-        self._governor.add(vm, self._new_estimator(), bool(driver), balloon_limit)
+        self._vms[name] = vm
         return vm
 
     def _admit(self, name: str, claim: Claim) -> None:

@@ -64,9 +64,6 @@ class Household:
     def __getitem__(self, name: str) -> Keeping:
         return self._of[name]
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._of
-
     def __len__(self) -> int:
         return len(self._of)
 
@@ -76,18 +73,20 @@ class Household:
         return self._of.keys()
 
     def add(self, vm, estimator, driver: bool, balloon_limit: int) -> None:
-        keeping = self._of[vm.name] = Keeping(vm, estimator)
+        keeping = Keeping(vm, estimator)
+        if self._rows == self._all.shape[1]:
+            self.tidy()  # there may be room where others were
         if self._rows == self._all.shape[1]:
             self._all = np.concatenate([self._all, np.zeros_like(self._all)], axis=1)
-        keeping.row, self._rows = self._rows, self._rows + 1
-        self._laid_out = False
         values = {
             "balloon_limit": balloon_limit, "unreserved": vm.size - vm.reservation, "rest": -1,
             "target": -1,
             "has_driver": driver, "has_guest": vm.guest is not None, "every": estimator.period,
             "pages": vm.pages,
         }  # fmt: skip
-        self._all[:, keeping.row] = [values.get(name, 0) for name in _COLUMNS]
+        self._all[:, self._rows] = [values.get(name, 0) for name in _COLUMNS]
+        keeping.row, self._rows = self._rows, self._rows + 1
+        self._of[vm.name], self._laid_out = keeping, False
 
     def remove(self, vm) -> None:
         del self._of[vm.name]

@@ -69,26 +69,27 @@ class Housekeeping(Household):
 
     def _advance_from(self, first: int, seconds: float, ran: np.ndarray, plan) -> int:
         """Up to the first machine whose work brings a decision about; the machine after it."""
-        self._saved, self._at = (first, self._clocks[:, first:].copy()), first
+        clocks = first, self._clocks[:, first:].copy()
         due = self._pass_time(slice(first, None), seconds, ran[first:], plan)
         two_scans, at = plan.scan_rule == "two-scans", first
-        try:
-            for i in np.flatnonzero(due.moves | due.reports).tolist():
-                row = self._at = first + i
+        for i in np.flatnonzero(due.moves | due.reports).tolist():
+            row = self._at = first + i
+            try:
                 self._watch(due, slice(at - first, i + 1), at, two_scans)
-                at = row + 1
+                at, self._saved = row + 1, clocks
                 if due.moves[i]:
                     there = self._keepings[row].poll(int(due.polls[i]), int(due.target[i]))
                     self.rest[row] = due.target[i] if there else -1
                 if due.reports[i]:
                     self._keepings[row].report_free()
-                if self._saved is None:
-                    return at
-            self._watch(due, slice(at - first, None), at, two_scans)
-        except BaseException:
-            self.hold()
-            raise
-        self._saved = None
+            except BaseException:
+                self._saved = clocks
+                self.hold()
+                raise
+            if self._saved is None:
+                return at
+            self._saved = None
+        self._watch(due, slice(at - first, None), at, two_scans)
         return len(self)
 
     def _pass_time(self, rows: slice, seconds: float, ran: np.ndarray, plan) -> _Due:
@@ -141,22 +142,30 @@ class Housekeeping(Household):
             self.scanned[rows] += pages
 
     def _end_periods(self, rows: np.ndarray) -> None:
-        """Estimators get their readings, and their next periods begin."""
+        """Estimators get their readings, and their next periods begin. One that fails keeps no
+        reading from the others.
+        """
         self.period[rows] %= self.every[rows]
         keepings = [self._keepings[row] for row in rows.tolist()]
         sampled = [keeping for keeping in keepings if keeping.samples]
         ids = np.array([keeping.vm._id for keeping in sampled], np.uint32)
         engine = self._host._engine
-        readings = columns.end_samples(engine, ids).tolist()
-        for keeping, touched, marked in zip(sampled, *readings, strict=True):
-            keeping.estimator.observe(touched, marked)
+        readings = dict(zip(sampled, columns.end_samples(engine, ids).T.tolist(), strict=True))
+        self._seen[:, rows] = -1
+        failure, sizes = None, []
+        for keeping in keepings:
+            try:
+                if keeping.samples:
+                    keeping.estimator.observe(*readings[keeping])
+                else:
+                    keeping.read_ages()
+            except Exception as error:
+                failure = failure or error
         sizes = [keeping.sample_size for keeping in sampled]
         columns.begin_samples(engine, ids, np.array(sizes, np.uint32))
-        for keeping in keepings:
-            if not keeping.samples:
-                keeping.read_ages()
         self.every[rows] = [keeping.estimator.period for keeping in keepings]
-        self._seen[:, rows] = -1
+        if failure is not None:
+            raise failure
 
     def ends_scan_pass(self) -> bool:
         """Whether every machine that is scanned has been, once; then the next pass begins."""

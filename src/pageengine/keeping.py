@@ -22,10 +22,6 @@ class Keeping:
             vm._engine.sample_begin(vm._id, self.sample_size)
 
     @property
-    def pages(self) -> int:
-        return self.vm.pages
-
-    @property
     def _in_balloon(self) -> int:
         """Pages. The engine knows; the driver does not notice when a guest takes one back."""
         return self.vm._engine.ballooned(self.vm._id)

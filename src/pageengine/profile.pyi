@@ -6,9 +6,9 @@ from numpy.typing import ArrayLike, NDArray
 STEPS: Final[int]
 
 class MachineContents:
-    def __init__(
-        self, salt: int, machine: int, marks: ArrayLike, copies: int, units: ArrayLike
-    ) -> None: ...
+    def __new__(
+        cls, salt: int, machine: int, marks: ArrayLike, copies: int, units: ArrayLike
+    ) -> MachineContents: ...
     def tokens(self, ppns: ArrayLike, versions: ArrayLike) -> NDArray[np.uint64]: ...
     def written(
         self,

@@ -29,7 +29,7 @@ cdef class MachineContents:
 
     cdef pe_profile _profile
 
-    def __init__(self, salt, machine, marks, copies, units):
+    def __cinit__(self, salt, machine, marks, copies, units):
         cdef const double[::1] ends = np.ascontiguousarray(marks, dtype=np.float64)
         cdef const uint8_t[::1] sizes = np.ascontiguousarray(units, dtype=np.uint8)
         if ends.shape[0] != 4 or sizes.shape[0] != PE_PROFILE_STEPS or copies < 1:

@@ -7,11 +7,9 @@ from pageengine.accesses import Accesses
 from pageengine.admission import Claim, read_claim
 from pageengine.arrays import as_count, as_ppns
 from pageengine.options import part_of
-from pageengine.records import Place, VMStats
+from pageengine.records import VMStats
 from pageengine.status import EVENTS
 from pageengine.units import PAGE_BYTES
-
-_PLACE = np.tile(np.arange(len(Place), dtype=np.uint8), (256, 1))  # of any kind: its place
 
 
 class VM(Accesses):
@@ -205,16 +203,7 @@ class VM(Accesses):
     def places_at(self, ppns):
         """Where these pages are: uint8 [n], values of ``Place``."""
         self.host
-        ppns = as_ppns(ppns)
-        return self.look_up(ppns, np.zeros(len(ppns), np.uint8), _PLACE)[0]
-
-    def look_up(self, ppns, kinds, table):
-        """A table of what to do with pages, by kind of access and place: table[kind, place] of each
-        page, uint8 [n], and which values there were, as a bit mask. kinds: uint8 [n]; table: uint8
-        [256, places].
-        """
-        self.host
-        return self._engine.look_up(self._id, as_ppns(ppns), kinds, table)
+        return self._engine.places(self._id, as_ppns(ppns))
 
     def events(self) -> dict[str, int]:
         """The cumulative event counts alone, by name, in pages: cheaper than ``stats``."""

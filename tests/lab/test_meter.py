@@ -84,3 +84,25 @@ def test_a_table_keeps_rows_of_any_number():
     assert found["n"].dtype == np.int64 and found["n"].tolist() == expected
     assert found["half"].tolist() == [0.5] * len(expected)
     assert Table(("n",)).arrays(frozenset())["n"].tolist() == []
+
+
+def test_a_reboot_gives_a_machine_no_time():
+    """The counters of its guest begin anew, and its debt is never less than nothing."""
+    work = {"kind": "fileserver", "files": "256 MiB", "rate": 2000.0}
+    spec = VMSpec("a", "64 MiB", work, guest=GuestSpec())
+    events = [Event(5.0, "reboot", "a")]
+    simulation = Simulation("128 MiB", [spec], costs="hdd", events=events)
+    reads = []
+    for _ in range(20):
+        simulation.step()
+        assert 0 <= simulation.machines["a"].progress <= 1
+        reads.append(int(simulation._meter.events["guest_reads"][0]))
+    assert min(reads) >= 0 and max(reads[:5]) > 0 and max(reads[6:]) > 0
+
+
+def test_a_reboot_begins_with_the_workload_that_an_event_chose():
+    events = [Event(2.0, "set", "a", "workload", "zipf"), Event(4.0, "reboot", "a")]
+    simulation = Simulation("128 MiB", [VMSpec("a", "8 MiB", "idle")], events=events)
+    for _ in range(6):
+        simulation.step()
+    assert type(simulation.machines["a"].workload).__name__ == "Zipf"

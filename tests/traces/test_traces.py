@@ -117,6 +117,16 @@ def test_an_object_that_is_no_page_is_named_by_its_offset(tmp_path):
             use(traces.open(path))
 
 
+def test_a_trace_of_several_machines_is_replayed_one_at_a_time(tmp_path):
+    path = tmp_path / "t.npz"
+    np.savez(path, page=np.array([0, 1, 0, 1, 1]), vm=np.array([0, 0, 1, 1, 1]))
+    trace = traces.open(path)
+    with pytest.raises(TraceError, match=r"several machines, such as 0 and 1: .*vm=0"):
+        trace.replay(Guest(8))
+    assert trace.replay(Guest(8), vm=0) == (2, 2) and trace.replay(Guest(8), vm=1) == (3, 2)
+    assert trace.replay(Guest(8), vm=7) == (0, 0)
+
+
 def test_an_oracle_without_records_has_no_accesses(tmp_path):
     path = tmp_path / "t.oracleGeneral"
     path.write_bytes(b"")

@@ -23,8 +23,7 @@ cdef extern from "pe_vm.h" nogil:
         uint32_t sample_touched
 
     const char *pe_event_name(size_t event)
-    uint64_t pe_vm_look_up(const pe_vm *self, size_t n, const int64_t *ppns, const uint8_t *kinds,
-                           const uint8_t *table, uint8_t *out)
+    void pe_vm_places(const pe_vm *self, size_t n, const int64_t *ppns, uint8_t *out)
     void pe_vm_pin(pe_vm *self, uint32_t ppn, bool pinned)
     void pe_vm_sample_begin(pe_vm *self, uint32_t n)
     void pe_vm_sample_end(pe_vm *self, uint32_t *size, uint32_t *touched)

@@ -43,7 +43,7 @@ class Machine:
         chosen = {key: options.get(key, getattr(spec, key)) for key in (
             "shares", "reservation", "limit", "balloon_max")}  # fmt: skip
         pages = parse_pages(spec.size, "size")
-        guest = _guest(spec.guest, pages, seed) if spec.guest else None
+        guest = _guest(spec.guest, pages) if spec.guest else None
         self.vm = host.add_vm(spec.name, spec.size, salt=spec.salt, overhead=spec.overhead,
                               driver=spec.driver, guest=guest, **chosen)  # fmt: skip
         bytes_ = host.contents == "bytes"
@@ -58,7 +58,7 @@ class Machine:
         self.stall = self.progress = 0.0
 
     def _begin(self, workload) -> None:
-        self.workload = make_workload(workload)
+        self._asked, self.workload = workload, make_workload(workload)
         self.workload.start(self.vm.pages, self._rng)
 
     def step(self, epoch: float, now: float) -> float:
@@ -83,7 +83,7 @@ class Machine:
         """The guest starts again, and its workload from the beginning."""
         self.vm.reboot(self.spec.guest.boot if self.spec.guest else BOOT_SECONDS)
         self.memory.boot()
-        self._begin(self.spec.workload)
+        self._begin(self._asked)
 
     def change(self, key: str, value) -> None:
         """An event changes what it is promised or does."""
@@ -95,7 +95,7 @@ class Machine:
             self.vm.configure(**{key: value})
 
 
-def _guest(spec: GuestSpec, pages: int, seed: int):
+def _guest(spec: GuestSpec, pages: int):
     from pageengine.guest import Guest
 
     swap = pages if spec.swap is None else parse_pages(spec.swap, "swap of the guest")
@@ -105,6 +105,4 @@ def _guest(spec: GuestSpec, pages: int, seed: int):
             f"the kernel of the guest takes {kernel * PAGE_BYTES} bytes, more than half of the "
             f"machine's {pages * PAGE_BYTES}"
         )
-    return Guest(
-        pages, swap_pages=swap, kernel_pages=kernel, replacement=spec.replacement, seed=seed
-    )
+    return Guest(pages, swap_pages=swap, kernel_pages=kernel, replacement=spec.replacement)

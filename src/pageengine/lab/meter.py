@@ -1,4 +1,6 @@
-"""Meter: what happened to each machine in the last epoch, from counters that only ever grow."""
+"""Meter: what happened to each machine in the last epoch, from counters that only grow, but for
+those of a guest, which begin anew when it does.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,8 @@ class Meter:
             *(columns[name] for name in _COUNTED),
             [machine.memory.double_paging for machine in machines], *guests[_DISK],
         ])  # fmt: skip
-        since, self._before = after - self._before, after
+        grown = after >= self._before
+        since, self._before = np.where(grown, after - self._before, after), after
         self.events = dict(zip((*_COUNTED, *_OWN), since, strict=True))
         self.sums = dict(zip(self.events, since.sum(axis=1).tolist(), strict=True))
 

@@ -57,7 +57,7 @@ def _served(configured: int, size: int, files: int, seed: int) -> float:
     """MB per second of a guest configured with so many MB, with a balloon that leaves ``size``."""
     pages = configured * MIB // PAGE_BYTES
     kernel = (KERNEL + sum(at_boot(pages).values())) // PAGE_BYTES
-    guest = Guest(pages, swap_pages=pages, kernel_pages=kernel, seed=seed)
+    guest = Guest(pages, swap_pages=pages, kernel_pages=kernel)
     balloon = pages - size * MIB // PAGE_BYTES
     while guest.stats.ballooned < balloon * PAGE_BYTES:
         guest.inflate(balloon - guest.stats.ballooned // PAGE_BYTES, sleeping=True)

@@ -45,13 +45,14 @@ class Trace:
     def __iter__(self) -> Iterator[Batch]:
         return self._batches()
 
-    def replay(self, guest, kind: str = "file"):
+    def replay(self, guest, kind: str = "file", vm: int | None = None):
         """Makes the accesses in a ``Guest`` as touches of ``kind``, without holding the trace;
         returns what ``guest.replay`` does, for all of them. So many accesses in a row (``run``) are
-        one touch. It ends where the guest is out of memory.
+        one touch. It ends where the guest is out of memory. vm: the number of the machine whose
+        accesses are made; a guest is one machine, so a trace of several needs it (TraceError).
         """
         total = guest.replay(kind, np.zeros(0, np.int64))
-        for page, write in self._touches():
+        for page, write in self._touches(vm):
             part = guest.replay(kind, page, write)
             total = total._replace(
                 done=total.done + part.done, misses=total.misses + part.misses
@@ -60,11 +61,23 @@ class Trace:
                 break
         return total
 
-    def _touches(self):
+    def _touches(self, vm: int | None):
         """Pages, and which are written, as a replay needs them: unlike those of a batch they may
         lie apart from each other, and need not be looked at yet.
         """
-        return ((batch.page, batch.write) for batch in self)
+        first = vm
+        for batch in self:
+            if batch.vm is None or not len(batch):
+                yield batch.page, batch.write
+                continue
+            first = int(batch.vm[0]) if first is None else first
+            of = batch.vm == first
+            if vm is None and not of.all():
+                raise TraceError(
+                    f"{self.path} has accesses of several machines, such as {first} and "
+                    f"{batch.vm[~of][0]}: say whose are made, replay(..., vm={first})"
+                )
+            yield batch.page[of], batch.write[of]
 
 
 def batch_of(columns: Mapping[str, np.ndarray], where: Callable[[int], str]) -> Batch:

@@ -16,20 +16,6 @@ from pageengine.traces.base import BATCH, Batch, Trace, batch_of
 
 RECORD = np.dtype([("time", "<u4"), ("object", "<u8"), ("size", "<u4"), ("next", "<i8")])
 REPLAYED = 1 << 20  # accesses between two looks at whether somebody wants to stop
-_READS = np.zeros(BATCH, bool)  # the format does not tell writes from reads
-_READS.flags.writeable = False
-
-
-class _Records(Batch):
-    """A batch whose times are made when they are asked for, as a replay has no use for them."""
-
-    def __init__(self, page: np.ndarray, seconds: np.ndarray):
-        self.__dict__.update(page=page, write=_READS[: len(page)], vm=None, run=None)
-        self.__dict__["_seconds"] = seconds
-
-    @property
-    def time(self) -> np.ndarray:
-        return self._seconds.astype(np.float64)
 
 
 def recognise(head: bytes, path: str) -> bool:
@@ -39,16 +25,16 @@ def recognise(head: bytes, path: str) -> bool:
 class OracleTrace(Trace):
     """Its records are replayed where they are in the file."""
 
-    def replay(self, guest, kind: str = "file"):
-        guest.replay(kind, _READS[:0].view(np.int64))  # what is wrong with that is not the trace's
+    def replay(self, guest, kind: str = "file", vm: int | None = None):
+        guest.replay(kind, np.zeros(0, np.int64))  # what is wrong with that is not the trace's
         try:
-            return super().replay(guest, kind)
+            return super().replay(guest, kind, vm)
         except ValueError:
             for _ in self:  # says which record is not a page
                 pass
             raise
 
-    def _touches(self):
+    def _touches(self, vm: int | None):
         pages = _records(self.path)["object"].view("<i8")
         return ((pages[i : i + REPLAYED], False) for i in range(0, len(pages), REPLAYED))
 
@@ -84,7 +70,8 @@ def _batches(path: str) -> Iterator[Batch]:
                 return f"{path}, offset {(first + i) * RECORD.itemsize}"
 
             batch_of({"page": part["object"]}, where)
-        yield _Records(page, part["time"])
+        reads = np.zeros(len(page), bool)  # the format does not tell writes from reads
+        yield Batch(page, reads, part["time"].astype(np.float64))
 
 
 def write_oracle(path: str, pages: np.ndarray, times: np.ndarray | None = None) -> None:
