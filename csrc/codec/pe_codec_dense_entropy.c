@@ -1,0 +1,455 @@
+/* Streams of bytes as prefix codes of at most ten bits, so that one look into a table of a thousand
+   entries yields a symbol.
+
+   Known codes. For each kind of stream there are eight, made from the memory of programs
+   (pe_codec_dense_known.h). A stream that one of them suits takes it by its number. Otherwise it
+   gets a code of its own, the best there is (Huffman's), which must be told: the length of each of
+   256 codes. They are told by the known code that comes nearest. What lengths occur depends on the
+   length there and on whether the symbol before occurs at all; each such shape has a code for
+   lengths. That takes a quarter less than telling which symbols occur and then their lengths, and
+   is what makes codes of its own worth it for a stream of a few hundred bytes.
+
+   Four rows of bits, taken in turn by the symbols, are read at once: how long a symbol is must be
+   known before the next of its row is looked up, and the processor has the other three to go on
+   with. Two rows share one part of the blob, one upwards from its start and one downwards from its
+   end, so that two parts and one length between them are enough. Bits are taken from the highest on
+   in both directions: codes of one length are then neighbours in the table, which is filled from
+   start to end.
+
+   Estimates and choices are made of whole numbers only, so they are the same everywhere. */
+#include "pe_codec_dense_entropy.h"
+
+#include "../pe_bits.h"
+#include "pe_codec_dense_known.h"
+
+#define FULL PE_DENSE_ENTRIES /* entries that all codes together fill */
+#define PER_LOAD 5u           /* symbols that 57 bits hold at least */
+#define ROWS 4u
+#define DIGITS 64u            /* counts are sorted by two digits */
+
+typedef struct sorted {
+    unsigned n;
+    uint32_t of[PE_DENSE_SYMBOLS]; /* count << 8 | symbol, the rarest first */
+} sorted;
+
+/* 256 log2 n */
+static uint32_t log_of(uint32_t n)
+{
+    uint32_t const whole = pe_bits_highest(n);
+    uint64_t x = (uint64_t)n << (31 - whole); /* 1 to 2, in 2^-31 */
+    uint32_t log = whole;
+    for (unsigned i = 0; i < 8; ++i) {
+        x = x * x >> 31;
+        log = log << 1 | (uint32_t)(x >> 32);
+        x >>= x >> 32;
+    }
+    return log;
+}
+
+/* Gives each symbol its code: in order of length, then of symbol. False when the codes do not fill
+   the table exactly. */
+static bool assign(uint16_t *codes, const uint8_t *lengths)
+{
+    unsigned many[PE_DENSE_LONGEST + 1] = {0}, next[PE_DENSE_LONGEST + 1], filled = 0;
+    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i)
+        many[lengths[i]] += 1;
+    for (unsigned l = 1; l <= PE_DENSE_LONGEST; ++l) {
+        next[l] = filled >> (PE_DENSE_LONGEST - l);
+        filled += many[l] << (PE_DENSE_LONGEST - l);
+    }
+    next[0] = 0;
+    if (filled != FULL)
+        return false;
+    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i) {
+        unsigned const l = lengths[i];
+        codes[i] = (uint16_t)(next[l] << 4 | l);
+        next[l] += l > 0;
+    }
+    return true;
+}
+
+/* The decoder of codes of these lengths; false when they do not fill it exactly. */
+static bool fill(uint16_t *decoder, const uint8_t *lengths)
+{
+    unsigned many[PE_DENSE_LONGEST + 1] = {0}, next[PE_DENSE_LONGEST + 1], filled = 0;
+    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i)
+        many[lengths[i]] += 1;
+    for (unsigned l = 1; l <= PE_DENSE_LONGEST; ++l) {
+        next[l] = filled;
+        filled += many[l] << (PE_DENSE_LONGEST - l);
+    }
+    if (filled != FULL)
+        return false;
+    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i) {
+        unsigned const l = lengths[i];
+        if (l == 0)
+            continue;
+        unsigned const times = 1u << (PE_DENSE_LONGEST - l);
+        uint16_t *at = decoder + next[l];
+        next[l] += times;
+        for (unsigned k = 0; k < times; ++k)
+            at[k] = (uint16_t)(i << 8 | l);
+    }
+    return true;
+}
+
+/* The same for the code of a shape: lengths 0 to 10, up to eight bits. */
+static void open_shape(pe_dense_book *book, unsigned shape)
+{
+    unsigned code = 0;
+    for (unsigned l = 1; l <= PE_DENSE_SHAPE_LONGEST; ++l)
+        for (unsigned i = 0; i <= PE_DENSE_LONGEST; ++i) {
+            unsigned const rest = PE_DENSE_SHAPE_LONGEST - l;
+            if ((unsigned)(pe_dense_known_shapes[shape][i] - 'a') != l)
+                continue;
+            book->shape_codes[shape][i] = (uint16_t)(code >> rest << 4 | l);
+            for (unsigned k = 0; k < 1u << rest; ++k)
+                book->shape_decoders[shape][code++] = (uint8_t)(i << 4 | l);
+        }
+}
+
+void pe_dense_open(pe_dense_book *book)
+{
+    for (uint32_t n = 1; n <= PE_PAGE_BYTES; ++n)
+        book->weight[n] = n * log_of(n);
+    for (unsigned shape = 0; shape < PE_DENSE_SHAPES; ++shape)
+        open_shape(book, shape);
+    for (unsigned kind = 0; kind < PE_DENSE_KINDS; ++kind)
+        for (unsigned set = 0; set < PE_DENSE_SETS; ++set) {
+            uint8_t lengths[PE_DENSE_SYMBOLS] = {0};
+            for (unsigned i = 0; i < pe_dense_symbols(kind); ++i) {
+                lengths[i] = (uint8_t)(pe_dense_known[kind][set][i] - 'a');
+                book->lengths[kind][set][i] = lengths[i];
+            }
+            (void)assign(book->codes[kind][set], lengths);
+            (void)fill(book->decoders[kind][set], lengths);
+        }
+    book->ready = true;
+}
+
+void pe_dense_count(int16_t counts[PE_DENSE_SYMBOLS], const uint8_t *symbols, size_t n)
+{
+    int16_t odd[PE_DENSE_SYMBOLS] = {0};
+    memset(counts, 0, PE_DENSE_SYMBOLS * sizeof counts[0]);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t const eight = pe_load64(symbols + i);
+        for (unsigned k = 0; k < 64; k += 16) {
+            counts[eight >> k & 255] += 1;
+            odd[eight >> (k + 8) & 255] += 1;
+        }
+    }
+    for (; i < n; ++i)
+        counts[symbols[i]] += 1;
+    for (i = 0; i < PE_DENSE_SYMBOLS; ++i)
+        counts[i] = (int16_t)(counts[i] + odd[i]);
+}
+
+static unsigned bits_with(const int16_t *lengths, const int16_t *counts)
+{
+    int bits = 0;
+    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i)
+        bits += lengths[i] * counts[i];
+    return (unsigned)bits;
+}
+
+pe_dense_choice pe_dense_choose(const pe_dense_book *book, enum pe_dense_kind kind,
+                                const int16_t counts[PE_DENSE_SYMBOLS], size_t n)
+{
+    /* what telling a code takes for each symbol that occurs, in 256ths of a bit */
+    static const uint16_t telling[PE_DENSE_KINDS] = {PE_DENSE_TELLING};
+    pe_dense_choice choice = {0, false, UINT32_MAX};
+    uint32_t own = book->weight[n], distinct = 0;
+    for (unsigned set = 0; set < PE_DENSE_SETS; ++set) {
+        unsigned const bits = bits_with(book->lengths[kind][set], counts);
+        if (bits < choice.bits)
+            choice = (pe_dense_choice){set, false, bits};
+    }
+    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i)
+        own -= book->weight[counts[i]];
+    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i)
+        distinct += counts[i] > 0;
+    own = (own + own / 128 + distinct * telling[kind]) / 256 + 8;
+    if (own + own / 64 < choice.bits && distinct > 1)
+        choice = (pe_dense_choice){choice.set, true, own};
+    return choice;
+}
+
+/* The symbols that occur, by count. */
+static void sort(sorted *to, const int16_t *counts)
+{
+    uint32_t half[PE_DENSE_SYMBOLS];
+    unsigned low[DIGITS] = {0}, high[DIGITS] = {0}, n = 0, at_low = 0, at_high = 0;
+    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i) {
+        uint32_t const count = (uint32_t)counts[i] < 4095 ? (uint32_t)counts[i] : 4095;
+        to->of[n] = count << 8 | i;
+        n += count > 0;
+    }
+    for (unsigned i = 0; i < n; ++i) {
+        low[to->of[i] >> 8 & 63] += 1;
+        high[to->of[i] >> 14] += 1;
+    }
+    for (unsigned i = 0; i < DIGITS; ++i) {
+        unsigned const l = low[i], h = high[i];
+        low[i] = at_low;
+        high[i] = at_high;
+        at_low += l;
+        at_high += h;
+    }
+    for (unsigned i = 0; i < n; ++i)
+        half[low[to->of[i] >> 8 & 63]++] = to->of[i];
+    for (unsigned i = 0; i < n; ++i)
+        to->of[high[half[i] >> 14]++] = half[i];
+    to->n = n;
+}
+
+/* How many of n sorted counts get a code of each length, by Huffman's algorithm in place (Moffat
+   and Katajainen); n is two at least. */
+static void lengths_of(const sorted *from, unsigned many[PE_DENSE_SYMBOLS])
+{
+    uint32_t node[PE_DENSE_SYMBOLS]; /* a weight, then a parent, then a depth */
+    unsigned const n = from->n;
+    unsigned leaf = 0, root = 0;
+    for (unsigned next = 0; next < n - 1; ++next) {
+        uint32_t sum = 0;
+        for (unsigned k = 0; k < 2; ++k) {
+            if (leaf >= n || (root < next && node[root] < from->of[leaf] >> 8)) {
+                sum += node[root];
+                node[root++] = next;
+            } else {
+                sum += from->of[leaf++] >> 8;
+            }
+        }
+        node[next] = sum;
+    }
+    node[n - 2] = 0;
+    for (unsigned i = n - 2; i-- > 0;)
+        node[i] = node[node[i]] + 1;
+    unsigned open = 1, inner = n - 1;
+    memset(many, 0, PE_DENSE_SYMBOLS * sizeof many[0]);
+    for (unsigned depth = 0; open > 0; ++depth) {
+        unsigned inside = 0;
+        for (; inner > 0 && node[inner - 1] == depth; --inner)
+            inside += 1;
+        many[depth] = open - inside;
+        open = 2 * inside;
+    }
+}
+
+/* Makes room so that no code is longer than it may be, and all together fill the table. */
+static void shorten(unsigned many[PE_DENSE_SYMBOLS], unsigned n)
+{
+    unsigned filled = 0, used = 0;
+    for (unsigned l = 1; l < PE_DENSE_LONGEST; ++l) {
+        filled += many[l] << (PE_DENSE_LONGEST - l);
+        used += many[l];
+    }
+    many[PE_DENSE_LONGEST] = n - used;
+    filled += n - used;
+    while (filled > FULL) {
+        unsigned l = PE_DENSE_LONGEST - 1;
+        while (many[l] == 0)
+            l -= 1;
+        many[l] -= 1;
+        many[l + 1] += 1;
+        filled -= 1u << (PE_DENSE_LONGEST - 1 - l);
+    }
+    for (unsigned l = PE_DENSE_LONGEST; filled < FULL; --l)
+        while (many[l] > 0 && filled + (1u << (PE_DENSE_LONGEST - l)) <= FULL) {
+            many[l] -= 1;
+            many[l - 1] += 1;
+            filled += 1u << (PE_DENSE_LONGEST - l);
+        }
+}
+
+/* Tells n lengths, by the shapes of the known code; returns the end. */
+static uint8_t *tell(const pe_dense_book *book, const int16_t *known, const uint8_t *lengths,
+                     unsigned n, uint8_t *out)
+{
+    uint64_t bits = 0;
+    unsigned count = 0, before = 0;
+    for (unsigned i = 0; i < n; ++i) {
+        unsigned const shape = 2 * (unsigned)(known[i] - 1) + before;
+        unsigned const code = book->shape_codes[shape][lengths[i]];
+        bits = bits << (code & 15) | code >> 4;
+        count += code & 15;
+        before = lengths[i] > 0;
+        if (i % 4 == 3) {
+            pe_store64_big(out, bits << ((64 - count) & 63));
+            out += count / 8;
+            count &= 7;
+        }
+    }
+    return out + (count > 0);
+}
+
+const uint16_t *pe_dense_codes_of(pe_dense_book *book, enum pe_dense_kind kind,
+                                  pe_dense_choice *choice, const int16_t *counts, uint8_t **out,
+                                  size_t *bits)
+{
+    uint16_t *codes = book->codes[kind][choice->set];
+    if (choice->own) {
+        sorted by_count;
+        unsigned many[PE_DENSE_SYMBOLS], length = PE_DENSE_LONGEST;
+        uint8_t lengths[PE_DENSE_SYMBOLS] = {0};
+        sort(&by_count, counts);
+        lengths_of(&by_count, many);
+        shorten(many, by_count.n);
+        for (unsigned i = 0; i < by_count.n; ++i) {
+            while (many[length] == 0)
+                length -= 1;
+            many[length] -= 1;
+            lengths[by_count.of[i] & 255] = (uint8_t)length;
+        }
+        if (!assign(book->own_codes[kind], lengths)) {
+            choice->own = false;
+        } else {
+            codes = book->own_codes[kind];
+            *out = tell(book, book->lengths[kind][choice->set], lengths,
+                        pe_dense_symbols(kind), *out);
+        }
+    }
+    size_t sum = 0;
+    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i)
+        sum += (size_t)counts[i] * (codes[i] & 15);
+    *bits = sum;
+    return codes;
+}
+
+const uint16_t *pe_dense_decoder_of(pe_dense_book *book, enum pe_dense_kind kind, unsigned choice,
+                                    const uint8_t **in, const uint8_t *end)
+{
+    unsigned const set = choice & (PE_DENSE_SETS - 1);
+    if (choice < PE_DENSE_SETS)
+        return book->decoders[kind][set];
+    const int16_t *known = book->lengths[kind][set];
+    uint8_t lengths[PE_DENSE_SYMBOLS] = {0};
+    const uint8_t *from = *in;
+    uint64_t bits = 0;
+    unsigned used = 0, before = 0;
+    for (unsigned i = 0; i < pe_dense_symbols(kind); ++i) {
+        if (i % 4 == 0) {
+            from += used / 8;
+            used &= 7;
+            if (from > end)
+                return NULL;
+            bits = pe_load64_big(from) << used;
+        }
+        unsigned const shape = 2 * (unsigned)(known[i] - 1) + before;
+        unsigned const entry = book->shape_decoders[shape][bits >> 56];
+        bits <<= entry & 15;
+        used += entry & 15;
+        lengths[i] = (uint8_t)(entry >> 4);
+        before = entry >= 16;
+    }
+    *in = from + (used + 7) / 8;
+    return *in <= end && fill(book->own_decoders[kind], lengths) ? book->own_decoders[kind] : NULL;
+}
+
+/* Every fourth symbol from `first` on. Returns the bytes written, from out on or down from it. */
+PE_INLINE uint8_t *put_row(uint8_t *out, const uint16_t *codes, const uint8_t *symbols, size_t n,
+                           bool downwards)
+{
+    uint64_t bits = 0;
+    unsigned count = 0;
+    for (size_t i = 0; i < n;) {
+        size_t const stop = i + PER_LOAD * ROWS < n ? i + PER_LOAD * ROWS : n;
+        for (; i < stop; i += ROWS) {
+            unsigned const code = codes[symbols[i]];
+            bits = bits << (code & 15) | code >> 4;
+            count += code & 15;
+        }
+        if (downwards) {
+            pe_store64(out - 8, bits << ((64 - count) & 63));
+            out -= count / 8;
+        } else {
+            pe_store64_big(out, bits << ((64 - count) & 63));
+            out += count / 8;
+        }
+        count &= 7;
+    }
+    return downwards ? out - (count > 0) : out + (count > 0);
+}
+
+static uint8_t *put_part(uint8_t *out, const uint16_t *codes, const uint8_t *symbols, size_t n)
+{
+    uint8_t down[PE_PAGE_BYTES * PE_DENSE_LONGEST / 8 / ROWS + 2 * PE_DENSE_SLACK];
+    uint8_t *const end = down + sizeof down;
+    out = put_row(out, codes, symbols, n, false);
+    uint8_t *const start = n > 1 ? put_row(end, codes, symbols + 1, n - 1, true) : end;
+    memcpy(out, start, (size_t)(end - start));
+    return out + (end - start);
+}
+
+uint8_t *pe_dense_put(uint8_t *out, const uint16_t *codes, const uint8_t *symbols, size_t n,
+                      uint8_t **middle)
+{
+    *middle = out = put_part(out, codes, symbols, n);
+    return n > 2 ? put_part(out, codes, symbols + 2, n - 2) : out;
+}
+
+/* A row that is read: 57 bits or more, the next one highest. */
+typedef struct row {
+    const uint8_t *at;
+    uint64_t bits;
+    unsigned used;
+} row;
+
+PE_INLINE void load_up(row *from)
+{
+    from->at += from->used / 8;
+    from->used &= 7;
+    from->bits = pe_load64_big(from->at) << from->used;
+}
+
+PE_INLINE void load_down(row *from)
+{
+    from->at -= from->used / 8;
+    from->used &= 7;
+    from->bits = pe_load64(from->at - 8) << from->used;
+}
+
+PE_INLINE uint8_t next_of(row *from, const uint16_t *decoder)
+{
+    unsigned const entry = decoder[from->bits >> (64 - PE_DENSE_LONGEST)];
+    from->bits <<= entry & 63;
+    from->used += entry & 63;
+    return (uint8_t)(entry >> 8);
+}
+
+static size_t bytes_of(const row *up, const uint8_t *start, const row *down, const uint8_t *end)
+{
+    return (size_t)(up->at - start) + (up->used + 7) / 8 + (size_t)(end - down->at)
+         + (down->used + 7) / 8;
+}
+
+bool pe_dense_get(const uint8_t *in, const uint8_t *middle, const uint8_t *end,
+                  const uint16_t *decoder, uint8_t *symbols, size_t n)
+{
+    row a = {in, 0, 0}, b = {middle, 0, 0}, c = {middle, 0, 0}, d = {end, 0, 0};
+    size_t i = 0;
+    for (; i + PER_LOAD * ROWS <= n; i += PER_LOAD * ROWS) {
+        if (a.at > b.at || c.at > d.at)
+            return false;
+        load_up(&a);
+        load_down(&b);
+        load_up(&c);
+        load_down(&d);
+        for (unsigned k = 0; k < PER_LOAD; ++k) {
+            symbols[i + ROWS * k] = next_of(&a, decoder);
+            symbols[i + ROWS * k + 1] = next_of(&b, decoder);
+            symbols[i + ROWS * k + 2] = next_of(&c, decoder);
+            symbols[i + ROWS * k + 3] = next_of(&d, decoder);
+        }
+    }
+    if (a.at > b.at || c.at > d.at)
+        return false;
+    load_up(&a);
+    load_down(&b);
+    load_up(&c);
+    load_down(&d);
+    for (unsigned k = 0; i < n; ++i, ++k)
+        symbols[i] = next_of(k % 4 == 0 ? &a : k % 4 == 1 ? &b : k % 4 == 2 ? &c : &d, decoder);
+    return bytes_of(&a, in, &b, middle) == (size_t)(middle - in)
+        && bytes_of(&c, middle, &d, end) == (size_t)(end - middle);
+}
