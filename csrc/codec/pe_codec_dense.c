@@ -12,7 +12,7 @@
 #define WORD_MAX (WORD_MASK + PE_PAGE_BYTES / 16 + PE_PAGE_BYTES / 8 + PE_PAGE_BYTES)
 #define PACKED_HEAD 16u
 #define MATCHED_HEAD 8u
-#define TELLING_MAX 320u
+#define ROUNDING 4u       /* bytes that the ends of eight rows of bits take beside the bits */
 #define QUARTER_HOPE 1300u
 #define HALF_HOPE 3000u
 
@@ -59,12 +59,15 @@ static word_parts weigh_words(workspace *w, size_t length)
     parts.tag_choice = pe_dense_choose(&w->book, PE_DENSE_TAGS, w->tag_counts, parts.tag_count);
     parts.rest_choice = pe_dense_choose(&w->book, PE_DENSE_WORDS, w->rest_counts,
                                         parts.rest_count);
-    parts.bytes = PACKED_HEAD + (parts.tag_choice.bits + parts.rest_choice.bits) / 8 + 3;
+    parts.bytes = PACKED_HEAD + (parts.tag_choice.own_bits + parts.rest_choice.own_bits) / 8 + 3;
     return parts;
 }
 
 static size_t pack_words(workspace *w, word_parts *parts, size_t limit)
 {
+    pe_dense_choice *const choices[] = {&parts->tag_choice, &parts->rest_choice};
+    if (!pe_dense_fit(choices, 2, (unsigned)(8 * (limit - PACKED_HEAD - ROUNDING))))
+        return 0;
     uint8_t *out = w->blob + PACKED_HEAD, *tags_middle, *tags_end, *middle;
     size_t tag_bits, rest_bits;
     const uint16_t *tag_codes = pe_dense_codes_of(&w->book, PE_DENSE_TAGS, &parts->tag_choice,
@@ -89,7 +92,7 @@ static size_t pack_words(workspace *w, word_parts *parts, size_t limit)
     return length;
 }
 
-static size_t match(workspace *w, const uint8_t *page, size_t limit)
+static size_t match(workspace *w, const uint8_t *page, bool only_quarter, size_t limit)
 {
     pe_dense_parts *const parts = &w->parts;
     pe_dense_book *const book = &w->book;
@@ -102,8 +105,13 @@ static size_t match(workspace *w, const uint8_t *page, size_t limit)
     pe_dense_choice offsets = pe_dense_choose(book, PE_DENSE_OFFSETS, parts->offset_counts, parts->match_count - repeats);
     pe_dense_count(counts, parts->literals, parts->literal_count);
     pe_dense_choice literals = pe_dense_choose(book, PE_DENSE_LITERALS, counts, parts->literal_count);
-    if (MATCHED_HEAD + (tokens.bits + offsets.bits + literals.bits + parts->rest_bits) / 8 > limit + limit / 64)
-        return 0;
+    pe_dense_choice *const choices[] = {&literals, &tokens, &offsets};
+    unsigned const fixed = (unsigned)(8 * (MATCHED_HEAD + ROUNDING) + parts->rest_bits);
+    if (!pe_dense_fit(choices, 3, 8 * QUARTER - fixed)) {
+        if (only_quarter || !pe_dense_fit(choices, 3, 8 * HALF - fixed))
+            return 0;
+        limit = HALF;
+    } else limit = QUARTER;
     uint8_t *out = w->blob + MATCHED_HEAD, *middle, *end;
     size_t bits[3];
     const uint16_t *literal_codes = pe_dense_codes_of(book, PE_DENSE_LITERALS, &literals, counts, &out, &bits[0]);
@@ -126,20 +134,17 @@ static size_t match(workspace *w, const uint8_t *page, size_t limit)
     return length;
 }
 
-/* The shortest that is worth it, in w->blob; 0: the words as they are. */
+/* The least of a frame that the page can be made to take, in w->blob; 0: the words as they are. */
 static size_t squeeze(workspace *w, const uint8_t *page, size_t length)
 {
-    size_t useful = 1 + length <= HALF ? QUARTER : HALF, packed = 0, matched = 0;
+    size_t const useful = 1 + length <= HALF ? QUARTER : HALF;
     word_parts parts = weigh_words(w, length);
-    if (parts.bytes <= useful + useful / 64)
-        packed = pack_words(w, &parts, useful);
-    if (packed && packed <= QUARTER)
-        return packed;
-    if (parts.bytes <= (useful == QUARTER ? QUARTER_HOPE : HALF_HOPE))
-        matched = match(w, page, packed ? QUARTER : useful);
-    if (packed && !matched)
-        packed = pack_words(w, &parts, useful);
-    return matched ? matched : packed;
+    size_t made = pack_words(w, &parts, QUARTER);
+    if (made == 0 && parts.bytes <= (useful == QUARTER ? QUARTER_HOPE : HALF_HOPE))
+        made = match(w, page, useful == QUARTER || parts.bytes <= HALF, useful);
+    if (made == 0 && useful == HALF)
+        made = pack_words(w, &parts, HALF);
+    return made;
 }
 
 static size_t compress(const pe_codec *self, const uint8_t *page, uint8_t *out, size_t max,

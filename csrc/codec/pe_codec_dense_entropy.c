@@ -129,20 +129,17 @@ void pe_dense_open(pe_dense_book *book)
 
 void pe_dense_count(int16_t counts[PE_DENSE_SYMBOLS], const uint8_t *symbols, size_t n)
 {
-    int16_t odd[PE_DENSE_SYMBOLS] = {0};
-    memset(counts, 0, PE_DENSE_SYMBOLS * sizeof counts[0]);
+    int16_t of[4][PE_DENSE_SYMBOLS] = {{0}}; /* one after the other would wait for itself */
     size_t i = 0;
     for (; i + 8 <= n; i += 8) {
         uint64_t const eight = pe_load64(symbols + i);
-        for (unsigned k = 0; k < 64; k += 16) {
-            counts[eight >> k & 255] += 1;
-            odd[eight >> (k + 8) & 255] += 1;
-        }
+        for (unsigned k = 0; k < 8; ++k)
+            of[k % 4][eight >> 8 * k & 255] += 1;
     }
     for (; i < n; ++i)
-        counts[symbols[i]] += 1;
+        of[0][symbols[i]] += 1;
     for (i = 0; i < PE_DENSE_SYMBOLS; ++i)
-        counts[i] = (int16_t)(counts[i] + odd[i]);
+        counts[i] = (int16_t)(of[0][i] + of[1][i] + of[2][i] + of[3][i]);
 }
 
 static unsigned bits_with(const int16_t *lengths, const int16_t *counts)
@@ -158,21 +155,45 @@ pe_dense_choice pe_dense_choose(const pe_dense_book *book, enum pe_dense_kind ki
 {
     /* what telling a code takes for each symbol that occurs, in 256ths of a bit */
     static const uint16_t telling[PE_DENSE_KINDS] = {PE_DENSE_TELLING};
-    pe_dense_choice choice = {0, false, UINT32_MAX};
+    pe_dense_choice choice = {0, false, UINT32_MAX, 0};
     uint32_t own = book->weight[n], distinct = 0;
     for (unsigned set = 0; set < PE_DENSE_SETS; ++set) {
         unsigned const bits = bits_with(book->lengths[kind][set], counts);
         if (bits < choice.bits)
-            choice = (pe_dense_choice){set, false, bits};
+            choice = (pe_dense_choice){set, false, bits, 0};
     }
     for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i)
         own -= book->weight[counts[i]];
     for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i)
         distinct += counts[i] > 0;
     own = (own + own / 128 + distinct * telling[kind]) / 256 + 8;
-    if (own + own / 64 < choice.bits && distinct > 1)
-        choice = (pe_dense_choice){choice.set, true, own};
+    choice.own_bits = distinct > 1 && own < choice.bits ? own : choice.bits;
     return choice;
+}
+
+bool pe_dense_fit(pe_dense_choice *const choices[], size_t n, unsigned bits)
+{
+    unsigned known = 0, least = 0;
+    for (size_t i = 0; i < n; ++i) {
+        known += choices[i]->bits;
+        least += choices[i]->own_bits;
+    }
+    if (least > bits)
+        return false;
+    while (known > bits) {
+        size_t best = 0;
+        unsigned most = 0;
+        for (size_t i = 0; i < n; ++i) {
+            unsigned const saved = choices[i]->bits - choices[i]->own_bits;
+            if (!choices[i]->own && saved > most) {
+                most = saved;
+                best = i;
+            }
+        }
+        choices[best]->own = true;
+        known -= most;
+    }
+    return true;
 }
 
 /* The symbols that occur, by count. */

@@ -11,10 +11,10 @@
 
    Tokens run upwards through their part of the blob, offsets with the rest downwards.
 
-   Matches are looked for with two tables of the last places of five and of eight bytes. The offset
-   before is tried first, then eight bytes, then five (four of which are enough). A match that is
-   shorter than 32 waits whether one byte later there is a longer one, which makes the matches a
-   tenth fewer, and wins more pages than anything else that was tried. */
+   Matches are looked for with a table of the last places of five bytes, four of which are enough,
+   and first as far away as the match before. A match that is shorter than 32 waits whether one byte
+   later there is a longer one, which makes the matches a tenth fewer, and wins more pages than
+   anything else that was tried. */
 #include "pe_codec_dense_match.h"
 
 #include "../pe_bits.h"
@@ -22,7 +22,7 @@
 #define MATCH_MIN 4u
 #define MORE_LITERALS 7u
 #define MORE_LENGTH 15u /* of the length less MATCH_MIN */
-#define LAST_MATCH 12u  /* no match begins later than that before the end */
+#define LAST_MATCH 20u  /* no match begins later than that before the end */
 #define FIRST_OFFSET 8u
 #define PATIENCE_BITS 6u /* failures before the search doubles its step: 2^6 */
 #define LONG 32u         /* a match that does not wait */
@@ -39,38 +39,48 @@ static const uint8_t extra[32] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 3, 4, 5, 6
                                   7, 8, 9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0};
 static const uint8_t shift[32] = {3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3};
 
-static unsigned five_slot(uint64_t word)
+static unsigned slot_of(uint64_t word)
 {
     return (unsigned)((word << 24) * UINT64_C(889523592379) >> (64 - PE_DENSE_TABLE_BITS));
 }
 
-static unsigned eight_slot(uint64_t word)
-{
-    return (unsigned)(word * UINT64_C(0x9e3779b97f4a7c15) >> (64 - PE_DENSE_TABLE_BITS));
-}
-
 static inline void remember(pe_dense_parts *parts, const uint8_t *page, const uint8_t *at)
 {
-    uint64_t const word = pe_load64(at);
-    parts->fives[five_slot(word)] = parts->eights[eight_slot(word)] = (uint16_t)(at - page);
+    parts->places[slot_of(pe_load64(at))] = (uint16_t)(at - page);
 }
 
-/* The end of what ip and its match have in common. */
+/* The end of what ip and its match have in common; the first 16 bytes, which are there, without a
+   branch that cannot be foreseen. */
 static inline const uint8_t *match_end(const uint8_t *ip, const uint8_t *match,
                                        const uint8_t *end)
 {
-    while (ip + 8 <= end) {
+    uint64_t const low = pe_load64(ip) ^ pe_load64(match);
+    uint64_t const high = pe_load64(ip + 8) ^ pe_load64(match + 8);
+    uint64_t const no_low = 0 - (uint64_t)(low == 0), either = low | (high & no_low);
+    if (PE_LIKELY(either))
+        return ip + (no_low & 8) + pe_bits_lowest(either) / 8;
+    for (ip += 16, match += 16; ip + 8 <= end; ip += 8, match += 8) {
         uint64_t const differs = pe_load64(ip) ^ pe_load64(match);
         if (differs)
             return ip + pe_bits_lowest(differs) / 8;
-        ip += 8;
-        match += 8;
     }
     while (ip < end && *ip == *match) {
         ip += 1;
         match += 1;
     }
     return ip;
+}
+
+/* How many bytes before ip and its match are the same, seven at most, down to these limits. */
+static inline size_t same_before(const uint8_t *ip, const uint8_t *match, const uint8_t *anchor,
+                                 const uint8_t *page)
+{
+    size_t const left = (size_t)(ip - anchor), before = (size_t)(match - page);
+    if (PE_UNLIKELY(before < 8))
+        return 0;
+    uint64_t const differs = (pe_load64(ip - 8) ^ pe_load64(match - 8)) | 0xff;
+    size_t const same = (63 - pe_bits_highest(differs)) / 8;
+    return same < left ? same : left;
 }
 
 /* Bits behind those that are there: of `value`, `count`. */
@@ -88,13 +98,14 @@ static uint64_t followed_by_number(uint64_t bits, size_t number)
     return followed(bits, number + 1 - ((size_t)1 << count), count);
 }
 
-static unsigned class_of(size_t offset)
+/* By the lowest three bits of an offset: its kind, of which the classes go with a power of two. */
+static inline unsigned class_of(size_t offset)
 {
-    if (offset % 8 == 0)
-        return CLASSES_OF_8 + pe_bits_highest(offset / 8);
-    if (offset % 4 == 0)
-        return CLASSES_OF_4 + pe_bits_highest((offset + 4) / 8);
-    return CLASSES + pe_bits_highest(offset);
+    static const uint8_t first[8] = {CLASSES_OF_8, CLASSES, CLASSES, CLASSES,
+                                     CLASSES_OF_4, CLASSES, CLASSES, CLASSES};
+    static const uint8_t more[8] = {0, 0, 0, 0, 4}, eighth[8] = {3, 0, 0, 0, 3};
+    unsigned const kind = offset & 7;
+    return first[kind] + pe_bits_highest((offset + more[kind]) >> eighth[kind]);
 }
 
 /* Literals from..to, then a match; `again`: as far away as the one before. */
@@ -105,13 +116,16 @@ static inline void put_match(pe_dense_parts *parts, const uint8_t *from, const u
     uint8_t *out = parts->literals + parts->literal_count;
     uint64_t rest = 0;
     parts->literal_count += literals;
-    for (; from < to; from += 8, out += 8)
-        memcpy(out, from, 8);
+    do {
+        memcpy(out, from, 16);
+        from += 16;
+        out += 16;
+    } while (PE_UNLIKELY(from < to));
     if (!again) {
         unsigned const class = class_of(offset);
         parts->offsets[n] = (uint8_t)class;
         parts->offset_counts[class] += 1;
-        rest = followed(0, (offset - base[class]) >> shift[class], extra[class]);
+        rest = (uint64_t)extra[class] << 56 | (offset - base[class]) >> shift[class];
     }
     size_t const more = length - MATCH_MIN;
     if (PE_UNLIKELY(literals >= MORE_LITERALS))
@@ -127,9 +141,10 @@ static inline void put_match(pe_dense_parts *parts, const uint8_t *from, const u
     parts->rest_bits += rest >> 56;
 }
 
-static inline bool same4(const uint8_t *match, uint64_t word)
+/* Zero where four bytes are those of the word. */
+static inline uint32_t unlike4(const uint8_t *match, uint64_t word)
 {
-    return pe_load32(match) == (uint32_t)word;
+    return pe_load32(match) ^ (uint32_t)word;
 }
 
 void pe_dense_part(pe_dense_parts *parts, const uint8_t *page)
@@ -140,49 +155,49 @@ void pe_dense_part(pe_dense_parts *parts, const uint8_t *page)
     parts->literal_count = parts->match_count = parts->rest_bits = 0;
     memset(parts->token_counts, 0, sizeof parts->token_counts);
     memset(parts->offset_counts, 0, sizeof parts->offset_counts);
-    memset(parts->fives, 0, sizeof parts->fives);
-    memset(parts->eights, 0, sizeof parts->eights);
+    memset(parts->places, 0, sizeof parts->places);
     for (unsigned i = 1; i < FIRST_OFFSET; ++i)
         remember(parts, page, page + i);
     while (ip <= last) {
         uint64_t const word = pe_load64(ip);
-        uint16_t *const five = &parts->fives[five_slot(word)];
-        uint16_t *const eight = &parts->eights[eight_slot(word)];
-        const uint8_t *match = page + *five, *longer = page + *eight;
-        *five = *eight = (uint16_t)(ip - page);
-        bool const again = same4(ip - offset, word);
-        if (PE_LIKELY(!(again | same4(match, word)))) {
+        unsigned const slot = slot_of(word);
+        const uint8_t *match = page + parts->places[slot];
+        parts->places[slot] = (uint16_t)(ip - page);
+        bool const again = unlike4(ip - offset, word) == 0;
+        if (PE_LIKELY(!again & (unlike4(match, word) != 0))) {
             ip += failures++ >> PATIENCE_BITS;
             continue;
         }
         failures = (size_t)1 << PATIENCE_BITS;
-        if (again)
-            match = ip - offset;
-        else if (pe_load64(longer) == word)
-            match = longer;
+        match = again ? ip - offset : match;
         const uint8_t *stop = match_end(ip + MATCH_MIN, match + MATCH_MIN, end);
         if (stop - ip < (ptrdiff_t)LONG && ip < last) {
             uint64_t const next = pe_load64(ip + 1);
-            const uint8_t *const other = page + parts->eights[eight_slot(next)], *to;
-            if (same4(ip + 1 - offset, next)
-                && (to = match_end(ip + 1, ip + 1 - offset, end)) > stop + (again ? 0 : -2)) {
-                ip += 1;
-                match = ip - offset;
-                stop = to;
-            } else if (pe_load64(other) == next
-                       && (to = match_end(ip + 1, other, end)) > stop + (again ? 4 : 1)) {
-                ip += 1;
-                match = other;
-                stop = to;
+            const uint8_t *const other = page + parts->places[slot_of(next)], *to;
+            uint32_t const before = unlike4(ip + 1 - offset, next) | again;
+            uint32_t const there = unlike4(other, next) | (other == match + 1);
+            if (PE_UNLIKELY(before == 0)) {
+                to = match_end(ip + 1, ip + 1 - offset, end);
+                if (to > stop - 2) {
+                    ip += 1;
+                    match = ip - offset;
+                    stop = to;
+                }
+            } else if (PE_UNLIKELY(there == 0)) {
+                to = match_end(ip + 1, other, end);
+                if (to > stop + (again ? 4 : 1)) {
+                    ip += 1;
+                    match = other;
+                    stop = to;
+                }
             }
         }
-        while (ip > anchor && match > page && ip[-1] == match[-1]) {
-            ip -= 1;
-            match -= 1;
-        }
-        size_t const before = offset;
+        size_t const back = same_before(ip, match, anchor, page);
+        ip -= back;
+        match -= back;
+        put_match(parts, anchor, ip, (size_t)(stop - ip), (size_t)(ip - match),
+                  (size_t)(ip - match) == offset);
         offset = (size_t)(ip - match);
-        put_match(parts, anchor, ip, (size_t)(stop - ip), offset, offset == before);
         if (stop - 2 <= last) {
             remember(parts, page, ip + 2);
             remember(parts, page, stop - 2);

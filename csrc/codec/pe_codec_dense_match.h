@@ -18,7 +18,7 @@ typedef struct pe_dense_parts {
     size_t literal_count, match_count;
     size_t rest_bits; /* of all */
     int16_t token_counts[PE_DENSE_SYMBOLS], offset_counts[PE_DENSE_SYMBOLS];
-    uint16_t fives[1u << PE_DENSE_TABLE_BITS], eights[1u << PE_DENSE_TABLE_BITS];
+    uint16_t places[1u << PE_DENSE_TABLE_BITS]; /* where five bytes with a hash were last */
 } pe_dense_parts;
 
 /* Takes the page apart. */
