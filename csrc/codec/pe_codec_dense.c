@@ -12,6 +12,7 @@
 #define WORD_MAX (WORD_MASK + PE_PAGE_BYTES / 16 + PE_PAGE_BYTES / 8 + PE_PAGE_BYTES)
 #define PACKED_HEAD 16u
 #define MATCHED_HEAD 8u
+#define MATCH_BITS 2u    /* of token and offset class, at least */
 #define ROUNDING 4u       /* bytes that the ends of eight rows of bits take beside the bits */
 #define QUARTER_HOPE 1300u
 #define HALF_HOPE 3000u
@@ -35,7 +36,7 @@ typedef struct workspace {
 typedef struct word_parts {
     const uint8_t *tags, *rest;
     size_t tag_count, rest_count;
-    pe_dense_choice tag_choice, rest_choice;
+    pe_dense_choice choices[2]; /* of tags, of the rest */
     size_t bytes; /* packed, about */
 } word_parts;
 
@@ -47,6 +48,18 @@ static workspace *open_workspace(void *work)
     return w;
 }
 
+static void weigh(workspace *w, word_parts *parts, size_t step)
+{
+    size_t const counted = pe_dense_count(w->rest_counts, parts->rest, parts->rest_count, step);
+    parts->choices[1] = pe_dense_choose(&w->book, PE_DENSE_WORDS, w->rest_counts, counted,
+                                         8 * HALF_HOPE * 8 / (unsigned)step);
+    if (step > 8 && counted) {
+        unsigned const scale = (unsigned)(256 * parts->rest_count / counted);
+        parts->choices[1].own_bits = parts->choices[1].own_bits * scale / 256;
+    }
+    parts->bytes = PACKED_HEAD + (parts->choices[0].own_bits + parts->choices[1].own_bits) / 8 + 3;
+}
+
 static word_parts weigh_words(workspace *w, size_t length)
 {
     word_parts parts;
@@ -54,25 +67,24 @@ static word_parts weigh_words(workspace *w, size_t length)
     parts.tag_count = 4 * (size_t)pe_bits_count(pe_load64(w->words));
     parts.rest = parts.tags + parts.tag_count;
     parts.rest_count = length - WORD_MASK - parts.tag_count;
-    pe_dense_count(w->tag_counts, parts.tags, parts.tag_count);
-    pe_dense_count(w->rest_counts, parts.rest, parts.rest_count);
-    parts.tag_choice = pe_dense_choose(&w->book, PE_DENSE_TAGS, w->tag_counts, parts.tag_count);
-    parts.rest_choice = pe_dense_choose(&w->book, PE_DENSE_WORDS, w->rest_counts,
-                                        parts.rest_count);
-    parts.bytes = PACKED_HEAD + (parts.tag_choice.own_bits + parts.rest_choice.own_bits) / 8 + 3;
+    pe_dense_count(w->tag_counts, parts.tags, parts.tag_count, 8);
+    parts.choices[0] = pe_dense_choose(&w->book, PE_DENSE_TAGS, w->tag_counts, parts.tag_count, 8*HALF);
+    weigh(w, &parts, length > HALF ? 16 : 8);
+    if (length > HALF && parts.bytes <= HALF + HALF / 16)
+        weigh(w, &parts, 8);
     return parts;
 }
 
 static size_t pack_words(workspace *w, word_parts *parts, size_t limit)
 {
-    pe_dense_choice *const choices[] = {&parts->tag_choice, &parts->rest_choice};
+    pe_dense_choice *const choices = parts->choices;
     if (!pe_dense_fit(choices, 2, (unsigned)(8 * (limit - PACKED_HEAD - ROUNDING))))
         return 0;
     uint8_t *out = w->blob + PACKED_HEAD, *tags_middle, *tags_end, *middle;
     size_t tag_bits, rest_bits;
-    const uint16_t *tag_codes = pe_dense_codes_of(&w->book, PE_DENSE_TAGS, &parts->tag_choice,
+    const uint16_t *tag_codes = pe_dense_codes_of(&w->book, PE_DENSE_TAGS, &parts->choices[0],
                                                   w->tag_counts, &out, &tag_bits);
-    const uint16_t *rest_codes = pe_dense_codes_of(&w->book, PE_DENSE_WORDS, &parts->rest_choice,
+    const uint16_t *rest_codes = pe_dense_codes_of(&w->book, PE_DENSE_WORDS, &parts->choices[1],
                                                    w->rest_counts, &out, &rest_bits);
     uint8_t *const start = out;
     if ((size_t)(start - w->blob) + (tag_bits + rest_bits) / 8 > limit)
@@ -82,8 +94,8 @@ static size_t pack_words(workspace *w, word_parts *parts, size_t limit)
     size_t const length = (size_t)(out - w->blob);
     if (length > limit)
         return 0;
-    pe_store64(w->blob, AS_PACKED_WORDS | length << 2 | (size_t)pe_dense_told(parts->tag_choice) << 14
-                            | (uint64_t)pe_dense_told(parts->rest_choice) << 18
+    pe_store64(w->blob, AS_PACKED_WORDS | length << 2 | (size_t)pe_dense_told(parts->choices[0]) << 14
+                            | (uint64_t)pe_dense_told(parts->choices[1]) << 18
                             | (uint64_t)parts->rest_count << 22
                             | (uint64_t)(tags_middle - start) << 35
                             | (uint64_t)(tags_end - tags_middle) << 44
@@ -92,46 +104,63 @@ static size_t pack_words(workspace *w, word_parts *parts, size_t limit)
     return length;
 }
 
-static size_t match(workspace *w, const uint8_t *page, bool only_quarter, size_t limit)
+/* What a page in parts takes with these codes, in w->blob, when that is `limit` at most. */
+static size_t put_parts(workspace *w, const int16_t *counts, pe_dense_choice choices[3],
+                        size_t limit)
 {
-    pe_dense_parts *const parts = &w->parts;
-    pe_dense_book *const book = &w->book;
-    int16_t counts[PE_DENSE_SYMBOLS];
-    pe_dense_part(parts, page);
-    size_t repeats = 0;
-    for (unsigned i = 1; i < PE_DENSE_SYMBOLS; i += 2)
-        repeats += (size_t)parts->token_counts[i];
-    pe_dense_choice tokens = pe_dense_choose(book, PE_DENSE_TOKENS, parts->token_counts, parts->match_count);
-    pe_dense_choice offsets = pe_dense_choose(book, PE_DENSE_OFFSETS, parts->offset_counts, parts->match_count - repeats);
-    pe_dense_count(counts, parts->literals, parts->literal_count);
-    pe_dense_choice literals = pe_dense_choose(book, PE_DENSE_LITERALS, counts, parts->literal_count);
-    pe_dense_choice *const choices[] = {&literals, &tokens, &offsets};
-    unsigned const fixed = (unsigned)(8 * (MATCHED_HEAD + ROUNDING) + parts->rest_bits);
-    if (!pe_dense_fit(choices, 3, 8 * QUARTER - fixed)) {
-        if (only_quarter || !pe_dense_fit(choices, 3, 8 * HALF - fixed))
-            return 0;
-        limit = HALF;
-    } else limit = QUARTER;
+    const pe_dense_parts *const parts = &w->parts;
     uint8_t *out = w->blob + MATCHED_HEAD, *middle, *end;
     size_t bits[3];
-    const uint16_t *literal_codes = pe_dense_codes_of(book, PE_DENSE_LITERALS, &literals, counts, &out, &bits[0]);
-    const uint16_t *token_codes = pe_dense_codes_of(book, PE_DENSE_TOKENS, &tokens, parts->token_counts, &out, &bits[1]);
-    const uint16_t *offset_codes = pe_dense_codes_of(book, PE_DENSE_OFFSETS, &offsets, parts->offset_counts, &out, &bits[2]);
+    const uint16_t *const literals =
+        pe_dense_codes_of(&w->book, PE_DENSE_LITERALS, &choices[0], counts, &out, &bits[0]);
+    const uint16_t *const tokens = pe_dense_codes_of(&w->book, PE_DENSE_TOKENS, &choices[1],
+                                                     parts->token_counts, &out, &bits[1]);
+    const uint16_t *const offsets = pe_dense_codes_of(&w->book, PE_DENSE_OFFSETS, &choices[2],
+                                                      parts->offset_counts, &out, &bits[2]);
     uint8_t *const start = out;
     if ((size_t)(start - w->blob) + (bits[0] + bits[1] + bits[2] + parts->rest_bits) / 8 > limit)
         return 0;
-    out = end = pe_dense_put(out, literal_codes, parts->literals, parts->literal_count, &middle);
-    out = pe_dense_put_matches(out, parts, token_codes, offset_codes);
+    out = end = pe_dense_put(out, literals, parts->literals, parts->literal_count, &middle);
+    out = pe_dense_put_matches(out, parts, tokens, offsets);
     size_t const length = (size_t)(out - w->blob);
     if (length > limit)
         return 0;
-    pe_store64(w->blob, AS_MATCHES | length << 2 | (uint64_t)pe_dense_told(literals) << 14
-                            | (uint64_t)pe_dense_told(tokens) << 18
-                            | (uint64_t)pe_dense_told(offsets) << 22
+    pe_store64(w->blob, AS_MATCHES | length << 2 | (uint64_t)pe_dense_told(choices[0]) << 14
+                            | (uint64_t)pe_dense_told(choices[1]) << 18
+                            | (uint64_t)pe_dense_told(choices[2]) << 22
                             | (uint64_t)parts->literal_count << 26
                             | (uint64_t)(middle - start) << 39
                             | (uint64_t)(end - middle) << 50);
     return length;
+}
+
+static size_t match(workspace *w, const uint8_t *page, bool only_quarter)
+{
+    pe_dense_parts *const parts = &w->parts;
+    size_t const most = only_quarter ? QUARTER : HALF;
+    size_t repeats = 0, made = 0;
+    int16_t counts[PE_DENSE_SYMBOLS];
+    pe_dense_choice choices[3];
+    pe_dense_part(parts, page);
+    size_t const fixed = 8 * (MATCHED_HEAD + ROUNDING) + parts->rest_bits;
+    if (fixed + MATCH_BITS * parts->match_count > 8 * most)
+        return 0;
+    pe_dense_count(counts, parts->literals, parts->literal_count, 8);
+    unsigned const left = (unsigned)(8 * most - fixed - MATCH_BITS * parts->match_count);
+    choices[0] = pe_dense_choose(&w->book, PE_DENSE_LITERALS, counts, parts->literal_count, left);
+    if (choices[0].own_bits > left)
+        return 0;
+    for (unsigned i = 1; i < PE_DENSE_SYMBOLS; i += 2)
+        repeats += (size_t)parts->token_counts[i];
+    choices[1] = pe_dense_choose(&w->book, PE_DENSE_TOKENS, parts->token_counts,
+                                 parts->match_count, left);
+    choices[2] = pe_dense_choose(&w->book, PE_DENSE_OFFSETS, parts->offset_counts,
+                                 parts->match_count - repeats, left);
+    if (fixed < 8 * QUARTER && pe_dense_fit(choices, 3, (unsigned)(8 * QUARTER - fixed)))
+        made = put_parts(w, counts, choices, QUARTER);
+    if (!made && !only_quarter && pe_dense_fit(choices, 3, (unsigned)(8 * HALF - fixed)))
+        made = put_parts(w, counts, choices, HALF);
+    return made;
 }
 
 /* The least of a frame that the page can be made to take, in w->blob; 0: the words as they are. */
@@ -139,10 +168,10 @@ static size_t squeeze(workspace *w, const uint8_t *page, size_t length)
 {
     size_t const useful = 1 + length <= HALF ? QUARTER : HALF;
     word_parts parts = weigh_words(w, length);
-    size_t made = pack_words(w, &parts, QUARTER);
+    size_t made = parts.bytes <= QUARTER + ROUNDING ? pack_words(w, &parts, QUARTER) : 0;
     if (made == 0 && parts.bytes <= (useful == QUARTER ? QUARTER_HOPE : HALF_HOPE))
-        made = match(w, page, useful == QUARTER || parts.bytes <= HALF, useful);
-    if (made == 0 && useful == HALF)
+        made = match(w, page, useful == QUARTER || parts.bytes <= HALF);
+    if (made == 0 && useful == HALF && parts.bytes <= HALF + ROUNDING)
         made = pack_words(w, &parts, HALF);
     return made;
 }

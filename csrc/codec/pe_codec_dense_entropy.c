@@ -127,56 +127,88 @@ void pe_dense_open(pe_dense_book *book)
     book->ready = true;
 }
 
-void pe_dense_count(int16_t counts[PE_DENSE_SYMBOLS], const uint8_t *symbols, size_t n)
+size_t pe_dense_count(int16_t counts[PE_DENSE_SYMBOLS], const uint8_t *symbols, size_t n,
+                      size_t step)
 {
     int16_t of[4][PE_DENSE_SYMBOLS] = {{0}}; /* one after the other would wait for itself */
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8) {
+    size_t i = 0, counted = 0;
+    for (; i + 8 <= n; i += step, counted += 8) {
         uint64_t const eight = pe_load64(symbols + i);
         for (unsigned k = 0; k < 8; ++k)
             of[k % 4][eight >> 8 * k & 255] += 1;
     }
-    for (; i < n; ++i)
+    for (; i < n; ++i, ++counted)
         of[0][symbols[i]] += 1;
     for (i = 0; i < PE_DENSE_SYMBOLS; ++i)
         counts[i] = (int16_t)(of[0][i] + of[1][i] + of[2][i] + of[3][i]);
+    return counted;
 }
 
-static unsigned bits_with(const int16_t *lengths, const int16_t *counts)
+/* What the symbols take with four known codes. */
+static void bits_with(unsigned bits[4], const int16_t lengths[4][PE_DENSE_SYMBOLS],
+                      const int16_t *counts)
 {
-    int bits = 0;
-    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i)
-        bits += lengths[i] * counts[i];
-    return (unsigned)bits;
+    int a = 0, b = 0, c = 0, d = 0;
+    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i) {
+        a += lengths[0][i] * counts[i];
+        b += lengths[1][i] * counts[i];
+        c += lengths[2][i] * counts[i];
+        d += lengths[3][i] * counts[i];
+    }
+    bits[0] = (unsigned)a;
+    bits[1] = (unsigned)b;
+    bits[2] = (unsigned)c;
+    bits[3] = (unsigned)d;
+}
+
+/* What the best code of all would take, in 256ths of a bit; how many symbols occur is added up. */
+static uint32_t least_of(const pe_dense_book *book, const int16_t *counts, size_t n,
+                         unsigned *distinct)
+{
+    uint32_t sum = 0;
+    unsigned absent = 0;
+    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; i += 4) {
+        uint64_t four; /* in whatever order */
+        memcpy(&four, counts + i, sizeof four);
+        if (four == 0) {
+            absent += 4;
+            continue;
+        }
+        unsigned const p = four & 0xffff, q = four >> 16 & 0xffff, r = four >> 32 & 0xffff,
+                       s = (unsigned)(four >> 48);
+        sum += book->weight[p] + book->weight[q] + book->weight[r] + book->weight[s];
+        absent += (p == 0) + (q == 0) + (r == 0) + (s == 0);
+    }
+    *distinct = PE_DENSE_SYMBOLS - absent;
+    return book->weight[n] - sum;
 }
 
 pe_dense_choice pe_dense_choose(const pe_dense_book *book, enum pe_dense_kind kind,
-                                const int16_t counts[PE_DENSE_SYMBOLS], size_t n)
+                                const int16_t counts[PE_DENSE_SYMBOLS], size_t n, unsigned most)
 {
-    /* what telling a code takes for each symbol that occurs, in 256ths of a bit */
     static const uint16_t telling[PE_DENSE_KINDS] = {PE_DENSE_TELLING};
-    pe_dense_choice choice = {0, false, UINT32_MAX, 0};
-    uint32_t own = book->weight[n], distinct = 0;
-    for (unsigned set = 0; set < PE_DENSE_SETS; ++set) {
-        unsigned const bits = bits_with(book->lengths[kind][set], counts);
-        if (bits < choice.bits)
-            choice = (pe_dense_choice){set, false, bits, 0};
-    }
-    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i)
-        own -= book->weight[counts[i]];
-    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i)
-        distinct += counts[i] > 0;
-    own = (own + own / 128 + distinct * telling[kind]) / 256 + 8;
-    choice.own_bits = distinct > 1 && own < choice.bits ? own : choice.bits;
-    return choice;
+    static const uint16_t telling_each[PE_DENSE_KINDS] = {PE_DENSE_TELLING_EACH};
+    unsigned distinct, bits[PE_DENSE_SETS], set = 0;
+    uint32_t const least = least_of(book, counts, n, &distinct);
+    if (least / 256 > most)
+        return (pe_dense_choice){0, false, least / 256, least / 256};
+    for (unsigned i = 0; i < PE_DENSE_SETS; i += 4)
+        bits_with(bits + i, book->lengths[kind] + i, counts);
+    for (unsigned i = 1; i < PE_DENSE_SETS; ++i)
+        set = bits[i] < bits[set] ? i : set;
+    uint32_t const own = telling[kind] + 8
+                       + (least + least / 128 + distinct * telling_each[kind]) / 256;
+    return (pe_dense_choice){set, false, bits[set],
+                             distinct > 1 && own < bits[set] ? own : bits[set]};
 }
 
-bool pe_dense_fit(pe_dense_choice *const choices[], size_t n, unsigned bits)
+bool pe_dense_fit(pe_dense_choice choices[], size_t n, unsigned bits)
 {
     unsigned known = 0, least = 0;
     for (size_t i = 0; i < n; ++i) {
-        known += choices[i]->bits;
-        least += choices[i]->own_bits;
+        choices[i].own = false;
+        known += choices[i].bits;
+        least += choices[i].own_bits;
     }
     if (least > bits)
         return false;
@@ -184,13 +216,13 @@ bool pe_dense_fit(pe_dense_choice *const choices[], size_t n, unsigned bits)
         size_t best = 0;
         unsigned most = 0;
         for (size_t i = 0; i < n; ++i) {
-            unsigned const saved = choices[i]->bits - choices[i]->own_bits;
-            if (!choices[i]->own && saved > most) {
+            unsigned const saved = choices[i].bits - choices[i].own_bits;
+            if (!choices[i].own && saved > most) {
                 most = saved;
                 best = i;
             }
         }
-        choices[best]->own = true;
+        choices[best].own = true;
         known -= most;
     }
     return true;

@@ -56,14 +56,16 @@ typedef struct pe_dense_choice {
 
 void pe_dense_open(pe_dense_book *book); /* before anything else, once */
 
-/* How often each symbol occurs. */
-void pe_dense_count(int16_t counts[PE_DENSE_SYMBOLS], const uint8_t *symbols, size_t n);
-/* The known code that suits best, and what a code of its own would take. */
+/* How often each symbol occurs, in eight of every `step` (8 or more); returns how many those are. */
+size_t pe_dense_count(int16_t counts[PE_DENSE_SYMBOLS], const uint8_t *symbols, size_t n,
+                      size_t step);
+/* The known code that suits best, and what a code of its own would take. When even the best code
+   of all takes more bits than `most`, that is all there is to know. */
 pe_dense_choice pe_dense_choose(const pe_dense_book *book, enum pe_dense_kind kind,
-                                const int16_t counts[PE_DENSE_SYMBOLS], size_t n);
+                                const int16_t counts[PE_DENSE_SYMBOLS], size_t n, unsigned most);
 /* Gives streams codes of their own, where it saves most first, until all fit into this many bits;
    false, and nothing changed, when they never do. */
-bool pe_dense_fit(pe_dense_choice *const choices[], size_t n, unsigned bits);
+bool pe_dense_fit(pe_dense_choice choices[], size_t n, unsigned bits);
 /* The codes of the choice. Its own are made, and told from *out on, which moves (at most 300
    bytes); *bits gets what the symbols take. */
 const uint16_t *pe_dense_codes_of(pe_dense_book *book, enum pe_dense_kind kind,

@@ -108,14 +108,20 @@ static inline unsigned class_of(size_t offset)
     return first[kind] + pe_bits_highest((offset + more[kind]) >> eighth[kind]);
 }
 
+/* Where the next literal and the next match go. */
+typedef struct cursor {
+    uint8_t *literal;
+    size_t n, rest_bits;
+} cursor;
+
 /* Literals from..to, then a match; `again`: as far away as the one before. */
-static inline void put_match(pe_dense_parts *parts, const uint8_t *from, const uint8_t *to,
-                             size_t length, size_t offset, bool again)
+static inline void put_match(pe_dense_parts *parts, cursor *next, const uint8_t *from,
+                             const uint8_t *to, size_t length, size_t offset, bool again)
 {
-    size_t const literals = (size_t)(to - from), n = parts->match_count++;
-    uint8_t *out = parts->literals + parts->literal_count;
+    size_t const literals = (size_t)(to - from), more = length - MATCH_MIN;
+    uint8_t *out = next->literal;
     uint64_t rest = 0;
-    parts->literal_count += literals;
+    next->literal += literals;
     do {
         memcpy(out, from, 16);
         from += 16;
@@ -123,22 +129,25 @@ static inline void put_match(pe_dense_parts *parts, const uint8_t *from, const u
     } while (PE_UNLIKELY(from < to));
     if (!again) {
         unsigned const class = class_of(offset);
-        parts->offsets[n] = (uint8_t)class;
+        parts->offsets[next->n] = (uint8_t)class;
         parts->offset_counts[class] += 1;
         rest = (uint64_t)extra[class] << 56 | (offset - base[class]) >> shift[class];
     }
-    size_t const more = length - MATCH_MIN;
-    if (PE_UNLIKELY(literals >= MORE_LITERALS))
+    unsigned token = (unsigned)(literals << 5 | more << 1 | again);
+    if (PE_UNLIKELY(literals >= MORE_LITERALS)) {
         rest = followed_by_number(rest, literals - MORE_LITERALS);
-    if (PE_UNLIKELY(more >= MORE_LENGTH))
+        token = (unsigned)(MORE_LITERALS << 5 | more << 1 | again);
+    }
+    if (PE_UNLIKELY(more >= MORE_LENGTH)) {
         rest = followed_by_number(rest, more - MORE_LENGTH);
-    unsigned const token =
-        (unsigned)((literals < MORE_LITERALS ? literals : MORE_LITERALS) << 5
-                   | (more < MORE_LENGTH ? more : MORE_LENGTH) << 1 | (again ? 1 : 0));
-    parts->tokens[n] = (uint8_t)token;
+        token = (unsigned)((literals < MORE_LITERALS ? literals : MORE_LITERALS) << 5
+                           | MORE_LENGTH << 1 | again);
+    }
+    parts->tokens[next->n] = (uint8_t)token;
     parts->token_counts[token] += 1;
-    parts->rest[n] = rest;
-    parts->rest_bits += rest >> 56;
+    parts->rest[next->n] = rest;
+    next->n += 1;
+    next->rest_bits += rest >> 56;
 }
 
 /* Zero where four bytes are those of the word. */
@@ -152,7 +161,7 @@ void pe_dense_part(pe_dense_parts *parts, const uint8_t *page)
     const uint8_t *const end = page + PE_PAGE_BYTES, *const last = end - LAST_MATCH;
     const uint8_t *ip = page + FIRST_OFFSET, *anchor = page;
     size_t offset = FIRST_OFFSET, failures = (size_t)1 << PATIENCE_BITS;
-    parts->literal_count = parts->match_count = parts->rest_bits = 0;
+    cursor next = {parts->literals, 0, 0};
     memset(parts->token_counts, 0, sizeof parts->token_counts);
     memset(parts->offset_counts, 0, sizeof parts->offset_counts);
     memset(parts->places, 0, sizeof parts->places);
@@ -172,10 +181,10 @@ void pe_dense_part(pe_dense_parts *parts, const uint8_t *page)
         match = again ? ip - offset : match;
         const uint8_t *stop = match_end(ip + MATCH_MIN, match + MATCH_MIN, end);
         if (stop - ip < (ptrdiff_t)LONG && ip < last) {
-            uint64_t const next = pe_load64(ip + 1);
-            const uint8_t *const other = page + parts->places[slot_of(next)], *to;
-            uint32_t const before = unlike4(ip + 1 - offset, next) | again;
-            uint32_t const there = unlike4(other, next) | (other == match + 1);
+            uint64_t const after = pe_load64(ip + 1);
+            const uint8_t *const other = page + parts->places[slot_of(after)], *to;
+            uint32_t const before = unlike4(ip + 1 - offset, after) | again;
+            uint32_t const there = unlike4(other, after) | (other == match + 1);
             if (PE_UNLIKELY(before == 0)) {
                 to = match_end(ip + 1, ip + 1 - offset, end);
                 if (to > stop - 2) {
@@ -195,7 +204,7 @@ void pe_dense_part(pe_dense_parts *parts, const uint8_t *page)
         size_t const back = same_before(ip, match, anchor, page);
         ip -= back;
         match -= back;
-        put_match(parts, anchor, ip, (size_t)(stop - ip), (size_t)(ip - match),
+        put_match(parts, &next, anchor, ip, (size_t)(stop - ip), (size_t)(ip - match),
                   (size_t)(ip - match) == offset);
         offset = (size_t)(ip - match);
         if (stop - 2 <= last) {
@@ -205,8 +214,10 @@ void pe_dense_part(pe_dense_parts *parts, const uint8_t *page)
         anchor = ip = stop;
     }
     size_t const rest = (size_t)(end - anchor);
-    memcpy(parts->literals + parts->literal_count, anchor, rest);
-    parts->literal_count += rest;
+    memcpy(next.literal, anchor, rest);
+    parts->literal_count = (size_t)(next.literal - parts->literals) + rest;
+    parts->match_count = next.n;
+    parts->rest_bits = next.rest_bits;
 }
 
 uint8_t *pe_dense_put_matches(uint8_t *out, const pe_dense_parts *parts, const uint16_t *tokens,
