@@ -14,8 +14,8 @@
 #define MATCHED_HEAD 8u
 #define MATCH_BITS 2u    /* of token and offset class, at least */
 #define ROUNDING 4u       /* bytes that the ends of eight rows of bits take beside the bits */
-#define QUARTER_HOPE 1300u
-#define HALF_HOPE 3000u
+#define QUARTER_HOPE 1250u
+#define HALF_HOPE 2900u
 
 extern const pe_codec pe_codec_word;
 extern const pe_codec pe_codec_dense;
@@ -48,16 +48,14 @@ static workspace *open_workspace(void *work)
     return w;
 }
 
+/* About what words take, packed, by eight of every `step` bytes of their rest. */
 static void weigh(workspace *w, word_parts *parts, size_t step)
 {
     size_t const counted = pe_dense_count(w->rest_counts, parts->rest, parts->rest_count, step);
-    parts->choices[1] = pe_dense_choose(&w->book, PE_DENSE_WORDS, w->rest_counts, counted,
-                                         8 * HALF_HOPE * 8 / (unsigned)step);
-    if (step > 8 && counted) {
-        unsigned const scale = (unsigned)(256 * parts->rest_count / counted);
-        parts->choices[1].own_bits = parts->choices[1].own_bits * scale / 256;
-    }
-    parts->bytes = PACKED_HEAD + (parts->choices[0].own_bits + parts->choices[1].own_bits) / 8 + 3;
+    pe_dense_choice *const choice = &parts->choices[1];
+    *choice = pe_dense_choose(&w->book, PE_DENSE_WORDS, w->rest_counts, counted,
+                              parts->rest_count, 8 * HALF_HOPE);
+    parts->bytes = PACKED_HEAD + ROUNDING + (parts->choices[0].own_bits + choice->own_bits) / 8;
 }
 
 static word_parts weigh_words(workspace *w, size_t length)
@@ -68,9 +66,11 @@ static word_parts weigh_words(workspace *w, size_t length)
     parts.rest = parts.tags + parts.tag_count;
     parts.rest_count = length - WORD_MASK - parts.tag_count;
     pe_dense_count(w->tag_counts, parts.tags, parts.tag_count, 8);
-    parts.choices[0] = pe_dense_choose(&w->book, PE_DENSE_TAGS, w->tag_counts, parts.tag_count, 8*HALF);
-    weigh(w, &parts, length > HALF ? 16 : 8);
-    if (length > HALF && parts.bytes <= HALF + HALF / 16)
+    parts.choices[0] = pe_dense_choose(&w->book, PE_DENSE_TAGS, w->tag_counts, parts.tag_count,
+                                       parts.tag_count, 8 * HALF);
+    size_t const useful = length < HALF ? QUARTER : HALF;
+    weigh(w, &parts, length < HALF ? 16 : 32);
+    if (parts.bytes <= useful + useful / 16)
         weigh(w, &parts, 8);
     return parts;
 }
@@ -147,15 +147,16 @@ static size_t match(workspace *w, const uint8_t *page, bool only_quarter)
         return 0;
     pe_dense_count(counts, parts->literals, parts->literal_count, 8);
     unsigned const left = (unsigned)(8 * most - fixed - MATCH_BITS * parts->match_count);
-    choices[0] = pe_dense_choose(&w->book, PE_DENSE_LITERALS, counts, parts->literal_count, left);
+    choices[0] = pe_dense_choose(&w->book, PE_DENSE_LITERALS, counts, parts->literal_count,
+                                 parts->literal_count, left);
     if (choices[0].own_bits > left)
         return 0;
     for (unsigned i = 1; i < PE_DENSE_SYMBOLS; i += 2)
         repeats += (size_t)parts->token_counts[i];
     choices[1] = pe_dense_choose(&w->book, PE_DENSE_TOKENS, parts->token_counts,
-                                 parts->match_count, left);
+                                 parts->match_count, parts->match_count, left);
     choices[2] = pe_dense_choose(&w->book, PE_DENSE_OFFSETS, parts->offset_counts,
-                                 parts->match_count - repeats, left);
+                                 parts->match_count - repeats, parts->match_count - repeats, left);
     if (fixed < 8 * QUARTER && pe_dense_fit(choices, 3, (unsigned)(8 * QUARTER - fixed)))
         made = put_parts(w, counts, choices, QUARTER);
     if (!made && !only_quarter && pe_dense_fit(choices, 3, (unsigned)(8 * HALF - fixed)))

@@ -161,45 +161,48 @@ static void bits_with(unsigned bits[4], const int16_t lengths[4][PE_DENSE_SYMBOL
     bits[3] = (unsigned)d;
 }
 
-/* What the best code of all would take, in 256ths of a bit; how many symbols occur is added up. */
-static uint32_t least_of(const pe_dense_book *book, const int16_t *counts, size_t n,
-                         unsigned *distinct)
+/* What the best code of all would take, in 256ths of a bit. */
+static uint32_t least_of(const pe_dense_book *book, const int16_t *counts, size_t n)
 {
-    uint32_t sum = 0;
-    unsigned absent = 0;
+    uint32_t even = 0, odd = 0;
     for (unsigned i = 0; i < PE_DENSE_SYMBOLS; i += 4) {
         uint64_t four; /* in whatever order */
         memcpy(&four, counts + i, sizeof four);
-        if (four == 0) {
-            absent += 4;
-            continue;
-        }
-        unsigned const p = four & 0xffff, q = four >> 16 & 0xffff, r = four >> 32 & 0xffff,
-                       s = (unsigned)(four >> 48);
-        sum += book->weight[p] + book->weight[q] + book->weight[r] + book->weight[s];
-        absent += (p == 0) + (q == 0) + (r == 0) + (s == 0);
+        even += book->weight[four & 0xffff] + book->weight[four >> 32 & 0xffff];
+        odd += book->weight[four >> 16 & 0xffff] + book->weight[four >> 48];
     }
-    *distinct = PE_DENSE_SYMBOLS - absent;
-    return book->weight[n] - sum;
+    return book->weight[n] - even - odd;
+}
+
+static unsigned distinct_of(const int16_t *counts)
+{
+    int16_t absent = 0;
+    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i)
+        absent = (int16_t)(absent + (counts[i] == 0));
+    return PE_DENSE_SYMBOLS - (unsigned)absent;
 }
 
 pe_dense_choice pe_dense_choose(const pe_dense_book *book, enum pe_dense_kind kind,
-                                const int16_t counts[PE_DENSE_SYMBOLS], size_t n, unsigned most)
+                                const int16_t counts[PE_DENSE_SYMBOLS], size_t counted, size_t n,
+                                unsigned most)
 {
     static const uint16_t telling[PE_DENSE_KINDS] = {PE_DENSE_TELLING};
     static const uint16_t telling_each[PE_DENSE_KINDS] = {PE_DENSE_TELLING_EACH};
-    unsigned distinct, bits[PE_DENSE_SETS], set = 0;
-    uint32_t const least = least_of(book, counts, n, &distinct);
+    /* by how much whole bits are more, in 256ths */
+    static const uint16_t whole_bits[PE_DENSE_KINDS] = {PE_DENSE_WHOLE_BITS};
+    unsigned bits[PE_DENSE_SETS], set = 0;
+    unsigned const times = counted && counted < n ? (unsigned)(256 * n / counted) : 256;
+    unsigned const least = least_of(book, counts, counted) / 256 * times;
     if (least / 256 > most)
         return (pe_dense_choice){0, false, least / 256, least / 256};
     for (unsigned i = 0; i < PE_DENSE_SETS; i += 4)
         bits_with(bits + i, book->lengths[kind] + i, counts);
     for (unsigned i = 1; i < PE_DENSE_SETS; ++i)
         set = bits[i] < bits[set] ? i : set;
+    unsigned const distinct = distinct_of(counts), known = bits[set] * times / 256;
     uint32_t const own = telling[kind] + 8
-                       + (least + least / 128 + distinct * telling_each[kind]) / 256;
-    return (pe_dense_choice){set, false, bits[set],
-                             distinct > 1 && own < bits[set] ? own : bits[set]};
+                       + (least + least / 256 * whole_bits[kind] + distinct * telling_each[kind]) / 256;
+    return (pe_dense_choice){set, false, known, distinct > 1 && own < known ? own : known};
 }
 
 bool pe_dense_fit(pe_dense_choice choices[], size_t n, unsigned bits)
@@ -341,6 +344,7 @@ const uint16_t *pe_dense_codes_of(pe_dense_book *book, enum pe_dense_kind kind,
                                   size_t *bits)
 {
     uint16_t *codes = book->codes[kind][choice->set];
+    *bits = choice->bits;
     if (choice->own) {
         sorted by_count;
         unsigned many[PE_DENSE_SYMBOLS], length = PE_DENSE_LONGEST;
@@ -348,24 +352,24 @@ const uint16_t *pe_dense_codes_of(pe_dense_book *book, enum pe_dense_kind kind,
         sort(&by_count, counts);
         lengths_of(&by_count, many);
         shorten(many, by_count.n);
+        size_t sum = 0;
         for (unsigned i = 0; i < by_count.n; ++i) {
+            unsigned const symbol = by_count.of[i] & 255;
             while (many[length] == 0)
                 length -= 1;
             many[length] -= 1;
-            lengths[by_count.of[i] & 255] = (uint8_t)length;
+            lengths[symbol] = (uint8_t)length;
+            sum += (size_t)counts[symbol] * length;
         }
         if (!assign(book->own_codes[kind], lengths)) {
             choice->own = false;
         } else {
             codes = book->own_codes[kind];
+            *bits = sum;
             *out = tell(book, book->lengths[kind][choice->set], lengths,
                         pe_dense_symbols(kind), *out);
         }
     }
-    size_t sum = 0;
-    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i)
-        sum += (size_t)counts[i] * (codes[i] & 15);
-    *bits = sum;
     return codes;
 }
 

@@ -59,10 +59,12 @@ void pe_dense_open(pe_dense_book *book); /* before anything else, once */
 /* How often each symbol occurs, in eight of every `step` (8 or more); returns how many those are. */
 size_t pe_dense_count(int16_t counts[PE_DENSE_SYMBOLS], const uint8_t *symbols, size_t n,
                       size_t step);
-/* The known code that suits best, and what a code of its own would take. When even the best code
-   of all takes more bits than `most`, that is all there is to know. */
+/* The known code that suits best to n symbols of which so many were counted, and what a code of
+   their own would take. When even the best code of all takes more bits than `most`, that is all
+   there is to know. */
 pe_dense_choice pe_dense_choose(const pe_dense_book *book, enum pe_dense_kind kind,
-                                const int16_t counts[PE_DENSE_SYMBOLS], size_t n, unsigned most);
+                                const int16_t counts[PE_DENSE_SYMBOLS], size_t counted, size_t n,
+                                unsigned most);
 /* Gives streams codes of their own, where it saves most first, until all fit into this many bits;
    false, and nothing changed, when they never do. */
 bool pe_dense_fit(pe_dense_choice choices[], size_t n, unsigned bits);

@@ -8,6 +8,8 @@
    occurs. */
 #define PE_DENSE_TELLING 318, 280, 51, 261, 332
 #define PE_DENSE_TELLING_EACH 351, 568, 224, 701, 337
+/* By how much whole bits are more than the best code of all, in 256ths. */
+#define PE_DENSE_WHOLE_BITS 1, 13, 4, 20, 1
 
 /* By kind (pe_dense_kind) and set. */
 static const char pe_dense_known[5][8][257] = {
