@@ -164,13 +164,22 @@ static size_t match(workspace *w, const uint8_t *page, bool only_quarter)
     return made;
 }
 
+/* Whether matches may do what words, which take so many bytes, and so many packed, do not: from
+   pages of programs. */
+static bool worth_matching(size_t length, size_t packed)
+{
+    if (length < HALF)
+        return packed <= QUARTER_HOPE;
+    return packed <= HALF_HOPE && (packed <= 1500 || packed > HALF || length >= 2600);
+}
+
 /* The least of a frame that the page can be made to take, in w->blob; 0: the words as they are. */
 static size_t squeeze(workspace *w, const uint8_t *page, size_t length)
 {
     size_t const useful = 1 + length <= HALF ? QUARTER : HALF;
     word_parts parts = weigh_words(w, length);
     size_t made = parts.bytes <= QUARTER + ROUNDING ? pack_words(w, &parts, QUARTER) : 0;
-    if (made == 0 && parts.bytes <= (useful == QUARTER ? QUARTER_HOPE : HALF_HOPE))
+    if (made == 0 && worth_matching(length, parts.bytes))
         made = match(w, page, useful == QUARTER || parts.bytes <= HALF);
     if (made == 0 && useful == HALF && parts.bytes <= HALF + ROUNDING)
         made = pack_words(w, &parts, HALF);

@@ -62,7 +62,7 @@ static bool assign(uint16_t *codes, const uint8_t *lengths)
         return false;
     for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i) {
         unsigned const l = lengths[i];
-        codes[i] = (uint16_t)(next[l] << 4 | l);
+        codes[i] = (uint16_t)(next[l] << 6 | l);
         next[l] += l > 0;
     }
     return true;
@@ -146,10 +146,10 @@ size_t pe_dense_count(int16_t counts[PE_DENSE_SYMBOLS], const uint8_t *symbols, 
 
 /* What the symbols take with four known codes. */
 static void bits_with(unsigned bits[4], const int16_t lengths[4][PE_DENSE_SYMBOLS],
-                      const int16_t *counts)
+                      const int16_t *counts, unsigned symbols)
 {
     int a = 0, b = 0, c = 0, d = 0;
-    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i) {
+    for (unsigned i = 0; i < symbols; ++i) {
         a += lengths[0][i] * counts[i];
         b += lengths[1][i] * counts[i];
         c += lengths[2][i] * counts[i];
@@ -162,10 +162,11 @@ static void bits_with(unsigned bits[4], const int16_t lengths[4][PE_DENSE_SYMBOL
 }
 
 /* What the best code of all would take, in 256ths of a bit. */
-static uint32_t least_of(const pe_dense_book *book, const int16_t *counts, size_t n)
+static uint32_t least_of(const pe_dense_book *book, const int16_t *counts, unsigned symbols,
+                         size_t n)
 {
     uint32_t even = 0, odd = 0;
-    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; i += 4) {
+    for (unsigned i = 0; i < symbols; i += 4) {
         uint64_t four; /* in whatever order */
         memcpy(&four, counts + i, sizeof four);
         even += book->weight[four & 0xffff] + book->weight[four >> 32 & 0xffff];
@@ -192,11 +193,11 @@ pe_dense_choice pe_dense_choose(const pe_dense_book *book, enum pe_dense_kind ki
     static const uint16_t whole_bits[PE_DENSE_KINDS] = {PE_DENSE_WHOLE_BITS};
     unsigned bits[PE_DENSE_SETS], set = 0;
     unsigned const times = counted && counted < n ? (unsigned)(256 * n / counted) : 256;
-    unsigned const least = least_of(book, counts, counted) / 256 * times;
+    unsigned const least = least_of(book, counts, pe_dense_symbols(kind), counted) / 256 * times;
     if (least / 256 > most)
         return (pe_dense_choice){0, false, least / 256, least / 256};
     for (unsigned i = 0; i < PE_DENSE_SETS; i += 4)
-        bits_with(bits + i, book->lengths[kind] + i, counts);
+        bits_with(bits + i, book->lengths[kind] + i, counts, pe_dense_symbols(kind));
     for (unsigned i = 1; i < PE_DENSE_SETS; ++i)
         set = bits[i] < bits[set] ? i : set;
     unsigned const distinct = distinct_of(counts), known = bits[set] * times / 256;
@@ -413,9 +414,10 @@ PE_INLINE uint8_t *put_row(uint8_t *out, const uint16_t *codes, const uint8_t *s
         size_t const stop = i + PER_LOAD * ROWS < n ? i + PER_LOAD * ROWS : n;
         for (; i < stop; i += ROWS) {
             unsigned const code = codes[symbols[i]];
-            bits = bits << (code & 15) | code >> 4;
-            count += code & 15;
+            bits = bits << (code & 63) | code >> 6;
+            count += code; /* its lowest six bits count */
         }
+        count &= 63;
         if (downwards) {
             pe_store64(out - 8, bits << ((64 - count) & 63));
             out -= count / 8;
@@ -454,14 +456,14 @@ typedef struct row {
 
 PE_INLINE void load_up(row *from)
 {
-    from->at += from->used / 8;
+    from->at += from->used % 256 / 8;
     from->used &= 7;
     from->bits = pe_load64_big(from->at) << from->used;
 }
 
 PE_INLINE void load_down(row *from)
 {
-    from->at -= from->used / 8;
+    from->at -= from->used % 256 / 8;
     from->used &= 7;
     from->bits = pe_load64(from->at - 8) << from->used;
 }
@@ -470,14 +472,14 @@ PE_INLINE uint8_t next_of(row *from, const uint16_t *decoder)
 {
     unsigned const entry = decoder[from->bits >> (64 - PE_DENSE_LONGEST)];
     from->bits <<= entry & 63;
-    from->used += entry & 63;
+    from->used += entry; /* its lowest eight bits count */
     return (uint8_t)(entry >> 8);
 }
 
 static size_t bytes_of(const row *up, const uint8_t *start, const row *down, const uint8_t *end)
 {
-    return (size_t)(up->at - start) + (up->used + 7) / 8 + (size_t)(end - down->at)
-         + (down->used + 7) / 8;
+    return (size_t)(up->at - start) + (up->used % 256 + 7) / 8 + (size_t)(end - down->at)
+         + (down->used % 256 + 7) / 8;
 }
 
 bool pe_dense_get(const uint8_t *in, const uint8_t *middle, const uint8_t *end,

@@ -23,7 +23,7 @@ enum pe_dense_kind {
     PE_DENSE_KINDS
 };
 
-/* A symbol's code and its length: what the compressor looks up by symbol, in `code << 4 | length`,
+/* A symbol's code and its length: what the compressor looks up by symbol, in `code << 6 | length`,
    and the decompressor by the next ten bits, in `symbol << 8 | length`. */
 /* Symbols of a kind; the others never occur. */
 static inline unsigned pe_dense_symbols(enum pe_dense_kind kind)

@@ -228,15 +228,15 @@ uint8_t *pe_dense_put_matches(uint8_t *out, const pe_dense_parts *parts, const u
     unsigned up_count = 0, down_count = 0;
     for (size_t i = 0; i < parts->match_count; ++i) {
         unsigned const token = parts->tokens[i], code = tokens[token];
-        up_bits = up_bits << (code & 15) | code >> 4;
-        up_count += code & 15;
+        up_bits = up_bits << (code & 63) | code >> 6;
+        up_count += code & 63;
         pe_store64_big(out, up_bits << ((64 - up_count) & 63));
         out += up_count / 8;
         up_count &= 7;
         if (!(token & 1)) {
             unsigned const offset = offsets[parts->offsets[i]];
-            down_bits = down_bits << (offset & 15) | offset >> 4;
-            down_count += offset & 15;
+            down_bits = down_bits << (offset & 63) | offset >> 6;
+            down_count += offset & 63;
         }
         unsigned const more = (unsigned)(parts->rest[i] >> 56);
         down_bits = down_bits << more | (parts->rest[i] & ((UINT64_C(1) << 56) - 1));
