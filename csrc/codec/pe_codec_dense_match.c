@@ -24,7 +24,6 @@
 #define MORE_LENGTH 15u /* of the length less MATCH_MIN */
 #define LAST_MATCH 20u  /* no match begins later than that before the end */
 #define FIRST_OFFSET 8u
-#define PATIENCE_BITS 6u /* failures before the search doubles its step: 2^6 */
 #define LONG 32u         /* a match that does not wait */
 #define CLASSES_OF_8 0u
 #define CLASSES_OF_4 9u
@@ -160,7 +159,7 @@ void pe_dense_part(pe_dense_parts *parts, const uint8_t *page)
 {
     const uint8_t *const end = page + PE_PAGE_BYTES, *const last = end - LAST_MATCH;
     const uint8_t *ip = page + FIRST_OFFSET, *anchor = page;
-    size_t offset = FIRST_OFFSET, failures = (size_t)1 << PATIENCE_BITS;
+    size_t offset = FIRST_OFFSET;
     cursor next = {parts->literals, 0, 0};
     memset(parts->token_counts, 0, sizeof parts->token_counts);
     memset(parts->offset_counts, 0, sizeof parts->offset_counts);
@@ -174,10 +173,9 @@ void pe_dense_part(pe_dense_parts *parts, const uint8_t *page)
         parts->places[slot] = (uint16_t)(ip - page);
         bool const again = unlike4(ip - offset, word) == 0;
         if (PE_LIKELY(!again & (unlike4(match, word) != 0))) {
-            ip += failures++ >> PATIENCE_BITS;
+            ip += 1;
             continue;
         }
-        failures = (size_t)1 << PATIENCE_BITS;
         match = again ? ip - offset : match;
         const uint8_t *stop = match_end(ip + MATCH_MIN, match + MATCH_MIN, end);
         if (stop - ip < (ptrdiff_t)LONG && ip < last) {
