@@ -178,11 +178,12 @@ void pe_dense_part(pe_dense_parts *parts, const uint8_t *page)
         }
         match = again ? ip - offset : match;
         const uint8_t *stop = match_end(ip + MATCH_MIN, match + MATCH_MIN, end);
-        if (stop - ip < (ptrdiff_t)LONG && ip < last) {
+        if (stop - ip < (ptrdiff_t)LONG && stop + 2 <= end) {
             uint64_t const after = pe_load64(ip + 1);
             const uint8_t *const other = page + parts->places[slot_of(after)], *to;
             uint32_t const before = unlike4(ip + 1 - offset, after) | again;
-            uint32_t const there = unlike4(other, after) | (other == match + 1);
+            uint32_t const there = unlike4(other, after) /* and where it must be longer */
+                                 | (pe_load32(other + (stop - ip) - 3) ^ pe_load32(stop - 2));
             if (PE_UNLIKELY(before == 0)) {
                 to = match_end(ip + 1, ip + 1 - offset, end);
                 if (to > stop - 2) {
