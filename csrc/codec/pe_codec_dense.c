@@ -173,17 +173,21 @@ static bool worth_matching(size_t length, size_t packed)
     return packed <= HALF_HOPE && (packed <= 1500 || packed > HALF || length >= 2600);
 }
 
-/* The least of a frame that the page can be made to take, in w->blob; 0: the words as they are. */
+/* The least of a frame that the page can be made to take, in w->blob; 0: the words as they are, or
+   nothing. */
 static size_t squeeze(workspace *w, const uint8_t *page, size_t length)
 {
-    size_t const useful = 1 + length <= HALF ? QUARTER : HALF;
+    bool const half_known = length < HALF; /* as words */
     word_parts parts = weigh_words(w, length);
-    size_t made = parts.bytes <= QUARTER + ROUNDING ? pack_words(w, &parts, QUARTER) : 0;
+    bool const half_likely = half_known || parts.bytes <= HALF;
+    size_t made = parts.bytes <= QUARTER ? pack_words(w, &parts, QUARTER) : 0;
     if (made == 0 && worth_matching(length, parts.bytes))
-        made = match(w, page, useful == QUARTER || parts.bytes <= HALF);
-    if (made == 0 && useful == HALF && parts.bytes <= HALF + ROUNDING)
+        made = match(w, page, half_likely);
+    if (made || half_known)
+        return made;
+    if (parts.bytes <= HALF)
         made = pack_words(w, &parts, HALF);
-    return made;
+    return made == 0 && half_likely ? match(w, page, false) : made;
 }
 
 static size_t compress(const pe_codec *self, const uint8_t *page, uint8_t *out, size_t max,
