@@ -4,8 +4,11 @@
 
 #include "pe_base.h"
 
-#include <stdlib.h> /* _byteswap_uint64 */
 #include <string.h>
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <stdlib.h> /* _byteswap_uint64 */
+#endif
 
 #if defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__)
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__

@@ -2,35 +2,26 @@
    entries yields a symbol.
 
    Known codes. For each kind of stream there are eight, made from the memory of programs
-   (pe_codec_dense_known.h). A stream that one of them suits takes it by its number. Otherwise it
-   gets a code of its own, the best there is (Huffman's), which must be told: the length of each of
-   256 codes. They are told by the known code that comes nearest. What lengths occur depends on the
-   length there and on whether the symbol before occurs at all; each such shape has a code for
-   lengths. That takes a quarter less than telling which symbols occur and then their lengths, and
-   is what makes codes of its own worth it for a stream of a few hundred bytes.
+   (pe_codec_dense_known.h). A stream that one of them suits takes it by its number. Others get a
+   code of their own (pe_codec_dense_codes.c), but only if the page would not fit without.
+
+   What a stream takes with a known code is a sum over the counts of its symbols. What its own would
+   take is estimated: the entropy, a little for whole bits, and what telling a code of so many
+   symbols takes. All in whole numbers, so that it is the same everywhere.
 
    Four rows of bits, taken in turn by the symbols, are read at once: how long a symbol is must be
    known before the next of its row is looked up, and the processor has the other three to go on
    with. Two rows share one part of the blob, one upwards from its start and one downwards from its
    end, so that two parts and one length between them are enough. Bits are taken from the highest on
    in both directions: codes of one length are then neighbours in the table, which is filled from
-   start to end.
-
-   Estimates and choices are made of whole numbers only, so they are the same everywhere. */
+   start to end. */
 #include "pe_codec_dense_entropy.h"
 
 #include "../pe_bits.h"
 #include "pe_codec_dense_known.h"
 
-#define FULL PE_DENSE_ENTRIES /* entries that all codes together fill */
-#define PER_LOAD 5u           /* symbols that 57 bits hold at least */
+#define PER_LOAD 5u /* symbols that 57 bits hold at least */
 #define ROWS 4u
-#define DIGITS 64u            /* counts are sorted by two digits */
-
-typedef struct sorted {
-    unsigned n;
-    uint32_t of[PE_DENSE_SYMBOLS]; /* count << 8 | symbol, the rarest first */
-} sorted;
 
 /* 256 log2 n */
 static uint32_t log_of(uint32_t n)
@@ -46,54 +37,7 @@ static uint32_t log_of(uint32_t n)
     return log;
 }
 
-/* Gives each symbol its code: in order of length, then of symbol. False when the codes do not fill
-   the table exactly. */
-static bool assign(uint16_t *codes, const uint8_t *lengths)
-{
-    unsigned many[PE_DENSE_LONGEST + 1] = {0}, next[PE_DENSE_LONGEST + 1], filled = 0;
-    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i)
-        many[lengths[i]] += 1;
-    for (unsigned l = 1; l <= PE_DENSE_LONGEST; ++l) {
-        next[l] = filled >> (PE_DENSE_LONGEST - l);
-        filled += many[l] << (PE_DENSE_LONGEST - l);
-    }
-    next[0] = 0;
-    if (filled != FULL)
-        return false;
-    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i) {
-        unsigned const l = lengths[i];
-        codes[i] = (uint16_t)(next[l] << 6 | l);
-        next[l] += l > 0;
-    }
-    return true;
-}
-
-/* The decoder of codes of these lengths; false when they do not fill it exactly. */
-static bool fill(uint16_t *decoder, const uint8_t *lengths)
-{
-    unsigned many[PE_DENSE_LONGEST + 1] = {0}, next[PE_DENSE_LONGEST + 1], filled = 0;
-    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i)
-        many[lengths[i]] += 1;
-    for (unsigned l = 1; l <= PE_DENSE_LONGEST; ++l) {
-        next[l] = filled;
-        filled += many[l] << (PE_DENSE_LONGEST - l);
-    }
-    if (filled != FULL)
-        return false;
-    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i) {
-        unsigned const l = lengths[i];
-        if (l == 0)
-            continue;
-        unsigned const times = 1u << (PE_DENSE_LONGEST - l);
-        uint16_t *at = decoder + next[l];
-        next[l] += times;
-        for (unsigned k = 0; k < times; ++k)
-            at[k] = (uint16_t)(i << 8 | l);
-    }
-    return true;
-}
-
-/* The same for the code of a shape: lengths 0 to 10, up to eight bits. */
+/* The code of a shape, both ways: lengths 0 to 10, in eight bits at most. */
 static void open_shape(pe_dense_book *book, unsigned shape)
 {
     unsigned code = 0;
@@ -121,8 +65,8 @@ void pe_dense_open(pe_dense_book *book)
                 lengths[i] = (uint8_t)(pe_dense_known[kind][set][i] - 'a');
                 book->lengths[kind][set][i] = lengths[i];
             }
-            (void)assign(book->codes[kind][set], lengths);
-            (void)fill(book->decoders[kind][set], lengths);
+            (void)pe_dense_assign(book->codes[kind][set], lengths);
+            (void)pe_dense_fill(book->decoders[kind][set], lengths);
         }
     book->ready = true;
 }
@@ -189,7 +133,6 @@ pe_dense_choice pe_dense_choose(const pe_dense_book *book, enum pe_dense_kind ki
 {
     static const uint16_t telling[PE_DENSE_KINDS] = {PE_DENSE_TELLING};
     static const uint16_t telling_each[PE_DENSE_KINDS] = {PE_DENSE_TELLING_EACH};
-    /* by how much whole bits are more, in 256ths */
     static const uint16_t whole_bits[PE_DENSE_KINDS] = {PE_DENSE_WHOLE_BITS};
     unsigned bits[PE_DENSE_SETS], set = 0;
     unsigned const times = counted && counted < n ? (unsigned)(256 * n / counted) : 256;
@@ -201,8 +144,8 @@ pe_dense_choice pe_dense_choose(const pe_dense_book *book, enum pe_dense_kind ki
     for (unsigned i = 1; i < PE_DENSE_SETS; ++i)
         set = bits[i] < bits[set] ? i : set;
     unsigned const distinct = distinct_of(counts), known = bits[set] * times / 256;
-    uint32_t const own = telling[kind] + 8
-                       + (least + least / 256 * whole_bits[kind] + distinct * telling_each[kind]) / 256;
+    unsigned const more = least / 256 * whole_bits[kind] + distinct * telling_each[kind];
+    unsigned const own = telling[kind] + 8 + (least + more) / 256;
     return (pe_dense_choice){set, false, known, distinct > 1 && own < known ? own : known};
 }
 
@@ -230,178 +173,6 @@ bool pe_dense_fit(pe_dense_choice choices[], size_t n, unsigned bits)
         known -= most;
     }
     return true;
-}
-
-/* The symbols that occur, by count. */
-static void sort(sorted *to, const int16_t *counts)
-{
-    uint32_t half[PE_DENSE_SYMBOLS];
-    unsigned low[DIGITS] = {0}, high[DIGITS] = {0}, n = 0, at_low = 0, at_high = 0;
-    for (unsigned i = 0; i < PE_DENSE_SYMBOLS; ++i) {
-        uint32_t const count = (uint32_t)counts[i] < 4095 ? (uint32_t)counts[i] : 4095;
-        to->of[n] = count << 8 | i;
-        n += count > 0;
-    }
-    for (unsigned i = 0; i < n; ++i) {
-        low[to->of[i] >> 8 & 63] += 1;
-        high[to->of[i] >> 14] += 1;
-    }
-    for (unsigned i = 0; i < DIGITS; ++i) {
-        unsigned const l = low[i], h = high[i];
-        low[i] = at_low;
-        high[i] = at_high;
-        at_low += l;
-        at_high += h;
-    }
-    for (unsigned i = 0; i < n; ++i)
-        half[low[to->of[i] >> 8 & 63]++] = to->of[i];
-    for (unsigned i = 0; i < n; ++i)
-        to->of[high[half[i] >> 14]++] = half[i];
-    to->n = n;
-}
-
-/* How many of n sorted counts get a code of each length, by Huffman's algorithm in place (Moffat
-   and Katajainen); n is two at least. */
-static void lengths_of(const sorted *from, unsigned many[PE_DENSE_SYMBOLS])
-{
-    uint32_t node[PE_DENSE_SYMBOLS]; /* a weight, then a parent, then a depth */
-    unsigned const n = from->n;
-    unsigned leaf = 0, root = 0;
-    for (unsigned next = 0; next < n - 1; ++next) {
-        uint32_t sum = 0;
-        for (unsigned k = 0; k < 2; ++k) {
-            if (leaf >= n || (root < next && node[root] < from->of[leaf] >> 8)) {
-                sum += node[root];
-                node[root++] = next;
-            } else {
-                sum += from->of[leaf++] >> 8;
-            }
-        }
-        node[next] = sum;
-    }
-    node[n - 2] = 0;
-    for (unsigned i = n - 2; i-- > 0;)
-        node[i] = node[node[i]] + 1;
-    unsigned open = 1, inner = n - 1;
-    memset(many, 0, PE_DENSE_SYMBOLS * sizeof many[0]);
-    for (unsigned depth = 0; open > 0; ++depth) {
-        unsigned inside = 0;
-        for (; inner > 0 && node[inner - 1] == depth; --inner)
-            inside += 1;
-        many[depth] = open - inside;
-        open = 2 * inside;
-    }
-}
-
-/* Makes room so that no code is longer than it may be, and all together fill the table. */
-static void shorten(unsigned many[PE_DENSE_SYMBOLS], unsigned n)
-{
-    unsigned filled = 0, used = 0;
-    for (unsigned l = 1; l < PE_DENSE_LONGEST; ++l) {
-        filled += many[l] << (PE_DENSE_LONGEST - l);
-        used += many[l];
-    }
-    many[PE_DENSE_LONGEST] = n - used;
-    filled += n - used;
-    while (filled > FULL) {
-        unsigned l = PE_DENSE_LONGEST - 1;
-        while (many[l] == 0)
-            l -= 1;
-        many[l] -= 1;
-        many[l + 1] += 1;
-        filled -= 1u << (PE_DENSE_LONGEST - 1 - l);
-    }
-    for (unsigned l = PE_DENSE_LONGEST; filled < FULL; --l)
-        while (many[l] > 0 && filled + (1u << (PE_DENSE_LONGEST - l)) <= FULL) {
-            many[l] -= 1;
-            many[l - 1] += 1;
-            filled += 1u << (PE_DENSE_LONGEST - l);
-        }
-}
-
-/* Tells n lengths, by the shapes of the known code; returns the end. */
-static uint8_t *tell(const pe_dense_book *book, const int16_t *known, const uint8_t *lengths,
-                     unsigned n, uint8_t *out)
-{
-    uint64_t bits = 0;
-    unsigned count = 0, before = 0;
-    for (unsigned i = 0; i < n; ++i) {
-        unsigned const shape = 2 * (unsigned)(known[i] - 1) + before;
-        unsigned const code = book->shape_codes[shape][lengths[i]];
-        bits = bits << (code & 15) | code >> 4;
-        count += code & 15;
-        before = lengths[i] > 0;
-        if (i % 4 == 3) {
-            pe_store64_big(out, bits << ((64 - count) & 63));
-            out += count / 8;
-            count &= 7;
-        }
-    }
-    return out + (count > 0);
-}
-
-const uint16_t *pe_dense_codes_of(pe_dense_book *book, enum pe_dense_kind kind,
-                                  pe_dense_choice *choice, const int16_t *counts, uint8_t **out,
-                                  size_t *bits)
-{
-    uint16_t *codes = book->codes[kind][choice->set];
-    *bits = choice->bits;
-    if (choice->own) {
-        sorted by_count;
-        unsigned many[PE_DENSE_SYMBOLS], length = PE_DENSE_LONGEST;
-        uint8_t lengths[PE_DENSE_SYMBOLS] = {0};
-        sort(&by_count, counts);
-        lengths_of(&by_count, many);
-        shorten(many, by_count.n);
-        size_t sum = 0;
-        for (unsigned i = 0; i < by_count.n; ++i) {
-            unsigned const symbol = by_count.of[i] & 255;
-            while (many[length] == 0)
-                length -= 1;
-            many[length] -= 1;
-            lengths[symbol] = (uint8_t)length;
-            sum += (size_t)counts[symbol] * length;
-        }
-        if (!assign(book->own_codes[kind], lengths)) {
-            choice->own = false;
-        } else {
-            codes = book->own_codes[kind];
-            *bits = sum;
-            *out = tell(book, book->lengths[kind][choice->set], lengths,
-                        pe_dense_symbols(kind), *out);
-        }
-    }
-    return codes;
-}
-
-const uint16_t *pe_dense_decoder_of(pe_dense_book *book, enum pe_dense_kind kind, unsigned choice,
-                                    const uint8_t **in, const uint8_t *end)
-{
-    unsigned const set = choice & (PE_DENSE_SETS - 1);
-    if (choice < PE_DENSE_SETS)
-        return book->decoders[kind][set];
-    const int16_t *known = book->lengths[kind][set];
-    uint8_t lengths[PE_DENSE_SYMBOLS] = {0};
-    const uint8_t *from = *in;
-    uint64_t bits = 0;
-    unsigned used = 0, before = 0;
-    for (unsigned i = 0; i < pe_dense_symbols(kind); ++i) {
-        if (i % 4 == 0) {
-            from += used / 8;
-            used &= 7;
-            if (from > end)
-                return NULL;
-            bits = pe_load64_big(from) << used;
-        }
-        unsigned const shape = 2 * (unsigned)(known[i] - 1) + before;
-        unsigned const entry = book->shape_decoders[shape][bits >> 56];
-        bits <<= entry & 15;
-        used += entry & 15;
-        lengths[i] = (uint8_t)(entry >> 4);
-        before = entry >= 16;
-    }
-    *in = from + (used + 7) / 8;
-    return *in <= end && fill(book->own_decoders[kind], lengths) ? book->own_decoders[kind] : NULL;
 }
 
 /* Every fourth symbol from `first` on. Returns the bytes written, from out on or down from it. */

@@ -23,14 +23,14 @@ enum pe_dense_kind {
     PE_DENSE_KINDS
 };
 
-/* A symbol's code and its length: what the compressor looks up by symbol, in `code << 6 | length`,
-   and the decompressor by the next ten bits, in `symbol << 8 | length`. */
 /* Symbols of a kind; the others never occur. */
 static inline unsigned pe_dense_symbols(enum pe_dense_kind kind)
 {
     return kind == PE_DENSE_OFFSETS ? 32 : PE_DENSE_SYMBOLS;
 }
 
+/* A symbol's code and its length: what the compressor looks up by symbol, in `code << 6 | length`,
+   and the decompressor by the next ten bits, in `symbol << 8 | length`. */
 typedef uint16_t pe_dense_codes[PE_DENSE_SYMBOLS];
 typedef uint16_t pe_dense_decoder[PE_DENSE_ENTRIES];
 
@@ -54,9 +54,14 @@ typedef struct pe_dense_choice {
     unsigned bits, own_bits; /* of the whole stream: with the known code, and about, with its own */
 } pe_dense_choice;
 
+/* Codes and decoder of these lengths, 0 to 10; false when they do not fill a decoder exactly. */
+bool pe_dense_assign(uint16_t *codes, const uint8_t *lengths);
+bool pe_dense_fill(uint16_t *decoder, const uint8_t *lengths);
+
 void pe_dense_open(pe_dense_book *book); /* before anything else, once */
 
-/* How often each symbol occurs, in eight of every `step` (8 or more); returns how many those are. */
+/* How often each symbol occurs, in eight of every `step` (8 or more), which is how many it
+   returns. */
 size_t pe_dense_count(int16_t counts[PE_DENSE_SYMBOLS], const uint8_t *symbols, size_t n,
                       size_t step);
 /* The known code that suits best to n symbols of which so many were counted, and what a code of
@@ -66,7 +71,7 @@ pe_dense_choice pe_dense_choose(const pe_dense_book *book, enum pe_dense_kind ki
                                 const int16_t counts[PE_DENSE_SYMBOLS], size_t counted, size_t n,
                                 unsigned most);
 /* Gives streams codes of their own, where it saves most first, until all fit into this many bits;
-   false, and nothing changed, when they never do. */
+   false, and none has its own, when they never do. */
 bool pe_dense_fit(pe_dense_choice choices[], size_t n, unsigned bits);
 /* The codes of the choice. Its own are made, and told from *out on, which moves (at most 300
    bytes); *bits gets what the symbols take. */
@@ -88,8 +93,7 @@ static inline unsigned pe_dense_told(pe_dense_choice choice)
    returned; the odd rows run downwards from the end of their part. */
 uint8_t *pe_dense_put(uint8_t *out, const uint16_t *codes, const uint8_t *symbols, size_t n,
                       uint8_t **middle);
-/* The other way. `symbols` has room for 32 more than n; 16 bytes around the parts may be read.
-   False when the parts are not used up. */
+/* The other way; 16 bytes around the parts may be read. False when the parts are not used up. */
 bool pe_dense_get(const uint8_t *in, const uint8_t *middle, const uint8_t *end,
                   const uint16_t *decoder, uint8_t *symbols, size_t n);
 
