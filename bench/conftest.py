@@ -90,13 +90,19 @@ def benchmark(benchmark, request):
 
 
 @pytest.fixture(scope="session")
-def real_pages():
+def pages_of_programs():
+    """{program: what it holds}, each uint8 [n, 4096], zero and equal pages kept."""
+    if not os.path.exists("/proc/self/mem"):
+        pytest.skip("real pages come from Linux /proc")
+    return {name: _memory_of(program) for name, program in PROGRAMS.items()}
+
+
+@pytest.fixture(scope="session")
+def real_pages(pages_of_programs):
     """uint8 [n, 4096]: the memory of three programs one after the other, zero and equal pages
     kept.
     """
-    if not os.path.exists("/proc/self/mem"):
-        pytest.skip("real pages come from Linux /proc")
-    return np.concatenate([_memory_of(program) for program in PROGRAMS.values()])[:REAL_PAGES_MAX]
+    return np.concatenate(list(pages_of_programs.values()))[:REAL_PAGES_MAX]
 
 
 @pytest.fixture(scope="session")

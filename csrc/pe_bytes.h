@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <stdlib.h> /* _byteswap_uint64 */
+#endif
+
 #if defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__)
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define PE_BIG_ENDIAN 1
@@ -19,6 +23,21 @@
 #define PE_LITTLE64(x) (x)
 #define PE_LITTLE32(x) (x)
 #endif
+
+/* The bytes the other way round. */
+static inline uint64_t pe_swap64(uint64_t word)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    return __builtin_bswap64(word);
+#elif defined(_MSC_VER)
+    return _byteswap_uint64(word);
+#else
+    word = (word & UINT64_C(0x00ff00ff00ff00ff)) << 8 | (word >> 8 & UINT64_C(0x00ff00ff00ff00ff));
+    word = (word & UINT64_C(0x0000ffff0000ffff)) << 16
+         | (word >> 16 & UINT64_C(0x0000ffff0000ffff));
+    return word << 32 | word >> 32;
+#endif
+}
 
 static inline uint64_t pe_load64(const uint8_t *in)
 {
@@ -49,6 +68,17 @@ static inline void pe_store64(uint8_t *out, uint64_t word)
 {
     word = PE_LITTLE64(word);
     memcpy(out, &word, sizeof word);
+}
+
+/* The highest byte first. */
+static inline uint64_t pe_load64_big(const uint8_t *in)
+{
+    return pe_swap64(pe_load64(in));
+}
+
+static inline void pe_store64_big(uint8_t *out, uint64_t word)
+{
+    pe_store64(out, pe_swap64(word));
 }
 
 #endif

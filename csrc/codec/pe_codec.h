@@ -7,7 +7,7 @@
 
 typedef struct pe_codec pe_codec;
 struct pe_codec {
-    const char *name;    /* as the user writes it: "same", "word", "lz", "lz4", "zstd" */
+    const char *name;    /* as the user writes it: "same", "word", "dense", "lz4" */
     const char *summary; /* one line for `pageengine codecs` */
     size_t work_bytes;   /* memory that compress and decompress may use: 16-byte aligned, zeroed
                             before its first use, one per thread, left alone between calls */

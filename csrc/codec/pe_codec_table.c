@@ -6,8 +6,10 @@
 extern const pe_codec pe_codec_same;
 extern const pe_codec pe_codec_word;
 extern const pe_codec pe_codec_lz;
+extern const pe_codec pe_codec_dense;
 
-static const pe_codec *const table[] = {&pe_codec_same, &pe_codec_word, &pe_codec_lz, NULL};
+static const pe_codec *const table[] = {&pe_codec_same, &pe_codec_word, &pe_codec_lz,
+                                        &pe_codec_dense, NULL};
 
 const pe_codec *pe_codec_at(size_t index)
 {
