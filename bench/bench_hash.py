@@ -1,8 +1,7 @@
 """Page hash, zero test and comparison against only reading the same memory, and against xxHash.
 
 The memory is larger than the last-level cache. "Reading" is a loop over its words, as the compiler
-makes it; beside it stands the C library's search for a byte that is not there, which is unrolled by
-hand.
+makes it; beside it stands the C library's search for a byte that is not there, unrolled by hand.
 """
 
 import ctypes
