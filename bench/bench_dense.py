@@ -34,7 +34,7 @@ def pages(image, pages_of_programs):
     else:
         found = pages_of_programs[image]
     found = found[found.view(np.uint64).any(axis=1)]
-    return np.ascontiguousarray(found[:: max(1, len(found) // PAGES)][:PAGES])
+    return found[np.linspace(0, len(found) - 1, min(len(found), PAGES)).astype(int)]
 
 
 def gained(sizes):
@@ -65,4 +65,4 @@ def bench_out(benchmark, pages, name, image):
 
 def _against_zstd(benchmark, name):
     if name != "zstd" and "zstd" in CODECS:
-        benchmark.extra_info["peer"] = benchmark.name.replace(name, "zstd")
+        benchmark.extra_info["peer"] = benchmark.name.replace(f"[{name}-", "[zstd-", 1)

@@ -1,4 +1,4 @@
-/* The dense codec: as many pages in a quarter or a half of a frame as Zstandard's fastest level, at
+/* The dense codec: as many pages in a quarter or a half of a frame as Zstandard at level 1, at
    twice its speed or about it. A blob is one of three things, and its two lowest bits say which:
 
      words    a byte, and what the word codec makes of the page
@@ -14,14 +14,14 @@
    Only two things about a blob matter to who stores it: whether it fits a quarter of a frame, else
    whether it fits half of one. The three are therefore tried in order of what they cost, and the
    first that fits the quarter is taken, or else the first that fits the half; a page that fits
-   neither stays words. So most pages come and go as fast as those of the word codec, and codes of a
+   neither stays words. So most pages go as fast as those of the word codec, and codes of a
    page's own, which take time at both ends, are made only where they win a slot.
 
    The word codec also tells what to expect of the others. The bytes that it leaves are counted, of
    long blobs eight in 32, and what they would take packed says whether packing can succeed, and
    nearly as well whether matches can: pages that take much more than there is room for are left
-   alone without a look. Of the pages that are taken apart, two in three then fit. All these limits
-   were taken from pages of programs.
+   alone without a look. Of the pages that are taken apart, about three in five then fit. All these
+   limits were taken from pages of programs.
 
    A choice depends on the page alone, never on what is asked for: a smaller `max` refuses more
    pages and changes no blob. */

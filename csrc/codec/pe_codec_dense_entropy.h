@@ -74,7 +74,7 @@ pe_dense_choice pe_dense_choose(const pe_dense_book *book, enum pe_dense_kind ki
    false, and none has its own, when they never do. */
 bool pe_dense_fit(pe_dense_choice choices[], size_t n, unsigned bits);
 /* The codes of the choice. Its own are made, and told from *out on, which moves (at most 300
-   bytes); *bits gets what the symbols take. */
+   bytes, and 8 beyond may be written); *bits gets what the symbols take. */
 const uint16_t *pe_dense_codes_of(pe_dense_book *book, enum pe_dense_kind kind,
                                   pe_dense_choice *choice, const int16_t *counts, uint8_t **out,
                                   size_t *bits);
@@ -90,7 +90,8 @@ static inline unsigned pe_dense_told(pe_dense_choice choice)
 
 /* Writes n symbols, the first from `out` on, with four rows of bits: symbol i into row i % 4. Rows
    0 and 1 are in the first part, which ends at *middle, rows 2 and 3 in the second, whose end is
-   returned; the odd rows run downwards from the end of their part. */
+   returned; the odd rows run downwards from the end of their part. 8 bytes beyond the end may be
+   written. */
 uint8_t *pe_dense_put(uint8_t *out, const uint16_t *codes, const uint8_t *symbols, size_t n,
                       uint8_t **middle);
 /* The other way; 16 bytes around the parts may be read. False when the parts are not used up. */

@@ -6,7 +6,7 @@
               page consists of records
      its offset, if that is not so, as a class: a power of two and a kind. Offsets that are a
               multiple of 8, or of 4 only, are kinds of their own, since what memory holds is
-              aligned; 32 classes in all
+              aligned; 31 classes in all
      the rest: bits that say where in its class the offset is, and the lengths that are more
 
    Tokens run upwards through their part of the blob, offsets with the rest downwards.
@@ -28,9 +28,9 @@
 #define CLASSES_OF_8 0u
 #define CLASSES_OF_4 9u
 #define CLASSES 19u
-#define NO_CLASS 31u
 
-/* By class: the first offset, bits that follow, by how much those are shifted. */
+/* By class: the first offset, bits that follow, by how much those are shifted. The one that there
+   is not has the offset 0, which is refused. */
 static const uint16_t base[32] = {8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4, 12,
                                   28, 60, 124, 252, 508, 1020, 2044, 4092, 1, 2, 4,
                                   8, 16, 32, 64, 128, 256, 512, 1024, 2048, 0};
@@ -308,7 +308,7 @@ bool pe_dense_join(uint8_t *page, const uint8_t *literals, size_t literal_count,
         bits = pe_load64(down - 8) << down_used;
         if (!(token & 1)) {
             entry = offsets[bits >> (64 - PE_DENSE_LONGEST)];
-            unsigned const class = entry >> 8 & 31;
+            unsigned const class = entry >> 8 & 31; /* its code has no others */
             (void)take(&bits, &down_used, entry & 15);
             offset = base[class] + (take(&bits, &down_used, extra[class]) << shift[class]);
         }
@@ -334,8 +334,10 @@ bool pe_dense_join(uint8_t *page, const uint8_t *literals, size_t literal_count,
             copy_match(out + run, offset, length);
         } else {
             memcpy(out, literals, run);
-            for (size_t i = run; i < run + length; ++i)
-                out[i] = out[i - offset];
+            uint8_t *const to = out + run;
+            const uint8_t *const from = to - offset;
+            for (size_t i = 0; i < length; ++i)
+                to[i] = from[i];
         }
         literals += run;
         literal_count -= run;
