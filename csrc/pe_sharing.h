@@ -53,8 +53,8 @@ void pe_sharing_refresh(pe_sharing *self, const pe_sharing_cursor *cursor);
 void pe_sharing_forget(pe_sharing *self, const pe_sharing_cursor *cursor);
 /* The hint at cursor found its partner: it becomes a shared entry for frame, with no mapper yet. */
 void pe_sharing_promote(pe_sharing *self, const pe_sharing_cursor *cursor, pe_frame frame);
-/* Adds a shared entry for frame, with no mapper yet; PE_NO_ROOM when no place could be made
-   (practically never: the caller named more frames than it has). */
+/* Adds a shared entry for frame, with no mapper yet; PE_NO_ROOM when no place could be made: a hash
+   has 16, and a caller that shares frames of one content as one needs hardly ever a second. */
 PE_MUST_USE pe_status pe_sharing_insert(pe_sharing *self, uint64_t hash, pe_frame frame);
 /* Removes the shared entry of frame, whose mappers must be 0 or 1 (asserted); the count becomes 0.
    hash is the hash it was inserted under. False when there is no such entry (the caller's content

@@ -152,13 +152,15 @@ cdef class SharingTable:
         """Adds a shared entry for ``frame``, with one mapper.
 
         IndexError for a frame that does not exist, ValueError for one that is shared already;
-        CacheFull when no place could be made (practically never).
+        CacheFull when no place could be made: a hash has 16, and frames of one content are shared
+        as one, so that is practically never.
         """
         cdef uint64_t number = below(hash, 2**64, "hash")
         cdef pe_frame target = self._frame(frame)
         with self._lock:
             self._must_be_shared(target, False)
-            check(pe_sharing_insert(&self._c, number, target))
+            if pe_sharing_insert(&self._c, number, target) != PE_OK:
+                raise errors.CacheFull(f"no place for frame {target}")
             check(pe_sharing_attach(&self._c, target))
 
     def attach(self, frame):
