@@ -31,6 +31,14 @@ class Batch:
     def __len__(self) -> int:
         return len(self.page)
 
+    def of(self, vm: int | None) -> Batch:
+        """The accesses of this machine; all, where it is None or the trace tells of no machines."""
+        if vm is None or self.vm is None:
+            return self
+        mine = self.vm == vm
+        columns = self.page, self.write, self.time, self.vm, self.run
+        return Batch(*(None if column is None else column[mine] for column in columns))
+
 
 class Trace:
     """A trace in a file. Iterate for batches, as often as you like; each time from the start."""
@@ -65,19 +73,18 @@ class Trace:
         """Pages, and which are written, as a replay needs them: unlike those of a batch they may
         lie apart from each other, and need not be looked at yet.
         """
-        first = vm
+        first = None
         for batch in self:
-            if batch.vm is None or not len(batch):
-                yield batch.page, batch.write
-                continue
-            first = int(batch.vm[0]) if first is None else first
-            of = batch.vm == first
-            if vm is None and not of.all():
-                raise TraceError(
-                    f"{self.path} has accesses of several machines, such as {first} and "
-                    f"{batch.vm[~of][0]}: say whose are made, replay(..., vm={first})"
-                )
-            yield batch.page[of], batch.write[of]
+            if vm is None and batch.vm is not None and len(batch):
+                first = int(batch.vm[0]) if first is None else first
+                others = batch.vm[batch.vm != first]
+                if others.size:
+                    raise TraceError(
+                        f"{self.path} has accesses of several machines, such as {first} and "
+                        f"{others[0]}: say whose are made, replay(..., vm={first})"
+                    )
+            mine = batch.of(vm)
+            yield mine.page, mine.write
 
 
 def batch_of(columns: Mapping[str, np.ndarray], where: Callable[[int], str]) -> Batch:

@@ -43,6 +43,6 @@ class Replay(Paced):
         if batch is None:
             self._ended = True
             return
-        mine = slice(None) if self.vm is None or batch.vm is None else batch.vm == self.vm
-        self._pages = np.concatenate([self._pages, batch.page[mine]])
-        self._writes = np.concatenate([self._writes, batch.write[mine]])
+        mine = batch.of(self.vm)
+        self._pages = np.concatenate([self._pages, mine.page])
+        self._writes = np.concatenate([self._writes, mine.write])
