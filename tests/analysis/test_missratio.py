@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pageengine.analysis.missratio import MissRatios
-from pageengine.lab.workloads.zipf import ranks
+from pageengine.draws import Draws, Ranks
+from pageengine.lab.workloads.zipf import popularity
 
 
 def lru_misses(ids, size):
@@ -38,7 +39,8 @@ def test_without_sampling_the_curve_is_that_of_lru(ids, piece):
 def test_a_sample_is_near_the_truth(alpha):
     draw = np.random.Generator(np.random.Philox(key=[1, 2]))
     n, pages = 400_000, 20_000
-    ids = draw.permutation(pages)[ranks(pages, alpha)(draw, n)]
+    table = Ranks(draw.permutation(pages), popularity(pages, alpha))
+    ids = Draws(draw).ranks(table, n)
     exact, sampled = MissRatios(pages, rate=1.0), MissRatios(pages, rate=0.05, seed=3)
     for part in np.array_split(ids, 20):
         exact.see(part)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from pageengine.draws import Draws, Ranks
 from pageengine.lab.workloads import Accesses, Release, make
-from pageengine.lab.workloads.zipf import ranks
+from pageengine.lab.workloads.zipf import popularity
 
 MIB = 256  # pages
 
@@ -22,7 +23,8 @@ def ids(steps, kind="memory"):
 
 @pytest.mark.parametrize(("n", "alpha"), [(1000, 0.9), (50, 1.2), (5000, 0.0)])
 def test_ranks_are_drawn_as_zipf_says(n, alpha):
-    drawn = np.bincount(ranks(n, alpha)(np.random.default_rng(0), 400_000), minlength=n)
+    table = Ranks(np.arange(n), popularity(n, alpha))
+    drawn = np.bincount(Draws(np.random.default_rng(0)).ranks(table, 400_000), minlength=n)
     expected = 1.0 / np.arange(1, n + 1) ** alpha
     expected *= 400_000 / expected.sum()
     head = expected > 60

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pageengine.draws import Draws, Ranks
+from pageengine.draws import Ranks
 from pageengine.lab.workloads.base import Accesses, Paced, Release, at_least
 
 
@@ -33,9 +33,3 @@ def popularity(n: int, alpha: float):
     ends /= ends[-1]
     ends[-1] = 1.0
     return ends
-
-
-def ranks(n: int, alpha: float):
-    """A function (rng, k) -> k ranks below n, drawn by their popularity."""
-    table = Ranks(np.arange(n), popularity(n, alpha))
-    return lambda rng, k: Draws(rng).ranks(table, k)
