@@ -239,6 +239,18 @@ PE_INLINE void load_down(row *from)
     from->bits = pe_load64(from->at - 8) << from->used;
 }
 
+/* All four rows; false when two of them have met. */
+PE_INLINE bool load_rows(row *a, row *b, row *c, row *d)
+{
+    if (a->at > b->at || c->at > d->at)
+        return false;
+    load_up(a);
+    load_down(b);
+    load_up(c);
+    load_down(d);
+    return true;
+}
+
 PE_INLINE uint8_t next_of(row *from, const uint16_t *decoder)
 {
     unsigned const entry = decoder[from->bits >> (64 - PE_DENSE_LONGEST)];
@@ -259,12 +271,8 @@ bool pe_dense_get(const uint8_t *in, const uint8_t *middle, const uint8_t *end,
     row a = {in, 0, 0}, b = {middle, 0, 0}, c = {middle, 0, 0}, d = {end, 0, 0};
     size_t i = 0;
     for (; i + PER_LOAD * ROWS <= n; i += PER_LOAD * ROWS) {
-        if (a.at > b.at || c.at > d.at)
+        if (!load_rows(&a, &b, &c, &d))
             return false;
-        load_up(&a);
-        load_down(&b);
-        load_up(&c);
-        load_down(&d);
         for (unsigned k = 0; k < PER_LOAD; ++k) {
             symbols[i + ROWS * k] = next_of(&a, decoder);
             symbols[i + ROWS * k + 1] = next_of(&b, decoder);
@@ -272,12 +280,8 @@ bool pe_dense_get(const uint8_t *in, const uint8_t *middle, const uint8_t *end,
             symbols[i + ROWS * k + 3] = next_of(&d, decoder);
         }
     }
-    if (a.at > b.at || c.at > d.at)
+    if (!load_rows(&a, &b, &c, &d))
         return false;
-    load_up(&a);
-    load_down(&b);
-    load_up(&c);
-    load_down(&d);
     for (unsigned k = 0; i < n; ++i, ++k)
         symbols[i] = next_of(k % 4 == 0 ? &a : k % 4 == 1 ? &b : k % 4 == 2 ? &c : &d, decoder);
     return bytes_of(&a, in, &b, middle) == (size_t)(middle - in)
