@@ -8,7 +8,6 @@ import ctypes
 
 import numpy as np
 import pytest
-
 from peers import compiled, pointer, size
 
 from pageengine.hashing import hash_pages, hash_tokens, pages_equal, same_filled, zero_pages

@@ -79,12 +79,8 @@ class Accesses:
         """Like touch, as far as it goes: how many accesses were made before memory ran out or the
         machine was blocked. Faults are not told: ``events`` counts them.
         """
-        host, ppns = self.host, as_ppns(ppns)
-        flags = as_write_flags(write, len(ppns))
-        done, status = self._engine.touch(self._id, ppns, flags, flags is None and bool(write))
-        if status == 0 and self.limit >= self.size:
-            return done
-        return self._some(host, *self._touch_call(ppns, write), done, status)
+        host, (call, n) = self.host, self._touch_call(ppns, write)
+        return self._some(host, call, n, *call(0))
 
     def make_in_turns(self, turns, ppns, kinds):
         """Accesses int64 [n] of kinds uint8 [n], in the order of ``turns.Turns``: (PPNs, kinds, how

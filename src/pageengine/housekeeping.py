@@ -152,7 +152,7 @@ class Housekeeping(Household):
         engine = self._host._engine
         readings = dict(zip(sampled, columns.end_samples(engine, ids).T.tolist(), strict=True))
         self._seen[:, rows] = -1
-        failure, sizes = None, []
+        failure = None
         for keeping in keepings:
             try:
                 if keeping.samples:

@@ -24,8 +24,6 @@ class Recorder:
         self._names = list(names)
         self._number = {name: i for i, name in enumerate(self._names)}
         self._host, self._vms = Table(_HOST), Table(_VM)
-        self._machines: list = []
-        self._rows: list[int] = []
 
     def know(self, name: str) -> None:
         """One more machine that may run."""
@@ -51,7 +49,7 @@ class Recorder:
             return
         guest = dict(zip(GUEST, guests, strict=True))
         self._vms.add([
-            host.time, self._numbers(machines),
+            host.time, [self._number[machine.name] for machine in machines],
             *(columns[name] for name in VM_LEVELS), columns["active"],
             [machine.workload.in_use * PAGE_BYTES for machine in machines], columns["target"],
             columns["ballooned"], columns["balloon_target"], stalls,
@@ -59,12 +57,6 @@ class Recorder:
             guest["cache_clean"] + guest["cache_dirty"], guest["swapped"],
             *(events[key] for key in VM_EVENTS), events["double_paging"],
         ], len(machines))  # fmt: skip
-
-    def _numbers(self, machines: list) -> list[int]:
-        if machines != self._machines:
-            self._machines = list(machines)
-            self._rows = [self._number[machine.name] for machine in machines]
-        return self._rows
 
     def tables(self):
         """(host, vms) as columns; the machines by name."""
