@@ -97,6 +97,7 @@ class ESX:
             ),
             memo=memo,
             wake_below=thresholds.below(state),
+            wake_above=thresholds.above(state, self.margin),
             again=PRESSED_SECONDS if state in PRESSED else CALM_SECONDS,
             migrate=advise(m, snapshot.memory - goal) if state in PRESSED else (),
         )  # fmt: skip
