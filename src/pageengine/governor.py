@@ -175,7 +175,8 @@ class Governor:
         self.plan = plan
         self._states.add(plan.state)
         again = BALANCE_PERIOD if plan.again is None else plan.again
-        self._due = self.time + again
+        due = self.time + again
+        self._due = due if self._due <= self.time + TICK else min(self._due, due)
         if plan.wake_below is not None:
             self._set_mark(plan.wake_below)
         self.keeping.decided(plan)
@@ -241,7 +242,7 @@ class Governor:
             raise ValueError(f"seconds must be above 0, got {seconds!r}")
         self._host._engine.idle  # Closed, before time passes
         ran = self._seconds_of_each(seconds, {} if ran is None else ran)
-        self.time = round(self.time + seconds, 9)  # whole nanoseconds: steps of 0.1 s add up to 1 s
+        self.time += seconds
         if self.swap_bandwidth is not None:
             self._swap_left = self._may_be_written(seconds)
         self.keeping.advance(seconds, ran, lambda: self.plan)

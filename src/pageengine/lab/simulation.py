@@ -25,13 +25,10 @@ from pageengine.lab.machine import GuestSpec, Machine
 from pageengine.lab.meter import Meter, of_guests
 from pageengine.lab.recorder import Recorder
 from pageengine.lab.results import Result
-from pageengine.lab.slices import Slices
+from pageengine.lab.slices import Slices, on_grid
 from pageengine.lab.storage import Storage
 from pageengine.lab.workloads import make as make_workload
 from pageengine.units import format_size, parse_size
-
-
-TICK = 1e-9  # seconds: sums of steps are late by less
 
 
 @dataclass(frozen=True)
@@ -157,16 +154,19 @@ class Simulation:
         return result
 
     def _step(self, number: int) -> None:
-        now, end = number * self.epoch, (number + 1) * self.epoch
-        while now < end - TICK:
-            while self.events and self.events[0].at <= now + TICK:
+        now, end = self.host.time, on_grid((number + 1) * self.epoch)
+        while now < end:
+            while self.events and on_grid(self.events[0].at) <= now:
                 self._happen(self.events.pop(0), now)
-            until = self.events[0].at if self.events else end
-            now = self._live(now, min(until, end))
-        self._record(end)
+            if self.host.due <= now:  # of what happened the policy hears at once
+                self.host.balance()
+            until = on_grid(self.events[0].at) if self.events else end
+            self._live(now, min(until, end))
+            now = self.host.time
+        self._record((number + 1) * self.epoch)
 
-    def _live(self, now: float, until: float) -> float:
-        """One slice, until then or a time before; its end."""
+    def _live(self, now: float, until: float) -> None:
+        """One slice, until then or a time before."""
         machines = list(self.machines.values())
         until = self._slices.end(now, until, machines)
         for i in self._turns(machines):
@@ -181,7 +181,6 @@ class Simulation:
         self._slices.happened(seconds, meter.sums)
         self.host.swap_was_read(self._storage.device.read_busy)
         self.host.advance(seconds, ran)
-        return until
 
     def _turns(self, machines: list) -> list[int]:
         """Machines take turns, in an order of each slice's own that does not depend on how they are

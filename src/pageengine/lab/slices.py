@@ -14,9 +14,15 @@ import math
 from pageengine.lab.workloads.base import burst, fastest
 
 FINEST = 0.05  # seconds
+GRID = 2**20  # moments per second: sums and differences of times on it are exact
 UNTOLD = 0.25  # seconds at the most, where a workload does not say how fast it is
 FORGETS = 0.7  # of the last rate, per slice
 TAKING = ("faults_absent", "cow_breaks", "decompressions", "swap_in")
+
+
+def on_grid(seconds: float) -> float:
+    """The nearest moment at which something can happen."""
+    return round(seconds * GRID) / GRID
 
 
 class Slices:
@@ -31,13 +37,13 @@ class Slices:
         due = self._host.due
         longest = self._longest(machines)
         if due > now:
-            until = min(until, due)
+            until = min(until, max(on_grid(due), now + 1 / GRID))
         else:  # a decision is wanted: as soon as it can be
             longest = min(longest, FINEST)
         left = until - now
         if left <= longest:
             return until
-        return now + left / math.ceil(left / longest)  # equal ones
+        return max(now + 1 / GRID, on_grid(now + left / math.ceil(left / longest)))  # equal ones
 
     def _longest(self, machines: list) -> float:
         if any(machine.held for machine in machines):

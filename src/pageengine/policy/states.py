@@ -26,8 +26,8 @@ TECHNIQUES = {
     "high": frozenset({"sharing"}),
     "clear": frozenset({"sharing"}),
     "soft": frozenset({"sharing", "balloon"}),
-    "hard": frozenset({"sharing", "compression", "swap"}),
-    "low": frozenset({"sharing", "compression", "swap", "block"}),
+    "hard": frozenset({"sharing", "balloon", "compression", "swap"}),
+    "low": frozenset({"sharing", "balloon", "compression", "swap", "block"}),
 }
 
 
