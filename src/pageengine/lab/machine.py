@@ -37,6 +37,9 @@ class GuestSpec:
 class Machine:
     """spec: what it is; options: what events have changed of that. storage: what it waits for; seed:
     of its random draws, which go by its name, so that no order of machines changes them.
+
+    progress, stall, idle: parts of the last epoch. blocked: whether it was, at any time of it. held:
+    whether it waits for memory, or is blocked, now.
     """
 
     def __init__(self, host, spec, options: dict[str, Any], storage, seed: int):
@@ -57,10 +60,10 @@ class Machine:
         if spec.guest and spec.guest.boot:
             self.vm.reboot(spec.guest.boot)
         self._device, self.client = storage.device, storage.join(spec.name)
-        self.held = self.was_blocked = False
-        self._made = self._owed = 0.0
-        self.stalled, self.idle = 0.0, 0.0
-        self.since = self._device.time
+        self.held = self.blocked = self._was_blocked = False
+        self._made = self._owed = self._stalled = self._idle = 0.0
+        self._since = self._device.time
+        self.progress = self.stall = self.idle = 0.0
 
     def _begin(self, workload) -> None:
         self._asked, self.workload = workload, make_workload(workload)
@@ -72,7 +75,7 @@ class Machine:
         """
         self.held, made = False, 0.0
         if self.vm.blocked:
-            self.held = self.was_blocked = True
+            self.held = self._was_blocked = True
             return
         if self.memory.waits:
             made = self._owed * self.memory.go_on()
@@ -102,20 +105,20 @@ class Machine:
         if self.held:
             waited += self._device.hold(self.client)
         elif self.over:
-            self.idle += self._device.hold(self.client)
-        self.stalled += waited
+            self._idle += self._device.hold(self.client)
+        self._stalled += waited
         return waited
 
-    def row(self, epoch: float) -> tuple[float, float, float, bool]:
-        """Parts of the epoch that ends now in which it ran, waited, and had nothing to do or was not
-        there, which add up to 1; whether it was blocked at any time. The next begins.
+    def end_row(self, epoch: float) -> None:
+        """An epoch is over: progress, stall and idle are the parts of it in which the machine ran,
+        waited, and had nothing to do or was not there. They add up to 1.
         """
-        there = self._device.time - self.since
-        stall = min(1.0, self.stalled / epoch)
-        idle = min(1.0 - stall, max(0.0, self.idle + epoch - there) / epoch)
-        blocked, self.was_blocked = self.was_blocked, False
-        self.stalled, self.idle, self.since = 0.0, 0.0, self._device.time
-        return 1.0 - stall - idle, stall, idle, blocked
+        there = self._device.time - self._since
+        self.stall = min(1.0, self._stalled / epoch)
+        self.idle = min(1.0 - self.stall, max(0.0, self._idle + epoch - there) / epoch)
+        self.progress = 1.0 - self.stall - self.idle
+        self.blocked, self._was_blocked = self._was_blocked, False
+        self._stalled, self._idle, self._since = 0.0, 0.0, self._device.time
 
     def leave(self) -> None:
         """Nobody waits any more."""

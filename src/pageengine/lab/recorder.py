@@ -31,14 +31,13 @@ class Recorder:
             self._number[name] = len(self._names)
             self._names.append(name)
 
-    def record(self, host, time: float, machines: list, rows: list, columns, guests: np.ndarray,
-               meter) -> None:  # fmt: skip
-        """A row of the host and one of every machine. rows: ``Machine.row`` of each. columns: ``Host.columns`` of the machines;
+    def record(self, host, time: float, machines: list, columns, guests: np.ndarray, meter) -> None:
+        """A row of the host and one of every machine. columns: ``Host.columns`` of the machines;
         guests, meter: what was read of them.
         """
         numbers, events = host.numbers(), meter.events
         overhead = sum([machine.vm.claim.overhead for machine in machines])
-        progress, stalls, idle, blocked = zip(*rows, strict=True) if rows else ((),) * 4
+        stalls = [machine.stall for machine in machines]
         levels = [numbers[name] for name in HOST_LEVELS]
         levels[0] -= overhead  # free, as the policy sees it
         self._host.add([
@@ -54,7 +53,8 @@ class Recorder:
             *(columns[name] for name in VM_LEVELS), columns["active"],
             [machine.workload.in_use * PAGE_BYTES for machine in machines], columns["target"],
             columns["ballooned"], columns["balloon_target"], stalls,
-            progress, idle, blocked, guest["free"],
+            [machine.progress for machine in machines], [machine.idle for machine in machines],
+            [machine.blocked for machine in machines], guest["free"],
             guest["cache_clean"] + guest["cache_dirty"], guest["swapped"],
             *(events[key] for key in VM_EVENTS), events["double_paging"],
         ], len(machines))  # fmt: skip

@@ -192,11 +192,12 @@ class Simulation:
 
     def _record(self, end: float) -> None:
         machines = list(self.machines.values())
-        rows = [machine.row(self.epoch) for machine in machines]
+        for machine in machines:
+            machine.end_row(self.epoch)
         if self._records:
             columns, guests = self.host.columns(self.machines), of_guests(machines)
             self._meter.read(machines, columns, guests)
-            self._recorder.record(self.host, end, machines, rows, columns, guests, self._meter)
+            self._recorder.record(self.host, end, machines, columns, guests, self._meter)
 
     # events
 

@@ -100,7 +100,7 @@ class Thresholds:
         threshold by ``margin`` (a fraction of it); None in the highest.
         """
         i = self.names.index(state) - 1
-        return math.ceil(self.bytes[i] * (1 + margin)) if i >= 0 else None
+        return self.bytes[i] + math.ceil(self.bytes[i] * margin) if i >= 0 else None
 
     @property
     def goal(self) -> int:
