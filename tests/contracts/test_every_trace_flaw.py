@@ -134,9 +134,11 @@ def rows(path, **columns):
         ("run", [1, 0]), ("run", [1, -5]), ("vm", [1.0, 0.5]),
     ],
 )  # fmt: skip
-def test_a_value_that_cannot_be_is_named_with_its_place(kind, make, place, column, values, tmp_path):
+def test_a_value_that_cannot_be_is_named(kind, make, place, column, values, tmp_path):
     path = tmp_path / "file"
-    columns = {column: values} if column in ("page", "address") else {"page": [1, 2], column: values}
+    columns = {column: values}
+    if column not in ("page", "address"):
+        columns["page"] = [1, 2]
     with open(path, "wb") as file:
         make(path if kind != "npz" else file, **columns)
     if kind == "csv" and isinstance(values[0], float) and column in ("page", "vm"):
@@ -168,7 +170,8 @@ def test_keys_may_be_text(kind, make, tmp_path):
 
 def test_hashed_objects_are_names_and_two_never_share_a_number(tmp_path):
     path = tmp_path / "t.oracleGeneral"
-    names = np.array([0, 2**63, 2**64 - 1, 2**62, 2**62 + 1, 2**63 - 1, 1, 2**63 + 2**62], np.uint64)
+    high = [2**63, 2**64 - 1, 2**62, 2**62 + 1, 2**63 - 1, 2**63 + 2**62]
+    names = np.array([0, *high, 1], np.uint64)
     traces.write_oracle(path, np.tile(names, 3))
     assert traces.open(path).replay(Guest(8, replacement="lru")) == (24, 8)
     assert next(iter(traces.open(path))).page.view(np.uint64).tolist() == names.tolist() * 3
@@ -226,7 +229,8 @@ def test_columns_of_tables_that_are_nested_or_hold_something_else_are_named(tmp_
     path = tmp_path / "t.parquet"
     for column in (
         [[1], [2]], [{"a": 1}, {"a": 2}], ["1", "2"], [True, False], [None, None],
-        pyarrow.array([1, 2], pyarrow.timestamp("us")), pyarrow.array([1, 2], pyarrow.decimal128(9)),
+        pyarrow.array([1, 2], pyarrow.timestamp("us")),
+        pyarrow.array([1, 2], pyarrow.decimal128(9)),
     ):  # fmt: skip
         table(path, page=column)
         refused(path, "parquet", "'page'")

@@ -97,7 +97,7 @@ def test_the_accesses_come_in_order_each_time(kind, tmp_path):
 @each
 def test_a_long_trace_comes_in_many_batches_and_whole(kind, tmp_path):
     draw = np.random.default_rng(1)
-    pages, writes = draw.integers(0, 2**30, 120_000), draw.random(120_000) < 0.3
+    pages, writes = draw.integers(0, 2**30, 200_000), draw.random(200_000) < 0.3
     trace = traces.open(sample(kind, tmp_path, pages, writes))
     assert sum(1 for _ in trace) > 1
     assert (everything(trace)[0] == pages).all()

@@ -78,9 +78,10 @@ class Trace:
         """Batches of the accesses of one machine, or of all for None. TraceError: the trace has
         none of this machine, which shows at its end, or does not tell of machines.
         """
-        found, others = vm is None, set()
+        found, others = vm is None, set[int]()
         for batch in self:
-            if vm is not None and batch.vm is None:
+            vms = batch.vm
+            if vm is not None and vms is None:
                 raise TraceError(
                     f"{self.path} does not say which machine makes an access (it has no column "
                     f"vm), and those of vm {vm} are asked for: leave vm out"
@@ -89,8 +90,8 @@ class Trace:
             if len(mine):
                 found = True
                 yield mine
-            if not found and len(others) <= _VMS_NAMED:
-                others.update(np.unique(batch.vm).tolist())
+            if not found and vms is not None and len(others) <= _VMS_NAMED:
+                others.update(np.unique(vms).tolist())
         if not found and others:
             named = ", ".join(map(str, sorted(others)[:_VMS_NAMED]))
             more = ", ..." if len(others) > _VMS_NAMED else ""

@@ -26,9 +26,11 @@ from pageengine.traces.foreign import damaged
 _WORDS = {"true": 1, "false": 0, "w": 1, "r": 0, "write": 1, "read": 0}
 _SEPARATORS = ",;\t"
 _DIGITS = {10: "[0-9]+", 16: "[0-9a-fA-F]+"}
-_ZERO = re.compile(r"\s*0+\s*")
-_HEX = re.compile(r"\s*(-?0[xX][0-9a-fA-F]+)\s*")
-_SECONDS = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*|\s*-?(nan|inf)\s*").fullmatch
+_ZERO = re.compile(r"[ \t]*0+[ \t]*")
+_HEX = re.compile(r"[ \t]*(-?0[xX][0-9a-fA-F]+)[ \t]*")
+_SECONDS = re.compile(
+    r"[ \t]*([+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|-?(nan|inf))[ \t]*"
+).fullmatch
 
 
 def recognise(head: bytes, path: str) -> bool:
@@ -88,7 +90,7 @@ class _Reading:
     def __init__(self, path: str, names: list[str], read: list[str], separator: str, base: int):
         self.path, self.names, self.separator, self.base = path, names, separator, base
         self.columns = [(names.index(name), _Column(name)) for name in read]
-        self._plain = re.compile(rf"(?:\s*-?{_DIGITS[base]}\s*\n)*")
+        self._plain = re.compile(rf"(?:[ \t]*-?{_DIGITS[base]}[ \t]*\n)*")
 
     def batches(self) -> Iterator[Batch]:
         for first, lines in text.blocks(self.path):
@@ -159,7 +161,7 @@ class _Reading:
         """A whole number in the form of its column, which it decides when it is the first."""
         form = "0x" if _HEX.fullmatch(value) else "plain"
         if not _ZERO.fullmatch(value):
-            if form == "plain" and not re.fullmatch(rf"\s*-?{_DIGITS[self.base]}\s*", value):
+            if form == "plain" and not re.fullmatch(rf"[ \t]*-?{_DIGITS[self.base]}[ \t]*", value):
                 raise TraceError(
                     f"{where(i)}: {column.name} is {value.strip()!r}, and should be a whole number"
                     f"{self._advice(value, column)}"
@@ -175,7 +177,7 @@ class _Reading:
         return int(value, 16 if form == "0x" else self.base) if len(value) < 40 else 2**64
 
     def _advice(self, value: str, column: _Column) -> str:
-        if self.base == 10 and re.fullmatch(r"\s*[0-9a-fA-F]+\s*", value):
+        if self.base == 10 and re.fullmatch(r"[ \t]*[0-9a-fA-F]+[ \t]*", value):
             return ": if the file's numbers are hexadecimal, say base=16"
         if column.name == "page" and value.strip():
             return ": name the column 'key' if pages have names that are text"

@@ -57,7 +57,7 @@ DIALECTS = (
         _LETTER, rf"\s*{_PC}:\s*\w?(\s.*)?",
     ),
     Dialect(
-        "dynamorio", "text of DynamoRIO's memtrace, or drmemtrace's view", "0x401000,r,8,0x7ffe1230",
+        "dynamorio", "text of DynamoRIO's memtrace, drmemtrace's view", "0x401000,r,8,0x7ffe1230",
         (
             rf"{_ENDS}{_PC}[,:][ \t]*(?P<kind>[rw]),[ \t]*{_SIZE},[ \t]*ADDRESS{_ENDS}",
             rf"{_ENDS}ADDRESS:[ \t]*{_SIZE},[ \t]*(?P<kind>\w+){_ENDS}",
@@ -74,7 +74,8 @@ DIALECTS = (
         {"0": READ, "1": WRITE, "2": FETCH}, r"\s*[0-9].*",
     ),
     Dialect(
-        "lines", "an access per line: 'R 7ffe1230 8', 'R 0x7ffe1230' or '7ffe1230 R'", "R 7ffe1230 8",
+        "lines", "an access per line: 'R 7ffe1230 8', 'R 0x7ffe1230' or '7ffe1230 R'",
+        "R 7ffe1230 8",
         (
             rf"{_ENDS}{_KIND}GAPADDRESS{_ENDS}",
             rf"{_ENDS}{_KIND}GAPADDRESSGAP{_SIZE}{_ENDS}",

@@ -4,6 +4,7 @@ file, where, and what would be right.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -17,14 +18,14 @@ _END = object()
 @contextmanager
 def damaged(where: str, what: str):
     """Around calls of a library: what it objects to is damage of the file at ``where``. An OSError
-    with a number is of the system (no such file, I/O error) and stays what it is.
+    of the system (no such file, I/O error) stays what it is.
     """
     try:
         yield
     except TraceError:
         raise
     except OSError as error:
-        if error.errno is not None:
+        if error.errno not in (None, errno.EINVAL):  # EINVAL: a place that no file has
             raise
         raise TraceError(_says(where, what, error)) from error
     except MemoryError as error:

@@ -111,9 +111,9 @@ class _Reading:
                 for page in range(start >> PAGE_SHIFT, (end - 1 >> PAGE_SHIFT) + 1):
                     pages.append(page)
                     writes.append(write)
-            if len(pages) >= BATCH:
-                yield Batch(np.array(pages, np.int64), np.array(writes, bool))
-                pages, writes = [], []
+                if len(pages) >= BATCH:
+                    yield Batch(np.array(pages, np.int64), np.array(writes, bool))
+                    pages, writes = [], []
         self._say()
         if pages:
             yield Batch(np.array(pages, np.int64), np.array(writes, bool))
