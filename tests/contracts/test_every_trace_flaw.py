@@ -90,8 +90,11 @@ def test_a_byte_that_fell_over_is_read_said_or_named(kind, tmp_path):
             assert str(path) in str(error)
 
 
+JUNK = [b"\0\0\0", b"what is this", b"R", b"7", "päge".encode(), b"\xff"]
+
+
 @pytest.mark.parametrize("kind", TEXT)
-@pytest.mark.parametrize("junk", [b"\0\0\0", b"what is this", b"R", b"7", "päge".encode(), b"\xff"])
+@pytest.mark.parametrize("junk", JUNK)
 def test_no_line_of_a_text_is_lost_in_silence(kind, junk, tmp_path):
     path = sample(kind, tmp_path)
     lines = path.read_bytes().splitlines()

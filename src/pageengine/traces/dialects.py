@@ -46,7 +46,9 @@ DIALECTS = (
             rf"{_ENDS}(?P<kind>[ILSM])[ \t]+ADDRESSGAP{_SIZE}{_ENDS}",
             rf"{_ENDS}(?P<kind>[ILSM])[ \t]+ADDRESS{_ENDS}",
         ),
-        _LETTER, r"\s*[ILSM]([ \t]+(?=.*[0-9])[^\s,:]*[ \t]*[,: \t]?[ \t]*[^\s,:]*)?\s*", _BANNER,
+        _LETTER,
+        r"\s*[ILSM]([ \t]+((?=.*[0-9])[^\s,:]*[ \t]*[,: \t]?[ \t]*[^\s,:]*|\S*[0-9]\S*))?\s*",
+        _BANNER,
     ),
     Dialect(
         "pin", "pinatrace of Intel Pin", "0x401000: R 0x7ffe1230",

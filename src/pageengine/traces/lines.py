@@ -13,9 +13,10 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from itertools import product
 from operator import methodcaller
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,8 +36,8 @@ _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # \x1b: colours of ter
 def recognise(dialect: Dialect, head: bytes, path: str) -> bool:
     lines = text.head(path).split(b"\n")
     lines = lines[:-1] or lines  # the last may be cut off
-    layouts = _layouts(dialect, None)
-    return any(pattern.fullmatch(_plain(line)) for line in lines for _, pattern in layouts)
+    layouts = _layouts(dialect.kind, None)
+    return any(layout.pattern.fullmatch(_plain(line)) for line in lines for layout in layouts)
 
 
 def open_lines(dialect: Dialect, path: str, instructions: bool = True,
@@ -61,16 +62,29 @@ def _plain(line: bytes) -> bytes:
     return line.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r")
 
 
-def _layouts(dialect: Dialect, base: int | None) -> list[tuple[str, re.Pattern[bytes]]]:
-    """(how addresses and gaps are written, pattern), in the order in which they are tried."""
+class _Layout(NamedTuple):
+    """order: fields and what separates them; notation: of addresses."""
+
+    order: tuple[int, str]
+    notation: str
+    pattern: re.Pattern[bytes]
+
+    def __str__(self) -> str:
+        gap = f", {self.order[1]} between fields" if self.order[1] else ""
+        return f"{self.notation} addresses{gap}"
+
+
+@lru_cache(maxsize=None)  # there are as many as dialects and bases
+def _layouts(dialect_kind: str, base: int | None) -> tuple[_Layout, ...]:
+    """Those of a dialect, in the order in which they are tried."""
     found = []
+    dialect = next(dialect for dialect in DIALECTS if dialect.kind == dialect_kind)
     notations = {"decimal": DECIMAL} if base == 10 else NOTATIONS
-    for layout, (notation, address) in product(dialect.layouts, notations.items()):
+    for (i, layout), (notation, address) in product(enumerate(dialect.layouts), notations.items()):
         for gap, separator in GAPS.items() if "GAP" in layout else [("", "")]:
-            written = f"{notation} addresses" + (f", {gap} between fields" if gap else "")
             pattern = layout.replace("ADDRESS", address).replace("GAP", separator)
-            found.append((written, re.compile(pattern.encode())))
-    return found
+            found.append(_Layout((i, gap), notation, re.compile(pattern.encode())))
+    return tuple(found)
 
 
 def _nothing(line: bytes) -> None:
@@ -84,8 +98,8 @@ class _Reading:
                  said: list[str]):  # fmt: skip
         self.dialect, self.path, self.said = dialect, path, said
         self.instructions, self._base = instructions, 10 if base == 10 else 16
-        self._layouts = _layouts(dialect, base)
-        self._decided: tuple[str, re.Pattern[bytes]] | None = None
+        self._layouts = _layouts(dialect.kind, base)
+        self._decided: _Layout | None = None
         self._decided_at = 0
         self._looks = re.compile(dialect.looks.encode())
         self._noise = re.compile(dialect.noise.encode())
@@ -144,21 +158,29 @@ class _Reading:
         return None
 
     def _decide(self, line: bytes, number: int):
-        for layout in self._layouts:
-            if found := layout[1].fullmatch(line):
-                self._decided, self._decided_at = layout, number
-                self._match = layout[1].fullmatch
-                fields = [name for name in _FIELDS if name in layout[1].groupindex]
-                self._fields = methodcaller("group", *fields)
-                return found
-        return None
+        """The first access says how all are written; that of address 0, which looks the same in
+        every notation, leaves that to the next.
+        """
+        fits = [layout for layout in self._layouts if layout.pattern.fullmatch(line)]
+        if not fits:
+            return None
+        first = fits[0]
+        found = first.pattern.fullmatch(line)
+        fields = [name for name in _FIELDS if name in first.pattern.groupindex]
+        self._fields = methodcaller("group", *fields)
+        if found and found["address"].strip(b"0") in (b"", b"(nil)"):
+            self._layouts = tuple(layout for layout in fits if layout.order == first.order)
+        else:
+            self._decided, self._decided_at = first, number
+            self._match = first.pattern.fullmatch
+        return found
 
     def _wrong(self, line: bytes, number: int) -> TraceError:
         right = f"an access such as {self.dialect.example!r}"
         if self._decided:
             right = (
                 f"written as the first access is, on line {self._decided_at}: "
-                f"{self._decided[0]}"
+                f"{self._decided}"
             )
         return TraceError(f"{self.path}, line {number}: {text.shown(line)} should be {right}")
 
