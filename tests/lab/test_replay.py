@@ -9,6 +9,7 @@ from pageengine import traces
 from pageengine.errors import TraceError, TraceWarning
 from pageengine.lab.scenario import Scenario, ScenarioError
 from pageengine.lab.workloads import burst, fastest, make
+from pageengine.lab.workloads.clock import clock_of
 
 
 def started(path, pages=8, **options):
@@ -150,3 +151,33 @@ def test_a_scenario_says_at_once_what_its_trace_lacks(three, where):
     scenario = Scenario.load(path)
     build.check(scenario)
     assert build.run(scenario).of("a")["accesses"].sum() > 1000
+
+
+def test_what_an_event_sets_must_fit_its_machine(tmp_path):
+    from pageengine.lab import build
+
+    path = tmp_path / "s.toml"
+    path.write_text(
+        '[host]\nmemory = "64 MiB"\n[run]\nduration = 5\n[[vm]]\nname = "a"\nsize = "32 MiB"\n'
+        'workload = { kind = "idle" }\n[[event]]\nat = 2\nset = "vm.a.workload"\n'
+        'to = { kind = "zipf", memory = "1 GiB" }\n'
+    )
+    with pytest.raises(ScenarioError, match=r"s\.toml:12: .*the machine's 8192 pages, got 262144"):
+        build.check(Scenario.load(path))
+
+
+def test_many_rounds_at_once_keep_to_what_was_said(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("page,time\n" + "".join(f"{i},{i / 9}\n" for i in range(10)))
+    workload = started(path, pages=16)
+    most = fastest(workload) * 1000 + burst(workload)
+    assert 8990 <= len(workload.step(1000.0, 0.0)[0].ids) <= most < 30_000
+
+
+def test_the_depth_of_a_bucket_is_its_closed_form(tmp_path):
+    """n accesses at once, then one each second: at 1/s the bucket must hold n, at 4/s too."""
+    path = tmp_path / "t.csv"
+    path.write_text("page,time\n" + "1,7\n" * 5 + "".join(f"1,{t}\n" for t in range(8, 20)))
+    clock = clock_of(traces.open(path), None)
+    assert (clock.first, clock.seconds, clock.accesses, clock.back) == (7, 12, 17, 0)
+    assert clock.depths[0] == clock.depths[1] == 5 and clock.bound() == (4.0, 5)
