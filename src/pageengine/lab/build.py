@@ -1,13 +1,14 @@
 """From a scenario to a simulation. The only place that knows both."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pageengine import policy as policies
-from pageengine.lab import contents, costs, workloads
+from pageengine.lab import contents, costs, events, workloads
 from pageengine.lab.machine import GuestSpec
 from pageengine.lab.results import Result
 from pageengine.lab.scenario import Scenario
@@ -50,7 +51,7 @@ def simulation(scenario: Scenario, *, policy=None, seed: int | None = None) -> S
         made = Simulation(
             host["memory"], _machines(scenario), policy=_policy(scenario, policy),
             costs=costs.make(host["costs"]), seed=host["seed"] if seed is None else seed,
-            epoch=run["epoch"], contents=host["contents"], events=scenario.events,
+            epoch=run["epoch"], contents=host["contents"], events=_events(scenario),
             check_every=run["check_every"], name=scenario.name, host=options,
         )  # fmt: skip
     return made
@@ -65,6 +66,13 @@ def check(scenario: Scenario, policy=None) -> None:
         with scenario.section("vm", number, "workload"):
             workload = workloads.make(_beside(scenario, entry["workload"]))
             workload.start(entry["size"] // PAGE_BYTES, np.random.default_rng(0))
+    sizes = {name: entry["size"] // PAGE_BYTES for name, entry in scenario.machines}
+    for number, entry in enumerate(scenario.data.get("event", ())):
+        for event in events.parse(entry, scenario.groups) if "set" in entry else ():
+            if event.key == "workload" and event.vm:
+                with scenario.section("event", number, "to"):
+                    workload = workloads.make(_beside(scenario, event.value))
+                    workload.start(sizes[event.vm], np.random.default_rng(0))
     with scenario.section("host", key="costs"):
         costs.make(scenario.host["costs"])
 
@@ -105,6 +113,14 @@ def _machines(scenario: Scenario) -> list[VMSpec]:
                 )
             )  # fmt: skip
     return specs
+
+
+def _events(scenario: Scenario) -> list[events.Event]:
+    """The scenario's, with the paths of traces as seen from here."""
+    return [
+        replace(event, value=_beside(scenario, event.value)) if event.key == "workload" else event
+        for event in scenario.events
+    ]
 
 
 def _beside(scenario: Scenario, workload: dict) -> dict:
