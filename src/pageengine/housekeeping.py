@@ -175,7 +175,7 @@ class Housekeeping(Household):
         for keeping in keepings:
             try:
                 if keeping.samples:
-                    keeping.estimator.observe(*readings[keeping])
+                    keeping.end_period(*readings[keeping])
                 else:
                     keeping.read_ages()
             except Exception as error:
