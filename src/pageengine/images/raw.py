@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 
 from pageengine.errors import ImageError
-from pageengine.images.base import FileImage
-from pageengine.images.pieces import PAGE_BYTES, Piece, Segment
+from pageengine.images.base import FileImage, told
+from pageengine.images.pieces import PAGE_BYTES, Region, place
 from pageengine.images.source import Source
 
 
@@ -21,15 +21,13 @@ class RawImage(FileImage):
         super().__init__(source, batch)
         size = source.size - offset
         check_size(self.path, size, f" after byte {offset}" if offset else "", source.size)
-        self._lay_out([Piece(0, size, offset)], size // PAGE_BYTES)
-        self._segments = [Segment(0, 0, self.pages)]
+        self._lay_out(place([Region(0, size, offset, size)], packed=True))
 
     @property
     def description(self) -> str:
         """One line for people."""
         name = "raw (VMware .vmem)" if self.path.lower().endswith(".vmem") else "raw"
-        holes = self.pages - self.data_pages
-        return f"{name} image, {self.pages} pages" + (f", {holes} of them holes" if holes else "")
+        return f"{name} image, {told(self)}"
 
 
 def check_size(path: str, size: int, where: str = "", file_bytes: int = 0) -> None:
