@@ -5,9 +5,8 @@ offset); everything else happens here: batches are filled across pieces, bytes o
 piece covers are zero, pages that no piece touches are not yielded at all: they are holes, which are
 zero, or not stored, or no memory, and ``Image.kinds`` counts these apart.
 
-Nothing is mapped: a mapped file that
-shrinks kills the process, a read that comes back short is an error with a name. Peak memory is two
-batches, whatever the size of the image.
+Nothing is mapped: a mapped file that shrinks kills the process, a read that comes back short is an
+error with a name. Peak memory is two batches, whatever the size of the image.
 """
 
 from __future__ import annotations
