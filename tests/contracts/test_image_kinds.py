@@ -1,4 +1,4 @@
-"""Zero, hole, gap and not stored are four things, and only the first two are memory that can be won.
+"""Zero, hole, gap and not stored are four things; only the first two are memory that can be won.
 The same memory is written as every kind of image there is; what commands and surveys say of it must
 not depend on the kind, and what is no memory must not cost time.
 """

@@ -27,7 +27,7 @@ __all__ = [
     "is_process", "open", "process",
 ]
 
-HEAD_BYTES = 4096
+HEAD_BYTES = 4096  # what recognisers are shown; those that need more look for themselves
 
 
 class Reader(NamedTuple):
@@ -103,7 +103,10 @@ def find(path: str, kind: str | None = None) -> Reader:
 
 def read_head(path: str) -> bytes:
     """The first bytes of a file; none for a process, a directory or a pipe."""
-    if is_process(path) or not stat.S_ISREG(os.stat(path).st_mode):
+    if is_process(path):
+        return b""
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
         return b""
     with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), "rb") as file:
         return file.read(HEAD_BYTES)
