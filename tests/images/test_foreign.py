@@ -203,14 +203,15 @@ TRIED = [what for what in UNPACKED if shutil.which(TOOLS[what])]
 def test_the_advice_that_is_given_works(tmp_path, what):
     """The command is cut out of the message as a reader would, and run; nothing is quoted here."""
     path = tmp_path / "it's a guest"
-    path.write_bytes(REAL[what](MEMORY))
+    content = REAL[what](MEMORY)
+    path.write_bytes(content)
     said = refusal(path)
     command = said.split(": ", 2)[2].rsplit(" (if it is raw", 1)[0]
     subprocess.run(command, shell=True, check=True, cwd=tmp_path, capture_output=True)
     found = f"{path}.unpacked" + "/guest.raw" * UNPACKED[what]
     with images.open(found) as image:
         assert b"".join(pages.tobytes() for _, pages in image) == MEMORY
-    assert path.read_bytes() == REAL[what](MEMORY), "the file itself is left alone"
+    assert path.read_bytes() == content, "the file itself is left alone"
 
 
 def test_no_command_is_given_that_is_not_tried():

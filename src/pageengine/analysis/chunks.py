@@ -35,7 +35,9 @@ class Chunks:
         self._open = ppns[cut:].copy(), hashes[cut:].copy()
 
     def _close(self, ppns: np.ndarray, hashes: np.ndarray) -> None:
-        numbers, rows = np.unique(ppns // self.pages, return_inverse=True)
+        chunk = ppns // self.pages
+        begins = np.diff(chunk, prepend=-1) != 0
+        numbers, rows = chunk[begins], np.cumsum(begins) - 1
         for start in range(0, len(numbers), _BLOCK):
             part = slice(*np.searchsorted(rows, [start, start + _BLOCK]))
             padded = np.zeros((min(_BLOCK, len(numbers) - start), PAGE_BYTES // 8), np.uint64)

@@ -79,7 +79,8 @@ COMPRESSED = (
          command="xz --format=lzma -dc {path} > {out}", test=is_lzma),
     kind("an lrzip file", "decompress it with lrzip", at(0, b"LRZI")),
     kind("an LZFSE file", "decompress it with lzfse", at(0, b"bvx2", b"bvxn", b"bvx-")),
-    kind("a .Z file (compress)", "decompress it with gzip", at(0, b"\x1f\x9d\x90", b"\x1f\x9d\x8c")),
+    kind("a .Z file (compress)", "decompress it with gzip",
+         at(0, b"\x1f\x9d\x90", b"\x1f\x9d\x8c")),
     kind("a zlib stream", DECOMPRESS, at(0, b"\x78"), test=is_deflated,
          command="python3 -c 'import sys, zlib; d = zlib.decompressobj(); "
          "[sys.stdout.buffer.write(d.decompress(b)) for b in iter(lambda: "
