@@ -65,7 +65,7 @@ class Host(Governed):
         self.contents = one_of(contents, "contents", ("bytes", "tokens"))
         self.victims = one_of(victims, "victims", ("clock", "random"))
         self.packing = one_of(packing, "packing", ("esx", "dense"))
-        self.compression = compression
+        self.compression, self.sharing = compression, bool(sharing)
         self._swap_grows, slots = swap is None, 0 if swap is None else parse_pages(swap, "swap")
         if self.contents == "bytes" and (self._swap_grows or slots):
             self._swap_file = open_swap_file(swap_dir)

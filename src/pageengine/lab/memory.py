@@ -37,6 +37,7 @@ class MachineMemory:
     def __init__(self, vm, number: int, profile: ContentProfile, bytes_: bool):
         self._vm, self._contents, self._bytes = vm, profile.of(number), bytes_
         self._version = np.zeros(vm.pages, np.int32)
+        self._zeroes_are_private = not vm.host.sharing
         self._waiting: list[tuple[np.ndarray, np.ndarray | None]] = []
         self.double_paging = 0
 
@@ -109,6 +110,9 @@ class MachineMemory:
         # A guest reads what it pages out before it puts something else there, and contents come
         # before touches; else order within an epoch is of no consequence but to recency.
         vm = self._vm
+        if self._zeroes_are_private:  # the place does not say that a page holds nothing of its own
+            first = ((flags & WRITE) != 0) & (self._version[ppns] == 0)
+            flags = np.where(first, flags | FILL, flags)
         ppns, flags, (out, fresh, last, _), done = vm.make_in_turns(_TURNS, ppns, flags)
         if last == len(ppns):
             return ppns, flags, done
