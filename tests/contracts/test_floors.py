@@ -29,6 +29,7 @@ MAY = {
     "errors": "",
     "frozen": "",
     "firstuse": "",
+    "shipped": "",
     "units": "",
     "tokens": "",
     "arrays": "errors units",
