@@ -10,6 +10,7 @@ from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 SOURCES = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc").rglob("*.c"))
@@ -52,7 +53,37 @@ extensions = [
     for path in sorted((ROOT / "src" / "pageengine").glob("*.pyx"))
 ]
 
+# folder of the tree -> what of it comes with the package (src/pageengine/shipped.py)
+SHIPPED = {"docs": ("*.md",), "examples": ("scenarios/*.toml", "*.ipynb", "*.py")}
+
+
+class BuildWithShipped(build_py):
+    """Puts examples and pages into the package that is built; they have no second copy in the tree.
+    An editable build needs none: it finds them where they are."""
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:
+            for source, target in self._shipped():
+                self.mkpath(str(Path(target).parent))
+                self.copy_file(source, target)
+
+    def get_outputs(self, include_bytecode=True):
+        built = super().get_outputs(include_bytecode)
+        return built if self.editable_mode else built + [to for _, to in self._shipped()]
+
+    def _shipped(self):
+        home = Path(self.build_lib, "pageengine", "share")
+        return [
+            (str(path), str(home / path.relative_to(ROOT)))
+            for folder, patterns in SHIPPED.items()
+            for pattern in patterns
+            for path in sorted((ROOT / folder).glob(pattern))
+        ]
+
+
 setup(
+    cmdclass={"build_py": BuildWithShipped},
     libraries=[core],
     ext_modules=cythonize(
         extensions,

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from pageengine import errors, policy
 from pageengine.codec import codecs
 from pageengine.engine import TECHNIQUES as _TECHNIQUES
+from pageengine.events import Events
 from pageengine.firstuse import at_first_use
 from pageengine.host import Host
 from pageengine.records import (
-    Events,
     Faults,
     GuestStats,
     HostStats,

@@ -1,6 +1,7 @@
 """What the engine reports: frozen records with the names that vSphere and esxtop use.
 
-Amounts are bytes; names that end in ``_pages`` and all event counts are pages. The numbers come
+Amounts are bytes; names that end in ``_pages`` and all event counts are pages. Docstrings list the
+fields with their units in brackets; docs/fields.md is made from them. The numbers come
 from the core as they are (csrc/pe_stats.h, csrc/pe_vm.h); a test holds the fields here against the
 core's own list of names.
 """
@@ -9,6 +10,7 @@ from enum import IntEnum
 from operator import add
 from typing import ClassVar
 
+from pageengine.events import Events
 from pageengine.frozen import Frozen
 from pageengine.units import format_size
 
@@ -43,42 +45,28 @@ class _Record(Frozen):
         return format_size(value) if name in self._BYTES else str(value)
 
 
-class Events(Frozen):
-    """Cumulative counts since the virtual machine was added, in pages; on a host, the sum over its
-    machines.
-    """
-
-    accesses: int = 0
-    faults_absent: int = 0
-    cow_breaks: int = 0
-    merged: int = 0
-    zero_merged: int = 0
-    compressions: int = 0
-    decompressions: int = 0
-    incompressible: int = 0
-    compressed_half: int = 0
-    compressed_quarter: int = 0
-    cache_evictions: int = 0
-    swap_out: int = 0
-    swap_in: int = 0
-    balloon_in: int = 0
-    balloon_out: int = 0
-    balloon_pops: int = 0
-    scanned: int = 0
-    hinted: int = 0
-    discarded: int = 0
-    block_stops: int = 0
-    sample_faults: int = 0
-    reported: int = 0
-
-
 class VMStats(_Record, Events):
-    """One virtual machine.
+    """One virtual machine: the counts of ``Events``, and what there is now.
 
-    granted: guest memory backed by machine memory as pages (private + shared). consumed: machine
-    memory charged to it (private + its part of the shared + its compressed slots). mapped: every
-    page it ever accessed, wherever it is now.
-    shared: in full, zero pages included. zipped: slots its compressed pages take.
+    Attributes:
+        size: [bytes] configured memory
+        granted: [bytes] guest memory backed by machine memory as pages: private + shared
+        consumed: [bytes] machine memory charged to it: private + its part of the shared + zipped
+        mapped: [bytes] pages it ever accessed, wherever they are now
+        private: [bytes] in machine frames of its own
+        shared: [bytes] mapped copy-on-write, in full, zero pages included
+        zero: [bytes] of shared, pages that map the zero page
+        compressed: [bytes] guest memory in the compression cache, as large as before
+        zipped: [bytes] slots it takes there
+        swapped: [bytes] in swap space
+        ballooned: [bytes] given up by the guest
+        absent: [bytes] never touched
+        half_pages: [pages] in the compression cache that take half a page
+        quarter_pages: [pages] there that take a quarter or less
+        shares: [number] its weight
+        reservation: [bytes] machine memory it is guaranteed
+        limit: [bytes] most machine memory it may hold
+        blocked: [yes or no] whether it may not run
     """
 
     size: int = 0
@@ -102,9 +90,33 @@ class VMStats(_Record, Events):
 
 
 class HostStats(_Record, Events):
-    """The host. saving = shared - shared_common (esxtop's PSHARE line); cache: machine memory lent
-    to the compression cache; zip_saved = compressed - cache; metadata: all bookkeeping; hint_pages:
-    scanned pages without a partner (COWH).
+    """The host: the counts of ``Events`` added up, and what there is now.
+
+    Attributes:
+        memory: [bytes] machine memory
+        free: [bytes] of it, idle
+        consumed: [bytes] memory - free
+        granted: [bytes] of all machines, as are shared, zero, compressed, swapped, ballooned and
+            zipped
+        shared: [bytes] guest memory that is shared, in full
+        zero: [bytes] of shared, pages that map a zero page
+        compressed: [bytes] guest memory in the compression cache, as large as before
+        swapped: [bytes] in swap space
+        ballooned: [bytes] in balloons
+        shared_common: [bytes] machine memory that holds shared contents
+        saving: [bytes] shared - shared_common (esxtop's PSHARE line)
+        zipped: [bytes] slots of the compression cache in use
+        cache: [bytes] machine memory lent to the compression cache
+        zip_saved: [bytes] compressed - cache
+        swap_size: [bytes] swap space
+        swap_free: [bytes] room in it
+        sharing_table: [bytes] bookkeeping of the sharing table
+        metadata: [bytes] all bookkeeping
+        hint_pages: [pages] scanned without finding a partner (COWH)
+        swap_writes: [calls] to write to the swap file
+        swap_reads: [calls] to read from it
+        vms: [number] machines
+        configured: [bytes] memory of all machines
     """
 
     memory: int = 0
@@ -133,8 +145,24 @@ class HostStats(_Record, Events):
 
 
 class GuestStats(_Record):
-    """What a guest's memory is used for, in bytes, and what happened in it since it started, in
-    pages. total: of the machine, the balloon included. swapped: in the guest's own swap space.
+    """What a guest's memory is used for, and what happened in it since it started.
+
+    Attributes:
+        total: [bytes] memory of the machine, the balloon included
+        free: [bytes] on the free list
+        kernel: [bytes] the kernel's own
+        cache_clean: [bytes] page cache, as it is on disk
+        cache_dirty: [bytes] page cache, to be written yet
+        anonymous: [bytes] memory of programs
+        ballooned: [bytes] in the balloon
+        swapped: [bytes] in the guest's own swap space
+        swap_in: [pages] read back from there
+        swap_out: [pages] written there
+        cache_hits: [pages] file accesses met by the page cache
+        cache_misses: [pages] and those that were not
+        disk_reads: [pages] read from disk
+        disk_writes: [pages] written to disk
+        oom: [times] that there was no memory left to free
     """
 
     total: int = 0
@@ -164,15 +192,25 @@ GuestStats._BYTES = frozenset(GuestStats.__match_args__[:8])
 
 
 class Faults(_Record):
-    """What one batch of accesses met, in pages."""
+    """What one batch of accesses met.
+
+    Attributes:
+        accesses: [pages] accesses made
+        absent: [pages] first touches
+        cow_breaks: [pages] writes to shared pages
+        decompressed: [pages] brought back from the compression cache
+        swapped_in: [pages] read back from swap
+        balloon_pops: [pages] accesses to ballooned pages
+        discarded: [pages] compressed or swapped ones that were overwritten whole
+    """
 
     accesses: int = 0
-    absent: int = 0  # first touches
+    absent: int = 0
     cow_breaks: int = 0
     decompressed: int = 0
     swapped_in: int = 0
     balloon_pops: int = 0
-    discarded: int = 0  # compressed or swapped pages that were overwritten whole
+    discarded: int = 0
 
     @property
     def total(self) -> int:
@@ -181,8 +219,15 @@ class Faults(_Record):
 
 
 class ScanResult(_Record):
-    """What a sharing scan did, in pages: looked at, hashed, merged with an equal page, merged into
-    the zero page, noted as hints. unstable: passed over by the two-scan rule.
+    """What a sharing scan did.
+
+    Attributes:
+        visited: [pages] looked at
+        scanned: [pages] of these, hashed
+        merged: [pages] merged with an equal page
+        zero_merged: [pages] merged into the zero page
+        hinted: [pages] noted as hints
+        unstable: [pages] passed over by the two-scan rule
     """
 
     visited: int = 0
@@ -197,9 +242,16 @@ class ScanResult(_Record):
 
 
 class Reclaimed(_Record):
-    """What a reclaim won: machine frames, and the pages that each technique took. evicted:
-    compressed pages that went on to swap to make room; incompressible: victims that did not fit
-    half a page.
+    """What a reclaim won.
+
+    Attributes:
+        frames: [pages] machine frames that became idle
+        merged: [pages] victims merged with an equal page
+        zero_merged: [pages] victims merged into the zero page
+        compressed: [pages] victims put into the compression cache
+        swapped: [pages] victims written to swap
+        evicted: [pages] compressed ones that went on to swap to make room
+        incompressible: [pages] victims that did not fit half a page
     """
 
     frames: int = 0

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from pageengine import __version__
 from pageengine.cli import (
-    about, advise, capture, codecs, compare, demo, overcommit, paper, policies, run, scan, sweep,
-    techniques,
+    about, advise, capture, codecs, compare, demo, docs, examples, overcommit, paper, policies, run,
+    scan, sweep, techniques,
 )  # fmt: skip
 from pageengine.cli.console import Console, Usage
 from pageengine.errors import PageEngineError
@@ -23,7 +23,7 @@ __all__ = ["main", "make_parser"]
 
 COMMANDS = (
     demo, scan, capture, overcommit, run, compare, advise, sweep, paper, policies, techniques,
-    codecs, about,
+    codecs, examples, docs, about,
 )  # fmt: skip
 
 EPILOG = """\

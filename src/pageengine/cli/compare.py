@@ -17,7 +17,7 @@ compares: how many machines each carries (stalled less than 5 % of their time), 
 by which technique, how long machines wait for memory, and which machine is worst off."""
 EPILOG = """\
 examples:
-  pageengine compare examples/scenarios/compare.toml --policy esx6 --policy kvm
+  pageengine compare compare --policy esx6 --policy kvm
   pageengine compare lab.toml --policy esx6 --policy kvm --policy freefirst -o out
   pageengine compare lab.toml --policy esx6 --policy mypkg:MyPolicy --json
 """

@@ -22,7 +22,7 @@ then is told and saved all the same.
 docs/scenarios.md has every key of a scenario."""
 EPILOG = """\
 examples:
-  pageengine run examples/scenarios/states.toml -o out
+  pageengine run states -o out        a scenario that comes with it (pageengine examples)
   pageengine run lab.toml --policy kvm --seed 3
   pageengine run lab.toml --set host.memory='2 GiB' --set vm.web.count=6
   pageengine run lab.toml --max-time 60s --json
@@ -33,7 +33,9 @@ _TRIAL = 0.3  # seconds that may be spent on the estimate
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
+    parser.add_argument(
+        "scenario", metavar="SCENARIO", help="scenario file (TOML), or the name of an example"
+    )
     parser.add_argument("-o", "--output", metavar="DIR", help="where the result goes")
     parser.add_argument("--policy", metavar="P", help="another policy than the file's")
     add_common_arguments(parser)

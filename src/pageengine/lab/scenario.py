@@ -1,7 +1,7 @@
 """Scenarios: TOML files that say which machines run what on which host, for how long, and what
 changes meanwhile. docs/scenarios.md has every key.
 
-    scenario = Scenario.load("examples/scenarios/states.toml")
+    scenario = Scenario.load("states")  # one that is shipped; or the path of a file
     result = build.run(scenario, policy="esx5")
 
 Everything is checked before anything runs. A message names file and line, key and value, and says
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pageengine import shipped
 from pageengine.lab import events, fields, sections
 from pageengine.lab.fields import ScenarioError
 from pageengine.lab.locate import line_of
@@ -45,8 +46,12 @@ class Scenario:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Scenario":
-        """Reads and checks a file."""
-        path = Path(path)
+        """Reads and checks a file. Where there is none and the path is a mere name, it is the
+        shipped scenario of that name (``pageengine examples``).
+
+        Raises ScenarioError with file and line, OSError where the file cannot be read.
+        """
+        path = shipped.scenario(path)
         try:
             text = path.read_text(encoding="utf-8")
             data = tomllib.loads(text)

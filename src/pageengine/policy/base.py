@@ -1,5 +1,6 @@
 """What a policy sees, and what it answers: Snapshot and Plan. Plain data; no engine object is
-reachable from either.
+reachable from either. Docstrings list the fields with their units in brackets; docs/fields.md is
+made from them.
 
 A policy is any object with ``decide(snapshot) -> Plan``. The same snapshot gives the same plan: a
 policy keeps nothing between two calls. What it wants to remember (the scanner's rate, the state the
@@ -14,10 +15,14 @@ from pageengine.frozen import Frozen, fresh
 
 class GuestView(Frozen):
     """What a guest tells about itself through its balloon driver (virtio-balloon's statistics, and
-    what MOM and Proxmox read). Amounts in bytes.
+    what MOM and Proxmox read).
 
-    total: memory it was configured with less its balloon. free: on its free list. cache: page
-    cache. swapped: in its own swap space. major_faults: cumulative, pages read back from there.
+    Attributes:
+        total: [bytes] memory it was configured with, less its balloon
+        free: [bytes] on its free list
+        cache: [bytes] page cache, clean and dirty
+        swapped: [bytes] in its own swap space
+        major_faults: [pages] read back from there since it started
     """
 
     total: int
@@ -28,13 +33,32 @@ class GuestView(Frozen):
 
 
 class VMView(Frozen):
-    """One virtual machine as a policy sees it. Amounts in bytes.
+    """One virtual machine as a policy sees it.
 
-    consumed: machine memory charged to it, of shared pages its part (1/n of a page that n pages
-    share). active: the estimate of its working set. balloon_max: most that its driver can give up;
-    0 while there is no driver (never installed, or the guest is booting). stall: share of the time
-    since the last decision that it waited for memory, 0 to 1; when no time has passed since, in the
-    middle of a batch of accesses, what that decision was shown. guest: None when it tells nothing.
+    Attributes:
+        name: [text] as it was added
+        size: [bytes] configured memory
+        consumed: [bytes] machine memory charged to it: private pages, its part of shared ones (1/n
+            of a page that n pages share), its slots of the compression cache
+        granted: [bytes] guest memory backed by machine memory as pages, private and shared
+        shared: [bytes] of granted, pages that are shared, each in full, zero pages included
+        swapped: [bytes] in the host's swap space
+        compressed: [bytes] guest memory in the compression cache, as large as before
+        ballooned: [bytes] what its balloon holds now
+        mapped: [bytes] pages accessed at least once, wherever they are now
+        shares: [number] its weight
+        reservation: [bytes] machine memory it is guaranteed
+        limit: [bytes] most machine memory it may hold
+        blocked: [yes or no] whether it may not run
+        overhead: [bytes] machine memory that running it takes; no part of consumed
+        active: [bytes] the estimate of its working set
+        balloon_target: [bytes] what its driver was last told to hold
+        balloon_max: [bytes] most that its driver can give up; 0 while there is none (never
+            installed, or the guest is booting)
+        stall: [share, 0 to 1] of the time since the last decision, what it waited for memory; when
+            no time has passed since, in the middle of a batch of accesses, what that decision was
+            shown
+        guest: [GuestView] what its guest tells; None when it tells nothing
     """
 
     name: str
@@ -59,11 +83,17 @@ class VMView(Frozen):
 
 
 class Snapshot(Frozen):
-    """All numbers a policy may see. Amounts in bytes, time in seconds.
+    """All numbers a policy may see.
 
-    memory: machine memory that the pages of virtual machines may use: the host's, less the overhead
-    of its machines. free: of that. state: what the last plan called the host's state ("" before the
-    first). memo: what the last plan asked to remember.
+    Attributes:
+        memory: [bytes] machine memory that the pages of virtual machines may use: the host's, less
+            the overhead of its machines
+        free: [bytes] of memory, what nobody holds
+        swap_free: [bytes] room in the host's swap space
+        vms: [VMView each] the machines, in the order they were added
+        time: [seconds] that have passed since the host was made, as ``Host.advance`` was told
+        state: [text] what the last plan called the host's state; "" before the first
+        memo: [by name] what the last plan asked to remember
     """
 
     memory: int
@@ -76,13 +106,17 @@ class Snapshot(Frozen):
 
 
 class VMPlan(Frozen):
-    """What is to be done with one virtual machine. Amounts in bytes.
+    """What is to be done with one virtual machine. None leaves things as they are.
 
-    target: machine memory it should come to hold; not under its reservation. balloon: what its
-    driver should come to hold; the driver moves there at its own speed. reclaim: machine memory to
-    win now, by ``technique`` ("sharing", "compression", "swap" or "ladder": each in turn).
-    blocked: whether it must not run. scan: its pages to look at per second for sharing.
-    None leaves things as they are.
+    Attributes:
+        target: [bytes] machine memory it should come to hold, not under its reservation; the
+            targets of all machines add up to no more than ``Snapshot.memory``
+        balloon: [bytes] what its driver should come to hold, not above ``VMView.balloon_max``; the
+            driver moves there at its own speed
+        reclaim: [bytes] machine memory to win now, in whole pages, not from what is reserved
+        technique: [text] by which: "sharing", "compression", "swap", or "ladder" (each in turn)
+        blocked: [yes or no] whether it must not run until another plan lets it
+        scan: [pages per second] to look at for sharing
     """
 
     target: int | None = None
@@ -94,7 +128,12 @@ class VMPlan(Frozen):
 
 
 class Migration(Frozen):
-    """Advice: this machine should leave the host, and why."""
+    """Advice: this machine should leave the host. Nothing is done about it.
+
+    Attributes:
+        vm: [text] name of the machine
+        why: [text] the reason, in words
+    """
 
     vm: str
     why: str
@@ -103,12 +142,21 @@ class Migration(Frozen):
 class Plan(Frozen):
     """A policy's answer. Virtual machines that are not named are left as they are.
 
-    state: the memory state of the host, for the reader and for the next snapshot. wake_below: free
-    memory in bytes under which accesses wait and the policy is asked again at once. wake_above: free
-    memory in bytes from which on it is asked at the next step of time. again: seconds
-    after which it wants to be asked in any case (None: the host's own balance period). scan_rule:
-    "hint" (ESX: the first equal page merges) or "two-scans" (KSM: a page must be unchanged between
-    two scans). report_free: whether guests hand free blocks back (free page reporting).
+    Attributes:
+        state: [text] the memory state of the host, for the reader and for the next snapshot: high,
+            clear, soft, hard or low
+        vms: [VMPlan by name] what is to be done with which machine
+        wake_below: [bytes] free memory under which accesses wait and the policy is asked again at
+            once; less than ``Snapshot.memory``; None leaves the mark as it is
+        wake_above: [bytes] free memory from which on it is asked at the next step of time; None:
+            not before it is due
+        again: [seconds] after which it wants to be asked in any case, above 0; None: the host's
+            balance period, 15 s
+        scan_rule: [text] "hint" (ESX: the first equal page merges) or "two-scans" (KSM: a page must
+            be unchanged between two scans)
+        report_free: [yes or no] whether guests hand free blocks back (free page reporting)
+        migrate: [Migration each] machines that should leave
+        memo: [by name] numbers to find in the next snapshot
     """
 
     state: str = "high"
