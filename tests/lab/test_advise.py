@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as some
 from made_up import with_stalls as result
 
-from pageengine.lab import advise
-from pageengine.lab.advise import Curve, bounds, search
+from pageengine.lab import advise, curve
+from pageengine.lab.advise import bounds
 from pageengine.lab.objective import METRICS, Objective
 from pageengine.lab.scenario import Scenario, ScenarioError
+from pageengine.lab.search import search
 
 MIB = 2**20
 SCENARIO = Scenario({
@@ -165,8 +166,8 @@ def test_the_curve_of_a_machine_shows_its_knee():
         assert [name for name, _ in scenario.machines] == ["db"] and scenario.events == ()
         return made
 
-    found = advise.curve(SCENARIO, "db", run=run)
-    assert isinstance(found, Curve) and len(found.sizes) == 20
+    found = curve.curve(SCENARIO, "db", run=run)
+    assert isinstance(found, curve.Curve) and len(found.sizes) == 20
     assert found.sizes[-1] == 64 * MIB and np.all(found.sizes % 4096 == 0)
     assert np.all(np.diff(found.slowdown) <= 0)
     assert 0.3 < found.sizes[found.knee] / (64 * MIB) < 0.55
@@ -174,9 +175,9 @@ def test_the_curve_of_a_machine_shows_its_knee():
 
 
 def test_a_machine_that_never_slows_down_has_no_knee():
-    assert advise.knee(np.arange(1.0, 21), np.ones(20)) is None
+    assert curve.knee(np.arange(1.0, 21), np.ones(20)) is None
 
 
 def test_the_knee_of_a_bent_line_is_its_bend():
     slow = np.exp(np.concatenate([np.linspace(3, 0, 8), np.zeros(12)]))
-    assert advise.knee(np.arange(1.0, 21), slow) == 7
+    assert curve.knee(np.arange(1.0, 21), slow) == 7
