@@ -17,17 +17,18 @@ def folder(path: str, option: str = "-o") -> Path:
     return place
 
 
-def file(path: str, option: str = "-o", suffixes: Sequence[str] = ()) -> Path:
-    """A file that is there, or can be made in a folder that is. suffixes: what its name may end in;
-    any, where there are none."""
+def file(path: str, option: str = "-o", suffixes: Sequence[str] = (),
+         makes_folder: bool = False) -> Path:  # fmt: skip
+    """A file that is there, or can be made in a folder that is, or that will be made. suffixes:
+    what its name may end in; any, where there are none."""
     place = Path(path)
     if place.is_dir():
         raise Usage(f"{option} {path}: that is a folder; name a file")
     if suffixes and place.suffix.lower() not in suffixes:
         raise Usage(f"{option} {path}: its name must end in {' or '.join(suffixes)}")
-    if not place.parent.is_dir():
+    if not place.parent.is_dir() and not makes_folder:
         raise Usage(f"{option} {path}: there is no folder {place.parent}")
-    _writable(place if place.exists() else place.parent, path, option)
+    _writable(place if place.exists() else _nearest(place), path, option)
     return place
 
 

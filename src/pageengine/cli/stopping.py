@@ -49,9 +49,14 @@ class Stop:
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 self._before[number] = signal.signal(number, self._hear)
+            if self._at_once and self._end is not None:
+                self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._ring)
+                signal.setitimer(signal.ITIMER_REAL, max(1e-3, self._end - time.monotonic()))
         return self
 
     def __exit__(self, *_):
+        if signal.SIGALRM in self._before:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, before in self._before.items():
             signal.signal(number, before)
 
@@ -83,6 +88,10 @@ class Stop:
             raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(143)
         if self._at_once:
             raise Stopped
+
+    def _ring(self, *_) -> None:
+        self._late = True
+        raise Stopped
 
 
 class Stopped(BaseException):
