@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pageengine.lab import build, fields, sections
+from pageengine.lab.promises import DoesNotFit
 from pageengine.lab.scenario import Scenario, ScenarioError
 
 DOCS = Path(__file__).parents[2] / "docs" / "scenarios.md"
@@ -210,7 +211,7 @@ def test_a_count_keeps_the_mix():
         groups = scenario.changed("vm.count", count).groups
         return [len(groups.get(name, ())) for name in "abc"]
 
-    assert [mix(n) for n in (4, 8, 80)] == [[2, 0, 2], [4, 1, 3], [40, 10, 30]]
+    assert [mix(n) for n in (4, 8, 80)] == [[2, 1, 1], [4, 1, 3], [40, 10, 30]]
     counts = [mix(n) for n in range(1, 50)]
     for n, (fewer, more) in enumerate(zip(counts, counts[1:], strict=False), 1):
         assert sum(fewer) == n and all(x <= y for x, y in zip(fewer, more, strict=True))
@@ -264,13 +265,12 @@ EVENTS = {  # what an event does, what the message says
     'set = "policy.idle_tacks"\nto = 1': "no option 'idle_tacks', which an event sets",
     'set = "vm.web.workload"\nto = { kind = "zpif" }': "vm 'web': unknown workload 'zpif'",
     'set = "vm.db.limit"\nto = "512 MiB"': "limit 512 MiB of 'db' from 600 s on is over its size",
-    'set = "vm.web.reservation"\nto = "400 MiB"': "reservations do not fit: with it 1.",
 }
 
 
 @pytest.mark.parametrize("does", EVENTS)
 def test_what_an_event_cannot_do_is_found_before_anything_runs(write, does):
-    path = write(GOOD, 'set = "vm.web.shares"       # of all three\nto = 4000', does)
+    path = write(GOOD, 'set = "vm.web.shares"\nto = 4000', does)
     with pytest.raises(ScenarioError, match=EVENTS[does]):
         build.check(Scenario.load(path))
 
@@ -298,8 +298,13 @@ def test_reservations_count_only_while_the_machines_run():
 
     host = {"memory": "100 MiB"}
     Scenario({"host": host, "vm": [vm("a", stop=10), vm("b", start=10)]})
-    with pytest.raises(ScenarioError, match="vm 'b': reservations do not fit"):
+    with pytest.raises(DoesNotFit, match="vm 'b': reservations do not fit"):
         Scenario({"host": host, "vm": [vm("a"), vm("b", start=10)]})
+    freed = [{"at": 5, "set": "vm.a.reservation", "to": "10 MiB"}]
+    Scenario({"host": host, "vm": [vm("a"), vm("b", start=10)], "event": freed})
+    more = [{"at": 15, "set": "vm.a.reservation", "to": "64 MiB"}]
+    with pytest.raises(DoesNotFit, match="with it 128 MiB are promised"):
+        Scenario({"host": host, "vm": [vm("a"), vm("b", start=10)], "event": freed + more})
 
 
 def test_the_documentation_has_every_key():

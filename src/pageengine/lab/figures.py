@@ -49,13 +49,13 @@ def untouched(result: Result, held: Mapping[str, float] | None = None) -> np.nda
         spare = np.maximum(np.asarray(own["size"], dtype=float) - held[name], 0)
         rows = np.searchsorted(result.host["time"], own["time"])
         np.add.at(total, rows, np.minimum(own["balloon"], spare))
-    return total
+    return np.minimum(total, np.asarray(result.host["ballooned"], dtype=float))
 
 
 def won(result: Result, held: Mapping[str, float] | None = None) -> dict[str, np.ndarray]:
     """``given_back``, without what balloons took and nobody had touched."""
     found = given_back(result.host)
-    return {**found, "balloon": np.maximum(found["balloon"] - untouched(result, held), 0)}
+    return {**found, "balloon": found["balloon"] - untouched(result, held)}
 
 
 def stalls(result: Result) -> dict[str, float]:
