@@ -75,8 +75,8 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # policies beside the scenario; last, so that nothing is hidden
+    if os.getcwd() not in sys.path:  # for policies in this folder; last, so that it hides nothing
+        sys.path.append(os.getcwd())
     with _Signals():
         try:
             arguments = make_parser().parse_args(argv)

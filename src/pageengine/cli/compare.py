@@ -31,8 +31,8 @@ examples:
   pageengine compare lab.toml --policy esx6:idle_tax=0 --policy esx6:idle_tax=0.75
   pageengine compare lab.toml --policy esx6 --policy ./my_policy.py:MyPolicy --json
 
-exit status 130 after Ctrl-C and 124 after --max-time: what is complete is shown and saved, and there
-is no verdict.
+exit status 130 after Ctrl-C and 124 after --max-time: what is complete is shown and saved, and
+there is no verdict.
 """
 
 

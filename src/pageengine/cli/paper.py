@@ -20,8 +20,8 @@ was printed, with the deviation and a verdict:
   not claimed  shown for comparison
 
 Numbers are marked as read in the source, recalled from notes of it, or derived from what it says.
-Exit status 1 when anything is missed; 130 after Ctrl-C and 124 after --max-time: what is complete is
-shown, and an experiment that was cut short has no verdict."""
+Exit status 1 when anything is missed; 130 after Ctrl-C and 124 after --max-time: what is complete
+is shown, and an experiment that was cut short has no verdict."""
 EPILOG = """\
 examples:
   pageengine paper                  all of them, in under three minutes

@@ -1,5 +1,5 @@
-"""Policies side by side on one scenario, over several seeds: every policy runs under the same seeds,
-so under the same accesses. What comes of it, and who is best, says ``lab.standings``.
+"""Policies side by side on one scenario, over several seeds: every policy runs under the same
+seeds, so under the same accesses. What comes of it, and who is best, says ``lab.standings``.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

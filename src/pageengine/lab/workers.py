@@ -1,5 +1,5 @@
-"""Simulations that must not be cut short unseen: a simulation takes Ctrl-C for its own end, and what
-is made of several would take what is left for the whole.
+"""Simulations that must not be cut short unseen: a simulation takes Ctrl-C for its own end, and
+what is made of several would take what is left for the whole.
 """
 
 import multiprocessing
