@@ -113,7 +113,7 @@ def test_a_signal_ends_a_command_without_a_result(tmp_path, command, number):
 
 def test_an_experiment_that_is_cut_short_has_no_verdict(tmp_path):
     for jobs in ("1", "2"):
-        child = program(tmp_path, "paper", "fig2", "fig5", "--jobs", jobs, "--json")
+        child = program(tmp_path, "paper", "fig7", "fig8", "--jobs", jobs, "--json")
         wait_for(tmp_path / "begun", child)
         os.killpg(child.pid, signal.SIGINT)
         out, err = child.communicate(timeout=60)
