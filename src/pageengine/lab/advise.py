@@ -9,147 +9,26 @@ curve: where a figure falls though it should grow, that is said (``turns``).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-
-import numpy as np
+from dataclasses import replace
 
 from pageengine.errors import AdmissionError
 from pageengine.lab import build, untested
+from pageengine.lab.advice import Advice, counts
 from pageengine.lab.objective import Objective
 from pageengine.lab.promises import DoesNotFit
 from pageengine.lab.results import Result
 from pageengine.lab.scenario import Scenario, ScenarioError
 from pageengine.lab.search import Turn, ends, search, turn
-from pageengine.units import PAGE_BYTES, format_size
+from pageengine.units import PAGE_BYTES
 
 Run = Callable[..., Result]
-
-
-@dataclass(frozen=True)
-class Advice:
-    """key: what was varied. most: whether the most was sought (or the least). answers: by seed,
-    None where the objective held nowhere. tried: (value, seed, figure) of every run that came to
-    its end. step: how closely the answers are known. edge: whether an answer is an end of what was
-    searched. mixes: machines by group for each value. turns: where the figure falls though it
-    should grow. untested: what the runs did not try, a sentence each. partial: why the search
-    ended before its time, in which case there is no advice."""
-
-    objective: Objective
-    key: str
-    most: bool
-    low: int
-    high: int
-    step: int
-    answers: dict[int, int | None]
-    tried: list[tuple[int, int, float]] = field(default_factory=list)
-    mixes: dict[int, Mapping[str, int]] = field(default_factory=dict)
-    turns: tuple[Turn, ...] = ()
-    untested: tuple[str, ...] = ()
-    partial: str = ""
-
-    def at(self, index: int) -> int:
-        """The value at an index of the search, 0 being the careful end."""
-        last = -(-(self.high - self.low) // self.step)
-        steps = index if self.most else last - index
-        return min(self.low + steps * self.step, self.high)
-
-    @property
-    def band(self) -> tuple[int, int] | None:
-        """From the smallest to the largest answer; None where some seed had none."""
-        found = [value for value in self.answers.values() if value is not None]
-        if self.partial:
-            return None
-        return (min(found), max(found)) if len(found) == len(self.answers) else None
-
-    @property
-    def value(self) -> int | None:
-        """What to do: the careful end of the band."""
-        if self.band is None:
-            return None
-        return self.band[0] if self.most else self.band[1]
-
-    @property
-    def edge(self) -> bool:
-        """Whether the answer is only the end of what was searched."""
-        return self.value == (self.high if self.most else self.low)
-
-    def show(self, value: int) -> str:
-        """A value of what was varied as text."""
-        return str(value) if _counts(self.key) else format_size(value)
-
-    def sentence(self) -> str:
-        """What a planner takes away."""
-        if self.partial:
-            return f"No advice: {self.partial} after {len(self.tried)} runs."
-        if self.value is None or self.band is None:
-            best = min((figure for _, _, figure in self.tried), default=float("inf"))
-            at_best = f"; at best it is {self.objective.show(best)}" if np.isfinite(best) else ""
-            return (
-                f"{self.objective} does not hold for any {self.key} from {self.show(self.low)} "
-                f"to {self.show(self.high)} and every seed{at_best}."
-                if not any(one.flips for one in self.turns)
-                else f"{self.objective} does not hold at the careful end, "
-                f"{self.key} {self.show(self.at(0))}, though it does elsewhere: no advice."
-            )
-        end = "at most" if self.most else "at least"
-        low, high = self.band
-        band = f"{self.show(low)} to {self.show(high)} over {len(self.answers)} seeds"
-        if low == high:
-            band = f"every one of {len(self.answers)} seeds says so"
-        if len(self.answers) == 1:
-            band = "one seed"
-        more = ", and that is the end of what was searched" if self.edge else ""
-        return f"{self.key}: {end} {self.show(self.value)} for {self.objective} ({band}{more})."
-
-    def warnings(self) -> list[str]:
-        """What is to be known beside the advice: where the curve turns, and what was not tested."""
-        said = []
-        for one in sorted(self.turns, key=lambda one: not one.flips)[:1]:
-            show, at = self.objective.show, self.at
-            before = "does not fit" if not np.isfinite(one.before) else f"is {show(one.before)}"
-            careful, bold = ("fewest", "more") if self.most else ("most", "less")
-            said.append(
-                f"Not monotone: with seed {one.seed} {self.objective.metric} {before} at "
-                f"{self.show(at(one.careful))} and {show(one.after)} at {self.show(at(one.bold))}, "
-                f"which is {bold}. What is advised is the end up to which everything that was "
-                f"tried holds, from the {careful} on; between what was tried there may be more."
-            )
-        return [*said, *self.untested]
-
-    def to_dict(self) -> dict:
-        """For JSON."""
-        return {
-            "objective": str(self.objective), "vary": self.key, "most": self.most,
-            "value": self.value, "band": self.band, "edge": self.edge, "step": self.step,
-            "answers": {str(seed): value for seed, value in self.answers.items()},
-            "advice": self.sentence(), "warnings": self.warnings(), "partial": self.partial,
-            "mix": None if self.value is None else dict(self.mixes.get(self.value, {})),
-            "turns": [
-                {"seed": one.seed, "careful": self.at(one.careful), "before": _finite(one.before),
-                 "bold": self.at(one.bold), "after": _finite(one.after), "flips": one.flips}
-                for one in self.turns
-            ],
-            "tried": [
-                {"value": value, "seed": seed, "figure": _finite(figure),
-                 "holds": self.objective.holds(figure), "mix": dict(self.mixes.get(value, {}))}
-                for value, seed, figure in self.tried
-            ],
-        }  # fmt: skip
-
-
-def _finite(figure: float) -> float | None:
-    """JSON has no infinity."""
-    return figure if np.isfinite(figure) else None
-
-
-def _counts(key: str) -> bool:
-    return key.endswith(".count")
+_LOOKED_AT = 65  # values that are tried out before anything runs
 
 
 def bounds(scenario: Scenario, key: str) -> tuple[int, int, int]:
     """What is searched when nothing is said: (lowest, highest, step)."""
     total = sum(entry["size"] for _, entry in scenario.machines)
-    if _counts(key):
+    if counts(key):
         return 1, max(8, 4 * len(scenario.machines)), 1
     if key == "host.memory":
         promised = sum(e["reservation"] + e["overhead"] for _, e in scenario.machines)
@@ -202,7 +81,7 @@ def advise(
     greatest = greatest if high is None else high
     if least > greatest:
         raise ValueError(f"nothing to search for {key}: from {least} to {greatest}")
-    advice = Advice(objective, key, _counts(key), least, greatest, step, {})
+    advice = Advice(objective, key, counts(key), least, greatest, step, {})
     trials = _Trials(scenario, advice, policy, run or build.run, progress or (lambda *_: None))
     try:
         trials.search(seeds)
@@ -229,15 +108,22 @@ class _Trials:
         self.used: dict[tuple[int, int], Mapping[str, untested.Used]] = {}
         self._figures: dict[int, dict[int, float]] = {}
         self._good: dict[int, dict[int, bool]] = {}
+        self._scenario = scenario
         self._changed: dict[int, Scenario | None] = {}  # None: it does not even fit
-        for index in range(self.last + 1):
-            value = advice.at(index)
+        for point in range(_LOOKED_AT):  # what is wrong with a value is said before the first run
+            self._at(round(self.last * point / (_LOOKED_AT - 1)))
+
+    def _at(self, index: int) -> Scenario | None:
+        if index not in self._changed:
+            value = self._advice.at(index)
             try:
-                changed = scenario.changed(advice.key, value)
-                advice.mixes[value] = {name: len(each) for name, each in changed.groups.items()}
+                changed = self._scenario.changed(self._advice.key, value)
+                groups = {name: len(each) for name, each in changed.groups.items()}
+                self._advice.mixes[value] = groups
             except DoesNotFit:
                 changed = None
             self._changed[index] = changed
+        return self._changed[index]
 
     def search(self, seeds: Sequence[int]) -> None:
         """Finds every seed's answer; the careful end of them is tried with every seed."""
@@ -274,7 +160,7 @@ class _Trials:
     def _holds(self, index: int, seed: int) -> bool:
         advice, value = self._advice, self._advice.at(index)
         self._progress(value, seed, None)
-        figure, changed = float("inf"), self._changed[index]
+        figure, changed = float("inf"), self._at(index)
         if changed is not None:
             try:
                 result = self._run(changed, policy=self._policy, seed=seed)
