@@ -79,8 +79,11 @@ def test_figures_have_their_units(page):
 
 
 def test_a_comparison_is_a_page_of_its_own():
-    made = {"<esx>": [made_up.with_stalls("x", web=0.01), made_up.with_stalls("x", web=0.03)],
-            "kvm": [made_up.with_stalls("k", web=0.3), made_up.with_stalls("k", web=0.4)]}  # fmt: skip
+    stalls = {"<esx>": (0.01, 0.03), "kvm": (0.3, 0.4)}
+    made = {
+        policy: [made_up.with_stalls(policy, web=stall) for stall in each]
+        for policy, each in stalls.items()
+    }
     found = compare.of(made, seeds=(1, 2))
     page = Page(report.comparison(found, "a <b>"))
     assert page.open == [] and page.scripts == 0
