@@ -3,6 +3,7 @@
 import os
 
 from pageengine import images
+from pageengine.cli import places
 from pageengine.cli.console import Usage, size
 from pageengine.units import PAGE_BYTES
 
@@ -33,6 +34,7 @@ def add_arguments(parser) -> None:
 def run(arguments, console) -> int:
     if os.path.exists(arguments.output) and not arguments.force:
         raise Usage(f"{arguments.output} is there already: choose another name, or --force")
+    places.file(arguments.output)
     with console.progress() as show:
         found = images.capture(
             arguments.pid,

@@ -7,7 +7,9 @@ from pageengine import images
 from pageengine.analysis import subpage
 from pageengine.analysis.sharing import SAMPLE_PAGES, survey
 from pageengine.cli import holdings
+from pageengine.cli import places
 from pageengine.cli.console import Usage, percent, size
+from pageengine.codec import Codec
 from pageengine.lab.contents import ContentProfile
 from pageengine.units import PAGE_BYTES
 
@@ -68,6 +70,10 @@ def run(arguments, console) -> int:
     if not paths:
         raise Usage("scan needs at least one image (see pageengine scan --help)")
     sample, kind = _sample(arguments.sample), holdings.kind_of(arguments, paths)
+    for name in arguments.codec or ():
+        Codec(name)
+    if arguments.profile:
+        places.file(arguments.profile, "--profile")
     opened = []
     try:
         for path in paths:  # not packed: large pages begin where they do in the guest
