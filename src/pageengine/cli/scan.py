@@ -6,8 +6,7 @@ from pathlib import Path
 from pageengine import images
 from pageengine.analysis import subpage
 from pageengine.analysis.sharing import SAMPLE_PAGES, survey
-from pageengine.cli import holdings
-from pageengine.cli import places
+from pageengine.cli import holdings, places
 from pageengine.cli.console import Usage, percent, size
 from pageengine.codec import Codec
 from pageengine.lab.contents import ContentProfile

@@ -80,6 +80,7 @@ class Simulation:
         self.machines: dict[str, Machine] = {}
         self._overrides: dict[str, dict[str, Any]] = {}
         self.refused: list[str] = []
+        self._notes: dict[str, list[str]] = {}
         self._log: list[dict[str, Any]] = []
         self._recorder, self._meter, self._records = Recorder(self.specs), Meter(), record
         self._storage, self._slices = Storage(self.costs, self.seed), Slices(self.host)
@@ -209,6 +210,7 @@ class Simulation:
                 self._stop(event.vm)
         elif event.kind == "reboot":
             if event.vm in self.machines:
+                self._note(self.machines[event.vm])
                 self.machines[event.vm].reboot()
         elif event.kind == "policy":
             self._set_policy(event.key, event.value)
@@ -230,6 +232,7 @@ class Simulation:
         self.machines[name] = machine
 
     def _stop(self, name: str) -> None:
+        self._note(self.machines[name])
         self.machines.pop(name).leave()
         self.host.remove_vm(name)
 
@@ -248,6 +251,7 @@ class Simulation:
         self._overrides.setdefault(event.vm, {})[event.key] = event.value
         machine = self.machines.get(event.vm)
         if machine is not None:
+            self._note(machine)
             machine.change(event.key, event.value)
 
     def _set_policy(self, key: str, value) -> None:
@@ -257,10 +261,18 @@ class Simulation:
         setattr(policy, key, value)
         self.host.policy = policy
 
+    def _note(self, machine: Machine) -> None:
+        """What its workload has to say of itself is kept."""
+        for note in getattr(machine.workload, "notes", ()):
+            if note not in self._notes.setdefault(machine.name, []):
+                self._notes[machine.name].append(note)
+
     # results
 
     def _result(self, seconds: float, partial: str) -> Result:
         host, vms = self._recorder.tables()
+        for machine in self.machines.values():
+            self._note(machine)
         policy = self.host.policy
         thresholds = getattr(policy, "thresholds", None)
         shown = thresholds(self.memory) if thresholds else None
@@ -276,6 +288,7 @@ class Simulation:
             "contents": self.host.contents,
             "refused": list(self.refused),
             "partial": partial,
+            "notes": {name: list(said) for name, said in self._notes.items()},
             "thresholds": dict(zip(shown.names, shown.bytes, strict=True)) if shown else {},
         }
         return Result(host, vms, _summary(host, vms), self._log, meta)

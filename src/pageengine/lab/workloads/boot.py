@@ -38,14 +38,17 @@ class Boot(Paced):
     @property
     def booting(self) -> bool:
         """Whether it still zeroes."""
-        return not self._zeroed or self._zeroed < self.pages
+        return self._zeroed < self.pages
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         if not self.booting:
             then = self.then.step(seconds, time)
             self.in_use = self.then.in_use
             return then
-        end = min(self.pages, self._zeroed + max(1, self.touches(seconds)))
+        wanted = self._zeroed + self.touches(seconds)
+        end = min(self.pages, wanted)
         zeroed = Accesses(np.arange(self._zeroed, end), True, "zero")
         self._zeroed = end
-        return [zeroed]
+        if end < self.pages:
+            return [zeroed]
+        return [zeroed, *self.then.step((wanted - end) / self.rate, time)]

@@ -53,6 +53,11 @@ class Replay(Paced):
         at = f"{self.rate:g}/s" if self._clock is None else f"its times, x {self.speed:g}"
         return f"<replay at {at}>"
 
+    @property
+    def ended(self) -> bool:
+        """Whether all that it plays once was played."""
+        return self._ended and not len(self._names)
+
     def start(self, pages: int, rng: np.random.Generator) -> None:
         super().start(pages, rng)
         self._pages = Pages(self.pages)
