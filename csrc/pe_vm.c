@@ -73,6 +73,11 @@ pe_status pe_vm_init(pe_vm *self, uint32_t pages, uint64_t seed, uint32_t id)
     return PE_OK;
 }
 
+void pe_vm_draw_from(pe_vm *self, uint64_t seed, uint64_t stream)
+{
+    self->rng = pe_rng_make(seed, stream);
+}
+
 void pe_vm_fini(pe_vm *self)
 {
     pe_os_unmap(self->map, (size_t)self->pages * sizeof *self->map);

@@ -60,6 +60,8 @@ void pe_vm_places(const pe_vm *self, size_t n, const int64_t *ppns, uint8_t *out
 
 PE_MUST_USE pe_status pe_vm_init(pe_vm *self, uint32_t pages, uint64_t seed, uint32_t id);
 void pe_vm_fini(pe_vm *self);
+/* Its random draws are of this stream from now on, and not of its id. */
+void pe_vm_draw_from(pe_vm *self, uint64_t seed, uint64_t stream);
 
 /* Moves a page to a place and keeps the counts; what was seen of the page stays. */
 void pe_vm_put(pe_vm *self, uint32_t ppn, pe_place place, uint32_t payload);

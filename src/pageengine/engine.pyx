@@ -81,7 +81,7 @@ cdef class Engine:
         config.random_victims = random_victims
         self._lock = allocate_lock()
         self._codec = codec  # its table must outlive the host
-        self.tokens = tokens
+        self.tokens, self._seed = tokens, seed
         check(pe_host_new(&self._host, &config))
 
     def __dealloc__(self):
@@ -105,11 +105,13 @@ cdef class Engine:
             raise errors.NoSuchVM(f"the host has no virtual machine with id {id}")
         return vm
 
-    def add_vm(self, uint32_t pages, uint64_t salt, uint64_t cache_limit) -> int:
+    def add_vm(self, uint32_t pages, uint64_t salt, uint64_t cache_limit, uint64_t stream) -> int:
+        """``stream`` is of its random draws."""
         cdef uint32_t id
         with self._lock:
             self._open()
             check(pe_host_add_vm(self._host, pages, salt, cache_limit, &id))
+            pe_vm_draw_from(pe_host_vm(self._host, id), self._seed, stream)
         return id
 
     def remove_vm(self, uint32_t id):

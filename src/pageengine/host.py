@@ -13,7 +13,7 @@ from pageengine.codec import Codec
 from pageengine.engine import TECHNIQUES, Engine
 from pageengine.governed import Governed
 from pageengine.governor import Governor
-from pageengine.options import find_estimator, one_of, part_of, salt_number
+from pageengine.options import find_estimator, number_of, one_of, part_of, salt_number
 from pageengine.records import Events, HostStats, Reclaimed, ScanResult
 from pageengine.room import Room
 from pageengine.status import error_of
@@ -155,7 +155,7 @@ class Host(Governed):
         self._admit(name, claim)
         id = None
         try:
-            id = self._engine.add_vm(pages, salt_number(salt, name), cache)
+            id = self._engine.add_vm(pages, salt_number(salt, name), cache, number_of(name))
             vm = VM(self, name, id, claim, guest)
             self._governor.add(vm, estimator, bool(driver), balloon_limit)
         except BaseException:

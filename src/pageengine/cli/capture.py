@@ -45,10 +45,13 @@ def run(arguments, console) -> int:
     console.result({**found._asdict(), "pid": arguments.pid})
     held = size(found.data_pages * PAGE_BYTES)
     console.say(f"{found.path}: {size(found.pages * PAGE_BYTES)} of memory, {held} of it in use.")
-    if found.unreadable_pages:
+    if found.unknown_pages:
         console.say(
-            f"{found.unreadable_pages:,} pages could not be read; they are zero in the file."
+            f"{size(found.unknown_pages * PAGE_BYTES)} more are not stored: files on disk that it "
+            "only reads, and what devices fill in."
         )
+    if found.unreadable_pages:
+        console.say(f"{found.unreadable_pages:,} pages of that could not be read.")
     console.say(
         "It may hold passwords and keys. Only you can read the file; delete it when you are done."
     )

@@ -52,24 +52,27 @@ class MachineMemory:
             kernel = np.arange(guest.stats.kernel // PAGE_BYTES)  # the lowest pages
             self._waiting = [(kernel, np.full(len(kernel), WRITE | FILL, np.uint8))]
 
-    def do(self, steps) -> None:
-        """Makes the accesses of a workload, those that waited first."""
+    def do(self, steps) -> float:
+        """Makes the accesses of a workload, those that waited first; the part of them that was
+        made.
+        """
         for step in steps:
             if not isinstance(step, Release):
                 self._waiting.append(self._operations(step))
             elif self._vm.guest is not None:
                 self._vm.guest.release(step.kind, step.ids)
-        self.go_on()
+        return self.go_on()
 
-    def go_on(self) -> bool:
-        """Makes what waits; whether all of it was made."""
+    def go_on(self) -> float:
+        """Makes what waits; the part of it that was made."""
+        wanted = sum(len(ppns) for ppns, _ in self._waiting)
         while self._waiting:
             ppns, flags, done = self._make(*self._waiting.pop(0))
             if done < len(ppns):
                 left = ppns[done:], None if flags is None else flags[done:]
                 self._waiting.insert(0, left)
-                return False
-        return True
+                return 1 - sum(len(ppns) for ppns, _ in self._waiting) / wanted
+        return 1.0
 
     def run_ops(self, ops) -> None:
         """What a guest does at the wish of its balloon driver, as far as it can be done."""

@@ -104,7 +104,8 @@ class Plan(Frozen):
     """A policy's answer. Virtual machines that are not named are left as they are.
 
     state: the memory state of the host, for the reader and for the next snapshot. wake_below: free
-    memory in bytes under which accesses wait and the policy is asked again at once. again: seconds
+    memory in bytes under which accesses wait and the policy is asked again at once. wake_above: free
+    memory in bytes from which on it is asked at the next step of time. again: seconds
     after which it wants to be asked in any case (None: the host's own balance period). scan_rule:
     "hint" (ESX: the first equal page merges) or "two-scans" (KSM: a page must be unchanged between
     two scans). report_free: whether guests hand free blocks back (free page reporting).
@@ -113,6 +114,7 @@ class Plan(Frozen):
     state: str = "high"
     vms: Mapping[str, VMPlan] = fresh(factory=dict)
     wake_below: int | None = None
+    wake_above: int | None = None
     again: float | None = None
     scan_rule: str = "hint"
     report_free: bool = False

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pageengine.lab.workloads.base import Accesses, Paced, Release
+from pageengine.lab.workloads.base import Accesses, Paced, Release, burst, fastest
 from pageengine.units import PAGE_BYTES, parse_size
 
 
@@ -20,7 +20,7 @@ class Boot(Paced):
             raise ValueError(f"speed must be above 0 bytes per second, got {speed!r}")
         from pageengine.lab.workloads import make
 
-        self.then = make(then if then is not None else {"kind": "idle"})
+        self.then, self._zeroed = make(then if then is not None else {"kind": "idle"}), 0
         self.needs_guest = self.then.needs_guest
 
     def start(self, pages: int, rng: np.random.Generator) -> None:
@@ -28,10 +28,17 @@ class Boot(Paced):
         self.then.start(pages, rng)
         self._zeroed = 0
 
+    def fastest(self) -> float:
+        then = fastest(self.then)
+        return max(self.rate, then) if self.booting else then
+
+    def burst(self) -> int:
+        return max(1, burst(self.then))
+
     @property
     def booting(self) -> bool:
         """Whether it still zeroes."""
-        return self._zeroed < self.pages
+        return not self._zeroed or self._zeroed < self.pages
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         if not self.booting:

@@ -14,14 +14,17 @@ class Idle(Paced):
                  fill: float = 20_000.0, active: int = 512):  # fmt: skip
         super().__init__(rate=rate, memory=memory, write=write)
         self.fill, self.active = at_least(fill, "fill", 1), int(at_least(active, "active", 1))
-        self._filled = 0
+        self._filled, self._filling = 0, True
+
+    def fastest(self) -> float:
+        return max(self.fill, self.rate) if self._filling else self.rate
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         found: list[Accesses | Release] = []
         if self._filled < self.pages:
             end = min(self.pages, self._filled + max(1, int(self.fill * seconds)))
             found.append(Accesses(np.arange(self._filled, end), True))
-            self._filled = end
+            self._filled, self._filling = end, end < self.pages
             return found
         n = self.touches(seconds)
         ids = self.draws.below(min(self.active, self.pages), n)
