@@ -5,6 +5,7 @@ measured, not tested.
 
 import pytest
 
+from pageengine.cli.run import Correction
 from pageengine.lab.estimate import Pace, Work, estimate
 from pageengine.lab.scenario import Scenario
 
@@ -78,3 +79,18 @@ def test_a_trial_runs_some_epochs_and_gives_up_when_it_is_told_to():
     stopped = estimate(scenario(zipf(1000)), trial=9, stop=lambda: asked.append(1) or True)
     assert stopped.seconds is None
     assert asked == [1]
+
+
+def test_an_estimate_that_proves_wrong_by_a_factor_of_two_is_put_right_once():
+    said = []
+
+    class Says:
+        say = staticmethod(said.append)
+
+    correction = Correction(Says, 10.0)
+    for taken, left in ((0.5, 99.0), (3.0, None), (3.0, 16.0), (4.0, 26.0), (5.0, 26.0), (9, 2)):
+        correction.hear(taken, left)
+    assert said == ["By its pace it takes about 30 s in all.",
+                    "By its pace it takes about 11 s in all."]  # fmt: skip
+    Correction(Says, None).hear(9, 9)
+    assert len(said) == 2

@@ -263,7 +263,7 @@ def test_an_unknown_option_of_a_workload_is_found_before_anything_runs(write):
 
 EVENTS = {  # what an event does, what the message says
     'set = "policy.idle_tacks"\nto = 1': "no option 'idle_tacks', which an event sets",
-    'set = "vm.web.workload"\nto = { kind = "zpif" }': "vm 'web': unknown workload 'zpif'",
+    'set = "vm.web.workload"\nto = { kind = "zpif" }': "toml:32: event 1: unknown workload 'zpif'",
     'set = "vm.db.limit"\nto = "512 MiB"': "limit 512 MiB of 'db' from 600 s on is over its size",
 }
 

@@ -32,6 +32,7 @@ exit status 130 after Ctrl-C, 143 after SIGTERM, 124 after --max-time.
 """
 
 _TRIAL = 0.5  # seconds that may be spent on the estimate
+_SOON = 2.0  # seconds after which a run's own pace is trusted more
 
 
 def add_arguments(parser) -> None:
@@ -54,11 +55,12 @@ def run(arguments, console) -> int:
             raise Usage('-o needs the package pyarrow: pip install "pageengine[report]"')
         places.folder(arguments.output)
     with Stop(max_time) as stop, console.progress() as show:
+        said = None
         if not arguments.json:
-            _foretell(console, scenario, arguments.policy, max_time, stop)
+            said = _foretell(console, scenario, arguments.policy, max_time, stop)
         result = build.run(
             scenario, policy=arguments.policy, seed=arguments.seed,
-            progress=follow(show, scenario.name, scenario, stop),
+            progress=follow(show, scenario.name, scenario, stop, Correction(console, said)),
         )  # fmt: skip
         if result.partial and stop.why:
             result.meta["partial"] = stop.why
@@ -72,7 +74,7 @@ def run(arguments, console) -> int:
     return stop.status if result.partial else 0
 
 
-def _foretell(console, scenario, policy, max_time, stop) -> None:
+def _foretell(console, scenario, policy, max_time, stop) -> float | None:
     guess = estimate(scenario, policy=policy, trial=_TRIAL, stop=stop)
     limit = f", at most {outcome.span(max_time)} of real time" if max_time else ""
     speed = "" if guess.seconds is None else f" and about {outcome.span(guess.seconds)}"
@@ -81,6 +83,24 @@ def _foretell(console, scenario, policy, max_time, stop) -> None:
         f"{outcome.span(scenario.seconds)} in {guess.epochs:,} epochs; "
         f"takes about {size(guess.memory)} of memory{speed}{limit}."
     )
+    return guess.seconds
+
+
+class Correction:
+    """Says anew how long a run takes, when its pace shows that what was said is wrong by a factor
+    of two. said: seconds; None: nothing was."""
+
+    def __init__(self, console, said: float | None):
+        self._console, self._said = console, said
+
+    def hear(self, taken: float, left: float | None) -> None:
+        """taken, left: seconds, by the run's own pace."""
+        if self._said is None or left is None or taken < _SOON:
+            return
+        total = taken + left
+        if not self._said / 2 <= total <= self._said * 2:
+            self._said = total
+            self._console.say(f"By its pace it takes about {outcome.span(total)} in all.")
 
 
 def _end(console, result, folder) -> None:
@@ -92,7 +112,7 @@ def _end(console, result, folder) -> None:
         console.say(f"Saved in {folder}: {names}")
 
 
-def follow(show, title: str, scenario: Scenario, stop=None):
+def follow(show, title: str, scenario: Scenario, stop=None, correction: Correction | None = None):
     """The simulation's progress as a bar, with the time that is left by its own pace; what it
     returns tells the simulation whether to go on."""
     seconds, drawn, pace = scenario.seconds, 0.0, Pace(scenario)
@@ -100,6 +120,8 @@ def follow(show, title: str, scenario: Scenario, stop=None):
     def progress(now: float, state: str = "") -> bool:
         nonlocal drawn
         left = pace.left(now)
+        if correction:
+            correction.hear(pace.taken, left)
         if time.monotonic() - drawn > 0.1 or now >= seconds:
             drawn = time.monotonic()
             rest = "" if left is None else f", {outcome.span(left)} left"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pageengine.lab import choice, contents, costs, workloads
+from pageengine.lab import choice, contents, costs, events, workloads
 from pageengine.lab.machine import GuestSpec
 from pageengine.lab.results import Result
 from pageengine.lab.scenario import Scenario
@@ -49,16 +49,12 @@ def simulation(scenario: Scenario, *, policy=None, seed: int | None = None) -> S
         options["compression"] = host["compression"]
     else:
         options["compression"] = None
-    made, events = _policy(scenario, policy)
-    events = [
-        replace(event, value=_beside(scenario, event.value)) if event.key == "workload" else event
-        for event in events
-    ]
+    made, happen = _policy(scenario, policy)
     with scenario.section("host"):
         return Simulation(
             host["memory"], _machines(scenario), policy=made,
             costs=costs.make(host["costs"]), seed=host["seed"] if seed is None else seed,
-            epoch=run["epoch"], contents=host["contents"], events=events,
+            epoch=run["epoch"], contents=host["contents"], events=_seen(scenario, happen),
             check_every=run["check_every"], name=scenario.name, host=options,
         )  # fmt: skip
 
@@ -66,19 +62,23 @@ def simulation(scenario: Scenario, *, policy=None, seed: int | None = None) -> S
 def check(scenario: Scenario, policy=None) -> None:
     """Everything that can be wrong with a scenario's values besides what it looks like: names of
     policy, workloads, contents, costs and their options, now and after every event."""
-    made, events = _policy(scenario, policy)
-    for event in events:
-        if event.kind == "policy":
-            with scenario.section("policy" if scenario.policy else "host", key="policy"):
-                _set_option(made, event)
+    made, happen = _policy(scenario, policy)
     _machines(scenario)
     for number, entry in enumerate(scenario.entries):
-        names = scenario.groups[entry["name"]]
-        later = [e.value for e in events if e.key == "workload" and e.vm in names]
-        for told in (entry["workload"], *later):
-            with scenario.section("vm", number, "workload"):
-                workload = _workload(scenario, entry, told)
-                workload.start(entry["size"] // PAGE_BYTES, np.random.default_rng(0))
+        with scenario.section("vm", number, "workload"):
+            workload = _workload(scenario, entry, entry["workload"])
+            workload.start(entry["size"] // PAGE_BYTES, np.random.default_rng(0))
+    machines, options = dict(scenario.machines), {e.key for e in happen if e.kind == "policy"}
+    for number, entry in enumerate(scenario.data.get("event", ())):
+        for event in events.parse(entry, scenario.groups) if "set" in entry else ():
+            if event.kind == "policy" and event.key in options:
+                with scenario.section("event", number, "set"):
+                    _set_option(made, event)
+            elif event.key == "workload" and event.vm:
+                own = machines[event.vm]
+                with scenario.section("event", number, "to"):
+                    workload = _workload(scenario, own, event.value)
+                    workload.start(own["size"] // PAGE_BYTES, np.random.default_rng(0))
     with scenario.section("host", key="costs"):
         costs.make(scenario.host["costs"])
 
@@ -134,6 +134,14 @@ def _workload(scenario: Scenario, entry, told: dict):
             "machine guest = true"
         )
     return workload
+
+
+def _seen(scenario: Scenario, happen) -> list[events.Event]:
+    """Events with the paths of traces as seen from here."""
+    return [
+        replace(event, value=_beside(scenario, event.value)) if event.key == "workload" else event
+        for event in happen
+    ]
 
 
 def _beside(scenario: Scenario, workload: dict) -> dict:
