@@ -202,15 +202,16 @@ cdef class Engine:
             self._open()
             pe_scan_end_pass(self._host)
 
-    def reclaim(self, uint32_t id, uint64_t frames, unsigned steps):
-        """(result as a dict, status number)"""
+    def reclaim(self, uint32_t id, uint64_t frames, unsigned steps, bint brief=False):
+        """(result as a dict, status number). brief: many victims in a row in vain are the end."""
         cdef pe_reclaim_result result = pe_reclaim_result(0, 0, 0, 0, 0, 0, 0)
         cdef pe_status status = PE_OK
+        cdef unsigned how = steps | (PE_RECLAIM_BRIEF if brief else 0)
         cdef pe_vm *vm
         with self._lock:
             vm = self._vm(id)
             with nogil:
-                status = pe_reclaim(self._host, vm, frames, steps, &result)
+                status = pe_reclaim(self._host, vm, frames, how, &result)
         return result, <int>status
 
     def balloon_pages(self, uint32_t id, const int64_t[::1] ppns) -> int:

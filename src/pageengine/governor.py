@@ -195,7 +195,9 @@ class Governor:
         if self.swap_bandwidth is not None:
             asked = self._within_bandwidth(asked)
         for name, machine, frames, technique in asked:
-            result, status = host._reclaim(machine, frames, technique)
+            # what compression cannot take while the device is busy is not looked for everywhere
+            brief = technique != plan.vms[name].technique
+            result, status = host._reclaim(machine, frames, technique, brief)
             self._swap_left -= result.swapped + result.evicted
             won += result
             if status and STATUS_NAMES[status] != "PE_NO_SLOT":

@@ -239,11 +239,11 @@ class Host(Governed):
             raise error_of(status, self._engine, machine.name, result.swapped + result.evicted)
         return result
 
-    def _reclaim(self, machine: VM, pages: int, technique: str):
+    def _reclaim(self, machine: VM, pages: int, technique: str, brief: bool = False):
         if technique not in TECHNIQUES:
             raise ValueError(f"unknown technique {technique!r}; there are: {', '.join(TECHNIQUES)}")
         frames = as_count(pages, "pages")
-        result, status = self._engine.reclaim(machine._id, frames, TECHNIQUES[technique][0])
+        result, status = self._engine.reclaim(machine._id, frames, TECHNIQUES[technique][0], brief)
         return Reclaimed(**result), status
 
     def trim(self) -> int:
