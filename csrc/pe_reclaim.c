@@ -75,7 +75,7 @@ static bool share(job *self, uint32_t ppn)
         return false;
     uint64_t const hash = pe_content_hash(host, pe_payload_of(vm->map[ppn]),
                                           &host->groups[vm->group]);
-    switch (pe_page_share(host, vm, ppn, hash, &stale)) {
+    switch (pe_page_share(host, vm, ppn, hash, PE_PARTNERS_ALL, &stale)) {
     case PE_PARTNER_MERGED:
         self->result->merged += 1;
         vm->event[PE_EV_MERGED] += 1;

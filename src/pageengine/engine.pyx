@@ -190,11 +190,13 @@ cdef class Engine:
         cdef pe_scan_result result = pe_scan_result(0, 0, 0, 0, 0, 0)
         cdef unsigned how = (PE_SCAN_RANDOM if random else 0) | (
             PE_SCAN_TWO_SCANS if two_scans else 0)
+        cdef pe_status status
         cdef pe_vm *vm
         with self._lock:
             vm = self._vm(id)
             with nogil:
-                pe_scan(self._host, vm, pages, how, &result)
+                status = pe_scan(self._host, vm, pages, how, &result)
+            check(status)
         return result
 
     def end_scan_pass(self):
