@@ -61,7 +61,8 @@ class Machine:
             self.vm.reboot(spec.guest.boot)
         self._device, self.client = storage.device, storage.join(spec.name)
         self.held = self.blocked = self._was_blocked = False
-        self._made = self._owed = self._stalled = self._idle = 0.0
+        self._slowness = 0.0  # seconds that a second of running has cost lately
+        self._made = self._owed = self._stalled = self._idle = self._unpaid = 0.0
         self._since = self._device.time
         self.progress = self.stall = self.idle = 0.0
 
@@ -81,7 +82,7 @@ class Machine:
             made = self._owed * self.memory.go_on()
             self._owed = self._owed - made if self.memory.waits else 0.0
         if not self.memory.waits and not self.over:
-            given = until - self._device.end(self.client) - made
+            given = (until - self._device.end(self.client) - made) / (1 + self._slowness)
             if given > 0:
                 part = self.memory.do(self.workload.step(given, now))
                 made += given * part
@@ -94,20 +95,28 @@ class Machine:
         """Whether its program has ended."""
         return getattr(self.workload, "ended", False)
 
-    def take_made(self) -> float:
-        """Seconds whose accesses were made since the last call."""
+    def take_made(self, waits: float) -> float:
+        """Seconds whose accesses were made since the last call. waits: what they will probably wait
+        for in all; a machine that waits much makes few accesses in a slice.
+        """
         made, self._made = self._made, 0.0
+        if made > 0:
+            self._slowness = (self._slowness + waits / made) / 2
         return made
 
-    def wait(self) -> float:
-        """The seconds that it waited until now, since the last call."""
-        waited = self._device.take_waited(self.client)
+    def pass_time(self, seconds: float) -> float:
+        """So many seconds are over; in how many of them it ran. What it waited in time that counts as
+        run already, because it was behind, is counted now.
+        """
+        self._unpaid += self._device.take_waited(self.client)
         if self.held:
-            waited += self._device.hold(self.client)
+            self._unpaid += self._device.hold(self.client)
         elif self.over:
             self._idle += self._device.hold(self.client)
+        waited = min(seconds, self._unpaid)
+        self._unpaid -= waited
         self._stalled += waited
-        return waited
+        return seconds - waited
 
     def end_row(self, epoch: float) -> None:
         """An epoch is over: progress, stall and idle are the parts of it in which the machine ran,

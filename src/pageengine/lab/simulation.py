@@ -178,7 +178,7 @@ class Simulation:
         self._storage.charge(machines, meter.events)
         self._storage.serve(until, meter.sums)
         seconds = until - now
-        ran = {m.name: min(seconds, max(0.0, seconds - m.wait())) for m in machines}
+        ran = {machine.name: machine.pass_time(seconds) for machine in machines}
         self._slices.happened(seconds, meter.sums)
         self.host.swap_was_read(self._storage.device.read_busy)
         self.host.advance(seconds, ran)

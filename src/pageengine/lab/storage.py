@@ -37,7 +37,7 @@ class Storage:
         for machine, cost, asked, each in zip(
             machines, costs, requests.tolist(), latency.tolist(), strict=True
         ):
-            ran = machine.take_made()
+            ran = machine.take_made(cost + asked * (each + self.device.queued))
             if ran or cost or asked:
                 self.device.add(machine.client, ran, cost, asked, each)
 
