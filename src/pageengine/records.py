@@ -182,7 +182,7 @@ class Faults(_Record):
 
 class ScanResult(_Record):
     """What a sharing scan did, in pages: looked at, hashed, merged with an equal page, merged into
-    the zero page, noted as hints. unstable: passed over by the two-scan rule.
+    the zero page, noted as hints. unstable: hashed, and held back by the two-scan rule.
     """
 
     visited: int = 0

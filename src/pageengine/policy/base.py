@@ -106,8 +106,9 @@ class Plan(Frozen):
     state: the memory state of the host, for the reader and for the next snapshot. wake_below: free
     memory in bytes under which accesses wait and the policy is asked again at once. again: seconds
     after which it wants to be asked in any case (None: the host's own balance period). scan_rule:
-    "hint" (ESX: the first equal page merges) or "two-scans" (KSM: a page must be unchanged between
-    two scans). report_free: whether guests hand free blocks back (free page reporting).
+    "hint" (ESX: the first equal page merges) or "two-scans" (KSM: a page that equals no shared one
+    must be unchanged between two scans). report_free: whether guests hand free blocks back (free
+    page reporting).
     """
 
     state: str = "high"
