@@ -227,7 +227,7 @@ class ScanResult(_Record):
         merged: [pages] merged with an equal page
         zero_merged: [pages] merged into the zero page
         hinted: [pages] noted as hints
-        unstable: [pages] passed over by the two-scan rule
+        unstable: [pages] hashed, and held back by the two-scan rule
     """
 
     visited: int = 0
