@@ -40,9 +40,11 @@ class PageSource(Protocol):
     kind: str
 
     @property
-    def pages(self) -> int: ...
+    def pages(self) -> int:
+        """Pages in all, holes included."""
 
-    def batches(self, size: int | None = None) -> Iterable[tuple[np.ndarray, np.ndarray]]: ...
+    def batches(self, size: int | None = None) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+        """(PPNs int64 [n], pages uint8 [n, 4096]) in ascending order, n at most ``size``."""
 
 
 def survey(
