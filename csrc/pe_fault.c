@@ -120,7 +120,7 @@ pe_status pe_fault(pe_host *host, pe_vm *vm, uint32_t ppn, pe_access access)
     case PE_SWAPPED: status = fault_far(host, vm, ppn, access); break;
     }
     if (status == PE_OK) {
-        pe_vm_accessed(vm, ppn, access != PE_ACCESS_READ);
+        pe_vm_accessed(vm, ppn);
     } else {
         host->error_vm = vm->id;
         host->error_ppn = ppn;

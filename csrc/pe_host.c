@@ -10,8 +10,8 @@
    shared frame, so that no hash, however unlucky, joins two groups.
 
    Memory. Everything sized by the host's frames is mapped at creation and resident only where it is
-   used; adding a machine and growing the compression cache are the only later allocations, and they
-   come before any change.
+   used; adding a machine, its checksums, and growing the compression cache are the only later
+   allocations, and they come before any change.
 
      H1  chunks of a machine name its id, and no other chunk does
      H2  vms[id]->id == id
@@ -272,6 +272,6 @@ uint64_t pe_host_metadata_bytes(const pe_host *self)
     bytes += self->zcache ? pe_zcache_bytes(self->zcache) : 0;
     for (uint32_t id = 0; id < self->vm_count; ++id)
         if (self->vms[id])
-            bytes += sizeof(pe_vm) + (uint64_t)self->vms[id]->pages * sizeof(uint64_t);
+            bytes += pe_vm_bytes(self->vms[id]);
     return bytes + self->chunk_count * sizeof *self->vm_of_chunk;
 }

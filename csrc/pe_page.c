@@ -125,12 +125,12 @@ static void move_to_shared(pe_host *host, pe_vm *vm, uint32_t ppn, pe_frame shar
     pe_frames_give_back(&host->frames, own);
 }
 
-static pe_partner share_zero(pe_host *host, pe_vm *vm, uint32_t ppn)
+static pe_partner share_zero(pe_host *host, pe_vm *vm, uint32_t ppn, pe_partners with)
 {
     pe_frame const own = pe_payload_of(vm->map[ppn]);
     pe_frame const zero = host->groups[vm->group].zero_frame;
     if (zero == PE_NONE) {
-        if (install_zero_page(host, vm, own) != PE_OK)
+        if (with == PE_PARTNERS_SHARED || install_zero_page(host, vm, own) != PE_OK)
             return PE_PARTNER_NONE;
         pe_vm_put_zero(vm, ppn, own);
         return PE_PARTNER_BECAME_ZERO;
@@ -166,14 +166,14 @@ static bool share_with_hint(pe_host *host, pe_vm *vm, uint32_t ppn, const pe_sha
     return true;
 }
 
-pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash,
+pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_partners with,
                          pe_sharing_cursor *hint)
 {
     pe_frame const own = pe_payload_of(vm->map[ppn]);
     pe_assert(pe_place_of(vm->map[ppn]) == PE_PRIVATE);
     hint->kind = PE_ENTRY_EMPTY;
     if (hash == host->groups[vm->group].zero_hash && pe_content_is_zero(host, own))
-        return share_zero(host, vm, ppn);
+        return share_zero(host, vm, ppn, with);
     pe_sharing_cursor cursor = pe_sharing_find(hash);
     while (pe_sharing_next(&host->sharing, &cursor)) {
         if (cursor.kind == PE_ENTRY_SHARED) {
@@ -184,11 +184,14 @@ pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash,
             move_to_shared(host, vm, ppn, frame);
             return PE_PARTNER_MERGED;
         }
+        if (with == PE_PARTNERS_SHARED)
+            continue;
         if (cursor.id == vm->base + ppn) {
             *hint = cursor;
             return PE_PARTNER_SELF;
         }
-        if (share_with_hint(host, vm, ppn, &cursor))
+        if ((with == PE_PARTNERS_ALL || pe_sharing_is_of_this_pass(&host->sharing, &cursor))
+            && share_with_hint(host, vm, ppn, &cursor))
             return PE_PARTNER_MERGED;
         *hint = cursor;
     }

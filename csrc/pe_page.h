@@ -33,10 +33,17 @@ typedef enum pe_partner {
     PE_PARTNER_BECAME_ZERO
 } pe_partner;
 
+/* With whom a page may be shared. */
+typedef enum pe_partners {
+    PE_PARTNERS_SHARED, /* with frames that are shared already, nothing else */
+    PE_PARTNERS_PASS,   /* and with pages that were hinted since the last scan pass ended */
+    PE_PARTNERS_ALL     /* and with pages of every hint that has not expired */
+} pe_partners;
+
 /* Tries to share a private page whose content has this hash. With PE_PARTNER_SELF, *hint is the
-   page's own hint; with PE_PARTNER_NONE, a hint for the same hash that no longer holds (its kind is
-   PE_ENTRY_EMPTY when there is none). */
-pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash,
+   page's own hint; with PE_PARTNER_NONE, a hint for the same hash that is no use any more (its kind
+   is PE_ENTRY_EMPTY when there is none, and always with PE_PARTNERS_SHARED). */
+pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_partners with,
                          pe_sharing_cursor *hint);
 
 #endif

@@ -3,7 +3,7 @@
 
    63..28   payload
    23..16   age
-   12..3    CLAIMED ZERO EVER YOUNG PINNED SAMPLED DIRTY ACCESSED W R, one bit each
+   11..3    CLAIMED ZERO EVER YOUNG PINNED SAMPLED ACCESSED W R, one bit each
    2..0     place
 
    payload: frame (private, shared), blob (compressed), slot (swapped); 0 otherwise. */
@@ -26,14 +26,13 @@ typedef enum pe_place {
 #define PE_READABLE (UINT64_C(1) << 3) /* a read needs no fault */
 #define PE_WRITABLE (UINT64_C(1) << 4) /* nor does a write; implies PE_READABLE */
 #define PE_ACCESSED (UINT64_C(1) << 5) /* since the reclaim hand came by */
-#define PE_DIRTY (UINT64_C(1) << 6)    /* written since it came to its frame, or a scan cleared it */
-#define PE_SAMPLED (UINT64_C(1) << 7)  /* the first access is to be counted */
-#define PE_PINNED (UINT64_C(1) << 8)   /* never scanned nor reclaimed */
-#define PE_YOUNG (UINT64_C(1) << 9)    /* accessed since the idle ages were last advanced */
-#define PE_EVER (UINT64_C(1) << 10)    /* accessed at least once: the page is "mapped" */
+#define PE_SAMPLED (UINT64_C(1) << 6)  /* the first access is to be counted */
+#define PE_PINNED (UINT64_C(1) << 7)   /* never scanned nor reclaimed */
+#define PE_YOUNG (UINT64_C(1) << 8)    /* accessed since the idle ages were last advanced */
+#define PE_EVER (UINT64_C(1) << 9)     /* accessed at least once: the page is "mapped" */
 /* shared, and its frame is the zero page of its salt group */
-#define PE_ZERO (UINT64_C(1) << 11)
-#define PE_CLAIMED (UINT64_C(1) << 12) /* waits in a cluster that is about to be swapped out */
+#define PE_ZERO (UINT64_C(1) << 10)
+#define PE_CLAIMED (UINT64_C(1) << 11) /* waits in a cluster that is about to be swapped out */
 #define PE_AGE_SHIFT 16
 #define PE_AGE_MASK (UINT64_C(255) << PE_AGE_SHIFT)
 #define PE_PAYLOAD_SHIFT 28
@@ -78,8 +77,7 @@ static inline uint64_t pe_with_permissions(uint64_t word)
    new. */
 static inline uint64_t pe_moved(uint64_t word, pe_place place, uint32_t payload)
 {
-    uint64_t const seen = PE_ACCESSED | PE_DIRTY | PE_SAMPLED | PE_PINNED | PE_YOUNG | PE_EVER
-                        | PE_AGE_MASK;
+    uint64_t const seen = PE_ACCESSED | PE_SAMPLED | PE_PINNED | PE_YOUNG | PE_EVER | PE_AGE_MASK;
     return pe_with_permissions((word & seen) | (uint64_t)place
                                | (uint64_t)payload << PE_PAYLOAD_SHIFT);
 }

@@ -75,7 +75,7 @@ static bool share(job *self, uint32_t ppn)
         return false;
     uint64_t const hash = pe_content_hash(host, pe_payload_of(vm->map[ppn]),
                                           &host->groups[vm->group]);
-    switch (pe_page_share(host, vm, ppn, hash, &stale)) {
+    switch (pe_page_share(host, vm, ppn, hash, PE_PARTNERS_ALL, &stale)) {
     case PE_PARTNER_MERGED:
         self->result->merged += 1;
         vm->event[PE_EV_MERGED] += 1;
@@ -189,9 +189,16 @@ pe_status pe_reclaim(pe_host *host, pe_vm *vm, uint64_t want, unsigned steps,
     uint32_t victim;
     pe_status status = PE_OK;
     uint64_t const idle_wanted = idle_before + want;
-    while (status == PE_OK && pe_frames_idle(&host->frames) + (uint64_t)self.cluster.n < idle_wanted
-           && next_victim(&self, &left, &victim))
+    uint64_t won = idle_before;
+    uint32_t vain = 0;
+    while (status == PE_OK && won < idle_wanted && next_victim(&self, &left, &victim)) {
         status = take(&self, victim);
+        uint64_t const now = pe_frames_idle(&host->frames) + (uint64_t)self.cluster.n;
+        vain = now > won ? 0 : vain + 1;
+        won = now;
+        if ((steps & PE_RECLAIM_BRIEF) && vain == PE_RECLAIM_VAIN_MAX)
+            break;
+    }
     pe_status const flushed = pe_cluster_flush(&self.cluster, &result->swapped);
     if (status == PE_OK)
         status = flushed;

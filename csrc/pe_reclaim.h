@@ -7,6 +7,9 @@
 /* What may be done to one victim, in this order; every technique is a combination. Sharing is
    always tried first. */
 enum { PE_STEP_SHARE = 1, PE_STEP_COMPRESS = 2, PE_STEP_SWAP = 4 };
+/* With any of them: give up after so many victims in a row that won nothing. The hand goes on from
+   there next time. For techniques that cannot take every page. */
+enum { PE_RECLAIM_BRIEF = 8, PE_RECLAIM_VAIN_MAX = 1024 };
 
 typedef struct pe_technique {
     const char *name;

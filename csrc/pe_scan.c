@@ -13,7 +13,21 @@
 
    A guess is only a prefetch. By the time of its turn a page may have been merged as the partner of
    an earlier one, and its candidates may be others: settle looks at everything again. So a scan of
-   n pages does exactly what n scans of one page do, and the result is the same on every machine. */
+   n pages does exactly what n scans of one page do, and the result is the same on every machine.
+
+   The two-scan rule is that of Linux' KSM (mm/ksm.c). A page is looked up among the shared ones
+   first, whatever became of it since the last scan, and merges at once with an equal one. Else its
+   checksum is held against the one that the last scan kept: if they differ, the new one is kept,
+   and that is all. Only a page of unchanged content is looked up among the hints, or leaves one;
+   and as KSM builds its tree of such pages anew in every pass, only hints of this pass count. What
+   is compared is content: a page that was written with the same bytes is unchanged. A page that is
+   passed over while it is swapped, compressed, ballooned or absent loses its checksum, as it loses
+   its item there.
+
+   The zero page is a shared frame like any other. While its group has one, a page of zeroes joins
+   it at its first scan; else an unchanged page of zeroes becomes it. (KSM has none of its own: its
+   first two zero pages become a shared frame, or with use_zero_pages the kernel's page takes each
+   after two scans.) */
 #include "pe_scan.h"
 
 #include "pe_content.h"
@@ -34,10 +48,27 @@ static bool is_candidate(uint64_t word)
     return pe_place_of(word) == PE_PRIVATE && !(word & PE_PINNED);
 }
 
-/* Chooses up to PE_SCAN_BATCH candidates among at most *left pages. By the two-scan rule a page that
-   was written since the scan last saw it only loses its dirty bit: the bit is what the checksum is
-   that KSM keeps of every page, but exact. */
-static void gather(pe_vm *vm, uint64_t *left, unsigned how, batch *self, pe_scan_result *result)
+/* KSM's checksum of a page, from a hash that is there in any case; never 0. */
+static uint32_t checksum_of(uint64_t hash)
+{
+    uint32_t const checksum = (uint32_t)(hash >> 16);
+    return checksum ? checksum : 1;
+}
+
+static bool is_unchanged(const pe_vm *vm, uint32_t ppn, uint64_t hash)
+{
+    return vm->checksums[ppn] == checksum_of(hash);
+}
+
+static void forget_checksum(pe_vm *vm, uint32_t ppn, uint64_t word)
+{
+    bool const in_memory = pe_place_of(word) == PE_PRIVATE || pe_place_of(word) == PE_SHARED;
+    if (!in_memory && vm->checksums[ppn] != 0) /* a page of zeroes need not become resident */
+        vm->checksums[ppn] = 0;
+}
+
+/* Chooses up to PE_SCAN_BATCH candidates among at most *left pages. */
+static void gather(pe_vm *vm, uint64_t *left, unsigned how, batch *self)
 {
     bool const random = (how & PE_SCAN_RANDOM) != 0;
     self->n = 0;
@@ -47,14 +78,10 @@ static void gather(pe_vm *vm, uint64_t *left, unsigned how, batch *self, pe_scan
             vm->scan_hand = ppn + 1 < vm->pages ? ppn + 1 : 0;
         *left -= 1;
         uint64_t const word = vm->map[ppn];
-        if (!is_candidate(word))
-            continue;
-        if ((how & PE_SCAN_TWO_SCANS) && (word & PE_DIRTY)) {
-            vm->map[ppn] = word & ~PE_DIRTY;
-            result->unstable += 1;
-            continue;
-        }
-        self->ppn[self->n++] = ppn;
+        if (is_candidate(word))
+            self->ppn[self->n++] = ppn;
+        else if (how & PE_SCAN_TWO_SCANS)
+            forget_checksum(vm, ppn, word);
     }
 }
 
@@ -106,14 +133,18 @@ static void prefetch_partner(const pe_host *host, pe_frame frame)
         PE_PREFETCH(page + i);
 }
 
-static void settle(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_scan_result *result)
+static void settle(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, unsigned how,
+                   pe_scan_result *result)
 {
     pe_sharing_cursor stale;
+    pe_partners with = PE_PARTNERS_ALL;
     if (!is_candidate(vm->map[ppn]))
         return; /* became the partner of an earlier page of the batch */
     result->scanned += 1;
     vm->event[PE_EV_SCANNED] += 1;
-    switch (pe_page_share(host, vm, ppn, hash, &stale)) {
+    if (how & PE_SCAN_TWO_SCANS)
+        with = is_unchanged(vm, ppn, hash) ? PE_PARTNERS_PASS : PE_PARTNERS_SHARED;
+    switch (pe_page_share(host, vm, ppn, hash, with, &stale)) {
     case PE_PARTNER_MERGED:
         result->merged += 1;
         vm->event[PE_EV_MERGED] += 1;
@@ -128,6 +159,11 @@ static void settle(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_sca
         return;
     case PE_PARTNER_NONE: break;
     }
+    if (with == PE_PARTNERS_SHARED) {
+        vm->checksums[ppn] = checksum_of(hash);
+        result->unstable += 1;
+        return;
+    }
     if (stale.kind == PE_ENTRY_HINT)
         pe_sharing_forget(&host->sharing, &stale);
     bool const hinted = pe_sharing_hint(&host->sharing, hash, vm->base + ppn);
@@ -135,14 +171,19 @@ static void settle(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_sca
     vm->event[PE_EV_HINTED] += hinted;
 }
 
-void pe_scan(pe_host *host, pe_vm *vm, uint64_t pages, unsigned how, pe_scan_result *result)
+pe_status pe_scan(pe_host *host, pe_vm *vm, uint64_t pages, unsigned how, pe_scan_result *result)
 {
     batch self;
     if (!host->config.sharing || !vm->sharing)
-        return;
+        return PE_OK;
+    if (how & PE_SCAN_TWO_SCANS) {
+        pe_status const status = pe_vm_keep_checksums(vm);
+        if (status != PE_OK)
+            return status;
+    }
     result->visited += pages;
     while (pages > 0) {
-        gather(vm, &pages, how, &self, result);
+        gather(vm, &pages, how, &self);
         hash_all(host, vm, &self);
         for (uint32_t i = 0; i < self.n; ++i)
             self.partner[i] = guess_partner(host, vm, self.hash[i]);
@@ -151,9 +192,10 @@ void pe_scan(pe_host *host, pe_vm *vm, uint64_t pages, unsigned how, pe_scan_res
         for (uint32_t i = 0; i < self.n; ++i) {
             if (i + PARTNER_AHEAD < self.n)
                 prefetch_partner(host, self.partner[i + PARTNER_AHEAD]);
-            settle(host, vm, self.ppn[i], self.hash[i], result);
+            settle(host, vm, self.ppn[i], self.hash[i], how, result);
         }
     }
+    return PE_OK;
 }
 
 void pe_scan_end_pass(pe_host *host)

@@ -281,6 +281,11 @@ static uint64_t *hint_at(const pe_sharing *self, const pe_sharing_cursor *cursor
     return entry;
 }
 
+bool pe_sharing_is_of_this_pass(const pe_sharing *self, const pe_sharing_cursor *cursor)
+{
+    return state_of(*hint_at(self, cursor)) == STATE_HINT + self->generation;
+}
+
 void pe_sharing_refresh(pe_sharing *self, const pe_sharing_cursor *cursor)
 {
     uint64_t *entry = hint_at(self, cursor);

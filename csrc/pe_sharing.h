@@ -47,6 +47,8 @@ bool pe_sharing_next(const pe_sharing *self, pe_sharing_cursor *cursor);
 
 /* Adds a hint; may push out an older hint, never a shared entry. False when there was no place. */
 bool pe_sharing_hint(pe_sharing *self, uint64_t hash, uint64_t owner);
+/* Whether the hint at cursor was left, or seen again, since the last scan pass ended. */
+bool pe_sharing_is_of_this_pass(const pe_sharing *self, const pe_sharing_cursor *cursor);
 /* The hint at cursor was seen again unchanged: it belongs to the current generation. */
 void pe_sharing_refresh(pe_sharing *self, const pe_sharing_cursor *cursor);
 /* The hint at cursor is stale: forget it. */

@@ -1,6 +1,6 @@
 /* Accesses in batches: the hot path. An access whose page has the permission bit is a hit: one
    load and one test, and a store when the page's word does not say yet that it was accessed. Most
-   words do say so, since the bits stay until the reclaim hand, an estimator or a scan clears them:
+   words do say so, since the bits stay until the reclaim hand or an estimator clears them:
    so hits on a few hot pages do not wait for each other's stores. Everything else goes to pe_fault.
 
    The words of a batch are independent and spread over the map (8 bytes per 4 KiB of guest memory),
@@ -43,7 +43,7 @@ static pe_status stop_if_blocked(pe_vm *vm, size_t n)
 static size_t hits(uint64_t *map, const int64_t *ppns, size_t first, size_t n, bool write)
 {
     uint64_t const permission = write ? PE_WRITABLE : PE_READABLE;
-    uint64_t const seen = PE_ACCESSED | PE_YOUNG | (write ? PE_DIRTY : 0);
+    uint64_t const seen = PE_ACCESSED | PE_YOUNG;
     uint64_t const all = permission | seen;
     size_t const asked = n > AHEAD ? n - AHEAD : 0;
     for (size_t i = first; i < n; ++i) {
@@ -63,13 +63,13 @@ static size_t hits(uint64_t *map, const int64_t *ppns, size_t first, size_t n, b
 static size_t hits_by_flag(uint64_t *map, const int64_t *ppns, const uint8_t *write, size_t first,
                            size_t n)
 {
+    uint64_t const seen = PE_ACCESSED | PE_YOUNG;
     size_t const asked = n > AHEAD ? n - AHEAD : 0;
     for (size_t i = first; i < n; ++i) {
         if (i < asked)
             PE_PREFETCH_WRITE(&map[ppns[i + AHEAD]]);
         uint64_t const writes = 0 - (uint64_t)(write[i] != 0); /* all bits, or none */
         uint64_t const permission = PE_READABLE ^ (writes & (PE_READABLE ^ PE_WRITABLE));
-        uint64_t const seen = PE_ACCESSED | PE_YOUNG | (writes & PE_DIRTY);
         uint64_t const word = map[ppns[i]];
         if (!(word & permission))
             return i;

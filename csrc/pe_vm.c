@@ -18,7 +18,8 @@
    its beginning instead of keeping a list. Reclaim's second chance and the idle ages have a bit
    each (ACCESSED and YOUNG): one clears its bit without blinding the other.
 
-   Cost: 8 bytes per page; the map is resident only where pages were touched. */
+   Cost: 8 bytes per page, and 4 more once a scan went by the two-scan rule; both are resident only
+   where pages were touched, or seen by such a scan. */
 #include "pe_vm.h"
 
 #include "pe_os.h"
@@ -73,10 +74,29 @@ pe_status pe_vm_init(pe_vm *self, uint32_t pages, uint64_t seed, uint32_t id)
     return PE_OK;
 }
 
+void pe_vm_draw_from(pe_vm *self, uint64_t seed, uint64_t stream)
+{
+    self->rng = pe_rng_make(seed, stream);
+}
+
 void pe_vm_fini(pe_vm *self)
 {
     pe_os_unmap(self->map, (size_t)self->pages * sizeof *self->map);
+    pe_os_unmap(self->checksums, (size_t)self->pages * sizeof *self->checksums);
     memset(self, 0, sizeof *self);
+}
+
+pe_status pe_vm_keep_checksums(pe_vm *self)
+{
+    if (!self->checksums)
+        self->checksums = pe_os_map((size_t)self->pages * sizeof *self->checksums, true);
+    return self->checksums ? PE_OK : PE_ERR_NO_MEMORY;
+}
+
+uint64_t pe_vm_bytes(const pe_vm *self)
+{
+    size_t const per_page = sizeof *self->map + (self->checksums ? sizeof *self->checksums : 0);
+    return sizeof *self + (uint64_t)self->pages * per_page;
 }
 
 static void put_word(pe_vm *self, uint32_t ppn, uint64_t word)
@@ -96,7 +116,7 @@ void pe_vm_put(pe_vm *self, uint32_t ppn, pe_place place, uint32_t payload)
     uint64_t word = pe_moved(self->map[ppn], place, payload);
     /* the content is gone, and what was seen of it */
     if (place == PE_BALLOONED || place == PE_ABSENT)
-        word &= ~(PE_ACCESSED | PE_DIRTY | PE_YOUNG | PE_AGE_MASK);
+        word &= ~(PE_ACCESSED | PE_YOUNG | PE_AGE_MASK);
     put_word(self, ppn, word);
 }
 
@@ -106,7 +126,7 @@ void pe_vm_put_zero(pe_vm *self, uint32_t ppn, pe_frame zero_frame)
     put_word(self, ppn, pe_moved(self->map[ppn], PE_SHARED, zero_frame) | PE_ZERO);
 }
 
-void pe_vm_accessed(pe_vm *self, uint32_t ppn, bool write)
+void pe_vm_accessed(pe_vm *self, uint32_t ppn)
 {
     uint64_t word = self->map[ppn];
     if (word & PE_SAMPLED) {
@@ -115,7 +135,7 @@ void pe_vm_accessed(pe_vm *self, uint32_t ppn, bool write)
         word = pe_with_permissions(word & ~PE_SAMPLED);
     }
     self->ever += (word & PE_EVER) == 0;
-    self->map[ppn] = word | PE_ACCESSED | PE_YOUNG | PE_EVER | (write ? PE_DIRTY : 0);
+    self->map[ppn] = word | PE_ACCESSED | PE_YOUNG | PE_EVER;
 }
 
 void pe_vm_pin(pe_vm *self, uint32_t ppn, bool pinned)

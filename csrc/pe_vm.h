@@ -37,6 +37,8 @@ const char *pe_event_name(size_t event); /* NULL at PE_EVENTS and beyond */
 
 typedef struct pe_vm {
     uint64_t *map;      /* a word of pe_place.h per page */
+    uint32_t *checksums; /* of each page when a scan by the two-scan rule last saw it, 0: not since
+                            it came to its frame; NULL until the first such scan */
     uint64_t base;      /* host-wide number of page 0 */
     uint32_t pages;
     uint32_t id;        /* index in the host's list */
@@ -60,14 +62,19 @@ void pe_vm_places(const pe_vm *self, size_t n, const int64_t *ppns, uint8_t *out
 
 PE_MUST_USE pe_status pe_vm_init(pe_vm *self, uint32_t pages, uint64_t seed, uint32_t id);
 void pe_vm_fini(pe_vm *self);
+/* Its random draws are of this stream from now on, and not of its id. */
+void pe_vm_draw_from(pe_vm *self, uint64_t seed, uint64_t stream);
 
 /* Moves a page to a place and keeps the counts; what was seen of the page stays. */
 void pe_vm_put(pe_vm *self, uint32_t ppn, pe_place place, uint32_t payload);
 /* Like pe_vm_put to PE_SHARED, for the zero page of its salt group. */
 void pe_vm_put_zero(pe_vm *self, uint32_t ppn, pe_frame zero_frame);
 /* Notes an access: the bits, the first access ever, the first access since it was sampled. */
-void pe_vm_accessed(pe_vm *self, uint32_t ppn, bool write);
+void pe_vm_accessed(pe_vm *self, uint32_t ppn);
 void pe_vm_pin(pe_vm *self, uint32_t ppn, bool pinned);
+/* Room for checksums, once. PE_ERR_NO_MEMORY. */
+PE_MUST_USE pe_status pe_vm_keep_checksums(pe_vm *self);
+uint64_t pe_vm_bytes(const pe_vm *self); /* memory of its bookkeeping */
 
 /* Sampling (OSDI 2002 section 5.3): marks up to n different random pages, not ballooned ones; ends
    a period that is open. */

@@ -53,6 +53,7 @@ class ModelVM:
         self.young = set()  # pages accessed since the idle ages were last advanced
         self.since_sample = None  # pages accessed since a sampling period began
         self.scan_hand = 0
+        self.seen = {}  # ppn -> content when a scan by the two-scan rule last saw it
         self.blocked = False
         self.count = dict.fromkeys((*PREDICTED, *REPORTED), 0)
 
@@ -153,29 +154,33 @@ class Model:
 
     # Sharing
 
-    def scan(self, pages=None, only=None):
+    def scan(self, pages=None, only=None, two_scans=False):
         """Pages of each machine, or of one, from its scan hand on; a full pass is a generation."""
-        before = self.sums()
+        before, self.unstable = self.sums(), 0
         for vm in [only] if only else list(self.vms.values()):
             for _ in range(vm.pages if pages is None else pages):
-                self.scan_page(vm, vm.scan_hand)
+                self.scan_page(vm, vm.scan_hand, two_scans)
                 vm.scan_hand = (vm.scan_hand + 1) % vm.pages
         if pages is None and only is None:
             self.generation += 1
-        return {name: total - before[name] for name, total in self.sums().items()}
+        gained = {name: total - before[name] for name, total in self.sums().items()}
+        return {**gained, "unstable": self.unstable}
 
-    def scan_page(self, vm, ppn):
+    def scan_page(self, vm, ppn, two_scans):
         if not self.sharing or vm.place[ppn] != PRIVATE or ppn in vm.pinned:
+            if self.sharing and two_scans and vm.place[ppn] not in (PRIVATE, SHARED):
+                vm.seen.pop(ppn, None)
             return
         vm.count["scanned"] += 1
         key = (vm.salt, vm.content[ppn])
-        if vm.content[ppn] == self.zero:
-            vm.count["zero_merged"] += 1
+        shared, zero = key in self.mappers(), vm.content[ppn] == self.zero
+        if two_scans and not shared and vm.seen.get(ppn) != vm.content[ppn]:
+            vm.seen[ppn] = vm.content[ppn]
+            self.unstable += 1
+        elif zero or shared:
+            vm.count["zero_merged" if zero else "merged"] += 1
             vm.place[ppn] = SHARED
-        elif key in self.mappers():
-            vm.count["merged"] += 1
-            vm.place[ppn] = SHARED
-        elif self.partner(vm, ppn):
+        elif self.partner(vm, ppn, two_scans):
             other, other_ppn = self.partner(vm, ppn)
             vm.count["merged"] += 1
             vm.place[ppn] = other.place[other_ppn] = SHARED
@@ -187,12 +192,14 @@ class Model:
     def live(self, key):
         return key in self.hints and self.hints[key][2] >= self.generation - 1
 
-    def partner(self, vm, ppn):
+    def partner(self, vm, ppn, of_this_pass=False):
         """The page that a live hint names, if it still has this content in a frame of its own."""
         key = (vm.salt, vm.content[ppn])
         if not self.live(key):
             return None
-        id, other_ppn, _ = self.hints[key]
+        id, other_ppn, generation = self.hints[key]
+        if of_this_pass and generation != self.generation:
+            return None
         other = self.vms.get(id)
         if (id, other_ppn) == (vm.id, ppn):
             return None

@@ -85,8 +85,8 @@ def test_options_of_run_reach_the_simulation(capsys, scenario, ran):
     options = ["--policy", "kvm", "--seed", 9, "--max-time", "90s", "--set", "vm.web.count=3"]
     status, _, err = call(capsys, "run", scenario, *options, "--set", "host.memory='1 GiB'")
     assert (status, err) == (0, "")
-    policy, seed, max_time, changed = ran[0]
-    assert (policy, seed, max_time) == ("kvm", 9, 90)
+    policy, seed, _, changed = ran[0]
+    assert (policy, seed) == ("kvm", 9)
     assert (len(changed.machines), changed.host["memory"]) == (3, 2**30)
 
 
@@ -134,7 +134,7 @@ def test_ctrl_c_leaves_a_readable_partial_result(scenario, tmp_path):
 def test_max_time_ends_a_run_cleanly(capsys, scenario, tmp_path):
     options = ["--set", "run.duration=9 days", "--max-time", "300 ms", "-o", tmp_path / "out"]
     status, out, _ = call(capsys, "run", scenario, *options)
-    assert status == 0 and "Partial: out of its time limit." in out
+    assert status == 124 and "Partial: out of its time limit." in out
     assert Result.load(tmp_path / "out").partial
 
 
@@ -145,6 +145,8 @@ def test_compare_gives_a_verdict(capsys, scenario, ran, tmp_path):
     assert "esx6 carries most: 2 of 2 machines; none of them stalled." in out
     assert "0 of 2" in out and "30.00 %" in out
     assert (tmp_path / "out" / "compare.png").read_bytes().startswith(b"\x89PNG")
+    page = (tmp_path / "out" / "compare.html").read_text()
+    assert "esx6 carries most: 2 of 2 machines" in page and "data:image/png;base64" in page
     assert Result.load(tmp_path / "out" / "kvm").names == ["web-1", "web-2"]
 
 
@@ -154,6 +156,31 @@ def test_compare_as_json(capsys, scenario, ran):
     )
     data = json.loads(out)
     assert (status, data["best"]) == (0, "esx6") and len(data["policies"]) == 2
+
+
+def test_compare_over_seeds_shows_intervals_and_saves_each(
+    capsys, scenario, ran, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(report, "available", lambda: False)  # pictures take longer than the rest
+    options = [*COMPARE, "--seeds", 2, "-o", tmp_path / "out"]
+    status, out, _ = call(capsys, "compare", scenario, *options)
+    assert status == 0 and "30.00 ± 0.00 %" in out and "mean of 2 seeds" in " ".join(out.split())
+    assert [seed for _, seed, _, _ in ran] == [1, 1, 2, 2]
+    assert sorted(path.name for path in (tmp_path / "out" / "kvm").iterdir()) == ["1", "2"]
+
+
+def test_run_as_json_holds_what_the_tables_hold(capsys, scenario, ran):
+    data = json.loads(call(capsys, "run", scenario, "--json")[1])
+    out = call(capsys, "run", scenario)[1]
+    for row in data["machines"]:
+        assert row["machine"] in out and f"{row['size'] / 2**20:,.1f}" in out
+    assert [row["state"] for row in data["states"]] == [
+        state for state in ("high", "clear", "soft", "hard", "low") if f"\n{state} " in out
+    ]
+    names = [row["technique"] for row in data["techniques"]]
+    assert names == ["sharing", "balloon", "compression", "swap", "in all", "untouched"]
+    *parts, total, _ = [row["mean"] for row in data["techniques"]]
+    assert abs(sum(parts) - total) < len(parts)
 
 
 def test_advise_finds_how_many_machines_fit(capsys, scenario, ran):
@@ -224,6 +251,7 @@ def test_values_that_only_a_simulation_can_judge_get_their_place(capsys, tmp_pat
     assert status == 2 and "no policy 'esx7'" in err
 
 
+COMPARE = ("--policy", "esx6", "--policy", "kvm")
 MISTAKES = {
     "no file": (["run", "nowhere.toml"], "nowhere.toml: No such file or directory"),
     "no value": (["run", "FILE", "--set", "host.memory"], "write KEY=VALUE"),
@@ -238,6 +266,31 @@ MISTAKES = {
     ),
     "bad vary": (["advise", "FILE", "--slo", "stall < 2%", "--vary", "host.seed"], "cannot be"),
     "no seeds": (["advise", "FILE", "--curve", "--seeds", "0"], "--seeds must be at least 1"),
+    "bad seeds": (["compare", "FILE", *COMPARE, "--seeds", "0"], "--seeds must be at least 1"),
+    "seed and seeds": (
+        ["compare", "FILE", *COMPARE, "--seed", "3", "--seeds", "2"], "give one of them",
+    ),
+    "folder that is a file": (["run", "FILE", "-o", "FILE"], "that is a file; name a folder"),
+    "folder in a file": (["compare", "FILE", *COMPARE, "-o", "FILE/out"], "is a file, not a f"),
+    "file that is a folder": (["advise", "FILE", "--curve", "-o", "FOLDER"], "name a file"),
+    "no such folder": (["advise", "FILE", "--curve", "-o", "nowhere/a.png"], "there is no folder"),
+    "suffix": (["advise", "FILE", "--curve", "-o", "a.jpg"], "its name must end in .png"),
+    "picture of nothing": (
+        ["advise", "FILE", "--slo", "stall < 2%", "--vary", "vm.count", "-o", "a.png"],
+        "-o is the picture of --curve",
+    ),
+    "policy of curves": (
+        ["advise", "FILE", "--curve", "--policy", "kvm"], "alone and takes no --policy",
+    ),
+    "vary twice": (
+        ["sweep", "FILE", "--vary", "host.memory=1GiB", "--vary", "host.memory=2GiB", "-o", "a"],
+        "--vary host.memory is given twice",
+    ),
+    "vary nothing": (["sweep", "FILE", "--vary", "vm.count=1,,2", "-o", "a"], "KEY=VALUE,VALUE"),
+    "list that writes": (["paper", "--list", "-o", "out"], "--list runs nothing"),
+    "captured to nowhere": (["capture", "1", "-o", "nowhere/a.core"], "there is no folder nowhere"),
+    "profile to nowhere": (["scan", "FILE", "--profile", "nowhere/a.json"], "there is no folder"),
+    "no such codec": (["scan", "FILE", "--codec", "zpi"], "unknown codec 'zpi'"),
     "bad from": (
         ["advise", "FILE", "--slo", "stall < 2%", "--vary", "vm.count", "--from", "x"],
         "--from 'x' is not a number of machines",
@@ -248,9 +301,11 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_line_and_status_2(capsys, scenario, ran, mistake):
     arguments, says = MISTAKES[mistake]
-    arguments = [scenario if argument == "FILE" else argument for argument in arguments]
+    folder = str(Path(scenario).parent)
+    arguments = [each.replace("FILE", scenario).replace("FOLDER", folder) for each in arguments]
     status, out, err = call(capsys, *arguments)
-    assert (status, out) == (2, "")
+    assert (status, out, ran) == (2, "", [])
+    assert os.listdir(folder) == ["lab.toml"]
     assert err.startswith("pageengine: ") and err.count("\n") == 1 and says in err
 
 

@@ -47,6 +47,8 @@ KINDS = ("same-filled", "quarter", "half", "random")
 RANDOM_BYTES = {"quarter": 560, "half": 1400, "random": PAGE}
 TOKEN_SIZES = {"same-filled": 0, "quarter": 8, "half": 25, "random": 63}
 
+RULES = ("hint", "two-scans")
+
 FAULTS = {  # fields of Faults, and the counters that they are gains of
     "accesses": "accesses",
     "absent": "faults_absent",
@@ -237,17 +239,19 @@ class HostMachine(RuleBasedStateMachine):
     # Sharing
 
     @precondition(lambda self: self.vms)
-    @rule()
-    def scan_everything(self):
-        self.compare_scan(self.host.scan(), self.model.scan())
+    @rule(two_scans=st.booleans())
+    def scan_everything(self, two_scans):
+        result = self.host.scan(rule=RULES[two_scans])
+        self.compare_scan(result, self.model.scan(two_scans=two_scans))
 
     # The table of so small a host has room for 128 entries; more hints would push each other out.
     @precondition(lambda self: self.vms and self.host.stats.hint_pages < 64)
-    @rule(which=which, pages=st.integers(0, 80))
-    def scan_some(self, which, pages):
+    @rule(which=which, pages=st.integers(0, 80), two_scans=st.booleans())
+    def scan_some(self, which, pages, two_scans):
         engine, model = self.pick(which)
         self.compare_scan(
-            self.host.scan(pages=pages, vm=engine.name), self.model.scan(pages, only=model)
+            self.host.scan(pages=pages, vm=engine.name, rule=RULES[two_scans]),
+            self.model.scan(pages, only=model, two_scans=two_scans),
         )
 
     @rule()
@@ -256,7 +260,7 @@ class HostMachine(RuleBasedStateMachine):
         self.model.generation += 1
 
     def compare_scan(self, result, expected):
-        for name in ("scanned", "merged", "zero_merged", "hinted"):
+        for name in ("scanned", "merged", "zero_merged", "hinted", "unstable"):
             assert getattr(result, name) == expected[name], name
 
     @precondition(lambda self: self.vms)

@@ -197,6 +197,8 @@ class Accesses:
     def _once(self, call, n):
         before = self._engine.vm_events(self._id)
         done, status = call(0)
+        if STATUS_NAMES[status] == "PE_NO_FRAME":
+            self.host._governor.changed()
         return done, STATUS_NAMES[status], self._faults_since(before)
 
     def _all(self, call, n) -> Faults:

@@ -10,6 +10,8 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from pageengine._c.place cimport PE_BALLOONED
 from pageengine._c.scan cimport *
+from pageengine._c.status cimport PE_OK, pe_status
+from pageengine._status cimport check
 from pageengine._c.stats cimport PE_VM_ROWS, pe_stats_vms
 from pageengine._c.host cimport pe_host_vm
 from pageengine._c.vm cimport pe_vm_sample_begin, pe_vm_sample_end
@@ -76,10 +78,13 @@ def begin_samples(Engine engine not None, const uint32_t[::1] ids, const uint32_
 
 def scan(Engine engine not None, const uint32_t[::1] ids, const int64_t[::1] pages,
          bint two_scans=False):
-    """Looks for equal pages: at pages[i] of machine ids[i], one machine after the other."""
+    """Looks for equal pages: at pages[i] of machine ids[i], one machine after the other.
+    MemoryError: a machine's checksums found no room; those before it were scanned.
+    """
     cdef size_t i, n = ids.shape[0]
     cdef pe_scan_result result = pe_scan_result(0, 0, 0, 0, 0, 0)
     cdef unsigned how = PE_SCAN_TWO_SCANS if two_scans else 0
+    cdef pe_status status = PE_OK
     if pages.shape[0] != ids.shape[0]:
         raise ValueError(f"{ids.shape[0]} machines and {pages.shape[0]} numbers of pages")
     for i in range(n):
@@ -89,5 +94,8 @@ def scan(Engine engine not None, const uint32_t[::1] ids, const int64_t[::1] pag
         _all_there(engine, ids)
         with nogil:
             for i in range(n):
-                pe_scan(engine._host, pe_host_vm(engine._host, ids[i]), <uint64_t>pages[i], how,
-                        &result)
+                status = pe_scan(engine._host, pe_host_vm(engine._host, ids[i]),
+                                 <uint64_t>pages[i], how, &result)
+                if status != PE_OK:
+                    break
+        check(status)

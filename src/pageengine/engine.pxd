@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from pageengine._c.host cimport pe_host
 from pageengine._c.vm cimport pe_vm
@@ -7,6 +7,7 @@ from pageengine._c.vm cimport pe_vm
 cdef class Engine:
     cdef pe_host *_host
     cdef object _lock, _codec
+    cdef uint64_t _seed
     cdef readonly bint tokens
 
     cdef int _open(self) except -1

@@ -81,7 +81,7 @@ cdef class Engine:
         config.random_victims = random_victims
         self._lock = allocate_lock()
         self._codec = codec  # its table must outlive the host
-        self.tokens = tokens
+        self.tokens, self._seed = tokens, seed
         check(pe_host_new(&self._host, &config))
 
     def __dealloc__(self):
@@ -105,11 +105,13 @@ cdef class Engine:
             raise errors.NoSuchVM(f"the host has no virtual machine with id {id}")
         return vm
 
-    def add_vm(self, uint32_t pages, uint64_t salt, uint64_t cache_limit) -> int:
+    def add_vm(self, uint32_t pages, uint64_t salt, uint64_t cache_limit, uint64_t stream) -> int:
+        """``stream`` is of its random draws."""
         cdef uint32_t id
         with self._lock:
             self._open()
             check(pe_host_add_vm(self._host, pages, salt, cache_limit, &id))
+            pe_vm_draw_from(pe_host_vm(self._host, id), self._seed, stream)
         return id
 
     def remove_vm(self, uint32_t id):
@@ -188,11 +190,13 @@ cdef class Engine:
         cdef pe_scan_result result = pe_scan_result(0, 0, 0, 0, 0, 0)
         cdef unsigned how = (PE_SCAN_RANDOM if random else 0) | (
             PE_SCAN_TWO_SCANS if two_scans else 0)
+        cdef pe_status status
         cdef pe_vm *vm
         with self._lock:
             vm = self._vm(id)
             with nogil:
-                pe_scan(self._host, vm, pages, how, &result)
+                status = pe_scan(self._host, vm, pages, how, &result)
+            check(status)
         return result
 
     def end_scan_pass(self):
@@ -200,15 +204,16 @@ cdef class Engine:
             self._open()
             pe_scan_end_pass(self._host)
 
-    def reclaim(self, uint32_t id, uint64_t frames, unsigned steps):
-        """(result as a dict, status number)"""
+    def reclaim(self, uint32_t id, uint64_t frames, unsigned steps, bint brief=False):
+        """(result as a dict, status number). brief: many victims in a row in vain are the end."""
         cdef pe_reclaim_result result = pe_reclaim_result(0, 0, 0, 0, 0, 0, 0)
         cdef pe_status status = PE_OK
+        cdef unsigned how = steps | (PE_RECLAIM_BRIEF if brief else 0)
         cdef pe_vm *vm
         with self._lock:
             vm = self._vm(id)
             with nogil:
-                status = pe_reclaim(self._host, vm, frames, steps, &result)
+                status = pe_reclaim(self._host, vm, frames, how, &result)
         return result, <int>status
 
     def balloon_pages(self, uint32_t id, const int64_t[::1] ppns) -> int:

@@ -95,6 +95,10 @@ class TraceError(PageEngineError, ValueError):
     """
 
 
+class TraceWarning(UserWarning):
+    """Lines of a trace were not understood and not read, or accesses changed; it says how many."""
+
+
 class PlanError(PageEngineError, ValueError):
     """A policy's plan breaks a rule; nothing of it was done."""
 

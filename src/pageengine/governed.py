@@ -4,6 +4,7 @@ it (governor.py), and goes on doing it as time goes by (housekeeping.py).
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +40,30 @@ class Governed:
         if value is not None and not value > 0:
             raise ValueError(f"swap_bandwidth must be bytes per second above 0, got {value!r}")
         self._governor.swap_bandwidth = value
+
+    def swap_was_read(self, seconds: float) -> None:
+        """Tells that reads kept the swap device busy for so long since the last ``advance``: what
+        plans may write in the next one is as much less, but not less than half.
+        """
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"seconds must be from 0 on, got {seconds!r}")
+        self._governor.swap_was_read(seconds)
+
+    @property
+    def headroom(self) -> tuple[int, int]:
+        """(pages that accesses may take before the policy is asked, pages that are kept below
+        that).
+        """
+        governor = self._governor
+        idle = governor._host._engine.idle
+        return max(0, idle - governor.mark), governor.mark - governor.floor
+
+    @property
+    def due(self) -> float:
+        """The time (seconds) of what comes next: a decision, a poll of a driver at work, a reading
+        of an estimator. A clock that stops there misses nothing.
+        """
+        return self._governor.due()
 
     @property
     def time(self) -> float:

@@ -15,14 +15,19 @@ import numpy as np
 from pageengine.columns import ROWS
 from pageengine.housekeeping import Housekeeping
 from pageengine.policy.base import Plan, Snapshot, VMView
+from pageengine.policy.ladder import split
 from pageengine.policy.plain import Plain
 from pageengine.policy.rules import check_plan
 from pageengine.records import Reclaimed
 from pageengine.status import STATUS_NAMES, error_of
 from pageengine.units import PAGE_BYTES
 
+WRITES = ("swap", "ladder")  # techniques that write to swap
+#: Seconds of writing that may be under way: their frames are free when the device has them.
+WRITE_WINDOW = 0.05
 BALANCE_PERIOD = 15.0  # seconds, where a plan does not say (Mem.BalancePeriod)
 
+TICK = 1e-9  # seconds: sums of steps are late by less
 _VIEW = VMView.__match_args__
 _SHOWN = [name for name in ROWS if name in _VIEW]
 _SHOWN_ROWS = [ROWS.index(name) for name in _SHOWN]
@@ -43,6 +48,7 @@ class Governor:
         self._states: set[str] = set()
         self.swap_bandwidth: float | None = None
         self._swap_left = 0.0  # pages that may be written now
+        self._swap_read = 0.0  # seconds that reads kept the device busy since the last advance
         self.set_policy(policy)
 
     def set_policy(self, policy) -> None:
@@ -60,8 +66,11 @@ class Governor:
         self._set_mark(reserve)
 
     def _set_mark(self, below: int) -> None:
+        """Accesses stop, and the policy is asked, when less than this is free: one frame less, so
+        that it finds free memory below its threshold and not at it.
+        """
         self._below = below
-        self.mark = int(below) // PAGE_BYTES + self.floor
+        self.mark = max(0, -(-int(below) // PAGE_BYTES) - 1) + self.floor
         self._host._engine.set_mark(self.mark)
 
     def add(self, vm, estimator, driver: bool, balloon_max: int) -> None:
@@ -85,7 +94,9 @@ class Governor:
         return lowest
 
     def changed(self) -> None:
-        """A machine came, left or changed: targets are stale."""
+        """A machine came, left or changed, or was refused memory: the policy is asked at the next
+        ``advance``.
+        """
         self._due = 0.0
 
     def configured(self, vm) -> None:
@@ -164,7 +175,8 @@ class Governor:
         self.plan = plan
         self._states.add(plan.state)
         again = BALANCE_PERIOD if plan.again is None else plan.again
-        self._due = self.time + again
+        due = self.time + again
+        self._due = due if self._due <= self.time + TICK else min(self._due, due)
         if plan.wake_below is not None:
             self._set_mark(plan.wake_below)
         self.keeping.decided(plan)
@@ -172,18 +184,20 @@ class Governor:
 
     def _reclaim(self, plan: Plan, blocked: set[str]) -> Reclaimed:
         won, failure = Reclaimed(), None
-        host = self._host
+        host, asked = self._host, []
         for name, wish in plan.vms.items():
             if bool(wish.blocked) != (name in blocked):
                 host[name].block(wish.blocked)
-            if wish.reclaim == 0:
-                continue
-            machine = host[name]
-            frames = min(-(-int(wish.reclaim) // PAGE_BYTES), self._spare(machine, wish))
-            technique = wish.technique
-            if self.swap_bandwidth is not None:
-                frames, technique = self._within_bandwidth(frames, technique)
-            result, status = host._reclaim(machine, frames, technique)
+            if wish.reclaim > 0:
+                machine = host[name]
+                frames = min(-(-int(wish.reclaim) // PAGE_BYTES), self._spare(machine, wish))
+                asked.append((name, machine, frames, wish.technique))
+        if self.swap_bandwidth is not None:
+            asked = self._within_bandwidth(asked)
+        for name, machine, frames, technique in asked:
+            # what compression cannot take while the device is busy is not looked for everywhere
+            brief = technique != plan.vms[name].technique
+            result, status = host._reclaim(machine, frames, technique, brief)
             self._swap_left -= result.swapped + result.evicted
             won += result
             if status and STATUS_NAMES[status] != "PE_NO_SLOT":
@@ -193,14 +207,24 @@ class Governor:
             raise failure
         return won
 
-    def _within_bandwidth(self, frames: int, technique: str) -> tuple[int, str]:
-        """As many frames as swap space can take by now; without swap, where it can take none."""
-        left = int(self._swap_left)
-        if technique == "swap":
-            return max(0, min(frames, left)), technique
-        if technique == "ladder":
-            return (min(frames, 2 * left), technique) if left > 0 else (frames, "compression")
-        return frames, technique
+    def _within_bandwidth(self, asked: list) -> list:
+        """As many frames as swap space can take by now, from each machine its part of them, whatever
+        their order; without swap, where it can take none.
+        """
+        left = max(0, int(self._swap_left)) * PAGE_BYTES
+        writes = [frames * (technique in WRITES) for _, _, frames, technique in asked]
+        parts = split(left, np.array(writes, np.int64) * PAGE_BYTES) // PAGE_BYTES
+        found = []
+        for (name, machine, frames, technique), write, part in zip(
+            asked, writes, parts.tolist(), strict=True
+        ):
+            if write > part and technique == "ladder":  # most of its victims need no slot
+                frames, technique = (min(frames, 2 * part), technique) if part else (
+                    frames, "compression")  # fmt: skip
+            elif write > part:
+                frames = part
+            found.append((name, machine, frames, technique))
+        return found
 
     def _spare(self, machine, wish) -> int:
         """Frames that can be won without going under the reservation. What is charged for
@@ -222,15 +246,34 @@ class Governor:
         ran = self._seconds_of_each(seconds, {} if ran is None else ran)
         self.time += seconds
         if self.swap_bandwidth is not None:
-            pages = self.swap_bandwidth * seconds / PAGE_BYTES
-            self._swap_left = min(
-                self._swap_left + pages, max(pages, self.swap_bandwidth / PAGE_BYTES)
-            )
+            self._swap_left = self._may_be_written(seconds)
         self.keeping.advance(seconds, ran, lambda: self.plan)
         if self.keeping.ends_scan_pass():  # hints older than one pass over every machine expire
             self._host.new_scan_pass()
-        if self.time >= self._due:
+        rises = self.plan.wake_above is not None and self._free() >= self.plan.wake_above
+        if rises or self.time >= self._due - TICK:
             self.balance()
+
+    def _free(self) -> int:
+        """Bytes that are free to machines."""
+        return (self._host._engine.idle - self.floor) * PAGE_BYTES
+
+    def _may_be_written(self, seconds: float) -> float:
+        """Pages that plans may write from now on. Reads and writes share the device; where both
+        want more than there is, each has half. What was not used is lost, but for a window.
+        """
+        pages = self.swap_bandwidth / PAGE_BYTES
+        writing = max(seconds - self._swap_read, seconds / 2)
+        self._swap_read = 0.0
+        return min(self._swap_left + pages * writing, pages * max(seconds, WRITE_WINDOW))
+
+    def swap_was_read(self, seconds: float) -> None:
+        """The swap device was busy with reads for so long since the last ``advance``."""
+        self._swap_read += seconds
+
+    def due(self) -> float:
+        """The time of what comes next: a decision, a poll of a driver at work, a reading."""
+        return min(self._due, self.time + self.keeping.due_in(self.plan))
 
     def _seconds_of_each(self, seconds: float, ran) -> np.ndarray:
         """What each machine ran, in order."""

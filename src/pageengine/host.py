@@ -13,7 +13,7 @@ from pageengine.codec import Codec
 from pageengine.engine import TECHNIQUES, Engine
 from pageengine.governed import Governed
 from pageengine.governor import Governor
-from pageengine.options import find_estimator, one_of, part_of, salt_number
+from pageengine.options import find_estimator, number_of, one_of, part_of, salt_number
 from pageengine.records import Events, HostStats, Reclaimed, ScanResult
 from pageengine.room import Room
 from pageengine.status import error_of
@@ -65,7 +65,7 @@ class Host(Governed):
         self.contents = one_of(contents, "contents", ("bytes", "tokens"))
         self.victims = one_of(victims, "victims", ("clock", "random"))
         self.packing = one_of(packing, "packing", ("esx", "dense"))
-        self.compression = compression
+        self.compression, self.sharing = compression, bool(sharing)
         self._swap_grows, slots = swap is None, 0 if swap is None else parse_pages(swap, "swap")
         if self.contents == "bytes" and (self._swap_grows or slots):
             self._swap_file = open_swap_file(swap_dir)
@@ -158,7 +158,7 @@ class Host(Governed):
         self._admit(name, claim)
         id = None
         try:
-            id = self._engine.add_vm(pages, salt_number(salt, name), cache)
+            id = self._engine.add_vm(pages, salt_number(salt, name), cache, number_of(name))
             vm = VM(self, name, id, claim, guest)
             self._governor.add(vm, estimator, bool(driver), balloon_limit)
         except BaseException:
@@ -242,11 +242,11 @@ class Host(Governed):
             raise error_of(status, self._engine, machine.name, result.swapped + result.evicted)
         return result
 
-    def _reclaim(self, machine: VM, pages: int, technique: str):
+    def _reclaim(self, machine: VM, pages: int, technique: str, brief: bool = False):
         if technique not in TECHNIQUES:
             raise ValueError(f"unknown technique {technique!r}; there are: {', '.join(TECHNIQUES)}")
         frames = as_count(pages, "pages")
-        result, status = self._engine.reclaim(machine._id, frames, TECHNIQUES[technique][0])
+        result, status = self._engine.reclaim(machine._id, frames, TECHNIQUES[technique][0], brief)
         return Reclaimed(**result), status
 
     def trim(self) -> int:

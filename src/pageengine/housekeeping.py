@@ -25,6 +25,8 @@ from pageengine.household import Household
 from pageengine.policy.base import Plan
 from pageengine.units import PAGE_BYTES
 
+TICK = 1e-9  # seconds: sums of steps are late by less
+READING_SECONDS = 1.0  # readings are due on whole seconds
 REPORT_SECONDS = 2.0  # a guest reports free blocks after this long (virtio-balloon)
 
 
@@ -57,6 +59,21 @@ class Housekeeping(Household):
         first = 0
         while first < len(self):
             first = self._advance_from(first, seconds, ran, plan())
+
+    def due_in(self, plan: Plan) -> float:
+        """Seconds until a driver at work is polled, a guest reports, or an estimator is read."""
+        self.tidy()
+        if not len(self):
+            return np.inf
+        target = np.minimum(self.balloon_target, self.balloon_max()) // PAGE_BYTES
+        working = self.runs() & (self.rest != target)
+        polls = np.where(working, 1.0 - self.poll_due, np.inf)
+        left = np.maximum(0.0, self.every - self.period)  # and as much again for what it waits
+        readings = np.maximum(READING_SECONDS, np.ceil(left / READING_SECONDS - TICK))
+        found = min(float(polls.min()), float(readings.min()))
+        if plan.report_free and (self.runs() & (self.has_guest > 0)).any():
+            found = min(found, REPORT_SECONDS - float(self.report_due.max()))
+        return max(found, TICK)
 
     def hold(self) -> None:
         """A decision is coming. Machines whose turn in ``advance`` has not come yet are as they
@@ -106,11 +123,13 @@ class Housekeeping(Household):
         reports = np.zeros(len(ran), bool)
         if plan.report_free:
             self.report_due[rows] += awake
-            reports = (self.report_due[rows] >= REPORT_SECONDS) & (self.boot_left[rows] <= 0)
+            reports = (self.report_due[rows] >= REPORT_SECONDS - TICK) & (self.boot_left[rows] <= 0)
             reports &= self.has_guest[rows] > 0
-            self.report_due[rows][reports] %= REPORT_SECONDS
+            self.report_due[rows][reports] -= REPORT_SECONDS * np.floor(
+                (self.report_due[rows][reports] + TICK) / REPORT_SECONDS
+            )
         return _Due(
-            ends=self.period[rows] >= self.every[rows],
+            ends=self.period[rows] >= self.every[rows] - TICK,
             pages=np.minimum(_whole(self.scan_due[rows]), self.pages[rows]).astype(np.int64),
             polls=polls,
             target=target,
@@ -156,7 +175,7 @@ class Housekeeping(Household):
         for keeping in keepings:
             try:
                 if keeping.samples:
-                    keeping.estimator.observe(*readings[keeping])
+                    keeping.end_period(*readings[keeping])
                 else:
                     keeping.read_ages()
             except Exception as error:
@@ -178,6 +197,6 @@ class Housekeeping(Household):
 
 def _whole(due: np.ndarray) -> np.ndarray:
     """Takes what is whole off a column; fractions wait."""
-    whole = np.trunc(due)
-    due -= whole
+    whole = np.floor(due + TICK)
+    np.maximum(due - whole, 0.0, out=due)
     return whole

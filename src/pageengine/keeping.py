@@ -18,8 +18,13 @@ class Keeping:
             UntouchedPages(vm) if vm.guest is None else GuestPages(vm, vm.guest)
         )
         self.row = -1  # in the columns of the household
+        self._sampled = self._outside_balloon  # the part of the machine that the sample is of
         if self.samples:
             vm._engine.sample_begin(vm._id, self.sample_size)
+
+    @property
+    def _outside_balloon(self) -> float:
+        return 1 - self._in_balloon / self.vm.pages
 
     @property
     def _in_balloon(self) -> int:
@@ -32,14 +37,15 @@ class Keeping:
         return self.active(*vm._engine.sample_now(vm._id), self._in_balloon)
 
     def active(self, touched: int, marked: int, in_balloon: int) -> int:
-        """The estimate of the working set in bytes. What is in the balloon is not in use, and no
-        part of what the estimate is a fraction of.
+        """The estimate of the working set in bytes. Readings are of what is not in the balloon, but
+        kept as parts of the whole machine: when a balloon takes what is idle, what is in use does
+        not become less.
         """
         if self.samples:
-            fraction = self.estimator.fraction(touched, marked)
+            fraction = self.estimator.fraction(touched * self._sampled, marked)
         else:
             fraction = self.estimator.fraction()
-        return int(fraction * (self.vm.pages - in_balloon)) * PAGE_BYTES
+        return min(int(fraction * self.vm.pages), self.vm.pages - in_balloon) * PAGE_BYTES
 
     def guest_view(self) -> GuestView | None:
         """What the driver tells of its guest."""
@@ -74,11 +80,16 @@ class Keeping:
         """Pages of the next sample."""
         return min(as_count(self.estimator.n, "n"), 2**32 - 1)
 
+    def end_period(self, touched: int, marked: int) -> None:
+        """The estimator gets a reading of a sample; the next period begins."""
+        self.estimator.observe(touched * self._sampled, marked)
+        self._sampled = self._outside_balloon
+
     def read_ages(self) -> None:
         """The estimator gets a reading of idle ages."""
         vm = self.vm
         vm.age()
-        self.estimator.observe(vm.idle_ages(), max(1, vm.pages - self._in_balloon))
+        self.estimator.observe(vm.idle_ages(), vm.pages)
 
     def poll(self, polls: int, target: int) -> bool:
         """So many polls of the driver towards ``target`` pages; whether it is there, and would do

@@ -15,9 +15,15 @@ def salt_number(salt: str | None, name: str) -> int:
         salt = f"\0only {name}"
     elif salt == "":
         return 0
+    return number_of(salt)
+
+
+def number_of(name: str) -> int:
+    """A number from 0 to 2**64 - 1 of a name, the same everywhere."""
     import hashlib  # which brings a library of cryptography with it
 
-    return int.from_bytes(hashlib.blake2b(salt.encode(), digest_size=8).digest(), "little")
+    digest = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
 
 
 def part_of(value, whole: int, what: str) -> int:

@@ -16,8 +16,9 @@ class Room:
         """Lets the policy act; whether the batch can go on.
 
         The mark keeps a reserve of frames so that the policy is asked before memory is used up.
-        When the policy cannot win anything more, the reserve is used: an access fails only when no
-        frame is idle at all.
+        When the policy cannot win anything more, the reserve is used, half of what is left at a
+        time, so that the policy sees free memory fall: an access fails only when no frame is idle
+        at all.
         """
         host, engine = self._host, self._host._engine
         engine.set_mark(host._governor.mark)
@@ -28,8 +29,9 @@ class Room:
         idle = engine.idle
         if idle > host._governor.mark:
             return True
-        engine.set_mark(host._governor.floor)
-        return idle > host._governor.floor
+        floor = host._governor.floor
+        engine.set_mark(floor + (idle - floor) // 2 if idle > floor else floor)
+        return idle > floor
 
     def enforce_limit(self) -> None:
         """A machine above its limit gives back what is above it."""

@@ -132,7 +132,7 @@ static inline pe_status small_host_fill(pe_host *host)
             status = fill_near_places(host, vm, page);
     }
     for (uint32_t vm = 0; vm < 2 && status == PE_OK; ++vm)
-        pe_scan(host, pe_host_vm(host, vm), SMALL_PAGES, false, &scanned);
+        status = pe_scan(host, pe_host_vm(host, vm), SMALL_PAGES, 0, &scanned);
     return status;
 }
 

@@ -94,7 +94,7 @@ static void two_shared_frames_of_equal_bytes_are_named(void)
     for (uint32_t m = 0; m < 2; ++m)
         CHECK(write_page(host, m, SHARED_PPN + 1, page_of(page, 60)) == PE_OK);
     for (uint32_t m = 0; m < 2; ++m)
-        pe_scan(host, pe_host_vm(host, m), SMALL_PAGES, false, &result);
+        CHECK(pe_scan(host, pe_host_vm(host, m), SMALL_PAGES, 0, &result) == PE_OK);
     pe_frame const a = pe_payload_of(vm->map[SHARED_PPN]);
     pe_frame const b = pe_payload_of(vm->map[SHARED_PPN + 1]);
     CHECK(a != b && place(0, SHARED_PPN + 1) == PE_SHARED);

@@ -87,11 +87,11 @@ static void equal_pages_of_two_salt_groups_stay_apart(void)
     CHECK(write_page(host, id, 1, page_of(page, 9)) == PE_OK);
     CHECK(write_page(host, 0, 2, page_of(page, 0)) == PE_OK);
     CHECK(write_page(host, id, 2, page_of(page, 0)) == PE_OK);
-    pe_scan(host, pe_host_vm(host, 0), SMALL_PAGES, false, &result);
-    pe_scan(host, pe_host_vm(host, id), SMALL_PAGES, false, &result);
+    CHECK(pe_scan(host, pe_host_vm(host, 0), SMALL_PAGES, 0, &result) == PE_OK);
+    CHECK(pe_scan(host, pe_host_vm(host, id), SMALL_PAGES, 0, &result) == PE_OK);
     CHECK(result.merged == 0 && result.zero_merged == 2 && host->sharing.shared == 2);
     CHECK(write_page(host, 1, 1, page_of(page, 9)) == PE_OK);
-    pe_scan(host, pe_host_vm(host, 1), SMALL_PAGES, false, &result);
+    CHECK(pe_scan(host, pe_host_vm(host, 1), SMALL_PAGES, 0, &result) == PE_OK);
     CHECK(result.merged == 1);
     CHECK(sound(host));
     pe_host_delete(host);

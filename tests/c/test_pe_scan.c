@@ -1,9 +1,10 @@
 /* sources: csrc/*.c csrc/codec/*.c */
-/* At stake: the two-scan rule must never merge a page that was written since the scan last saw it,
-   and a page that a guest reports as free must give its frame back from wherever it is. Pages of
-   two machines are brought through scans, writes, reports and the balloon one by one, and the host
-   proves itself after each. */
+/* At stake: the two-scan rule must be KSM's to the page, as what it merges when is all that differs
+   between KSM and ESX; and a page that a guest reports as free must give its frame back from
+   wherever it is. Pages of two machines are brought through scans, writes, reports and the balloon
+   one by one, and the host proves itself after each. */
 #include "check.h"
+#include "oom.h"
 #include "small_host.h"
 
 static FILE *file;
@@ -17,89 +18,169 @@ static bool sound(pe_host *host)
     return status == PE_OK;
 }
 
+static pe_scan_result scan_one(pe_host *host, uint32_t vm, unsigned how)
+{
+    pe_scan_result result = {0};
+    CHECK(pe_scan(host, pe_host_vm(host, vm), SMALL_PAGES, how, &result) == PE_OK);
+    return result;
+}
+
 static pe_scan_result scan_both(pe_host *host, unsigned how)
 {
     pe_scan_result result = {0};
     for (uint32_t vm = 0; vm < 2; ++vm)
-        pe_scan(host, pe_host_vm(host, vm), SMALL_PAGES, how, &result);
+        CHECK(pe_scan(host, pe_host_vm(host, vm), SMALL_PAGES, how, &result) == PE_OK);
     return result;
 }
 
-static bool is_dirty(pe_host *host, uint32_t vm, uint32_t ppn)
+static pe_status fill_page(pe_host *host, uint32_t vm, uint32_t ppn, uint8_t byte)
 {
-    return (pe_host_vm(host, vm)->map[ppn] & PE_DIRTY) != 0;
+    uint8_t page[PE_PAGE_BYTES];
+    return write_page(host, vm, ppn, page_of(page, byte));
 }
 
-static void a_page_that_was_written_is_passed_over_once(void)
+static void two_equal_pages_merge_once_both_were_seen_twice(void)
 {
     pe_host *host;
-    uint8_t page[PE_PAGE_BYTES];
     CHECK(small_host(&host, file, 16) == PE_OK);
     for (uint32_t vm = 0; vm < 2; ++vm)
-        CHECK(write_page(host, vm, 3, page_of(page, 9)) == PE_OK);
+        CHECK(fill_page(host, vm, 3, 9) == PE_OK);
     pe_scan_result result = scan_both(host, PE_SCAN_TWO_SCANS);
-    CHECK(result.visited == 2 * SMALL_PAGES && result.unstable == 2);
-    CHECK(result.scanned == 0 && result.hinted == 0 && result.merged == 0);
-    CHECK(!is_dirty(host, 0, 3) && !is_dirty(host, 1, 3) && host->sharing.hints == 0);
+    CHECK(result.visited == 2 * SMALL_PAGES && result.scanned == 2 && result.unstable == 2);
+    CHECK(result.hinted == 0 && result.merged == 0 && host->sharing.hints == 0);
     result = scan_both(host, PE_SCAN_TWO_SCANS);
-    CHECK(result.unstable == 0 && result.scanned == 2 && result.merged == 1);
+    CHECK(result.unstable == 0 && result.scanned == 2 && result.hinted == 1 && result.merged == 1);
     CHECK(sound(host));
     pe_host_delete(host);
 }
 
-static void every_kind_of_write_makes_a_page_unstable_again_and_a_read_does_not(void)
+static void a_page_that_equals_a_shared_one_merges_at_its_first_scan(void)
 {
     pe_host *host;
-    uint8_t page[PE_PAGE_BYTES];
     CHECK(small_host(&host, file, 16) == PE_OK);
-    for (uint32_t ppn = 0; ppn < 3; ++ppn)
-        CHECK(write_page(host, 0, ppn, page_of(page, (uint8_t)(9 + ppn))) == PE_OK);
-    CHECK(scan_both(host, PE_SCAN_TWO_SCANS).unstable == 3);
-    CHECK(write_page(host, 0, 0, page_of(page, 9)) == PE_OK); /* the same content: still a write */
+    for (uint32_t vm = 0; vm < 2; ++vm)
+        CHECK(fill_page(host, vm, 3, 9) == PE_OK);
+    (void)scan_both(host, PE_SCAN_TWO_SCANS);
+    CHECK(scan_both(host, PE_SCAN_TWO_SCANS).merged == 1);
+    CHECK(fill_page(host, 0, 4, 9) == PE_OK);
+    CHECK(touch_page(host, 1, 3, true) == PE_OK); /* sharing is broken, and nothing changed */
+    pe_scan_result const result = scan_both(host, PE_SCAN_TWO_SCANS);
+    CHECK(result.scanned == 2 && result.merged == 2 && result.unstable == 0);
+    CHECK(sound(host));
+    pe_host_delete(host);
+}
+
+static void what_counts_is_content_and_not_whether_it_was_written(void)
+{
+    pe_host *host;
+    CHECK(small_host(&host, file, 16) == PE_OK);
+    for (uint32_t ppn = 0; ppn < 4; ++ppn)
+        CHECK(fill_page(host, 0, ppn, (uint8_t)(9 + ppn)) == PE_OK);
+    CHECK(scan_both(host, PE_SCAN_TWO_SCANS).unstable == 4);
+    CHECK(fill_page(host, 0, 0, 9) == PE_OK); /* the same bytes */
     CHECK(touch_page(host, 0, 1, true) == PE_OK);
     CHECK(touch_page(host, 0, 2, false) == PE_OK);
-    pe_scan_result const result = scan_both(host, PE_SCAN_TWO_SCANS);
-    CHECK(result.unstable == 2 && result.scanned == 1 && result.hinted == 1);
+    CHECK(fill_page(host, 0, 3, 99) == PE_OK);
+    pe_scan_result result = scan_both(host, PE_SCAN_TWO_SCANS);
+    CHECK(result.unstable == 1 && result.scanned == 4 && result.hinted == 3);
+    CHECK(fill_page(host, 0, 3, 12) == PE_OK); /* what it was two scans ago */
+    result = scan_both(host, PE_SCAN_TWO_SCANS);
+    CHECK(result.unstable == 1 && result.hinted == 0);
     CHECK(sound(host));
     pe_host_delete(host);
 }
 
-static void a_page_whose_sharing_was_broken_must_be_stable_again(void)
+static void a_page_that_was_not_in_memory_as_the_scan_passed_begins_again(void)
 {
     pe_host *host;
     uint8_t page[PE_PAGE_BYTES];
+    pe_reclaim_result won = {0};
+    CHECK(small_host(&host, file, 16) == PE_OK);
+    for (uint32_t passes = 0; passes < 2; ++passes) {
+        CHECK(fill_page(host, 0, 3, (uint8_t)(9 + passes)) == PE_OK);
+        CHECK(scan_one(host, 0, PE_SCAN_TWO_SCANS).unstable == 1);
+        CHECK(pe_reclaim(host, pe_host_vm(host, 0), 1, PE_STEP_SWAP, &won) == PE_OK);
+        if (passes)
+            CHECK(scan_one(host, 0, PE_SCAN_TWO_SCANS).scanned == 0);
+        CHECK(read_page(host, 0, 3, page) == PE_OK);
+        CHECK(scan_one(host, 0, PE_SCAN_TWO_SCANS).unstable == passes);
+    }
+    CHECK(won.swapped == 2 && sound(host));
+    pe_host_delete(host);
+}
+
+static void pages_meet_in_one_pass_or_begin_anew(void)
+{
+    pe_host *host;
     CHECK(small_host(&host, file, 16) == PE_OK);
     for (uint32_t vm = 0; vm < 2; ++vm)
-        CHECK(write_page(host, vm, 3, page_of(page, 9)) == PE_OK);
-    CHECK(scan_both(host, 0).merged == 1);
-    CHECK(touch_page(host, 0, 3, true) == PE_OK);
-    CHECK(is_dirty(host, 0, 3));
-    CHECK(scan_both(host, PE_SCAN_TWO_SCANS).unstable == 1);
-    CHECK(scan_both(host, PE_SCAN_TWO_SCANS).merged == 1);
+        CHECK(fill_page(host, vm, 3, 9) == PE_OK);
+    (void)scan_both(host, PE_SCAN_TWO_SCANS);
+    CHECK(scan_one(host, 0, PE_SCAN_TWO_SCANS).hinted == 1);
+    pe_scan_end_pass(host);
+    CHECK(scan_one(host, 1, PE_SCAN_TWO_SCANS).merged == 0); /* the hint was of the pass before */
+    CHECK(scan_one(host, 0, PE_SCAN_TWO_SCANS).merged == 1); /* and the new one is of this */
     CHECK(sound(host));
     pe_host_delete(host);
 }
 
-static void the_hint_rule_merges_at_once_and_leaves_the_dirty_bit(void)
+static void a_page_of_zeroes_joins_the_zero_page_or_becomes_it(void)
 {
     pe_host *host;
-    uint8_t page[PE_PAGE_BYTES];
     CHECK(small_host(&host, file, 16) == PE_OK);
-    CHECK(write_page(host, 0, 3, page_of(page, 9)) == PE_OK);
-    CHECK(scan_both(host, 0).hinted == 1 && is_dirty(host, 0, 3));
-    CHECK(write_page(host, 1, 3, page_of(page, 9)) == PE_OK);
-    CHECK(scan_both(host, 0).merged == 1);
+    CHECK(fill_page(host, 0, 3, 0) == PE_OK);
+    CHECK(scan_one(host, 0, PE_SCAN_TWO_SCANS).unstable == 1);
+    CHECK(scan_one(host, 0, PE_SCAN_TWO_SCANS).zero_merged == 1);
+    CHECK(fill_page(host, 1, 3, 0) == PE_OK);
+    CHECK(scan_one(host, 1, PE_SCAN_TWO_SCANS).zero_merged == 1);
     CHECK(sound(host));
     pe_host_delete(host);
 }
 
-static void a_pinned_page_is_neither_counted_nor_cleaned(void)
+static void the_hint_rule_merges_at_once_and_keeps_no_checksum(void)
+{
+    pe_host *host;
+    CHECK(small_host(&host, file, 16) == PE_OK);
+    CHECK(fill_page(host, 0, 3, 9) == PE_OK);
+    CHECK(scan_both(host, 0).hinted == 1);
+    CHECK(fill_page(host, 1, 3, 9) == PE_OK);
+    pe_scan_end_pass(host);
+    CHECK(scan_one(host, 1, 0).merged == 1);
+    CHECK(!pe_host_vm(host, 0)->checksums && !pe_host_vm(host, 1)->checksums);
+    CHECK(sound(host));
+    pe_host_delete(host);
+}
+
+static void a_pinned_page_is_not_looked_at(void)
 {
     pe_host *host;
     CHECK(small_host(&host, file, 16) == PE_OK);
     CHECK(touch_page(host, 0, 3, true) == PE_OK);
     pe_vm_pin(pe_host_vm(host, 0), 3, true);
-    CHECK(scan_both(host, PE_SCAN_TWO_SCANS).unstable == 0 && is_dirty(host, 0, 3));
+    CHECK(scan_both(host, PE_SCAN_TWO_SCANS).scanned == 0);
+    CHECK(pe_host_vm(host, 0)->checksums[3] == 0);
+    CHECK(sound(host));
+    pe_host_delete(host);
+}
+
+static void without_room_for_checksums_nothing_is_done(void)
+{
+    pe_host *host;
+    pe_scan_result result = {0};
+    CHECK(small_host(&host, file, 16) == PE_OK);
+    CHECK(fill_page(host, 0, 3, 9) == PE_OK);
+    uint64_t const bytes = pe_host_metadata_bytes(host);
+    oom_fail_after(0);
+    CHECK(pe_scan(host, pe_host_vm(host, 0), SMALL_PAGES, PE_SCAN_TWO_SCANS, &result)
+          == PE_ERR_NO_MEMORY);
+    oom_off();
+    CHECK(result.visited == 0 && pe_host_vm(host, 0)->scan_hand == 0);
+    CHECK(pe_host_metadata_bytes(host) == bytes);
+    CHECK(scan_one(host, 0, PE_SCAN_TWO_SCANS).unstable == 1);
+    CHECK(pe_host_metadata_bytes(host) == bytes + 4 * SMALL_PAGES);
+    oom_fail_after(0); /* once there, nothing more is asked for */
+    CHECK(scan_one(host, 0, PE_SCAN_TWO_SCANS).hinted == 1);
+    oom_off();
     CHECK(sound(host));
     pe_host_delete(host);
 }
@@ -149,11 +230,15 @@ int main(void)
 {
     file = tmpfile();
     CHECK(file);
-    RUN(a_page_that_was_written_is_passed_over_once);
-    RUN(every_kind_of_write_makes_a_page_unstable_again_and_a_read_does_not);
-    RUN(a_page_whose_sharing_was_broken_must_be_stable_again);
-    RUN(the_hint_rule_merges_at_once_and_leaves_the_dirty_bit);
-    RUN(a_pinned_page_is_neither_counted_nor_cleaned);
+    RUN(two_equal_pages_merge_once_both_were_seen_twice);
+    RUN(a_page_that_equals_a_shared_one_merges_at_its_first_scan);
+    RUN(what_counts_is_content_and_not_whether_it_was_written);
+    RUN(a_page_that_was_not_in_memory_as_the_scan_passed_begins_again);
+    RUN(pages_meet_in_one_pass_or_begin_anew);
+    RUN(a_page_of_zeroes_joins_the_zero_page_or_becomes_it);
+    RUN(the_hint_rule_merges_at_once_and_keeps_no_checksum);
+    RUN(a_pinned_page_is_not_looked_at);
+    RUN(without_room_for_checksums_nothing_is_done);
     RUN(a_reported_page_is_gone_from_every_place);
     RUN(only_what_is_in_the_balloon_comes_back_from_it);
     fclose(file);

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pageengine import traces
-from pageengine.lab.workloads import WORKLOADS, Accesses, Release, Workload, make
+from pageengine.lab.workloads import WORKLOADS, Accesses, Release, Workload, burst, fastest, make
 
 PAGES = 4096
 each = pytest.mark.parametrize("kind", list(WORKLOADS))
@@ -84,6 +84,45 @@ def test_the_rate_is_kept_and_fractions_add_up(kind, options):
     )
     extra = 1.4 if kind == "heap" else 1.0  # its old generation is read besides
     assert 409 <= touched <= 412 * extra
+
+
+@each
+@pytest.mark.parametrize("seed", range(4))
+def test_no_step_has_more_touches_than_was_said(kind, options, seed):
+    """Whoever cuts time into slices by what a workload may touch must be able to rely on it."""
+    draw = np.random.default_rng(seed)
+    workload = make({"kind": kind, **options.get(kind, {})})
+    workload.start(PAGES, np.random.Generator(np.random.Philox(key=[seed, 0])))
+    now, before = 0.0, np.inf
+    for seconds in draw.choice([1e-4, 0.01, 0.3, 1.0, 5.0], 300) * draw.uniform(0.5, 1, 300):
+        rate, most = fastest(workload), fastest(workload) * seconds + burst(workload)
+        assert rate <= before, "it may be this fast from now on, and was not said to be"
+        steps = workload.step(float(seconds), now)
+        touched = sum(len(step.ids) for step in steps if isinstance(step, Accesses))
+        assert touched <= most, (touched, most, seconds)
+        now, before = now + float(seconds), rate
+
+
+def test_what_may_be_touched_is_near_what_is_touched(options):
+    """A bound that is far too high would have time cut into slices that nothing needs."""
+    for kind in WORKLOADS:
+        workload, steps = run(kind, options, seconds=400)
+        touched = sum(len(step.ids) for step in steps if isinstance(step, Accesses))
+        assert touched >= 0.3 * fastest(workload) * 400, kind
+
+
+def test_a_workload_that_does_not_say_may_touch_anything():
+    class Own:
+        in_use, needs_guest = 0, False
+
+        def start(self, pages, rng):
+            pass
+
+        def step(self, seconds, time):
+            return []
+
+    assert fastest(make(Own())) == np.inf and burst(make(Own())) == 0
+    assert fastest(make({"kind": "boot", "then": Own()})) == np.inf
 
 
 @each

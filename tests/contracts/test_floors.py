@@ -55,6 +55,7 @@ MAY = {
     "policy": "policy errors firstuse frozen units",
     "images": "images errors units hashing",
     "traces": "traces errors units",
+    "schemas": "",
     "room": "errors",
     "options": "units policy",
     "admission": "errors frozen units policy",

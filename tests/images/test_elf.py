@@ -131,12 +131,46 @@ def test_the_pages_of_a_process_follow_in_order_of_address(tmp_path, marker):
     assert [tuple(s) for s in image.segments] == [(0, 0x400000, 2), (2, top, 1)]
 
 
-def test_what_the_file_does_not_store_is_zero(tmp_path):
-    path = tmp_path / "core"
-    data = random_bytes(PAGE + 100)
-    path.write_bytes(elf([(0x1000, 0, data, 4 * PAGE), (0x9000, 0, b"", 3 * PAGE)]))
+@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("physical", [False, True])
+def test_what_the_file_does_not_store_is_not_known(tmp_path, bits, order, physical):
+    path, data = tmp_path / "core", random_bytes(PAGE + 100)
+    loads = [(0x1000, data, 4 * PAGE), (0x9000, b"", 3 * PAGE)]
+    path.write_bytes(
+        elf(
+            [(at, at if physical else 0, content, size) for at, content, size in loads],
+            bits, order, note(b"QEMU" if physical else b"CORE", 3, b"", order),
+        )
+    )  # fmt: skip
+    image, found = gather(path, packed=True)
+    assert image.pages == 2 and found == {0: data[:PAGE], 1: data[PAGE:].ljust(PAGE, b"\0")}
+    assert image.kinds == (2, 0, 5, 5 if physical else 0)
+    assert image.unknown == [(0x3000, 2), (0x9000, 3)] and image.known == [(0, 2)]
+    assert image.gaps == ([(0, 1), (0x5000, 4)] if physical else [])
     image, found = gather(path)
-    assert image.pages == 7 and found == {0: data[:PAGE], 1: data[PAGE:].ljust(PAGE, b"\0")}
+    assert image.kinds == (2, 0, 5, 5 if physical else 0)
+    assert image.pages == (12 if physical else 2) and image.known[0][0] == (1 if physical else 0)
+
+
+def test_a_core_that_stores_nothing_and_one_of_xen_are_named(tmp_path):
+    path = tmp_path / "core"
+    path.write_bytes(elf([(0x1000, 0, b"", 4 * PAGE)]))
+    with pytest.raises(ImageError, match="stores none of its 4 pages"):
+        images.open(path)
+    content = bytearray(elf([]))
+    content[60:62] = b"\7\0"
+    path.write_bytes(content)
+    with pytest.raises(ImageError, match="in sections, as Xen"):
+        images.open(path)
+
+
+def test_what_has_no_physical_address_is_left_out(tmp_path):
+    path, data = tmp_path / "kcore", random_bytes(PAGE)
+    loads = [(1 << 46, 2**64 - 1, data, PAGE), (1 << 47, 3 << 40, data, PAGE)]
+    path.write_bytes(elf(loads, notes=note(b"VMCOREINFO", 0)))
+    image, found = gather(path)
+    assert found == {3 << 28: data} and image.kinds == (1, 0, 0, 3 << 28)
 
 
 def test_more_segments_than_the_header_can_count(tmp_path):
@@ -153,25 +187,31 @@ def test_random_segments_read_as_a_plain_model_says(tmp_path_factory, data):
     bits, order = data.draw(st.sampled_from([32, 64])), data.draw(st.sampled_from("<>"))
     physical, flip = data.draw(st.booleans()), data.draw(st.booleans())
     at, loads, memory, spans = 0, [], bytearray(40 * PAGE), set()
+    known = set()
     for index in range(data.draw(st.integers(1, 6))):
         at += data.draw(st.integers(0, 5000))
-        stored, more = data.draw(st.integers(0, 9000)), data.draw(st.integers(1, 5000))
+        stored = data.draw(st.integers(0 if index else 1, 9000))
+        more = data.draw(st.integers(1, 15000))
         if at + stored + more > len(memory):
             break
         content = random_bytes(stored, index)
         memory[at : at + stored] = content
         loads.append((at, at if physical else 0, content, stored + more))
         spans.update(range(at // PAGE, -(-(at + stored + more) // PAGE)))
+        known.update(range(at // PAGE, -(-(at + stored) // PAGE)) if stored else ())
         at += stored + more
     marker = note(b"QEMU", 0, b"", order) if physical else note(b"CORE", 3, b"", order)
     path = tmp_path_factory.mktemp("elf") / "image"
     path.write_bytes(elf(loads, bits, order, marker, gap=data.draw(st.integers(0, 99)), flip=flip))
     image, found = gather(path, batch=data.draw(st.integers(1, 9)))
-    numbers = {page: page if physical else i for i, page in enumerate(sorted(spans))}
-    assert image.pages == (max(spans) + 1 if physical else len(spans))
+    numbers = {page: page if physical else i for i, page in enumerate(sorted(known))}
+    assert image.pages == (max(spans) + 1 if physical else len(known))
     for page, ppn in numbers.items():
         assert found.get(ppn, bytes(PAGE)) == bytes(memory[page * PAGE : (page + 1) * PAGE])
     assert found.keys() <= set(numbers.values())
+    gap = max(spans) + 1 - len(spans) if physical else 0
+    assert image.kinds == (len(found), len(known) - len(found), len(spans) - len(known), gap)
+    assert {p for first, end in image.known for p in range(first, end)} == set(numbers.values())
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 
 from pageengine import images
 from pageengine.errors import ImageError
-from pageengine.images import corefile, live
+from pageengine.images import corefile, elf, live
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs Linux /proc")
 PAGE = 4096
@@ -102,9 +102,10 @@ def test_a_capture_reads_back_equal(child, tmp_path):
     with images.process(child.pid) as image, images.open(path) as core:
         assert core.kind == "elf" and not core.physical
         assert (
-            (core.pages, core.segments)
-            == (image.pages, image.segments)
-            == (result.pages, image.segments)
+            (core.pages, core.segments, core.unknown, core.kinds)
+            == (image.pages, image.segments, image.unknown, image.kinds)
+            and core.kinds.unknown == result.unknown_pages
+            and result.pages == core.pages
         )
         read, known = gather(core), known_pages()[0]
         assert len(read) == result.data_pages == core.data_pages
@@ -142,25 +143,36 @@ def test_an_interrupted_capture_leaves_nothing_and_lets_the_process_run(child, t
     assert os.listdir(tmp_path) == [] and runs_again(child.pid)
 
 
-def test_too_many_runs_are_written_with_their_gaps(child, tmp_path, monkeypatch):
+def test_too_many_holes_are_left_in_their_place(child, tmp_path, monkeypatch):
+    path = tmp_path / "memory.elf"
     with images.process(child.pid, stop=True) as image:
-        monkeypatch.setattr(corefile, "SEGMENTS_LIMIT", len(image.mappings) + 2)
-        path = tmp_path / "memory.elf"
+        monkeypatch.setattr(corefile, "SMALL_HOLE", 0)
+        many, few = corefile.plan(image), corefile.plan_with_gap(image, image.pages)
+        assert len(few) < len(many) - 8
+        monkeypatch.setattr(corefile, "SEGMENTS_LIMIT", len(few) + 8)
+        assert len(few) <= len(corefile.plan(image)) < len(few) + 8
+        monkeypatch.setattr(corefile, "SEGMENTS_LIMIT", 1)  # it does what it can
         with open(path, "wb") as file:
             corefile.write(image, file)
-        assert len(corefile.plan(image)) < len(corefile.plan_with_gap(image, 0))
-        read, there = gather(images.open(path)), gather(image)
-    assert {p: d for p, d in read.items() if any(d)} == {p: d for p, d in there.items() if any(d)}
+        there = gather(image)
+        with images.open(path) as core:
+            assert core.kinds == image.kinds and core.segments == image.segments
+            assert gather(core) == there
 
 
 def test_a_count_beyond_the_header_is_written_and_read(child, tmp_path, monkeypatch):
-    monkeypatch.setattr(corefile, "PN_XNUM", 3)
+    path = tmp_path / "memory.elf"
     with images.process(child.pid, stop=True) as image:
-        loads = corefile.plan(image)
-        head = corefile.headers(image, loads)[1]
-    assert head[56:58] == b"\3\0" and int.from_bytes(head[60:62], "little") == 1
-    section = head[64 + 56 * (len(loads) + 1) :]
-    assert int.from_bytes(section[44:48], "little") == len(loads) + 1
+        monkeypatch.setattr(corefile, "PN_XNUM", 3)
+        with open(path, "wb") as file:
+            corefile.write(image, file)
+        head, count = path.read_bytes()[:64], len(corefile.plan(image)) + 1
+        assert head[56:58] == b"\3\0" and int.from_bytes(head[60:62], "little") == 1
+        at = int.from_bytes(head[40:48], "little")
+        assert int.from_bytes(path.read_bytes()[at + 44 : at + 48], "little") == count
+        monkeypatch.setattr(elf, "PN_XNUM", 3)
+        with images.open(path) as core:
+            assert gather(core) == gather(image)
 
 
 @pytest.mark.skipif(shutil.which("gdb") is None, reason="needs gdb")
@@ -204,7 +216,7 @@ def test_a_process_that_ends_is_an_error(child):
         images.process(child.pid)
 
 
-def test_pages_that_cannot_be_read_are_counted_and_left_out(child, monkeypatch):
+def test_pages_that_cannot_be_read_are_counted_and_left_out(child, monkeypatch, tmp_path):
     with images.process(child.pid, stop=True) as image:
         whole, bad = gather(image), image.address_of(image.runs[1][0])
         true_read = os.preadv
@@ -217,9 +229,18 @@ def test_pages_that_cannot_be_read_are_counted_and_left_out(child, monkeypatch):
             return true_read(handle, buffers, address)
 
         monkeypatch.setattr(live.os, "preadv", failing)
+        before = image.kinds
         found = gather(image)
         assert image.unreadable_pages == 1
         missing = image.runs[1][0]
+        assert image.kinds == (before.data - 1, before.hole, before.unknown + 1, 0)
+        assert (bad, 1) in image.unknown
+        with open(tmp_path / "core", "wb") as file:
+            corefile.write(image, file)
+        with images.open(tmp_path / "core") as core:
+            assert core.kinds == image.kinds
+            assert any(0 <= bad - at < pages * PAGE for at, pages in core.unknown)
+            assert list(gather(core).values()) == list(found.values())
     del whole[missing]
     assert found == whole
 
@@ -235,18 +256,3 @@ def test_bad_processes_are_named():
         images.process(2)
     with pytest.raises(ImageError, match="no such process"):
         images.open("/proc/4194999")
-
-
-def test_special_mappings_are_left_out():
-    text = """\
-00400000-00401000 r-xp 00000000 fe:00 123                        /usr/bin/with space
-00500000-00501000 ---p 00000000 00:00 0
-00600000-00601000 rw-p 00000000 00:00 0                          [heap]
-00700000-00701000 r--p 00000000 00:00 0                          [vvar]
-00702000-00703000 r--p 00000000 00:00 0                          [vvar_vclock]
-00800000-00801000 rw-s 00000000 00:05 7                          /dev/nvidia0
-00900000-00901000 rw-s 00000000 00:05 7                          /dev/shm/x
-ffffffffff600000-ffffffffff601000 r-xp 00000000 00:00 0          [vsyscall]
-"""
-    kept = live.readable(live.parse_maps(text))
-    assert [m.path for m in kept] == ["/usr/bin/with space", "[heap]", "/dev/shm/x"]

@@ -66,11 +66,24 @@ def test_holes_of_a_sparse_file_are_not_yielded(tmp_path):
     assert "VMware" in image.description
 
 
-def test_a_remainder_is_refused_with_the_command_that_pads(tmp_path):
-    path = tmp_path / "odd.raw"
+def test_a_remainder_is_refused_with_a_command_that_helps(tmp_path):
+    path = tmp_path / "it's odd.raw"
     path.write_bytes(b"x" * 5000)
-    with pytest.raises(ImageError, match=r"odd\.raw.*remainder of 904.*truncate -s 8192"):
+    with pytest.raises(ImageError, match=r"odd\.raw.*remainder of 904.*truncate -s 8192") as caught:
         images.open(path)
+    command = str(caught.value).rsplit(": ", 1)[1]
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path)
+    with images.open(f"{path}.padded") as image:
+        assert gather(image)[0].tobytes() == (b"x" * 5000).ljust(8192, b"\0")
+    assert path.stat().st_size == 5000
+
+
+def test_what_looks_compressed_is_not_told_to_be_padded(tmp_path):
+    path = tmp_path / "odd"
+    path.write_bytes(np.random.default_rng(2).bytes(5000))
+    with pytest.raises(ImageError, match="look compressed or encrypted") as caught:
+        images.open(path)
+    assert "truncate" not in str(caught.value)
 
 
 def test_an_empty_file_is_refused(tmp_path):

@@ -1,12 +1,14 @@
 """A scenario that is misread gives wrong answers that look right. Every mistake here is one that
 people make; the message must name the file, the line, the key and what would be right."""
 
+import copy
 import re
 from pathlib import Path
 
 import pytest
 
 from pageengine.lab import build, fields, sections
+from pageengine.lab.promises import DoesNotFit
 from pageengine.lab.scenario import Scenario, ScenarioError
 
 DOCS = Path(__file__).parents[2] / "docs" / "scenarios.md"
@@ -199,17 +201,94 @@ def test_one_value_is_changed_and_checked_again(write):
         scenario.changed("epoch", 2)
 
 
-def test_so_many_machines_are_taken_from_the_entries_in_turn():
-    vms = [{"name": "a", "count": 2, "size": 4096, "workload": {}}]
-    vms.append({"name": "b", "size": 4096, "workload": {}})
+def test_a_count_keeps_the_mix():
+    vms = [{"name": "a", "count": 4, "size": 4096, "workload": {}},
+           {"name": "b", "size": 4096, "workload": {}},
+           {"name": "c", "count": 3, "size": 4096, "workload": {}}]  # fmt: skip
     scenario = Scenario({"host": {"memory": 2**20}, "vm": vms})
 
-    def kinds(count):
-        names = [name for name, _ in scenario.changed("vm.count", count).machines]
-        return sum(name.startswith("a") for name in names), sum(n.startswith("b") for n in names)
+    def mix(count):
+        groups = scenario.changed("vm.count", count).groups
+        return [len(groups.get(name, ())) for name in "abc"]
 
-    assert [kinds(n) for n in (1, 2, 3, 4, 6, 8)] == [
-        (1, 0), (2, 0), (2, 1), (3, 1), (4, 2), (6, 2),
+    assert [mix(n) for n in (4, 8, 80)] == [[2, 1, 1], [4, 1, 3], [40, 10, 30]]
+    counts = [mix(n) for n in range(1, 50)]
+    for n, (fewer, more) in enumerate(zip(counts, counts[1:], strict=False), 1):
+        assert sum(fewer) == n and all(x <= y for x, y in zip(fewer, more, strict=True))
+        assert all(abs(x - n * part / 8) < 1 for x, part in zip(fewer, (4, 1, 3), strict=True))
+    with pytest.raises(ScenarioError, match="a whole number from 1, got 0"):
+        scenario.changed("vm.count", 0)
+
+
+@pytest.mark.parametrize(
+    "key, value, of",
+    [("vm.web.workload.rate", 9, lambda s: s.entries[0]["workload"]["rate"]),
+     ("vm.workload.rate", 9, lambda s: s.entries[1]["workload"]["rate"]),
+     ("vm.web.workload.kind", "idle", lambda s: s.entries[0]["workload"]["kind"]),
+     ("host.costs.swap_in", 0.5, lambda s: s.host["costs"]["swap_in"]),
+     ("vm.db.workload", {"kind": "heap"}, lambda s: s.entries[1]["workload"]["kind"])],
+)  # fmt: skip
+def test_changes_reach_into_tables(write, key, value, of):
+    scenario = Scenario.load(write(GOOD))
+    before = copy.deepcopy(scenario.data)
+    assert of(scenario.changed(key, value)) == (value if key != "vm.db.workload" else "heap")
+    assert scenario.data == before
+    build.check(scenario.changed(key, value))
+
+
+def test_a_preset_of_costs_keeps_its_name_when_one_cost_is_changed(write):
+    scenario = Scenario.load(write(GOOD)).changed("host.costs", "hdd")
+    assert scenario.changed("host.costs.swap_in", 0.5).host["costs"] == {
+        "storage": "hdd", "swap_in": 0.5,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "key, says",
+    [("vm.web.size.half", "size is '512 MiB' here of 'web', not a table"),
+     ("vm.db.guest.swap", "there is no guest here of 'db'"),
+     ("vm.wbe.workload.rate", r"no \[\[vm\]\] is named 'wbe'. did you mean 'web'"),
+     ("vm..size", "no key to change"), ("host.", "no key to change")],
+)  # fmt: skip
+def test_a_path_that_leads_nowhere_is_named(write, key, says):
+    with pytest.raises(ScenarioError, match=says):
+        Scenario.load(write(GOOD)).changed(key, 1)
+
+
+def test_an_unknown_option_of_a_workload_is_found_before_anything_runs(write):
+    changed = Scenario.load(write(GOOD)).changed("vm.web.workload.rtae", 1)
+    with pytest.raises(ScenarioError, match="vm 'web': unknown option of zipf 'rtae'"):
+        build.check(changed)
+
+
+EVENTS = {  # what an event does, what the message says
+    'set = "policy.idle_tacks"\nto = 1': "no option 'idle_tacks', which an event sets",
+    'set = "vm.web.workload"\nto = { kind = "zpif" }': "toml:32: event 1: unknown workload 'zpif'",
+    'set = "vm.db.limit"\nto = "512 MiB"': "limit 512 MiB of 'db' from 600 s on is over its size",
+}
+
+
+@pytest.mark.parametrize("does", EVENTS)
+def test_what_an_event_cannot_do_is_found_before_anything_runs(write, does):
+    path = write(GOOD, 'set = "vm.web.shares"\nto = 4000', does)
+    with pytest.raises(ScenarioError, match=EVENTS[does]):
+        build.check(Scenario.load(path))
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [("3", 3), ("0.5", 0.5), ("true", True), ("2 GiB", "2 GiB"), ("'2 GiB'", "2 GiB"), ("", ""),
+     ("[[0, '1 MiB'], [5, 4096]]", [[0, "1 MiB"], [5, 4096]]), ("{ kind = 'zipf' }",
+     {"kind": "zipf"}), (".5", 0.5), ("a\nb = 1", "a\nb = 1"), ("10:30:00", "10:30:00")],
+)  # fmt: skip
+def test_values_as_a_command_line_has_them(text, value):
+    assert fields.value(text) == value
+
+
+def test_lists_are_split_outside_brackets_and_quotes():
+    assert fields.split("1, 2 GiB,'a,b'") == ["1", "2 GiB", "'a,b'"]
+    assert fields.split("{ kind = 'zipf', rate = 3 },[1,2]") == [
+        "{ kind = 'zipf', rate = 3 }", "[1,2]",
     ]  # fmt: skip
 
 
@@ -219,8 +298,13 @@ def test_reservations_count_only_while_the_machines_run():
 
     host = {"memory": "100 MiB"}
     Scenario({"host": host, "vm": [vm("a", stop=10), vm("b", start=10)]})
-    with pytest.raises(ScenarioError, match="vm 'b': reservations do not fit"):
+    with pytest.raises(DoesNotFit, match="vm 'b': reservations do not fit"):
         Scenario({"host": host, "vm": [vm("a"), vm("b", start=10)]})
+    freed = [{"at": 5, "set": "vm.a.reservation", "to": "10 MiB"}]
+    Scenario({"host": host, "vm": [vm("a"), vm("b", start=10)], "event": freed})
+    more = [{"at": 15, "set": "vm.a.reservation", "to": "64 MiB"}]
+    with pytest.raises(DoesNotFit, match="with it 128 MiB are promised"):
+        Scenario({"host": host, "vm": [vm("a"), vm("b", start=10)], "event": freed + more})
 
 
 def test_the_documentation_has_every_key():

@@ -9,6 +9,7 @@ import pytest
 
 from pageengine.cli import main
 from pageengine.errors import PageEngineError
+from pageengine.lab import build
 from pageengine.lab.scenario import Scenario, ScenarioError
 from pageengine.lab.sweep import grid, sweep
 
@@ -78,6 +79,34 @@ def test_a_sweep_that_was_stopped_goes_on(expected, tmp_path):
                  progress=lambda done, total: seen.append(done))  # fmt: skip
     assert rows == expected and seen[0] == 3
     assert not journal.exists()
+
+
+def test_a_sweep_that_is_told_to_stop_keeps_what_is_whole(expected, tmp_path):
+    output, done = tmp_path / "t.pq", []
+    rows = sweep(Scenario(DATA), VARY, seeds=(1, 2), output=output, stop=lambda: len(done) > 3,
+                 progress=lambda *now: done.append(now))  # fmt: skip
+    assert rows == expected[:3] and not output.exists()
+    assert sweep(Scenario(DATA), VARY, seeds=(1, 2), output=output) == expected
+
+
+def test_a_run_that_was_cut_short_is_no_row(monkeypatch, tmp_path):
+    inner = build.run
+
+    def run(*arguments, **options):
+        return inner(*arguments, **options, progress=lambda *_: False)
+
+    monkeypatch.setattr(build, "run", run)
+    with pytest.raises(KeyboardInterrupt, match="stopped"):
+        sweep(Scenario(DATA), {"policy": ["kvm"]}, output=tmp_path / "t.pq")
+    assert (tmp_path / "t.pq.journal").read_text().count("\n") == 1
+
+
+def test_values_of_several_kinds_are_kept_as_texts(tmp_path):
+    rate = {"vm.a.workload": [{"kind": "idle"}, {"kind": "zipf"}], "host.memory": ["24MiB", 2**25]}
+    sweep(Scenario(DATA).changed("run.duration", 3), rate, output=tmp_path / "t.pq")
+    found = parquet.read_table(tmp_path / "t.pq").to_pylist()
+    assert {row["host.memory"] for row in found} == {"24MiB", str(2**25)}
+    assert found[0]["vm.a.workload"] == "{'kind': 'idle'}" and isinstance(found[0]["stall"], float)
 
 
 def test_a_journal_of_another_scenario_is_not_mixed_in(tmp_path):

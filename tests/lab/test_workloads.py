@@ -85,17 +85,6 @@ def test_a_heap_fills_is_collected_and_releases():
     assert max(sizes) > 900 and min(sizes[5:]) < 600
 
 
-def test_a_replayed_trace_comes_in_its_order_and_again(tmp_path):
-    path = tmp_path / "t.csv"
-    path.write_text("page,write,vm\n" + "\n".join(f"{i},{i % 2},{i % 3}" for i in range(9)))
-    workload = started(pages=8, kind="replay", trace=str(path), rate=6)
-    assert ids(workload.step(1, 0)).tolist() == [0, 1, 2, 3, 4, 5]
-    assert ids(workload.step(1, 1)).tolist() == [6, 7, 0, 0, 1, 2]
-    once = started(pages=8, kind="replay", trace=str(path), rate=6, once=True, vm=1)
-    assert ids(once.step(1, 0)).tolist() == [1, 4, 7]
-    assert not len(ids(once.step(1, 1)))
-
-
 def test_a_program_is_cut_to_its_rate_and_ends():
     def batches(pages, rng):
         yield np.arange(7), True

@@ -153,13 +153,28 @@ def test_a_host_under_esx_keeps_memory_free_and_every_page(contents):
         assert host.stats.free > 0
 
 
-def test_balloons_stand_still_in_hard_and_low():
+def test_balloons_grow_beside_paging_in_hard_and_low_or_stand_still():
     few = view("a", ballooned=200 * MIB, consumed=300 * MIB)
     much = view("b", ballooned=50 * MIB, consumed=970 * MIB)
-    for policy, free in ((OLD, 30 * MIB), (OLD, 10 * MIB), (ESX(), 30 * MIB), (ESX(), 10 * MIB)):
-        plan = decide(policy, free, few, much)
+    for states, free in (("esx2002", 30 * MIB), ("esx2002", 10 * MIB), ("esx6", 30 * MIB),
+                         ("esx6", 10 * MIB)):  # fmt: skip
+        plan = decide(ESX(states), free, few, much)
         assert plan.state in ("hard", "low")
-        assert (plan.vms["a"].balloon, plan.vms["b"].balloon) == (200 * MIB, 50 * MIB)
+        assert plan.vms["a"].balloon == 200 * MIB  # what it would get back would be paged out
+        assert plan.vms["b"].balloon > 50 * MIB and plan.vms["b"].reclaim > 0
+        strict = decide(ESX(states, balloon_stops=True), free, few, much)
+        assert (strict.vms["a"].balloon, strict.vms["b"].balloon) == (200 * MIB, 50 * MIB)
+        assert strict.vms["b"].reclaim == plan.vms["b"].reclaim
+
+
+def test_a_state_is_left_upwards_when_free_memory_says_so():
+    plan = decide(ESX("esx2002"), 30 * MIB, view("a", consumed=970 * MIB))
+    thresholds = ESX("esx2002").thresholds(2000 * MIB)
+    assert plan.state == "hard"
+    assert plan.wake_above == thresholds.above("hard", 0.1)
+    assert thresholds.next_state("hard", plan.wake_above, 0.1) == "soft"
+    assert thresholds.next_state("hard", plan.wake_above - 1, 0.1) == "hard"
+    assert decide(ESX("esx2002"), 900 * MIB, view("a", consumed=10 * MIB)).wake_above is None
 
 
 def test_who_should_leave_is_said_when_working_sets_do_not_fit():

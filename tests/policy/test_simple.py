@@ -3,7 +3,7 @@ else: who pays is worked out by hand for hosts of two machines.
 """
 
 import pytest
-from made_up_hosts import GIB, MIB, decide, host, view
+from made_up_hosts import GIB, MIB, PAGE, decide, host, view
 
 from pageengine.policy import FreeFirst, NoOvercommit, Plan, Proportional, Shares
 from pageengine.policy.taking import Watermarks
@@ -19,7 +19,8 @@ def parts(policy, *vms, free=0):
 def test_marks_are_those_of_linux():
     marks = Watermarks()
     assert marks.marks(16 * GIB)[0] == 16 * MIB  # 4 sqrt(16 Mi) KiB
-    assert marks.marks(16 * GIB)[1] == 16 * MIB + 16 * GIB // 1000  # 0.1 % of memory
+    tenth_percent = 16 * GIB // PAGE // 1000 * PAGE
+    assert marks.marks(16 * GIB)[1] == 16 * MIB + tenth_percent
     assert marks.marks(MIB)[0] == 128 * 1024
     assert marks.marks(8192 * GIB)[0] == 256 * MIB
 

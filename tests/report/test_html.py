@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 import made_up
 import pytest
 
+from pageengine import report
+from pageengine.lab import compare
 from pageengine.report import html
 
 SUMMARY = {
@@ -74,3 +76,17 @@ def test_figures_have_their_units(page):
     assert figures["swap in"] == "3,748 pages"
     assert figures["stall"] == "1.67 % of the time"
     assert "rows" not in cells
+
+
+def test_a_comparison_is_a_page_of_its_own():
+    stalls = {"<esx>": (0.01, 0.03), "kvm": (0.3, 0.4)}
+    made = {
+        policy: [made_up.with_stalls(policy, web=stall) for stall in each]
+        for policy, each in stalls.items()
+    }
+    found = compare.of(made, seeds=(1, 2))
+    page = Page(report.comparison(found, "a <b>"))
+    assert page.open == [] and page.scripts == 0
+    assert all(link.startswith("data:image/png;base64,") for link in page.links)
+    assert [title for title, _ in page.pictures] == ["Policies compared"]
+    assert {"<esx>", "kvm", "1 of 1", "0 of 1", "2.00 ± 12.71 %", "untouched"} <= set(page.cells)

@@ -20,6 +20,9 @@ cdef extern from "pe_reclaim.h" nogil:
         uint64_t evicted
         uint64_t incompressible
 
+    enum:
+        PE_RECLAIM_BRIEF
+
     const pe_technique *pe_technique_at(size_t index)
     pe_status pe_reclaim(pe_host *host, pe_vm *vm, uint64_t want, unsigned steps,
                          pe_reclaim_result *result)

@@ -1,6 +1,7 @@
 from libc.stdint cimport uint64_t
 
 from pageengine._c.host cimport pe_host
+from pageengine._c.status cimport pe_status
 from pageengine._c.vm cimport pe_vm
 
 
@@ -17,5 +18,6 @@ cdef extern from "pe_scan.h" nogil:
         PE_SCAN_RANDOM
         PE_SCAN_TWO_SCANS
 
-    void pe_scan(pe_host *host, pe_vm *vm, uint64_t pages, unsigned how, pe_scan_result *result)
+    pe_status pe_scan(pe_host *host, pe_vm *vm, uint64_t pages, unsigned how,
+                      pe_scan_result *result)
     void pe_scan_end_pass(pe_host *host)

@@ -22,6 +22,7 @@ cdef extern from "pe_vm.h" nogil:
         uint32_t sample_size
         uint32_t sample_touched
 
+    void pe_vm_draw_from(pe_vm *self, uint64_t seed, uint64_t stream)
     const char *pe_event_name(size_t event)
     void pe_vm_places(const pe_vm *self, size_t n, const int64_t *ppns, uint8_t *out)
     void pe_vm_pin(pe_vm *self, uint32_t ppn, bool pinned)

@@ -26,14 +26,20 @@ class Phase:
 
 @dataclass(frozen=True)
 class Machine:
-    """One image as a virtual machine. places: bytes by place, before the verification. differing:
-    pages that did not read back as they are in the file; first_differing: the first of them, or
-    None."""
+    """One image as a virtual machine. size: its memory, in bytes: what the image stores (data) and
+    its holes (hole), which are zero. Beside these, unknown: memory that the image does not store;
+    gap: addresses that have no memory; the machine has neither. places: bytes by place, before the
+    verification. differing: pages that did not read back as they are in the file; first_differing:
+    the first of them, or None."""
 
     name: str
     path: str
     group: str
     size: int
+    data: int
+    hole: int
+    unknown: int
+    gap: int
     places: dict
     compared: int
     differing: int

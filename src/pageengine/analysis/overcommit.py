@@ -65,24 +65,29 @@ def overcommit(
     groups: Mapping[str, str] | None = None,
     cache_limit="10%",
     progress: Progress | None = None,
+    kind: str | None = None,
     **host_options,
 ) -> Overcommit:
     """Runs the experiment.
 
-    paths: image files that do not change meanwhile. memory: of the host, bytes, text, or a part of
+    paths: image files that do not change meanwhile. A machine is as large as the memory of its
+    image whose content is known; pages are packed. memory: of the host, bytes, text, or a part of
     the images' total ("50%"). names: of the machines, by default from the file names. groups: path
     -> salt; machines of different salts share nothing. cache_limit: of each machine, in the
-    compression cache. host_options: as ``Host`` takes them.
+    compression cache. kind: of all images, as
+    ``images.open`` takes it. host_options: as ``Host`` takes them.
     """
     if not paths:
         raise ValueError("there is no image: name at least one")
-    sizes = [_size_of(path) for path in paths]
+    kinds = [_kinds_of(path, kind) for path in paths]
+    sizes = [(each.data + each.hole) * PAGE_BYTES for each in kinds]
     resident = Resident()
     with Host(memory_for(memory, sum(sizes)), **host_options) as host:
-        run = _Run(host, resident, progress)
+        run = _Run(host, resident, progress, kind)
         for path, name, size in zip(paths, names or names_for(paths), sizes, strict=True):
             host.add_vm(name, size, salt=(groups or {}).get(path, ""), cache_limit=cache_limit)
             run.who.append((name, path, (groups or {}).get(path, "")))
+        run.kinds = kinds
         run.load()
         run.phase("scan", host.scan)
         run.phase("balance", host.balance)
@@ -102,20 +107,21 @@ def overcommit(
         )
 
 
-def _size_of(path: str) -> int:
-    with images.open(path) as image:
-        if not image.pages:
-            raise images.ImageError(f"{path}: the image is empty")
-        return image.pages * PAGE_BYTES
+def _kinds_of(path: str, kind: str | None) -> images.Kinds:
+    with images.open(path, kind=kind, packed=True) as image:
+        return image.kinds
 
 
 class _Run:
     """The phases of one experiment on one host."""
 
-    def __init__(self, host: Host, resident: Resident, progress: Progress | None):
-        self._host, self._resident = host, resident
+    def __init__(
+        self, host: Host, resident: Resident, progress: Progress | None, kind: str | None
+    ):
+        self._host, self._resident, self._kind = host, resident, kind
         self._progress = progress or (lambda *_: None)
         self.who: list[tuple[str, str, str]] = []  # name, path, group
+        self.kinds: list[images.Kinds] = []
         self._differing: dict[str, list[int]] = {}
         self._compared: dict[str, int] = {}
         self.phases: list[Phase] = []
@@ -160,7 +166,7 @@ class _Run:
             self._look()
             self._progress("load", name, end, vm.pages)
 
-        return _each_batch(path, write)
+        return _each_batch(path, self._kind, write)
 
     def _verify(self, name: str, path: str) -> float:
         vm = self._host[name]
@@ -177,7 +183,7 @@ class _Run:
             self._look()
             self._progress("verify", name, end, vm.pages)
 
-        reading = _each_batch(path, compare)
+        reading = _each_batch(path, self._kind, compare)
         self._compare(vm, np.arange(end, vm.pages), None)
         self._progress("verify", name, vm.pages, vm.pages)
         return reading
@@ -205,21 +211,22 @@ class _Run:
                 path=os.fspath(path),
                 group=group,
                 size=sum(places[name].values()),
+                **{key: pages * PAGE_BYTES for key, pages in kinds._asdict().items()},
                 places=places[name],
                 compared=self._compared[name],
                 differing=len(self._differing[name]),
                 first_differing=min(self._differing[name], default=None),
             )
-            for name, path, group in self.who
+            for (name, path, group), kinds in zip(self.who, self.kinds, strict=True)
         )
 
 
-def _each_batch(path: str, use: Callable) -> float:
+def _each_batch(path: str, kind: str | None, use: Callable) -> float:
     """Calls ``use(ppns, pages)`` for every batch of an image; returns the seconds spent reading
     it."""
     start = time.perf_counter()
     using = 0.0
-    with images.open(path, batch=_BATCH_PAGES) as image:
+    with images.open(path, kind=kind, batch=_BATCH_PAGES, packed=True) as image:
         for ppns, pages in image:
             begun = time.perf_counter()
             use(ppns, pages)

@@ -32,15 +32,20 @@ class Grain:
 
 @dataclass(frozen=True)
 class ImageSharing:
-    """One image. holes: pages that the file does not hold (they are among the zero pages).
-    same_filled: pages that are one 64-bit word repeated, zero pages not counted. grains: from small
-    to large chunks."""
+    """One image. pages: memory whose content is known. Of these, zero: stored, and zero; holes:
+    zero, and not stored; both are among the zero pages of the grains. Beside these, unknown: pages
+    of memory that the image does not store; gap: page addresses that have no memory. same_filled:
+    pages that are one 64-bit word repeated, zero pages not counted. grains: from small to large
+    chunks."""
 
     path: str
     kind: str
     group: str
     pages: int
+    zero: int
     holes: int
+    unknown: int
+    gap: int
     same_filled: int
     grains: tuple[Grain, ...]
 

@@ -10,16 +10,20 @@ equal by mistake is about n * n / 2**65: 2e-10 for 256 MiB of distinct pages, on
 GiB. ``SharingReport.collision_chance`` says it for the images at hand.
 
 A larger chunk (64 KiB, 2 MiB) is equal to another when all its pages are; chunks begin at multiples
-of their size, as large pages do, and the last pages of an image that fill no chunk are never
-shared.
+of their size, as large pages do (``analysis.chunks``).
+
+Counted is memory whose content is known: what an image stores, and its holes, which are zero. What
+it does not store (``Image.unknown``) and addresses without memory (``Image.gaps``) are named beside
+and are no part of any sum.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from pageengine import codec as codecs
+from pageengine.analysis.chunks import Chunks
 from pageengine.analysis.report import Compressibility, Grain, ImageSharing, SharingReport
 from pageengine.analysis.tally import Sample, Seen
 from pageengine.hashing import hash_pages, same_filled, zero_pages
@@ -27,7 +31,6 @@ from pageengine.units import PAGE_BYTES
 
 GRAINS = (4096, 64 * 1024, 2 * 1024 * 1024)
 SAMPLE_PAGES = 16384
-_ZERO = np.uint64(0)  # stands for the zero page; a page whose hash is 0 gets 1
 _BATCH_PAGES = 2048
 
 Progress = Callable[[str, int, int], object]
@@ -40,8 +43,12 @@ class PageSource(Protocol):
     kind: str
 
     @property
-    def pages(self) -> int:
-        """Pages in all, holes included."""
+    def known(self) -> list[tuple[int, int]]:
+        """What is known to be memory, ascending: (first PPN, PPN after the last)."""
+
+    @property
+    def kinds(self) -> Any:
+        """How many pages of each kind there are, of which only data is in ``batches``."""
 
     def batches(self, size: int | None = None) -> Iterable[tuple[np.ndarray, np.ndarray]]:
         """(PPNs int64 [n], pages uint8 [n, 4096]) in ascending order, n at most ``size``."""
@@ -60,8 +67,8 @@ def survey(
     images: opened images; each is read once, from first to last page. groups: path -> salt group;
     only images of one group share pages, those that are not named are a group of their own ("").
     codec_names: which codecs to try, all by default. sample: how many distinct pages are compressed
-    to judge compressibility, None for every one. progress(path, pages done, pages in all) after
-    each batch.
+    to judge compressibility, None for every one. progress(path, stored pages done, stored pages in
+    all) after each batch.
     """
     if sample is not None and sample < 1:
         raise ValueError(f"sample must be at least 1 page, got {sample}")
@@ -95,38 +102,48 @@ class _Survey:
 
     def add(self, image: PageSource, group: str, progress: Progress | None) -> ImageSharing:
         salt = self._salts.setdefault(group, len(self._salts))
-        pages = image.pages
-        hashes = np.zeros(pages, np.uint64)
+        stored = image.kinds.data
+        hashes, filled = np.empty(stored, np.uint64), 0
+        chunks = [Chunks(size // PAGE_BYTES, salt) for size in GRAINS[1:]]
         same = held = 0
         for ppns, contents in image.batches(_BATCH_PAGES):
-            same += self._page_batch(contents, salt, hashes, ppns)
-            held += len(ppns)
+            found, batch, repeated = self._page_batch(contents, salt)
+            hashes[filled : filled + len(batch)] = batch
+            filled, same, held = filled + len(batch), same + repeated, held + len(ppns)
+            for each in chunks:
+                each.add(ppns[found], batch)
             if progress:
-                progress(image.path, int(ppns[-1]) + 1, pages)
+                progress(image.path, held, stored)
         if progress:
-            progress(image.path, pages, pages)
+            progress(image.path, stored, stored)
+        known, kinds = image.known, image.kinds  # after reading: some pages may be unreadable
+        pages = sum(end - first for first, end in known)
+        parts = [(pages, hashes[:filled]), *(each.finish(known) for each in chunks)]
         grains = tuple(
-            _grain(size, _chunk_hashes(hashes, size // PAGE_BYTES, salt), seen)
-            for size, seen in zip(GRAINS, self._seen, strict=True)
+            _grain(size, *part, seen)
+            for size, part, seen in zip(GRAINS, parts, self._seen, strict=True)
         )
-        return ImageSharing(image.path, image.kind, group, pages, pages - held, same, grains)
+        return ImageSharing(
+            path=image.path, kind=image.kind, group=group, pages=pages, zero=held - filled,
+            holes=pages - held, unknown=kinds.unknown, gap=kinds.gap, same_filled=same,
+            grains=grains,
+        )  # fmt: skip
 
-    def _page_batch(self, contents, salt: int, hashes, ppns) -> int:
-        """Notes the hashes of a batch and samples it; returns the pages that hold one repeated
-        word."""
+    def _page_batch(self, contents, salt: int) -> tuple[np.ndarray, np.ndarray, int]:
+        """Samples a batch: (which of its rows are not zero, their hashes, how many of them are one
+        repeated word).
+        """
         filled = ~zero_pages(contents)
         same, _ = same_filled(contents)
-        batch = np.maximum(hash_pages(contents, salt), np.uint64(1))
-        batch[~filled] = _ZERO
-        hashes[ppns] = batch
+        rows = np.flatnonzero(filled)
+        batch = np.maximum(hash_pages(contents, salt)[rows], np.uint64(1))
         if self._tried:
-            rows = np.flatnonzero(filled)
-            distinct, first, counts = np.unique(batch[rows], return_index=True, return_counts=True)
+            distinct, first, counts = np.unique(batch, return_index=True, return_counts=True)
             new = self._sample.wanted(distinct, counts)
             chosen = contents[rows[first[new]]]
             if len(chosen):
                 self._sample.put(distinct[new], counts[new], self._sizes(chosen))
-        return int(np.count_nonzero(same & filled))
+        return rows, batch, int(np.count_nonzero(same & filled))
 
     def _sizes(self, contents) -> np.ndarray:
         """Compressed size under each codec, uint16 [n, codecs]; a whole page where it does not
@@ -145,31 +162,14 @@ class _Survey:
         )
 
 
-def _chunk_hashes(hashes: np.ndarray, pages: int, salt: int) -> np.ndarray:
-    """Hashes of chunks of ``pages`` pages each, from the hashes of the pages; 0 for a chunk of zero
-    pages."""
-    if pages == 1:
-        return hashes
-    chunks = hashes[: len(hashes) // pages * pages].reshape(-1, pages)
-    combined = np.empty(len(chunks), np.uint64)
-    for start in range(0, len(chunks), _BATCH_PAGES):
-        part = chunks[start : start + _BATCH_PAGES]
-        padded = np.zeros((len(part), PAGE_BYTES // 8), np.uint64)
-        padded[:, :pages] = part
-        combined[start : start + len(part)] = hash_pages(padded.view(np.uint8), salt)
-    combined = np.maximum(combined, np.uint64(1))
-    combined[~chunks.any(axis=1)] = _ZERO
-    return combined
-
-
-def _grain(size: int, hashes: np.ndarray, seen: Seen) -> Grain:
-    filled = hashes[hashes != _ZERO]
+def _grain(size: int, chunks: int, filled: np.ndarray, seen: Seen) -> Grain:
+    """The counts of ``chunks`` chunks, of which those with the hashes ``filled`` are not zero."""
     distinct = np.unique(filled)
     kept = int(np.count_nonzero(seen.add(distinct)))
     return Grain(
         bytes=size,
-        chunks=len(hashes),
-        zero=len(hashes) - len(filled),
+        chunks=chunks,
+        zero=chunks - len(filled),
         within=len(filled) - len(distinct),
         across=len(distinct) - kept,
         kept=kept,

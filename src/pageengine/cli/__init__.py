@@ -1,7 +1,8 @@
 """The command line: `pageengine COMMAND`. Commands read arguments and print; they compute nothing.
 
 Exit status: 0 done; 1 a result that fails (a byte differs); 2 bad usage or input, with one line on
-standard error; 130 after Ctrl-C, 143 after SIGTERM, 141 when nobody reads the output any more.
+standard error; 124 out of --max-time, 130 after Ctrl-C, 143 after SIGTERM, 141 when nobody reads
+the output any more.
 """
 
 import argparse
@@ -35,7 +36,8 @@ begin with:
 Sizes are written as '256 MiB', '1.5G' or a number of bytes. Every command takes --json: one JSON
 object on standard output, nothing else there.
 
-exit status: 0 done; 1 a result that fails (a byte differs); 2 bad usage or input; 130 Ctrl-C
+exit status: 0 done; 1 a result that fails (a byte differs); 2 bad usage or input; 124 out of
+--max-time; 130 Ctrl-C; 143 SIGTERM
 """
 
 
@@ -73,6 +75,8 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
+    if os.getcwd() not in sys.path:  # for policies in this folder; last, so that it hides nothing
+        sys.path.append(os.getcwd())
     with _Signals():
         try:
             arguments = make_parser().parse_args(argv)

@@ -3,17 +3,24 @@
 from pathlib import Path
 
 from pageengine import report
+from pageengine.cli import places, values
 from pageengine.cli.console import Usage, size
-from pageengine.cli.run import add_common_arguments, load
-from pageengine.lab.advise import advise, bounds, curve
+from pageengine.cli.stopping import Stop, add_max_time, seconds_of
+from pageengine.lab import build
+from pageengine.lab.advise import advise, bounds
+from pageengine.lab.curve import Cut, curve
 from pageengine.lab.objective import METRICS, Objective
 from pageengine.units import parse_size
 
 HELP = "how far to go: most machines, least memory, for an objective"
 DESCRIPTION = f"""\
 Searches for the most machines (--vary vm.count) or the least memory (host.memory,
-vm.NAME.balloon_min, vm.NAME.reservation, vm.NAME.limit) with which an objective still holds, by
-bisection, once for each of several seeds. The advice is the careful end of the band.
+vm.NAME.balloon_min, vm.NAME.reservation, vm.NAME.limit) with which an objective still holds, once
+for each of several seeds: first over the whole scale coarsely, then by halving. The advice is the
+careful end of the band, and every seed is tried there. What the runs did not try (memory that was
+never used, working sets that were not filled, chance) is said, and so is a curve that turns back.
+
+vm.count keeps the mix of the scenario's machines as nearly as whole numbers can, and shows it.
 
 --curve shows instead how much memory each machine needs: its slowdown at twenty sizes, alone, and
 the knee below which it becomes slow quickly.
@@ -23,8 +30,12 @@ EPILOG = """\
 examples:
   pageengine advise lab.toml --slo 'stall < 2%' --vary vm.count
   pageengine advise lab.toml --slo 'slowdown < 1.1' --vary host.memory --seeds 5
-  pageengine advise lab.toml --slo 'minute < 10%' --vary vm.web.balloon_min
+  pageengine advise lab.toml --slo 'minute < 10%' --vary vm.web.balloon_min --max-time '10 min'
+  pageengine advise lab.toml --set vm.web.workload.rate=5000 --slo 'stall < 2%' --vary host.memory
   pageengine advise lab.toml --curve -o sizes.png
+
+exit status 1 when the objective holds nowhere; 130 after Ctrl-C and 124 after --max-time, without
+advice: what was tried until then is shown.
 """
 
 
@@ -34,39 +45,64 @@ def add_arguments(parser) -> None:
     parser.add_argument("--vary", metavar="KEY", help="what is searched: vm.count, host.memory ...")
     parser.add_argument("--from", dest="low", metavar="VALUE", help="least value to try")
     parser.add_argument("--to", dest="high", metavar="VALUE", help="greatest value to try")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N",
-                        help="how many seeds (default: 3)")  # fmt: skip
-    parser.add_argument("--policy", metavar="P", help="another policy than the file's")
+    values.add_seeds(parser, 3)
+    parser.add_argument("--policy", metavar="P", help="another policy than the file's; with options"
+                        " of its own: esx6:idle_tax=0.5")  # fmt: skip
     parser.add_argument("--curve", action="store_true", help="the right-sizing curve of each VM")
     parser.add_argument("-o", "--output", metavar="PNG", help="with --curve: a picture of it")
-    add_common_arguments(parser)
+    values.add_set(parser)
+    add_max_time(parser)
 
 
 def run(arguments, console) -> int:
-    scenario = load(arguments, arguments.policy)
-    if arguments.seeds < 1:
-        raise Usage(f"--seeds must be at least 1, got {arguments.seeds}")
+    scenario, seeds = values.load(arguments, arguments.policy), values.seeds(arguments)
+    limit = seconds_of(arguments)
     if arguments.curve:
-        return _curves(arguments, console, scenario)
+        return _curves(arguments, console, scenario, seeds, limit)
     if not arguments.slo or not arguments.vary:
         raise Usage("advise needs --slo 'stall < 2%' and --vary KEY, or --curve")
+    if arguments.output:
+        raise Usage("-o is the picture of --curve: give both, or neither (--json has the figures)")
+    objective = Objective.parse(arguments.slo)
     bounds(scenario, arguments.vary)
-    with console.progress() as show:
+    low, high = _limit(arguments, "low"), _limit(arguments, "high")
+    with Stop(limit) as stop, console.progress() as show:
 
         def progress(value, seed, figure):
             what = "" if figure is None else f": {objective.show(figure)}"
             show("advise", f"{arguments.vary} {value}, seed {seed}{what}", 0, 0)
 
-        objective = Objective.parse(arguments.slo)
         advice = advise(
-            scenario, objective, arguments.vary, policy=arguments.policy,
-            seeds=range(1, arguments.seeds + 1), low=_limit(arguments, "low"),
-            high=_limit(arguments, "high"), progress=progress,
+            scenario, objective, arguments.vary, policy=arguments.policy, seeds=seeds, low=low,
+            high=high, progress=progress, run=_until(stop),
         )  # fmt: skip
-    console.result(advice.to_dict())
+    console.result({**advice.to_dict(), "partial": stop.why if advice.partial else ""})
+    _tried(console, advice)
+    console.say()
+    if advice.partial:
+        console.say(f"No advice: {stop.why or advice.partial}. Shown are the runs that came to "
+                    "their end.", style="bold red")  # fmt: skip
+        return stop.status
+    console.say(advice.sentence(), style="bold")
+    for warning in advice.warnings():
+        console.say(warning, style="yellow")
+    return 0 if advice.value is not None else 1
+
+
+def _until(stop: Stop):
+    """Runs of a scenario that end when the command is to end."""
+
+    def one(scenario, *, policy, seed):
+        return build.run(scenario, policy=policy, seed=seed, progress=lambda *_: not stop())
+
+    return one
+
+
+def _tried(console, advice) -> None:
+    objective = advice.objective
     tried = sorted({value for value, _, _ in advice.tried})
     figures = {(value, seed): figure for value, seed, figure in advice.tried}
-    seeds = list(advice.answers)
+    seeds = list(dict.fromkeys(seed for _, seed, _ in advice.tried))
 
     def cell(value, seed):
         figure = figures.get((value, seed))
@@ -74,15 +110,22 @@ def run(arguments, console) -> int:
             return ""
         return "does not fit" if figure == float("inf") else objective.show(figure)
 
+    counted = advice.key.endswith(".count")
     console.table(
-        f"{objective.metric} by {arguments.vary} and seed",
-        (arguments.vary, *(f"seed {seed}" for seed in seeds)),
-        [(advice.show(value), *(cell(value, seed) for seed in seeds)) for value in tried],
+        f"{objective.metric} by {advice.key} and seed",
+        (advice.key, *(["machines"] if counted else []), *(f"seed {seed}" for seed in seeds)),
+        [
+            (advice.show(value), *([_mix(advice.mixes.get(value, {}))] if counted else []),
+             *(cell(value, seed) for seed in seeds))
+            for value in tried
+        ],
+        texts=2 if counted else 1,
         caption=METRICS[objective.metric].says,
-    )
-    console.say()
-    console.say(advice.sentence(), style="bold")
-    return 0 if advice.value is not None else 1
+    )  # fmt: skip
+
+
+def _mix(mix) -> str:
+    return ", ".join(f"{count} {name}" for name, count in mix.items())
 
 
 def _limit(arguments, name: str) -> int | None:
@@ -97,19 +140,42 @@ def _limit(arguments, name: str) -> int | None:
     return parse_size(text, option)
 
 
-def _curves(arguments, console, scenario) -> int:
-    if arguments.output and not report.available():
-        raise Usage('pictures need the package matplotlib: pip install "pageengine[report]"')
-    found = []
-    with console.progress() as show:
+def _curves(arguments, console, scenario, seeds, limit) -> int:
+    dropped = {"--slo": arguments.slo, "--vary": arguments.vary, "--from": arguments.low,
+               "--to": arguments.high, "--policy": arguments.policy}  # fmt: skip
+    if any(dropped.values()):
+        given = ", ".join(name for name, value in dropped.items() if value)
+        raise Usage(f"--curve runs each machine alone and takes no {given}")
+    if arguments.output:
+        if not report.available():
+            raise Usage('pictures need the package matplotlib: pip install "pageengine[report]"')
+        places.file(arguments.output, suffixes=(".png",))
+    found: list = []
+    with Stop(limit) as stop, console.progress() as show:
         for name in scenario.groups:
 
             def progress(done, total, name=name):
                 show(name, f"{name} alone", done, total)
 
-            seeds = range(1, arguments.seeds + 1)
-            found.append(curve(scenario, name, seeds=seeds, progress=progress))
-    console.result({"curves": [each.to_dict() for each in found]})
+            try:
+                found.append(
+                    curve(scenario, name, seeds=seeds, progress=progress, run=_until(stop))
+                )
+            except Cut:
+                break
+    console.result({"curves": [each.to_dict() for each in found], "partial": stop.why})
+    if found:
+        _tell_curves(console, found)
+    if arguments.output and found:
+        Path(arguments.output).write_bytes(report.picture("rightsizing", found))
+        console.say(f"Saved {arguments.output}")
+    if stop.why:
+        left = ", ".join(list(scenario.groups)[len(found) :])
+        console.say(f"Incomplete: {stop.why}; without {left}.", style="bold red")
+    return stop.status
+
+
+def _tell_curves(console, found) -> None:
     console.table(
         "Slowdown by memory, each machine alone",
         ("memory", *(f"{each.vm}, {size(int(each.sizes[-1]))}" for each in found)),
@@ -125,10 +191,6 @@ def _curves(arguments, console, scenario) -> int:
         else:
             where = f"the knee is at {size(int(each.sizes[each.knee]))}"
         console.say(f"{each.vm}: {where} of {size(int(each.sizes[-1]))}")
-    if arguments.output:
-        Path(arguments.output).write_bytes(report.picture("rightsizing", found))
-        console.say(f"Saved {arguments.output}")
-    return 0
 
 
 def _point(each, index: int) -> str:

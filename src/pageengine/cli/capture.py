@@ -3,6 +3,7 @@
 import os
 
 from pageengine import images
+from pageengine.cli import places
 from pageengine.cli.console import Usage, size
 from pageengine.units import PAGE_BYTES
 
@@ -33,6 +34,7 @@ def add_arguments(parser) -> None:
 def run(arguments, console) -> int:
     if os.path.exists(arguments.output) and not arguments.force:
         raise Usage(f"{arguments.output} is there already: choose another name, or --force")
+    places.file(arguments.output)
     with console.progress() as show:
         found = images.capture(
             arguments.pid,
@@ -43,10 +45,13 @@ def run(arguments, console) -> int:
     console.result({**found._asdict(), "pid": arguments.pid})
     held = size(found.data_pages * PAGE_BYTES)
     console.say(f"{found.path}: {size(found.pages * PAGE_BYTES)} of memory, {held} of it in use.")
-    if found.unreadable_pages:
+    if found.unknown_pages:
         console.say(
-            f"{found.unreadable_pages:,} pages could not be read; they are zero in the file."
+            f"{size(found.unknown_pages * PAGE_BYTES)} more are not stored: files on disk that it "
+            "only reads, and what devices fill in."
         )
+    if found.unreadable_pages:
+        console.say(f"{found.unreadable_pages:,} pages of that could not be read.")
     console.say(
         "It may hold passwords and keys. Only you can read the file; delete it when you are done."
     )

@@ -3,23 +3,36 @@
 from pathlib import Path
 
 from pageengine import report
-from pageengine.cli import outcome
+from pageengine.cli import outcome, places, values
 from pageengine.cli.console import Usage, size
-from pageengine.cli.run import add_common_arguments, duration, follow, load
-from pageengine.lab import build, figures
+from pageengine.cli.run import follow
+from pageengine.cli.stopping import Stop, add_max_time, seconds_of
+from pageengine.lab import build, choice, figures
 from pageengine.lab.compare import compare
-from pageengine.lab.results import can_save
+from pageengine.lab.results import Whole, can_save
+from pageengine.lab.standings import OBJECTIVE
 
 HELP = "policies side by side on one scenario, with a verdict"
-DESCRIPTION = """\
-Runs a scenario under two or more policies with the same seed, so with the same accesses, and
+DESCRIPTION = f"""\
+Runs a scenario under two or more policies with the same seeds, so with the same accesses, and
 compares: how many machines each carries (stalled less than 5 % of their time), what memory it wins
-by which technique, how long machines wait for memory, and which machine is worst off."""
+by which technique, how long machines wait for memory, and which machine is worst off.
+
+The verdict goes by {OBJECTIVE}.
+With --seeds N every figure has its 95 % interval (Student's t), and a difference counts only when
+its own, taken seed by seed, does not include 0. One seed has no interval.
+
+A policy is a name (pageengine policies), module:Class, or file.py:Class; options of its own follow
+after colons. Options of the file go to each policy that has them; those left out are named."""
 EPILOG = """\
 examples:
   pageengine compare compare --policy esx6 --policy kvm
-  pageengine compare lab.toml --policy esx6 --policy kvm --policy freefirst -o out
-  pageengine compare lab.toml --policy esx6 --policy mypkg:MyPolicy --json
+  pageengine compare lab.toml --policy esx6 --policy kvm --policy free-first --seeds 5 -o out
+  pageengine compare lab.toml --policy esx6:idle_tax=0 --policy esx6:idle_tax=0.75
+  pageengine compare lab.toml --policy esx6 --policy ./my_policy.py:MyPolicy --json
+
+exit status 130 after Ctrl-C and 124 after --max-time: what is complete is shown and saved, and
+there is no verdict.
 """
 
 
@@ -28,73 +41,122 @@ def add_arguments(parser) -> None:
     parser.add_argument("--policy", action="append", default=[], metavar="P",
                         help="a policy; repeat for each; see pageengine policies")  # fmt: skip
     parser.add_argument("-o", "--output", metavar="DIR",
-                        help="results go to DIR/POLICY, a picture to DIR/compare.png")  # fmt: skip
-    add_common_arguments(parser)
+                        help="results go to DIR/POLICY (with --seeds to DIR/POLICY/SEED), a page "
+                        "to DIR/compare.html, a picture to DIR/compare.png")  # fmt: skip
+    values.add_set(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="another seed than the file's")
-    parser.add_argument("--max-time", metavar="TIME",
-                        help="end each run after that much real time")  # fmt: skip
+    values.add_seeds(parser, 1)
+    add_max_time(parser)
 
 
 def run(arguments, console) -> int:
-    scenario = load(arguments)
-    limit = duration(arguments.max_time, "--max-time")
-    if len(set(arguments.policy)) < 2:
+    policies = list(dict.fromkeys(arguments.policy))
+    if len(policies) < 2:
         raise Usage("compare needs two policies: --policy esx6 --policy kvm")
-    if arguments.output and not can_save():
-        raise Usage('-o needs the package pyarrow: pip install "pageengine[report]"')
-    for name in arguments.policy:
-        build.check(scenario, name)
-    with console.progress() as show:
+    scenario = values.load(arguments, *policies)
+    limit, seeds = seconds_of(arguments), values.seeds(arguments)
+    if len(seeds) > 1 and arguments.seed is not None:
+        raise Usage("--seed is one seed and --seeds several: give one of them")
+    if arguments.output:
+        if not can_save():
+            raise Usage('-o needs the package pyarrow: pip install "pageengine[report]"')
+        places.folder(arguments.output)
+    with Stop(limit) as stop, console.progress() as show:
 
         def one(scenario, *, policy, seed, progress):
-            follower = follow(show, policy, scenario.seconds)
-            return build.run(scenario, policy=policy, seed=seed, max_time=limit, progress=follower)
+            follower = follow(show, f"{policy}, seed {seed}" if len(seeds) > 1 else policy,
+                              scenario, stop)  # fmt: skip
+            return build.run(scenario, policy=policy, seed=seed, progress=follower)
 
-        comparison = compare(scenario, arguments.policy, seed=arguments.seed, run=one)
-    console.result({"scenario": scenario.name, **comparison.to_dict()})
-    _verdicts(console, scenario, comparison)
-    _techniques(console, comparison)
+        comparison = compare(scenario, policies, seed=arguments.seed, run=one,
+                             seeds=seeds if len(seeds) > 1 else ())  # fmt: skip
+        folder = Path(arguments.output) if arguments.output else None
+        if folder and comparison.standings:
+            _save(comparison, scenario, folder)
+    left = {name: list(found) for name in policies if (found := choice.choose(scenario, name).left)}
+    console.result({
+        "scenario": scenario.name, "memory": scenario.host["memory"],
+        "machines": len(scenario.machines), **comparison.to_dict(), "left_out": left,
+        **({"partial": stop.why} if stop.why and comparison.partial else {}), "output": folder,
+    })  # fmt: skip
+    if comparison.standings:
+        _standings(console, scenario, comparison)
+        _techniques(console, comparison)
+    _end(console, comparison, stop, [each for found in left.values() for each in found], folder)
+    return stop.status if comparison.partial else 0
+
+
+def _end(console, comparison, stop, left, folder) -> None:
+    for each in left:
+        console.say(f"Left out: {each}.", style="yellow")
     console.say()
-    console.say(comparison.sentence(), style="bold")
-    if arguments.output:
-        _save(console, comparison, Path(arguments.output))
-    return 0
+    if comparison.partial:
+        console.say(f"No verdict: {stop.why or comparison.partial}. Shown are the runs that came "
+                    "to their end.", style="bold red")  # fmt: skip
+    else:
+        console.say(comparison.sentence(), style="bold")
+        if len(comparison.seeds) == 1:
+            console.say("One seed has no interval: --seeds 5 says how much of it is chance.",
+                        style="dim")  # fmt: skip
+    if folder and comparison.standings:
+        console.say(f"Saved in {folder}")
 
 
-def _verdicts(console, scenario, comparison) -> None:
+def _standings(console, scenario, comparison) -> None:
+    seeds = len(comparison.seeds)
     rows = [
         (
-            v.policy + (" (partial)" if v.partial else ""), f"{v.carried} of {v.machines}",
-            outcome.stalled(v.stall), f"{v.worst} {outcome.stalled(v.worst_stall)}",
-            outcome.stalled(v.worst_minute),
-            f"{v.swap_in:,.1f}" if v.swap_in else "-",
+            one.policy, f"{one.interval('carried').mean:.3g} of {one.runs[0].machines}",
+            _share(one.interval("stall")),
+            f"{one.worst} {_share(one.interval('worst_stall'))}",
+            _share(one.interval("worst_minute")),
+            f"{one.interval('swap_in').mean:,.1f}" if one.interval("swap_in").mean else "-",
         )
-        for v in comparison.verdicts
+        for one in comparison.standings
     ]  # fmt: skip
+    over = f"; mean of {seeds} seeds ± half of the 95 % interval" if seeds > 1 else ""
     console.table(
         f"{scenario.name}: {len(scenario.machines)} machines on {size(scenario.host['memory'])}",
         ("policy", "carried", "stalled", "worst machine", "worst minute", "swap-in/s"),
         rows,
         caption=f"carried: stalled less than {100 * figures.CARRIED_BELOW:g} % of the time; "
-        "stalled: mean of all machines that ran; swap-in: pages per second",
+        f"stalled: mean of all machines that ran; swap-in: pages per second{over}",
     )
-    for v in comparison.verdicts:
-        if v.refused:
-            console.say(f"{v.policy} refused {', '.join(v.refused)}.", style="dim")
+    for one in comparison.standings:
+        refused = dict.fromkeys(name for run in one.runs for name in run.refused)
+        if refused:
+            console.say(f"{one.policy} refused {', '.join(refused)}.", style="dim")
+
+
+def _share(found) -> str:
+    half = "" if found.half is None else f" ± {100 * found.half:.2f}"
+    return f"{100 * found.mean:.2f}{half} %" if half else outcome.stalled(found.mean)
 
 
 def _techniques(console, comparison) -> None:
-    names = list(comparison.verdicts[0].given_back)
+    names = list(comparison.standings[0].given_back)
     rows = [
-        (v.policy, *(size(int(v.given_back[name])) for name in names), size(int(v.reclaimed)))
-        for v in comparison.verdicts
-    ]
-    console.table("Memory reclaimed, mean of the run", ("policy", *names, "in all"), rows)
+        (one.policy, *(size(int(one.given_back[name])) for name in names),
+         size(int(sum(one.given_back.values()))), size(int(one.interval("untouched").mean)))
+        for one in comparison.standings
+    ]  # fmt: skip
+    console.table(
+        "Memory reclaimed, mean of the run", ("policy", *names, "in all", "untouched"), rows,
+        caption="untouched: in balloons, and beyond what the machine used under any of the "
+        "policies; no memory is won by it, and it is in no other column",
+    )  # fmt: skip
 
 
-def _save(console, comparison, folder: Path) -> None:
-    for name, result in comparison.results.items():
-        report.save(result, folder / name.replace(":", "-"))
+def _save(comparison, scenario, folder: Path) -> None:
+    taken: dict[str, int] = {}
+    for policy, runs in comparison.runs.items():
+        name = choice.folder_of(policy)
+        taken[name] = taken.get(name, 0) + 1
+        place = folder / (name if taken[name] == 1 else f"{name}-{taken[name]}")
+        for seed, result in zip(comparison.seeds, runs, strict=True):
+            report.save(result, place if len(comparison.seeds) == 1 else place / str(seed))
     if report.available():
-        (folder / "compare.png").write_bytes(report.picture("compare", comparison.results))
-    console.say(f"Saved in {folder}")
+        with Whole(folder / "compare.png") as path:
+            path.write_bytes(report.picture("compare", comparison.results))
+        with Whole(folder / "compare.html") as path:
+            path.write_text(report.comparison(comparison, scenario.name), encoding="utf-8")

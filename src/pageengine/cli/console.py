@@ -5,8 +5,9 @@ Tables need the package `rich`, which is an extra; JSON does not.
 """
 
 import json
+import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,7 +32,7 @@ class Console:
     def result(self, data: dict) -> None:
         """The command's result, printed with --json only."""
         if self.json:
-            json.dump(data, sys.stdout, indent=2, default=str)
+            json.dump(plain(data), sys.stdout, indent=2, allow_nan=False)
             sys.stdout.write("\n")
 
     def say(self, text: str = "", style: str | None = None) -> None:
@@ -115,6 +116,22 @@ class Console:
         yield
         if bars:
             bars.start()
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: NumPy's numbers as numbers, paths as texts, and null for what is not
+    finite, which JSON cannot say."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, set | frozenset):
+        return sorted(plain(each) for each in value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
 def cell(value: Any) -> str:

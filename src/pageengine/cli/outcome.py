@@ -1,6 +1,8 @@
 """How the result of a simulation is told: the host's states, each machine, what each technique gave
 back."""
 
+from typing import Any
+
 import numpy as np
 
 from pageengine.cli.console import percent, size
@@ -10,14 +12,28 @@ from pageengine.policy.states import STATES
 _MOST = 40
 
 
+def found(result) -> dict[str, Any]:
+    """What the tables hold, for JSON: amounts in bytes, times in seconds, shares as parts of 1."""
+    if not len(result.host.get("time", ())):
+        return {"states": [], "machines": [], "techniques": []}
+    return {
+        "states": states(result),
+        "machines": machines(result),
+        "techniques": techniques(result),
+    }
+
+
 def tell(console, result) -> None:
     """All tables of one result."""
-    if not len(result.host.get("time", ())):
+    data = found(result)
+    if not data["techniques"]:
         console.say("Nothing was recorded.")
         return
-    _states(console, result)
-    _machines(console, result)
-    _techniques(console, result)
+    _states(console, result, data["states"])
+    _machines(console, data["machines"])
+    _techniques(console, data["techniques"])
+    for left in result.meta.get("left_out", ()):
+        console.say(f"Left out: {left}.", style="yellow")
 
 
 def span(seconds: float) -> str:
@@ -34,65 +50,98 @@ def stalled(share: float) -> str:
     return "-" if share == 0 else "<0.01 %" if share < 0.0001 else f"{100 * share:.2f} %"
 
 
-def _states(console, result) -> None:
+def states(result) -> list[dict[str, Any]]:
+    """The states that the host was in."""
     host = result.host
     steps = np.diff(np.concatenate([[0.0], host["time"]]))
     rows = []
     for number, name in enumerate(STATES):
         there = np.asarray(host["state"]) == number
         if there.any():
-            free = np.asarray(host["free"])[there]
-            rows.append((
-                name, span(float(steps[there].sum())), percent(steps[there].sum(), steps.sum()),
-                size(int(free.min())), size(int(free.max())),
-            ))  # fmt: skip
-    console.table(
-        f"The host of {size(int(host['memory'][-1]))} under {result.meta.get('policy', '?')}",
-        ("state", "time", "share", "free, least", "free, most"),
-        rows,
-    )
+            free, seconds = np.asarray(host["free"])[there], float(steps[there].sum())
+            rows.append({
+                "state": name, "seconds": seconds, "share": seconds / float(steps.sum()),
+                "free_least": int(free.min()), "free_most": int(free.max()),
+            })  # fmt: skip
+    return rows
 
 
-def _machines(console, result) -> None:
+def machines(result) -> list[dict[str, Any]]:
+    """Every machine; of one that was refused there is nothing but that."""
     stalls = figures.stalls(result)
-    names = result.names
-    if len(names) > _MOST:
-        names = sorted(names, key=stalls.__getitem__, reverse=True)[:_MOST]
     rows = []
-    for name in names:
+    for name in result.names:
         own = result.of(name)
-        rows.append((
-            name, _mib(own["size"][-1]), _mean(own, "consumed"), _mean(own, "active"),
-            _most(own, "balloon"), _most(own, "swapped"), stalled(stalls[name]),
-            stalled(figures.worst_minute(own)),
-        ))  # fmt: skip
-    rows += [(name, *[None] * 6, "refused") for name in result.meta.get("refused", ())]
-    left = len(result.names) - len(names)
+        rows.append({
+            "machine": name, "refused": False, "size": int(own["size"][-1]),
+            "held": int(np.mean(own["consumed"])), "active": int(np.mean(own["active"])),
+            "balloon_most": int(np.max(own["balloon"])),
+            "swapped_most": int(np.max(own["swapped"])), "stall": stalls[name],
+            "worst_minute": figures.worst_minute(own),
+        })  # fmt: skip
+    nothing = dict.fromkeys(("size", "held", "active", "balloon_most", "swapped_most", "stall",
+                             "worst_minute"))  # fmt: skip
+    return rows + [
+        {"machine": name, "refused": True, **nothing} for name in result.meta.get("refused", ())
+    ]
+
+
+def techniques(result) -> list[dict[str, Any]]:
+    """Bytes that each technique gave back; "in all" is without balloons of untouched memory."""
+    parts = figures.won(result)
+    total = sum(np.asarray(part) for part in parts.values())
+    rows = {**parts, "in all": total, "untouched": figures.untouched(result)}
+    return [
+        {"technique": name, "mean": int(np.mean(part)), "most": int(np.max(part))}
+        for name, part in rows.items()
+    ]
+
+
+def _states(console, result, rows) -> None:
+    console.table(
+        f"The host of {size(int(result.host['memory'][-1]))} under "
+        f"{result.meta.get('policy', '?')}",
+        ("state", "time", "share", "free, least", "free, most"),
+        [
+            (row["state"], span(row["seconds"]), percent(row["share"], 1),
+             size(row["free_least"]), size(row["free_most"]))
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def _machines(console, rows) -> None:
+    ran = [row for row in rows if not row["refused"]]
+    shown = ran
+    if len(ran) > _MOST:
+        shown = sorted(ran, key=lambda row: row["stall"], reverse=True)[:_MOST]
+    cells = [
+        (row["machine"], *(_mib(row[key]) for key in ("size", "held", "active", "balloon_most",
+                                                      "swapped_most")),
+         stalled(row["stall"]), stalled(row["worst_minute"]))
+        for row in shown
+    ]  # fmt: skip
+    cells += [(row["machine"], *[None] * 6, "refused") for row in rows if row["refused"]]
+    left = len(ran) - len(shown)
     console.table(
         "The machines, in MiB",
         ("machine", "size", "holds", "active", "balloon", "swapped", "stalled", "worst minute"),
-        rows,
+        cells,
         caption="holds, active: mean of the run; balloon, swapped: the most"
         + (f"; {left} more, that stalled less, are not shown" if left else ""),
     )
 
 
-def _techniques(console, result) -> None:
-    parts = figures.given_back(result.host)
-    total = sum(np.asarray(part) for part in parts.values())
-    rows = [
-        (name, size(int(np.mean(part))), size(int(np.max(part)))) for name, part in parts.items()
-    ]
-    rows.append(("in all", size(int(np.mean(total))), size(int(np.max(total)))))
-    console.table("What each technique gave back", ("technique", "mean", "most"), rows, total=True)
-
-
-def _mean(own, key: str) -> str:
-    return _mib(np.mean(own[key]))
-
-
-def _most(own, key: str) -> str:
-    return _mib(np.max(own[key]))
+def _techniques(console, rows) -> None:
+    *parts, untouched = rows
+    console.table(
+        "What each technique gave back",
+        ("technique", "mean", "most"),
+        [(row["technique"], size(row["mean"]), size(row["most"])) for row in parts],
+        total=True,
+        caption=f"without {size(untouched['mean'])} (at most {size(untouched['most'])}) in "
+        "balloons that nobody had touched" if untouched["most"] else None,
+    )  # fmt: skip
 
 
 def _mib(value: float) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pageengine import images
 from pageengine.analysis.overcommit import memory_for, names_for, overcommit
+from pageengine.cli import holdings
 from pageengine.cli.console import Usage
 from pageengine.cli.scan import parse_groups
 from pageengine.cli.story import Story
@@ -15,7 +16,8 @@ HELP = "run memory images as machines on a host too small for them"
 DESCRIPTION = """\
 Puts each image as a virtual machine on one host with less memory than they need together, shares,
 compresses and swaps their pages for real, shows where the pages went and what it cost, and then
-reads every byte of every image back and compares it with the file.
+reads every byte of every image back and compares it with the file. A machine is as large as the
+memory of its image whose content is known: pages are packed, without the gaps between addresses.
 
 A live process (/proc/PID) is captured to a temporary file first. Swap goes to a temporary file
 without a name, which is gone when the program ends, however it ends."""
@@ -41,6 +43,7 @@ def add_arguments(parser) -> None:
         "--group", action="append", default=[], metavar="NAME=IMAGE,...",
         help="salt group: only machines of one group share pages; repeat for more groups",
     )  # fmt: skip
+    holdings.add_raw(parser)
     add_host_arguments(parser)
 
 
@@ -83,6 +86,7 @@ def run(arguments, console) -> int:
         raise Usage("overcommit needs at least one image (see pageengine overcommit --help)")
     if len(set(paths)) < len(paths):
         raise Usage("an image is named twice: copy it if two machines are to start from it")
+    kind = holdings.kind_of(arguments, paths)
     memory_for(arguments.memory, 1 << 40)  # a bad size is said before anything is read
     names = names_for(paths)
     with ExitStack() as stack:
@@ -97,6 +101,7 @@ def run(arguments, console) -> int:
                     file: groups.get(path, "") for path, file in zip(paths, files, strict=True)
                 },
                 progress=story.follow(show),
+                kind=kind,
                 **host_options(arguments),
             )
     story.tell(result)
@@ -105,7 +110,7 @@ def run(arguments, console) -> int:
 
 def _captured(paths: list[str], names: list[str], console, stack: ExitStack) -> list[str]:
     """The paths, with files in the place of live processes."""
-    live = [path for path in paths if path.startswith("/proc/")]
+    live = [path for path in paths if images.is_process(path)]
     if not live:
         return paths
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pageengine-"))

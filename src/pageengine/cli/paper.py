@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 from pageengine import papers, report
+from pageengine.cli import places
 from pageengine.cli.console import Usage
+from pageengine.cli.stopping import Stop, Stopped, add_max_time, seconds_of
 from pageengine.papers import page
 
 HELP = "published experiments run again, number beside number"
@@ -18,12 +20,14 @@ was printed, with the deviation and a verdict:
   not claimed  shown for comparison
 
 Numbers are marked as read in the source, recalled from notes of it, or derived from what it says.
-Exit status 1 when anything is missed."""
+Exit status 1 when anything is missed; 130 after Ctrl-C and 124 after --max-time: what is complete
+is shown, and an experiment that was cut short has no verdict."""
 EPILOG = """\
 examples:
   pageengine paper                  all of them, in under three minutes
   pageengine paper fig7 fig4        these, in full
   pageengine paper --list           what there is
+  pageengine paper --max-time 30s   as many as come to their end in that time
   pageengine paper -o out           a page, and every figure as a picture
 """
 
@@ -36,33 +40,54 @@ def add_arguments(parser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="other random draws")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
                         help="how many run at a time (default: the number of CPUs)")  # fmt: skip
+    add_max_time(parser)
 
 
 def run(arguments, console) -> int:
     names = list(dict.fromkeys(arguments.experiment)) or list(papers.EXPERIMENTS)
     for name in names:
         papers.experiment(name)
+    limit = seconds_of(arguments)
     if arguments.jobs < 1:
         raise Usage(f"--jobs must be 1 or more, got {arguments.jobs}")
-    if arguments.output and not report.available():
-        raise Usage('-o needs the package matplotlib: pip install "pageengine[report]"')
     if arguments.list:
+        if arguments.output:
+            raise Usage("--list runs nothing and writes nothing: leave -o out")
         return _list(names, console)
-    outcomes = []
-    with console.progress() as show:
-        show("paper", names[0], 0, len(names))
-        for outcome in papers.run_all(names, arguments.seed, arguments.jobs):
-            outcomes.append(outcome)
-            show("paper", outcome.name, len(outcomes), len(names))
-            if arguments.experiment:
-                _in_full(outcome, console)
+    if arguments.output:
+        if not report.available():
+            raise Usage('-o needs the package matplotlib: pip install "pageengine[report]"')
+        places.folder(arguments.output)
+    outcomes: list = []
+    stop = Stop(limit, at_once=True)
+    try:
+        with stop, console.progress() as show:
+            show("paper", names[0], 0, len(names))
+            for outcome in papers.run_all(names, arguments.seed, arguments.jobs):
+                outcomes.append(outcome)
+                show("paper", outcome.name, len(outcomes), len(names))
+                if arguments.experiment:
+                    _in_full(outcome, console)
+    except Stopped:
+        pass
+    return _end(arguments, console, names, outcomes, stop)
+
+
+def _end(arguments, console, names, outcomes, stop) -> int:
+    outcomes = sorted(outcomes, key=lambda outcome: names.index(outcome.name))
     if len(outcomes) > 1:
         _summary(outcomes, console)
-    if arguments.output:
+    if arguments.output and outcomes:
         folder = page.save(outcomes, Path(arguments.output))
         console.say(f"written to {folder}")
     missed = [outcome.name for outcome in outcomes if outcome.verdict == "missed"]
-    console.result({"experiments": [o.to_dict() for o in outcomes], "missed": missed})
+    left = [name for name in names if name not in {outcome.name for outcome in outcomes}]
+    console.result({"experiments": [o.to_dict() for o in outcomes], "missed": missed,
+                    "left": left, "partial": stop.why if left else ""})  # fmt: skip
+    if left:
+        console.say(f"Incomplete: {stop.why}; not run to their end: {', '.join(left)}.",
+                    style="bold red")  # fmt: skip
+        return stop.status
     return 1 if missed else 0
 
 

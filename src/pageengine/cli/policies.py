@@ -7,7 +7,9 @@ from pageengine.policy import table
 HELP = "the policies that --policy knows"
 DESCRIPTION = """\
 Lists the policies by name, with their options: keys of [policy] in a scenario. Policies of other
-packages are named as module:Class, or by the entry point group pageengine.policies."""
+packages are named as module:Class (the current folder is looked at too), those in a file as
+./file.py:Class, or by the entry point group pageengine.policies. Options may stand behind the name:
+esx6:idle_tax=0.5."""
 EPILOG = """\
 examples:
   pageengine policies

@@ -1,14 +1,13 @@
 """pageengine run: a scenario, simulated."""
 
-import signal
-import threading
 import time
 
 from pageengine import report
-from pageengine.cli import outcome
+from pageengine.cli import outcome, places, values
 from pageengine.cli.console import Usage, size
-from pageengine.lab import build, fields
-from pageengine.lab.estimate import estimate
+from pageengine.cli.stopping import Stop, add_max_time, seconds_of
+from pageengine.lab import build
+from pageengine.lab.estimate import Pace, estimate
 from pageengine.lab.results import can_save
 from pageengine.lab.scenario import Scenario
 
@@ -16,20 +15,24 @@ HELP = "simulate a scenario: machines, workloads, a policy, time"
 DESCRIPTION = """\
 Runs a scenario file: machines with workloads on one host whose memory a policy divides. With -o the
 timelines are kept as Parquet, with a summary as JSON and a page with pictures. Before it starts it
-says what memory and time it will take. Ctrl-C and --max-time end it early; what was recorded until
-then is told and saved all the same.
+says what memory and time it will take. Ctrl-C, SIGTERM and --max-time end it early; what was
+recorded until then is told and saved all the same, and marked partial.
 
-docs/scenarios.md has every key of a scenario."""
+--set reaches every key of the file, options of workloads too; docs/scenarios.md has them all."""
 EPILOG = """\
 examples:
   pageengine run states -o out        a scenario that comes with it (pageengine examples)
   pageengine run lab.toml --policy kvm --seed 3
-  pageengine run lab.toml --set host.memory='2 GiB' --set vm.web.count=6
+  pageengine run lab.toml --policy esx6:idle_tax=0.5
+  pageengine run lab.toml --policy ./my_policy.py:MyPolicy
+  pageengine run lab.toml --set host.memory='2 GiB' --set vm.web.workload.rate=5000
   pageengine run lab.toml --max-time 60s --json
+
+exit status 130 after Ctrl-C, 143 after SIGTERM, 124 after --max-time.
 """
 
-
-_TRIAL = 0.3  # seconds that may be spent on the estimate
+_TRIAL = 0.5  # seconds that may be spent on the estimate
+_SOON = 2.0  # seconds after which a run's own pace is trusted more
 
 
 def add_arguments(parser) -> None:
@@ -37,87 +40,67 @@ def add_arguments(parser) -> None:
         "scenario", metavar="SCENARIO", help="scenario file (TOML), or the name of an example"
     )
     parser.add_argument("-o", "--output", metavar="DIR", help="where the result goes")
-    parser.add_argument("--policy", metavar="P", help="another policy than the file's")
-    add_common_arguments(parser)
+    parser.add_argument("--policy", metavar="P", help="another policy than the file's; with options"
+                        " of its own: esx6:idle_tax=0.5")  # fmt: skip
+    values.add_set(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="another seed than the file's")
-    parser.add_argument("--max-time", metavar="TIME", help="end after that much real time")
-
-
-def add_common_arguments(parser) -> None:
-    """What every command that takes a scenario has."""
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE",
-        help="change one value of the file: host.memory, vm.NAME.size, vm.count, run.duration ...",
-    )  # fmt: skip
-
-
-def load(arguments, policy: str | None = None) -> Scenario:
-    """The scenario with the values that were set."""
-    scenario = Scenario.load(arguments.scenario)
-    for text in arguments.set:
-        key, sign, text_of = text.partition("=")
-        if not sign:
-            raise Usage(f"--set {text}: write KEY=VALUE, such as host.memory='2 GiB'")
-        scenario = scenario.changed(key.strip(), value(text_of.strip()))
-    build.check(scenario, policy)
-    return scenario
-
-
-def value(text: str):
-    """A number, a truth value, or the text."""
-    if text in ("true", "false"):
-        return text == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text.strip("'\"")
-
-
-def duration(text: str | None, option: str) -> float | None:
-    """Seconds of an option such as --max-time."""
-    try:
-        return None if text is None else fields.positive_duration(text)
-    except ValueError as error:
-        raise Usage(f"{option} {text!r} {error}") from None
+    add_max_time(parser)
 
 
 def run(arguments, console) -> int:
-    scenario = load(arguments, arguments.policy)
-    max_time = duration(arguments.max_time, "--max-time")
-    if arguments.output and not can_save():
-        raise Usage('-o needs the package pyarrow: pip install "pageengine[report]"')
-    if not arguments.json:
-        _foretell(console, scenario, arguments.policy, max_time)
-    with Stop() as stop, console.progress() as show:
+    scenario = values.load(arguments, arguments.policy)
+    max_time = seconds_of(arguments)
+    if arguments.output:
+        if not can_save():
+            raise Usage('-o needs the package pyarrow: pip install "pageengine[report]"')
+        places.folder(arguments.output)
+    with Stop(max_time) as stop, console.progress() as show:
+        said = None
+        if not arguments.json:
+            said = _foretell(console, scenario, arguments.policy, max_time, stop)
         result = build.run(
-            scenario, policy=arguments.policy, seed=arguments.seed, max_time=max_time,
-            progress=follow(show, scenario.name, scenario.seconds, stop),
+            scenario, policy=arguments.policy, seed=arguments.seed,
+            progress=follow(show, scenario.name, scenario, stop, Correction(console, said)),
         )  # fmt: skip
-    if stop.asked:
-        result.meta["partial"] = "interrupted"
-    folder = report.save(result, arguments.output) if arguments.output else None
+        if result.partial and stop.why:
+            result.meta["partial"] = stop.why
+        folder = report.save(result, arguments.output) if arguments.output else None
     console.result({
-        "summary": result.summary, "meta": result.meta, "events": result.events,
-        "digest": result.digest(), "output": folder,
+        "summary": result.summary, **outcome.found(result), "meta": result.meta,
+        "events": result.events, "digest": result.digest(), "output": folder,
     })  # fmt: skip
     outcome.tell(console, result)
     _end(console, result, folder)
-    return 130 if stop.asked else 0
+    return stop.status if result.partial else 0
 
 
-def _foretell(console, scenario, policy, max_time) -> None:
-    guess = estimate(scenario, policy=policy, trial=_TRIAL)
+def _foretell(console, scenario, policy, max_time, stop) -> float | None:
+    guess = estimate(scenario, policy=policy, trial=_TRIAL, stop=stop)
     limit = f", at most {outcome.span(max_time)} of real time" if max_time else ""
-    speed = ""
-    if guess.seconds is not None:
-        speed = f" and, at the speed of its first epochs, {outcome.span(guess.seconds)}"
+    speed = "" if guess.seconds is None else f" and about {outcome.span(guess.seconds)}"
     console.say(
         f"{scenario.name}: {len(scenario.machines)} machines on {size(scenario.host['memory'])}, "
         f"{outcome.span(scenario.seconds)} in {guess.epochs:,} epochs; "
         f"takes about {size(guess.memory)} of memory{speed}{limit}."
     )
+    return guess.seconds
+
+
+class Correction:
+    """Says anew how long a run takes, when its pace shows that what was said is wrong by a factor
+    of two. said: seconds; None: nothing was."""
+
+    def __init__(self, console, said: float | None):
+        self._console, self._said = console, said
+
+    def hear(self, taken: float, left: float | None) -> None:
+        """taken, left: seconds, by the run's own pace."""
+        if self._said is None or left is None or taken < _SOON:
+            return
+        total = taken + left
+        if not self._said / 2 <= total <= self._said * 2:
+            self._said = total
+            self._console.say(f"By its pace it takes about {outcome.span(total)} in all.")
 
 
 def _end(console, result, folder) -> None:
@@ -129,38 +112,20 @@ def _end(console, result, folder) -> None:
         console.say(f"Saved in {folder}: {names}")
 
 
-class Stop:
-    """While it is open, the first Ctrl-C asks the simulation to end at the next epoch; a second one
-    interrupts as usual."""
-
-    def __init__(self):
-        self.asked = False
-        self._before = None
-
-    def __enter__(self):
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._ask)
-        return self
-
-    def __exit__(self, *_):
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-
-    def _ask(self, *_):
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-
-def follow(show, title: str, seconds: float, stop=None):
-    """The simulation's progress as a bar; what it returns tells the simulation whether to go on."""
-    drawn = 0.0
+def follow(show, title: str, scenario: Scenario, stop=None, correction: Correction | None = None):
+    """The simulation's progress as a bar, with the time that is left by its own pace; what it
+    returns tells the simulation whether to go on."""
+    seconds, drawn, pace = scenario.seconds, 0.0, Pace(scenario)
 
     def progress(now: float, state: str = "") -> bool:
         nonlocal drawn
+        left = pace.left(now)
+        if correction:
+            correction.hear(pace.taken, left)
         if time.monotonic() - drawn > 0.1 or now >= seconds:
             drawn = time.monotonic()
-            show(title, f"{title}: {outcome.span(now)} {state:<5}", int(now), int(seconds))
-        return not (stop and stop.asked)
+            rest = "" if left is None else f", {outcome.span(left)} left"
+            show(title, f"{title}: {outcome.span(now)} {state:<5}{rest}", int(now), int(seconds))
+        return not (stop and stop())
 
     return progress

@@ -6,7 +6,9 @@ from pathlib import Path
 from pageengine import images
 from pageengine.analysis import subpage
 from pageengine.analysis.sharing import SAMPLE_PAGES, survey
+from pageengine.cli import holdings, places
 from pageengine.cli.console import Usage, percent, size
+from pageengine.codec import Codec
 from pageengine.lab.contents import ContentProfile
 from pageengine.units import PAGE_BYTES
 
@@ -15,6 +17,9 @@ DESCRIPTION = """\
 Reads memory images once and counts what could be given back: zero pages, equal pages within an
 image and across images, at 4 KiB, 64 KiB and 2 MiB (what large pages cost in sharing), and how well
 the distinct pages compress. Nothing is changed.
+
+Counted is memory whose content is known. Addresses without memory (the hole below 4 GiB of a PC)
+and what the file of a process does not store are named, and are no part of any share.
 
 Images: raw (.raw, .vmem), ELF cores and QEMU dumps, LiME, gzip or zstd of raw, and /proc/PID."""
 EPILOG = """\
@@ -51,6 +56,7 @@ def add_arguments(parser) -> None:
         help="write what was found as a content profile, which simulations read "
              "(contents = 'FILE')",
     )  # fmt: skip
+    holdings.add_raw(parser)
     parser.add_argument(
         "--subpage", action="store_true",
         help="also what patches against similar pages would give back (first 256 MiB)",
@@ -62,11 +68,15 @@ def run(arguments, console) -> int:
     paths = list(dict.fromkeys([*arguments.image, *groups]))
     if not paths:
         raise Usage("scan needs at least one image (see pageengine scan --help)")
-    sample = _sample(arguments.sample)
+    sample, kind = _sample(arguments.sample), holdings.kind_of(arguments, paths)
+    for name in arguments.codec or ():
+        Codec(name)
+    if arguments.profile:
+        places.file(arguments.profile, "--profile")
     opened = []
     try:
-        for path in paths:
-            opened.append(images.open(path))
+        for path in paths:  # not packed: large pages begin where they do in the guest
+            opened.append(images.open(path, kind=kind))
         with console.progress() as show:
             report = survey(
                 opened, groups, codec_names=arguments.codec, sample=sample,
@@ -118,6 +128,14 @@ def _sample(text: str) -> int | None:
 
 
 def _print(report, console) -> None:
+    names = short_names([image.path for image in report.images])
+    holdings.show(
+        console,
+        [
+            (name, *(n * PAGE_BYTES for n in (i.pages - i.holes, i.holes, i.unknown, i.gap)))
+            for name, i in zip(names, report.images, strict=True)
+        ],
+    )
     _images(report, console)
     _groups(report, console)
     _grains(report, console)

@@ -1,5 +1,6 @@
 """How an overcommit experiment is told: progress while it runs, tables when it is done."""
 
+from pageengine.cli import holdings
 from pageengine.cli.console import percent, size
 
 _DOING = {
@@ -57,6 +58,9 @@ class Story:
     def tell(self, result) -> None:
         """Prints everything."""
         self._console.result(result.to_dict())
+        holdings.show(
+            self._console, [(m.name, m.data, m.hole, m.unknown, m.gap) for m in result.machines]
+        )
         self.places(result)
         self.given_back(result)
         self.host(result)

@@ -1,13 +1,17 @@
 """pageengine sweep: a grid of scenario values, in parallel, into one table."""
 
 import os
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
+import numpy as np
+
+from pageengine.cli import places, values
 from pageengine.cli.console import Usage
-from pageengine.cli.run import add_common_arguments, load, value
+from pageengine.cli.stopping import Stop, add_max_time, seconds_of
+from pageengine.lab import fields
 from pageengine.lab.results import can_save
-from pageengine.lab.sweep import sweep
+from pageengine.lab.sweep import grid, sweep
+from pageengine.lab.workers import workers
 
 HELP = "a grid of scenario values and seeds, in parallel, into one table"
 DESCRIPTION = """\
@@ -15,12 +19,16 @@ Runs a scenario with every combination of the values given, each with several se
 processors or on a Dask cluster, and writes one row per run to a Parquet file: machines carried and
 refused, stall, what each technique gave back, time in each state.
 
-A sweep that was stopped goes on where it ended: call it again with the same arguments."""
+A sweep that was stopped (Ctrl-C, SIGTERM, --max-time) keeps its finished runs beside the table and
+goes on where it ended: call it again with the same arguments."""
 EPILOG = """\
 examples:
   pageengine sweep lab.toml --vary host.memory=4GiB,6GiB,8GiB --seeds 5 -o lab.parquet
   pageengine sweep lab.toml --vary policy=esx6,kvm --vary vm.count=8,12,16 -o lab.parquet
+  pageengine sweep lab.toml --vary vm.web.workload.rate=1000,2000,4000 -o lab.parquet
   pageengine sweep lab.toml --vary policy.idle_tax=0,0.5,0.75 --dask tcp://head:8786 -o lab.parquet
+
+exit status 130 after Ctrl-C, 143 after SIGTERM, 124 after --max-time.
 """
 
 
@@ -28,43 +36,71 @@ def add_arguments(parser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
     parser.add_argument("--vary", action="append", default=[], metavar="KEY=A,B,...",
                         help="values of a key (see --set), or policy; repeat for more")  # fmt: skip
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each (3)")
+    values.add_seeds(parser, 3)
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the table (Parquet)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
                         help="runs at a time (default: the number of CPUs)")  # fmt: skip
     parser.add_argument("--dask", metavar="ADDRESS", help="run on this Dask cluster instead")
-    add_common_arguments(parser)
+    values.add_set(parser)
+    add_max_time(parser)
 
 
 def run(arguments, console) -> int:
-    scenario, vary = load(arguments), dict(_varied(text) for text in arguments.vary)
-    if arguments.seeds < 1 or arguments.jobs < 1:
-        raise Usage("--seeds and --jobs must be 1 or more")
+    vary = _varied(arguments.vary)
+    scenario, seeds, limit = values.load(arguments), values.seeds(arguments), seconds_of(arguments)
+    if arguments.jobs < 1:
+        raise Usage(f"--jobs must be 1 or more, got {arguments.jobs}")
     if not can_save():
         raise Usage('tables are written by the package pyarrow: pip install "pageengine[report]"')
-    with _executor(arguments) as executor, console.progress() as show:
-        rows = sweep(
-            scenario, vary, seeds=range(1, arguments.seeds + 1), executor=executor,
-            output=arguments.output,
-            progress=lambda done, total: show("sweep", scenario.name, done, total),
-        )  # fmt: skip
-    console.result({"rows": rows, "output": arguments.output})
-    _tell(console, list(vary), rows)
+    places.file(arguments.output, makes_folder=True)
+    cells, rows = len(grid(vary, seeds)), []
+    with Stop(limit) as stop, console.progress() as show:
+        try:
+            with _executor(arguments) as executor:
+                rows = sweep(
+                    scenario, vary, seeds=seeds, executor=executor, output=arguments.output,
+                    progress=lambda done, total: show("sweep", scenario.name, done, total),
+                    stop=stop,
+                )  # fmt: skip
+                if len(rows) < cells:
+                    raise _Incomplete  # ends what still runs
+        except _Incomplete:
+            pass
+    partial = stop.why if len(rows) < cells else ""
+    means = _means(list(vary), rows)
+    console.result({"rows": rows, "means": means, "runs": cells, "partial": partial,
+                    "output": arguments.output})  # fmt: skip
+    _tell(console, list(vary), means)
+    if partial:
+        console.say(f"Incomplete: {partial} after {len(rows)} of {cells} runs; there is no "
+                    f"{arguments.output} yet. Called again, it goes on from here.",
+                    style="bold red")  # fmt: skip
+        return stop.status
     console.say(f"{len(rows)} runs in {arguments.output}")
     return 0
 
 
-def _varied(text: str):
-    key, sign, values = text.partition("=")
-    if not sign or not key or not values:
-        raise Usage(f"--vary {text}: write KEY=VALUE,VALUE, such as host.memory=4GiB,6GiB")
-    return key.strip(), [value(each.strip()) for each in values.split(",")]
+class _Incomplete(Exception):
+    """The sweep was stopped."""
+
+
+def _varied(texts) -> dict[str, list]:
+    vary: dict[str, list] = {}
+    for text in texts:
+        key, sign, given = text.partition("=")
+        each = [fields.value(part) for part in fields.split(given)]
+        if not sign or not key.strip() or "" in each:
+            raise Usage(f"--vary {text}: write KEY=VALUE,VALUE, such as host.memory=4GiB,6GiB")
+        if key.strip() in vary:
+            raise Usage(f"--vary {key.strip()} is given twice: write its values into one list")
+        vary[key.strip()] = each
+    return vary
 
 
 @contextmanager
 def _executor(arguments):
     if arguments.dask is None:
-        with ProcessPoolExecutor(arguments.jobs) as pool:
+        with workers(arguments.jobs) as pool:
             yield pool
         return
     try:
@@ -75,22 +111,27 @@ def _executor(arguments):
         yield client.get_executor()
 
 
-def _tell(console, keys, rows) -> None:
-    """Means over the seeds."""
+def _means(keys, rows) -> list[dict]:
+    """Means over the seeds, of the figures that the table shows."""
     groups: dict[tuple, list] = {}
     for row in rows:
-        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
+        groups.setdefault(tuple(str(row[key]) for key in keys), []).append(row)
+    figures = ("carried", "refused", "stall", "worst_stall")
+    return [
+        {"values": {key: found[0][key] for key in keys}, "runs": len(found),
+         **{name: float(np.mean([row[name] for row in found])) for name in figures}}
+        for found in groups.values()
+    ]  # fmt: skip
 
-    def mean(found, name):
-        return sum(row[name] for row in found) / len(found)
 
+def _tell(console, keys, means) -> None:
     console.table(
         "Means over the seeds", (*keys, "carried", "refused", "stalled", "worst machine"),
         [
-            (*(str(each) for each in values), f"{mean(found, 'carried'):.1f}",
-             f"{mean(found, 'refused'):.1f}", f"{100 * mean(found, 'stall'):.2f} %",
-             f"{100 * mean(found, 'worst_stall'):.1f} %")
-            for values, found in groups.items()
+            (*(str(row["values"][key]) for key in keys), f"{row['carried']:.1f}",
+             f"{row['refused']:.1f}", f"{100 * row['stall']:.2f} %",
+             f"{100 * row['worst_stall']:.1f} %")
+            for row in means
         ],
         texts=len(keys),
         caption="carried: machines that stalled for less than 5 % of their time",

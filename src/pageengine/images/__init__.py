@@ -20,13 +20,14 @@ from pageengine.images import compressed, elf, foreign, lime, live, raw
 from pageengine.images.base import Image
 from pageengine.images.corefile import Captured, capture
 from pageengine.images.live import process
-from pageengine.images.pieces import Segment
+from pageengine.images.pieces import Kinds, Segment, Span
 
 __all__ = [
-    "READERS", "Captured", "Image", "ImageError", "Reader", "Segment", "capture", "open", "process",
+    "READERS", "Captured", "Image", "ImageError", "Kinds", "Reader", "Segment", "Span", "capture",
+    "is_process", "open", "process",
 ]
 
-HEAD_BYTES = 4096
+HEAD_BYTES = 4096  # what recognisers are shown; those that need more look for themselves
 
 
 class Reader(NamedTuple):
@@ -85,6 +86,11 @@ def open(
     return reader.open(name, batch, **given)
 
 
+def is_process(path: str) -> bool:
+    """Whether a path names a live process: /proc/PID or /proc/self."""
+    return live.recognise(b"", path)
+
+
 def find(path: str, kind: str | None = None) -> Reader:
     """The reader for a file, or the reader called ``kind``."""
     if kind is not None:
@@ -98,7 +104,10 @@ def find(path: str, kind: str | None = None) -> Reader:
 
 def read_head(path: str) -> bytes:
     """The first bytes of a file; none for a process, a directory or a pipe."""
-    if live.recognise(b"", path) or not stat.S_ISREG(os.stat(path).st_mode):
+    if is_process(path):
+        return b""
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
         return b""
     with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), "rb") as file:
         return file.read(HEAD_BYTES)

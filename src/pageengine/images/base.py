@@ -1,10 +1,12 @@
 """What every memory image offers, and the reading that all file formats have in common.
 
 A reader only says where the guest's bytes lie in its file, as pieces (guest position, length, file
-offset); everything else happens here: batches are filled across pieces, bytes that no piece covers
-are zero, pages that no piece touches are not yielded at all. Nothing is mapped: a mapped file that
-shrinks kills the process, a read that comes back short is an error with a name. Peak memory is two
-batches, whatever the size of the image.
+offset); everything else happens here: batches are filled across pieces, bytes of a page that no
+piece covers are zero, pages that no piece touches are not yielded at all: they are holes, which are
+zero, or not stored, or no memory, and ``Image.kinds`` counts these apart.
+
+Nothing is mapped: a mapped file that shrinks kills the process, a read that comes back short is an
+error with a name. Peak memory is two batches, whatever the size of the image.
 """
 
 from __future__ import annotations
@@ -13,12 +15,22 @@ import mmap
 import os
 import weakref
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Self
 
 import numpy as np
 
-from pageengine.images.pieces import PAGE_BYTES, Piece, Segment, ordered, page_runs
+from pageengine.images.pieces import (
+    PAGE_BYTES,
+    Kinds,
+    Layout,
+    Run,
+    Segment,
+    Span,
+    ordered,
+    page_runs,
+    pages_in,
+)
 from pageengine.images.source import Source
 
 Progress = Callable[[int, int], object]  # (bytes read so far, bytes to read)
@@ -55,9 +67,15 @@ class Image:
 
     ``path``         where it comes from (text)
     ``kind``         the reader that read it: "raw", "elf", ...
-    ``pages``        guest pages in all; what iteration does not yield are holes: zero pages
+    ``pages``        PPNs in all: 0 to pages - 1. Packed, and for all images that have no gaps,
+                     what iteration does not yield of them are holes: zero pages
     ``bytes``        the same in bytes
-    ``segments``     list of Segment(ppn, address, pages), by ascending PPN
+    ``kinds``        Kinds(data, hole, unknown, gap): pages that are stored, that are zero and were
+                     not stored, whose content is not known, and addresses that have no memory
+    ``segments``     list of Segment(ppn, address, pages), by ascending PPN: where the pages whose
+                     content is known had their addresses; all other PPNs are unknown or gaps
+    ``unknown``      list of Span(address, pages): memory whose content the image does not store
+    ``gaps``         list of Span(address, pages): physical addresses without memory
     ``description``  one line for people
 
     Iterating yields ``(ppns int64 [n], pages uint8 [n, 4096])``, PPNs ascending, n <= batch, as
@@ -71,6 +89,8 @@ class Image:
         self.path = os.fspath(path)
         self.batch = whole_batch(batch)
         self._segments: list[Segment] = []
+        self._unknown: list[Span] = []
+        self._gaps: list[Span] = []
         self._pages = 0
 
     @property
@@ -82,6 +102,38 @@ class Image:
     def segments(self) -> list[Segment]:
         """Where the pages had their addresses, by ascending PPN."""
         return self._segments
+
+    @property
+    def unknown(self) -> list[Span]:
+        """Memory whose content the image does not store."""
+        return self._unknown
+
+    @property
+    def gaps(self) -> list[Span]:
+        """Physical addresses below the last that have no memory."""
+        return self._gaps
+
+    @property
+    def known(self) -> list[Run]:
+        """The pages that are data or holes, as ordered runs (first PPN, PPN behind the last)."""
+        runs: list[Run] = []
+        for ppn, _, pages in self.segments:
+            if runs and runs[-1][1] == ppn:
+                runs[-1] = (runs[-1][0], ppn + pages)
+            else:
+                runs.append((ppn, ppn + pages))
+        return runs
+
+    @property
+    def data_pages(self) -> int:
+        """Pages that one iteration yields."""
+        raise NotImplementedError
+
+    @property
+    def kinds(self) -> Kinds:
+        """Pages by what is known of them."""
+        data, known = self.data_pages, sum(end - first for first, end in self.known)
+        return Kinds(data, known - data, pages_in(self.unknown), pages_in(self.gaps))
 
     @property
     def bytes(self) -> int:
@@ -121,6 +173,13 @@ class Image:
         self.close()
 
 
+def told(image: Image) -> str:
+    """The kinds of pages in words, for descriptions; what there is none of is left out."""
+    data, hole, unknown, gap = image.kinds
+    kinds = ((hole, "of them holes"), (unknown, "more not stored"), (gap, "in address gaps"))
+    return f"{data + hole} pages" + "".join(f", {n} {what}" for n, what in kinds if n)
+
+
 def whole_batch(size: int) -> int:
     """``size`` as a number of pages per batch, or ValueError."""
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)):
@@ -135,10 +194,10 @@ class RunImage(Image):
     format.
     """
 
-    _runs: list[tuple[int, int]]
+    _runs: list[Run]
 
     @property
-    def runs(self) -> list[tuple[int, int]]:
+    def runs(self) -> list[Run]:
         """The pages that hold data, as ordered runs (first PPN, PPN behind the last)."""
         return self._runs
 
@@ -152,8 +211,8 @@ class RunImage(Image):
         return self._batches(self.batch if size is None else whole_batch(size), progress)
 
     def _batches(self, size: int, progress: Progress | None) -> Iterator[Batch]:
-        buffers, total, done = Buffers(size), self.data_pages * PAGE_BYTES, 0
         self._begin()
+        buffers, total, done = Buffers(size), self.data_pages * PAGE_BYTES, 0
         pages, ppns, used = buffers.take(), np.empty(size, np.int64), 0
         for first, end in self._runs:
             while first < end:
@@ -193,12 +252,12 @@ class FileImage(RunImage):
         super().__init__(source.path, batch)
         self._source = source
 
-    def _lay_out(self, pieces: Iterable[Piece], pages: int) -> None:
-        """Take over the pieces; ``pages`` is the size of the guest."""
-        self._pieces = ordered(self._source.without_holes(ordered(pieces)))
+    def _lay_out(self, layout: Layout) -> None:
+        """Take over where memory lies."""
+        self._pieces = ordered(self._source.without_holes(ordered(layout.pieces)))
         self._starts = [piece.start for piece in self._pieces]
         self._runs = page_runs(self._pieces)
-        self._pages = pages
+        _, self._segments, self._pages, self._unknown, self._gaps = layout
 
     def _begin(self) -> None:
         self._source.check_open()

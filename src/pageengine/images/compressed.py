@@ -10,6 +10,7 @@ once.
 from __future__ import annotations
 
 import os
+import shlex
 import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -20,18 +21,20 @@ from pageengine.errors import ImageError
 from pageengine.images import elf, foreign, lime
 from pageengine.images.base import Batch, Buffers, Image, Progress, whole_batch
 from pageengine.images.pieces import PAGE_BYTES, Segment
-from pageengine.images.raw import check_size
 from pageengine.images.source import Source
 from pageengine.images.zstd import (
     INPUT_BYTES,
     ZSTD_MAGIC,
     Stream,
+    first_magic,
+    is_skippable,
     walk_frames,
     zstd_error,
     zstd_stream,
 )
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
+COMMANDS = {"gzip": "gzip -dc", "zstd": "zstd -dc --long=31"}  # whatever the file is called
 
 
 class StreamImage(Image):
@@ -48,17 +51,37 @@ class StreamImage(Image):
 
     def _check_content(self) -> None:
         with open(self.path, "rb", buffering=0) as file:
-            head = bytearray(PAGE_BYTES)
+            head = bytearray(foreign.HEAD_BYTES)
             got = self._fill(self._stream(file), memoryview(head), file)
         inside = bytes(head[:got])
         found = foreign.find(inside)
         what = found.what if found else None
         if elf.recognise(inside, "") or lime.recognise(inside, ""):
-            what = "ELF file" if elf.recognise(inside, "") else "LiME file"
+            what = "an ELF file" if elf.recognise(inside, "") else "a LiME file"
+        for magic, name in ((GZIP_MAGIC, "a gzip file"), (ZSTD_MAGIC, "a zstd file")):
+            what = name if inside.startswith(magic) else what
         if what:
             raise ImageError(
-                f"{self.path}: {self.kind} around a {what}; "
-                f"decompress it first: {self.kind} -d -k FILE"
+                f"{self.path}: {self.kind} around {what}; "
+                f"decompress it first: {self._command()}"
+            )
+
+    def _command(self) -> str:
+        """What decompresses the file, for a shell."""
+        tool = COMMANDS[self.kind]
+        return f"{tool} {shlex.quote(self.path)} > {shlex.quote(self.path + '.unpacked')}"
+
+    def _check_size(self, size: int) -> None:
+        if size <= 0:
+            raise ImageError(f"{self.path}: holds no memory: 0 bytes decompressed")
+        rest = size % PAGE_BYTES
+        if rest:
+            raise ImageError(
+                f"{self.path}: a raw image is whole pages of {PAGE_BYTES} bytes, but its {size} "
+                f"bytes decompressed leave a remainder of {rest}; it is cut off, or no image; if "
+                "it is raw memory, decompress it and fill up its last page with zeros: "
+                f"{self._command()} && truncate -s {size + PAGE_BYTES - rest} "
+                f"{shlex.quote(self.path + '.unpacked')}"
             )
 
     def _fill(self, stream: Stream, out: memoryview, file: BinaryIO) -> int:
@@ -84,7 +107,7 @@ class StreamImage(Image):
             got = self._fill(stream, pages.reshape(-1).data, file)
             total += got
             if got < size * PAGE_BYTES:
-                check_size(self.path, total, f" decompressed (after {self.kind} -d -k)")
+                self._check_size(total)
             if got:
                 yield pages[: got // PAGE_BYTES]
             if got < size * PAGE_BYTES:
@@ -160,7 +183,7 @@ class ZstdImage(StreamImage):
         size = walk_frames(source)
         super().__init__(source, batch)
         if size is not None:
-            check_size(self.path, size, " decompressed (after zstd -d -k)")
+            self._check_size(size)
             self._known = size // PAGE_BYTES
 
     def _stream(self, file: BinaryIO) -> Stream:
@@ -209,8 +232,10 @@ def recognise_gzip(head: bytes, path: str) -> bool:
 
 
 def recognise_zstd(head: bytes, path: str) -> bool:
-    """Whether the file begins as a zstd file."""
-    return head.startswith(ZSTD_MAGIC)
+    """Whether the first frame of the file that is not to be skipped is one of zstd."""
+    if head.startswith(ZSTD_MAGIC):
+        return True
+    return is_skippable(head) and first_magic(path) in (ZSTD_MAGIC, b"")
 
 
 def _open(image: type[StreamImage], path: str, batch: int) -> StreamImage:

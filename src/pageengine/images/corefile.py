@@ -4,9 +4,12 @@ Memory holds secrets: passwords, keys, everything the process knew. The file is 
 by its owner only, and appears under its name only when it is whole.
 
 Layout: ELF header, program headers (and, beyond 65534 of them, the one section header that holds
-their count), notes, then the pages from a page boundary on, in order of address. A PT_LOAD is a run
-of pages that are in memory and the absent pages behind them (p_memsz beyond p_filesz). Pages that
-could not be read are left as holes of the file.
+their count), notes, then the pages from a page boundary on, in order of address. What is zero is in
+the file, as every reader expects of a core, but takes no space: small holes of the process's memory
+are holes of the file where they are, large ones are all one hole at the end of the file, which many
+PT_LOADs name. What is not known (p_filesz is 0) is not in the file: pages of files that the process
+only reads, of drivers, and pages that could not be read. If there were any of these, the headers
+are written once more, behind the pages, as there are more of them now.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import os
 import struct
 import sys
 from bisect import bisect_right
+from itertools import pairwise
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -35,30 +39,36 @@ from pageengine.images.live import ProcessImage, process
 from pageengine.images.pieces import PAGE_BYTES
 
 HEADER_BYTES, PROGRAM_BYTES, SECTION_BYTES = 64, 56, 64
+ORDER = "<" if sys.byteorder == "little" else ">"
+SMALL_HOLE = 16  # pages that a hole may have to be left in its place
+LARGEST_HOLE, HOLE_LOADS = 4096, 4096  # pages of a PT_LOAD of zeros; more if there were more loads
 FLAGS = {"r": 4, "w": 2, "x": 1}
 
 
 class Captured(NamedTuple):
-    """What ``capture`` wrote: pages of the image, pages stored, pages that could not be read, bytes
-    of the file.
+    """What ``capture`` wrote: pages of memory whose content is known, pages of these that are
+    stored (the others are zero), further pages that are not known, of these the pages that could
+    not be read, bytes of the file.
     """
 
     path: str
     pages: int
     data_pages: int
+    unknown_pages: int
     unreadable_pages: int
     file_bytes: int
 
 
 class Load(NamedTuple):
-    """A PT_LOAD: from page ``ppn`` of the image, ``stored`` pages in the file and ``pages`` in all.
+    """A PT_LOAD of ``pages`` pages from ``address`` on, page ``ppn`` of the image. ``content``:
+    "data" is in the file in its turn, "zero" in the hole at the end, "unknown" not at all.
     """
 
     ppn: int
     address: int
-    stored: int
     pages: int
     flags: int
+    content: str
 
 
 def capture(
@@ -85,25 +95,39 @@ def capture(
         except BaseException:
             os.unlink(part)
             raise
-    return Captured(target, image.pages, written, image.unreadable_pages, size)
+        data, hole, unknown, _ = image.kinds
+        return Captured(target, data + hole, written, unknown, image.unreadable_pages, size)
 
 
 def write(image: ProcessImage, file: BinaryIO, progress: Progress | None = None) -> int:
     """Write a process image as an ELF core file; how many pages it holds."""
     loads = plan(image)
-    begin, head = headers(image, loads)
-    os.pwrite(file.fileno(), head, 0)
-    firsts = [load.ppn for load in loads]
-    offsets = begin + PAGE_BYTES * np.cumsum([0] + [load.stored for load in loads])
+    notes = all_notes(image)
+    begin = -(-(HEADER_BYTES + len(table(loads, notes, HEADER_BYTES, 0))) // PAGE_BYTES)
+    begin *= PAGE_BYTES
+    data = [load for load in loads if load.content == "data"]
+    firsts = [load.ppn for load in data]
+    offsets = begin + PAGE_BYTES * np.cumsum([0] + [load.pages for load in data])
     written = 0
     for ppns, pages in image.batches(progress=progress):
         cuts = np.flatnonzero(np.diff(ppns) != 1) + 1
-        for first, end in zip([0, *cuts.tolist()], [*cuts.tolist(), len(ppns)]):
-            index = bisect_right(firsts, int(ppns[first])) - 1
-            offset = int(offsets[index]) + (int(ppns[first]) - firsts[index]) * PAGE_BYTES
-            write_all(file, pages[first:end].reshape(-1).data, offset)
+        for first, end in pairwise([0, *cuts.tolist(), len(ppns)]):
+            while first < end:  # a run of pages may go on in the next PT_LOAD
+                index = bisect_right(firsts, int(ppns[first])) - 1
+                skipped = int(ppns[first]) - firsts[index]
+                n = min(end - first, data[index].pages - skipped)
+                rows = pages[first : first + n].reshape(-1).data
+                write_all(file, rows, int(offsets[index]) + skipped * PAGE_BYTES)
+                first += n
         written += len(ppns)
-    file.truncate(int(offsets[-1]))
+    zeros = max((load.pages for load in loads if load.content == "zero"), default=0)
+    size = int(offsets[-1]) + zeros * PAGE_BYTES
+    file.truncate(size)
+    at = HEADER_BYTES
+    if image.unreadable:
+        loads, at = without_unreadable(loads, image.unreadable), size
+    write_all(file, memoryview(header(image.pid, loads, at)), 0)
+    write_all(file, memoryview(table(loads, notes, at, begin)), at)
     return written
 
 
@@ -115,101 +139,131 @@ def write_all(file: BinaryIO, data: memoryview, offset: int) -> None:
 
 
 def plan(image: ProcessImage) -> list[Load]:
-    """The PT_LOADs, by address. If there are too many, small gaps are stored as well (as holes of
-    the file).
+    """The PT_LOADs, by address. If there are too many, holes of any size are left in their
+    place.
     """
-    gap = 0
+    gap = SMALL_HOLE
     while True:
         loads = plan_with_gap(image, gap)
-        if len(loads) < SEGMENTS_LIMIT:
+        if len(loads) < SEGMENTS_LIMIT or gap > image.pages:
             return loads
         gap = max(1, gap * 4)
 
 
 def plan_with_gap(image: ProcessImage, gap: int) -> list[Load]:
-    """The PT_LOADs where gaps of up to ``gap`` absent pages are stored."""
+    """The PT_LOADs where holes of up to ``gap`` pages are left in their place."""
+    holes = sum(extent.pages for extent in image.extents if extent.where == "hole")
+    most = max(LARGEST_HOLE, -(-holes // HOLE_LOADS))
     loads: list[Load] = []
-    runs, at, ppn = image.runs, 0, 0
-    for mapping in image.mappings:
-        end = ppn + (mapping.end - mapping.begin) // PAGE_BYTES
+    ppn = 0
+    for address, pages, where, mapping, *_ in image.extents:
         flags = sum(bit for letter, bit in FLAGS.items() if letter in mapping.access)
-        address = mapping.begin - ppn * PAGE_BYTES
-        mine = [Load(ppn, mapping.begin, 0, end - ppn, flags)]
-        while at < len(runs) and runs[at][0] < end:
-            first, stop = max(runs[at][0], ppn), min(runs[at][1], end)
-            last = mine[-1]
-            if first - (last.ppn + last.stored) <= gap:
-                mine[-1] = last._replace(stored=stop - last.ppn)
-            else:
-                mine[-1] = last._replace(pages=first - last.ppn)
-                begin = address + first * PAGE_BYTES
-                mine.append(Load(first, begin, stop - first, end - first, flags))
-            if runs[at][1] > end:
-                break
-            at += 1
-        loads += mine
-        ppn = end
+        content = "unknown" if where == "unknown" else "data"
+        if where == "hole" and pages > gap:
+            for at in range(0, pages, most):
+                n = min(most, pages - at)
+                loads.append(Load(ppn + at, address + at * PAGE_BYTES, n, flags, "zero"))
+        elif loads and follows(loads[-1], address, flags, content):
+            loads[-1] = loads[-1]._replace(pages=loads[-1].pages + pages)
+        else:
+            loads.append(Load(ppn, address, pages, flags, content))
+        ppn += 0 if where == "unknown" else pages
     return loads
 
 
-def headers(image: ProcessImage, loads: list[Load]) -> tuple[int, bytes]:
-    """(offset of the first page, all bytes before it)."""
-    order = "<" if sys.byteorder == "little" else ">"
+def follows(load: Load, address: int, flags: int, content: str) -> bool:
+    """Whether pages at an address go on where a PT_LOAD ends."""
+    return (load.address + load.pages * PAGE_BYTES, load.flags, load.content) == (
+        address, flags, content
+    )  # fmt: skip
+
+
+def without_unreadable(loads: list[Load], lost: list[tuple[int, int]]) -> list[Load]:
+    """The PT_LOADs, cut where pages could not be read; these stay where they are in the file, as
+    holes, and are named by a PT_LOAD that has nothing there.
+    """
+    out: list[Load] = []
+    at = 0
+    for load in loads:
+        if load.content != "data":
+            out.append(load)
+            continue
+        ppn, end = load.ppn, load.ppn + load.pages
+        while ppn < end:
+            while at < len(lost) and lost[at][1] <= ppn:
+                at += 1
+            first, behind = lost[at] if at < len(lost) else (end, end)
+            stop = min(first, end) if first > ppn else min(behind, end)
+            content = "data" if first > ppn else "lost"
+            address = load.address + (ppn - load.ppn) * PAGE_BYTES
+            out.append(Load(ppn, address, stop - ppn, load.flags, content))
+            ppn = stop
+    return out
+
+
+def header(pid: int, loads: list[Load], at: int) -> bytes:
+    """The ELF header of a file whose table of PT_LOADs is at byte ``at``."""
     count = len(loads) + 1
     extended = count >= PN_XNUM
-    notes = all_notes(image, order)
-    notes_at = HEADER_BYTES + count * PROGRAM_BYTES + (SECTION_BYTES if extended else 0)
-    begin = -(-(notes_at + len(notes)) // PAGE_BYTES) * PAGE_BYTES
-    program = struct.Struct(order + "IIQQQQQQ")
-    out = bytearray(MAGIC + bytes([2, 1 if order == "<" else 2, 1]) + bytes(9))
-    out += struct.pack(
-        order + "HHIQQQIHHHHHH", ET_CORE, machine(image.pid, order), 1, 0, HEADER_BYTES,
-        HEADER_BYTES + count * PROGRAM_BYTES if extended else 0, 0, HEADER_BYTES, PROGRAM_BYTES,
+    return MAGIC + bytes([2, 1 if ORDER == "<" else 2, 1]) + bytes(9) + struct.pack(
+        ORDER + "HHIQQQIHHHHHH", ET_CORE, machine(pid), 1, 0, at,
+        at + count * PROGRAM_BYTES if extended else 0, 0, HEADER_BYTES, PROGRAM_BYTES,
         PN_XNUM if extended else count, SECTION_BYTES if extended else 0, int(extended), 0,
-    )
-    out += program.pack(PT_NOTE, 4, notes_at, 0, 0, len(notes), 0, 4)
+    )  # fmt: skip
+
+
+def table(loads: list[Load], notes: bytes, at: int, begin: int) -> bytes:
+    """Program headers, the section header that holds their count, and notes, for byte ``at``; the
+    first page is at byte ``begin``.
+    """
+    count = len(loads) + 1
+    extended = count >= PN_XNUM
+    notes_at = at + count * PROGRAM_BYTES + (SECTION_BYTES if extended else 0)
+    program = struct.Struct(ORDER + "IIQQQQQQ")
+    out = bytearray(program.pack(PT_NOTE, 4, notes_at, 0, 0, len(notes), 0, 4))
     offset = begin
-    for _, address, stored, pages, flags in loads:
-        stored_bytes = stored * PAGE_BYTES
-        out += program.pack(
-            PT_LOAD, flags, offset, address, 0, stored_bytes, pages * PAGE_BYTES, PAGE_BYTES
-        )
-        offset += stored_bytes
+    zeros = begin + sum(n for _, _, n, _, what in loads if what in ("data", "lost")) * PAGE_BYTES
+    for _, address, pages, flags, content in loads:
+        length = pages * PAGE_BYTES
+        place = zeros if content == "zero" else offset
+        stored = length if content in ("data", "zero") else 0
+        out += program.pack(PT_LOAD, flags, place, address, 0, stored, length, PAGE_BYTES)
+        offset += length if content in ("data", "lost") else 0
     if extended:
-        out += struct.pack(order + "IIQQQQIIQQ", 0, 0, 0, 0, 0, 0, 0, count, 0, 0)
-    return begin, bytes(out + notes)
+        out += struct.pack(ORDER + "IIQQQQIIQQ", 0, 0, 0, 0, 0, 0, 0, count, 0, 0)
+    return bytes(out + notes)
 
 
-def machine(pid: int, order: str) -> int:
+def machine(pid: int) -> int:
     """e_machine of the program that the process runs; 0 if it cannot be read."""
     try:
         with open(f"/proc/{pid}/exe", "rb") as file:
             head = file.read(20)
-        return int(struct.unpack_from(order + "H", head, 18)[0])
+        return int(struct.unpack_from(ORDER + "H", head, 18)[0])
     except (OSError, struct.error):
         return 0
 
 
-def all_notes(image: ProcessImage, order: str) -> bytes:
+def all_notes(image: ProcessImage) -> bytes:
     """Who it was, its auxiliary vector and its mapped files, as debuggers want them."""
     base = f"/proc/{image.pid}/"
     command = read_quietly(base + "cmdline").replace(b"\0", b" ").strip()
     name = read_quietly(base + "comm").strip()
     numbers = (0, ord("T"), 0, 0, 0, 0, 0, image.pid, 0, 0, 0)
-    person = struct.pack(order + "bbbbxxxxQIIiiii16s80s", *numbers, name[:15], command[:79])
+    person = struct.pack(ORDER + "bbbbxxxxQIIiiii16s80s", *numbers, name[:15], command[:79])
     files = [m for m in image.mappings if m.path.startswith("/")]
-    table = struct.pack(order + "QQ", len(files), PAGE_BYTES)
-    entry = struct.Struct(order + "QQQ")
+    table = struct.pack(ORDER + "QQ", len(files), PAGE_BYTES)
+    entry = struct.Struct(ORDER + "QQQ")
     table += b"".join(entry.pack(m.begin, m.end, m.offset // PAGE_BYTES) for m in files)
     table += b"".join(os.fsencode(m.path) + b"\0" for m in files)
     contents = ((NT_PRPSINFO, person), (NT_AUXV, read_quietly(base + "auxv")), (NT_FILE, table))
-    return b"".join(note(order, kind, content) for kind, content in contents)
+    return b"".join(note(kind, content) for kind, content in contents)
 
 
-def note(order: str, kind: int, content: bytes) -> bytes:
+def note(kind: int, content: bytes) -> bytes:
     """One note of the name CORE."""
     padding = bytes(-len(content) % 4)
-    return struct.pack(order + "III8s", 5, len(content), kind, b"CORE") + content + padding
+    return struct.pack(ORDER + "III8s", 5, len(content), kind, b"CORE") + content + padding
 
 
 def read_quietly(path: str) -> bytes:

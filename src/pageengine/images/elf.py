@@ -2,10 +2,13 @@
 libvirt, kdump).
 
 PT_LOAD headers say where memory lies: p_filesz bytes are stored at p_offset, which need not be
-aligned, and what is missing up to p_memsz is zero. A guest's dump is known by its notes or by
-physical addresses, and then PPN = p_paddr / 4096; a process has no physical addresses, and its
-pages are packed in order of p_vaddr. A dump with paging names a physical page once per mapping: the
-first one counts.
+aligned. What is missing up to p_memsz is memory too, but not stored: kernels and gdb leave out what
+is in files or was excluded from dumps, makedumpfile leaves out caches. It is unknown, not zero. (A
+program's .bss is zero there; a core file's memory is not.)
+
+A guest's dump is known by its notes or by physical addresses, and then PPN = p_paddr / 4096; a
+process has no physical addresses, and its pages are packed in order of p_vaddr. A dump with paging
+names a physical page once per mapping: the first one counts.
 """
 
 from __future__ import annotations
@@ -15,8 +18,8 @@ import struct
 from typing import NamedTuple
 
 from pageengine.errors import ImageError
-from pageengine.images.base import FileImage
-from pageengine.images.pieces import Region, place
+from pageengine.images.base import FileImage, told
+from pageengine.images.pieces import Region, pages_in, place
 from pageengine.images.source import Source
 
 MAGIC = b"\x7fELF"
@@ -28,6 +31,7 @@ GUEST_NOTES = {b"QEMU", b"VMCOREINFO", b"VBCPU", b"VBCORE"}
 NOTES_LIMIT = 1 << 16
 SEGMENTS_LIMIT = 1 << 20
 PHYSICAL_LIMIT = 1 << 52  # no processor has more address lines
+NO_ADDRESS = {2**32 - 1, 2**64 - 1}  # p_paddr of what is only virtual, as in /proc/kcore
 
 
 class Shape(NamedTuple):
@@ -67,12 +71,24 @@ class ElfImage(FileImage):
         super().__init__(source, batch)
         parser = Parser(source)
         loads = [header for header in parser.headers if header.type == PT_LOAD]
-        if not any(load.memsz for load in loads):
-            raise ImageError(f"{self.path}: an ELF core file without memory (no PT_LOAD segment)")
         self.physical = parser.is_guest(loads)
+        if self.physical:
+            loads = [load for load in loads if load.paddr not in NO_ADDRESS]
+        if not any(load.memsz for load in loads):
+            where = (
+                "its memory is in sections, as Xen writes it; dump the guest with another tool"
+                if parser.sections > 1
+                else "no PT_LOAD segment"
+            )
+            raise ImageError(f"{self.path}: an ELF core file without memory ({where})")
         regions = [self._region(load) for load in loads]
-        pieces, self._segments, pages = place(regions, packed or not self.physical)
-        self._lay_out(pieces, pages)
+        layout = place(regions, bool(packed or not self.physical), self.physical)
+        if not layout.segments:
+            raise ImageError(
+                f"{self.path}: an ELF core file that stores none of its "
+                f"{pages_in(layout.unknown)} pages"
+            )
+        self._lay_out(layout)
 
     def _region(self, load: Load) -> Region:
         size, stored = self._source.size, min(load.filesz, load.memsz)
@@ -95,7 +111,7 @@ class ElfImage(FileImage):
     def description(self) -> str:
         """One line for people."""
         what = "guest memory dump" if self.physical else "core file of a process"
-        return f"ELF {what}, {self.pages} pages in {len(self.segments)} segments"
+        return f"ELF {what}, {told(self)}, {len(self.segments)} segments"
 
 
 class Parser:
@@ -121,6 +137,7 @@ class Parser:
         path, shape = self._source.path, self._shape
         fields = self._unpack(shape.header, shape.header_at, "an ELF header")
         kind, table, sections, entry, count = fields[0], fields[4], fields[5], fields[8], fields[9]
+        self.sections = fields[11]
         if kind != ET_CORE:
             raise ImageError(
                 f"{path}: an ELF file, but {TYPES.get(kind, f'of type {kind}')}, not a core file; "

@@ -1,84 +1,68 @@
-"""Files that are known and not read: one line each, what it is and how to get something that is
-read.
-"""
+"""Files that are known and not read: what each is and how to get something that is read."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import os
+import shlex
+from itertools import chain
 
 from pageengine.errors import ImageError
 from pageengine.images.base import Image
+from pageengine.images.foreign_table import TABLE
+from pageengine.images.signatures import Foreign
+from pageengine.images.zstd import skip_frames
 
-KDUMP = (
-    "dump again as ELF: for a QEMU guest dump-guest-memory without -z, -l and -s, or "
-    "virsh dump --memory-only --format elf; "
-    "in a crash kernel makedumpfile -E instead of -c, -l or -p"
-)
-LIBVIRT = "start the guest from it, then: virsh dump --memory-only --format elf DOMAIN FILE"
-VMWARE = "give the .vmem file beside it, which holds the memory"
-WINDOWS = "convert it to raw memory: vol -f FILE -o DIR layerwriter (Volatility 3)"
-DISK = "give the memory of the guest (for QEMU: dump-guest-memory FILE), not its disk"
-NOT_MEMORY = "give the memory of a guest or of a process"
+HEAD_BYTES = 1 << 17  # some file systems have their mark at 64 KiB
+TAIL_BYTES = 1024
+FOREIGN = tuple(chain.from_iterable(TABLE))
 
 
-class Foreign(NamedTuple):
-    """A file that has ``magic`` at byte ``at`` is a ``what``; ``advice`` says what to do."""
-
-    magic: bytes
-    at: int
-    what: str
-    advice: str
+def find(head: bytes, tail: bytes = b"") -> Foreign | None:
+    """The line that fits a file by its first and last bytes, if any does."""
+    return next((line for line in FOREIGN if fits(line, head, tail)), None)
 
 
-def _word(value: int) -> bytes:
-    return value.to_bytes(4, "little")
+def fits(line: Foreign, head: bytes, tail: bytes) -> bool:
+    """Whether a file with these first and last bytes is what a line says."""
+    for place, magic in line.marks:
+        if place >= 0 and not head.startswith(magic, place):
+            return False
+        if place < 0 and (len(tail) < -place or not tail.startswith(magic, len(tail) + place)):
+            return False
+    return bool(head) and line.test(head)
 
 
-FOREIGN = (
-    Foreign(b"KDUMP   ", 0, "compressed kdump file", KDUMP),
-    Foreign(b"DISKDUMP", 0, "diskdump file", KDUMP),
-    Foreign(b"makedumpfile\0\0\0\0", 0, "flattened kdump file", KDUMP),
-    Foreign(b"LibvirtQemudSave", 0, "libvirt save file", LIBVIRT),
-    Foreign(b"LibvirtQemudPart", 0, "unfinished libvirt save file", LIBVIRT),
-    Foreign(b"QEVM", 0, "QEMU migration stream", "load it into QEMU, then: dump-guest-memory FILE"),
-    Foreign(b"AVML", 0, "compressed AVML file", "decompress it: avml-convert THIS_FILE FILE.lime"),
-    Foreign(_word(0xBED0BED0), 0, "VMware snapshot state (.vmss, .vmsn)", VMWARE),
-    Foreign(_word(0xBED2BED2), 0, "VMware snapshot state (.vmss, .vmsn)", VMWARE),
-    Foreign(_word(0xBED3BED3), 0, "VMware snapshot state (.vmss, .vmsn)", VMWARE),
-    Foreign(_word(0xBAD1BAD1), 0, "VMware snapshot state (.vmss, .vmsn)", VMWARE),
-    Foreign(_word(0xBAD2BAD2), 0, "VMware snapshot state (.vmss, .vmsn)", VMWARE),
-    Foreign(b"PAGEDUMP", 0, "Windows crash dump (32 bit)", WINDOWS),
-    Foreign(b"PAGEDU64", 0, "Windows crash dump (64 bit)", WINDOWS),
-    Foreign(b"hibr", 0, "Windows hibernation file", WINDOWS),
-    Foreign(b"HIBR", 0, "Windows hibernation file", WINDOWS),
-    Foreign(b"MDMP\x93\xa7", 0, "Windows minidump", NOT_MEMORY),
-    Foreign(b"QFI\xfb", 0, "qcow2 disk image", DISK),
-    Foreign(b"KDMV", 0, "VMDK disk image", DISK),
-    Foreign(b"vhdxfile", 0, "VHDX disk image", DISK),
-    Foreign(_word(0xBEDA107F), 64, "VirtualBox disk image", DISK),
-    Foreign(b"\xfd7zXZ\0", 0, "xz file", "decompress it: xz -d -k FILE"),
-    Foreign(b"\x04\x22\x4d\x18", 0, "lz4 file", "decompress it: lz4 -d FILE"),
-    Foreign(b"BZh", 0, "bzip2 file", "decompress it: bzip2 -d -k FILE"),
-    Foreign(b"\xff\x06\0\0sNaPpY", 0, "Snappy file", "decompress it: snzip -d -k FILE"),
-    Foreign(b"PK\x03\x04", 0, "zip file", "unpack it: unzip FILE"),
-    Foreign(b"ustar", 257, "tar file", "unpack it: tar xf FILE"),
-)
-
-
-def find(head: bytes) -> Foreign | None:
-    """The line that fits the beginning of a file, if any does."""
-    return next((f for f in FOREIGN if head[f.at : f.at + len(f.magic)] == f.magic), None)
+def look(path: str) -> Foreign | None:
+    """What a file is, if it is known."""
+    try:
+        with open(path, "rb") as file:
+            skip_frames(file)  # lz4 files may begin with frames of something else
+            head = file.read(HEAD_BYTES)
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+            return find(head, file.read(TAIL_BYTES))
+    except OSError:
+        return None
 
 
 def recognise(head: bytes, path: str) -> bool:
     """Whether the file is known and not read."""
-    return find(head) is not None
+    return bool(head) and look(path) is not None
+
+
+def advice_of(line: Foreign, path: str) -> str:
+    """What to do with a file, with the command to do it."""
+    if not line.command:
+        return line.advice
+    out = shlex.quote(f"{path}.unpacked")
+    return f"{line.advice}: " + line.command.format(path=shlex.quote(path), out=out)
 
 
 def refuse(path: str, batch: int = 1024) -> Image:
     """Raise the ImageError that says what the file is and what to do."""
-    with open(path, "rb") as file:
-        found = find(file.read(512))
+    found = look(path)
     if found is None:
         raise ImageError(f"{path}: not one of the files that are known and not read")
-    raise ImageError(f"{path}: a {found.what}, which is not read; {found.advice}")
+    raise ImageError(
+        f"{path}: this is {found.what}, which is not read; {advice_of(found, path)} "
+        "(if it is raw memory all the same: kind='raw', on the command line --raw)"
+    )

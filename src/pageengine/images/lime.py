@@ -1,7 +1,8 @@
 """LiME files (also written by AVML): ranges of physical memory, each after a header of 32 bytes.
 
 magic "EMiL", version 1, first and last physical address (inclusive, so a range need not end with a
-page), 8 bytes reserved. PPN = physical address / 4096; what no range covers is zero.
+page), 8 bytes reserved. PPN = physical address / 4096; pages that no range covers are gaps: they
+belong to devices or to nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import struct
 
 from pageengine.errors import ImageError
-from pageengine.images.base import FileImage
+from pageengine.images.base import FileImage, told
 from pageengine.images.pieces import Region, place
 from pageengine.images.source import Source
 
@@ -28,8 +29,7 @@ class LimeImage(FileImage):
 
     def __init__(self, source: Source, batch: int, packed: bool):
         super().__init__(source, batch)
-        pieces, self._segments, pages = place(self._ranges(), packed)
-        self._lay_out(pieces, pages)
+        self._lay_out(place(self._ranges(), packed))
 
     def _ranges(self) -> list[Region]:
         found: list[Region] = []
@@ -64,7 +64,7 @@ class LimeImage(FileImage):
     @property
     def description(self) -> str:
         """One line for people."""
-        return f"LiME image, {self.pages} pages, {len(self.segments)} ranges"
+        return f"LiME image, {told(self)}, {len(self.segments)} ranges"
 
 
 def recognise(head: bytes, path: str) -> bool:

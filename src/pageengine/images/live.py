@@ -1,71 +1,52 @@
-"""The memory of a live process (Linux): its readable mappings, packed in order of address.
+"""The memory of a live process (Linux), packed in order of address.
 
-/proc/PID/maps says what there is, /proc/PID/pagemap which pages of it are in memory or in swap,
-/proc/PID/mem holds them. Pages that the process never touched are not read (reading would make the
-kernel fill them in) and are holes. What is mapped is noted when the image is opened; contents are
-read when it is iterated. A process that runs on changes its memory meanwhile, so a batch is then no
-moment of its life; ``stop=True`` halts it from opening to closing.
+What there is to read, and where, is found when the image is opened (``images.mappings``): pages in
+memory or in swap through /proc/PID/mem, pages of shared memory that this process has not touched
+yet in the file behind it. Pages that nobody ever touched are not read (reading would make the
+kernel fill them in) and are holes. Contents are read when the image is iterated. A process that
+runs on changes its memory meanwhile, so a batch is then no moment of its life; ``stop=True`` halts
+it from opening to closing.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import signal
-import time
 import weakref
 from bisect import bisect_right
-from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from pageengine.errors import ImageError
+from pageengine.images.backing import Backings
 from pageengine.images.base import RunImage
-from pageengine.images.pieces import PAGE_BYTES, Region, place
-
-SPECIAL = re.compile(r"\[(vvar.*|vsyscall|uprobes)\]$|/dev/(?!zero|shm/)|anon_inode:|/memfd:secret")
-LINE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) ([0-9a-f]+) \S+ \d+ *(.*)")
-IN_MEMORY = np.uint64(3 << 62)  # present, or in swap
-PAGEMAP_STEP = 1 << 16
-STOP_SECONDS = 2.0
-
-
-class Mapping(NamedTuple):
-    """One line of /proc/PID/maps."""
-
-    begin: int
-    end: int
-    access: str
-    offset: int
-    path: str
+from pageengine.images.halt import stop_process
+from pageengine.images.mappings import Explorer, Extent, Mapping, parse
+from pageengine.images.pagemap import PageMap
+from pageengine.images.pieces import PAGE_BYTES, Region, Run, Span, place, subtract
 
 
 class ProcessImage(RunImage):
-    """The memory of a live process. ``unreadable_pages`` counts pages the last iteration had to
-    leave out.
+    """The memory of a live process. ``extents``: what it is made of, by address; ``mappings``:
+    those that hold any of it. ``unreadable_pages`` counts pages the last iteration had to leave
+    out; they count as unknown.
     """
 
     kind = "process"
 
     def __init__(self, pid: int, batch: int = 1024, stop: bool = False):
         super().__init__(f"/proc/{pid}", batch)
-        self.pid, self.unreadable_pages = pid, 0
+        self.pid, self._unreadable = pid, list[Run]()
         self._memory, self._resume = -1, lambda: None
         if stop:
             self._resume = weakref.finalize(self, stop_process(pid))
         try:
             self._memory = self._open_file("mem")
             self._close = weakref.finalize(self, os.close, self._memory)
-            self.mappings = readable(parse_maps(self._text("maps")))
-            regions = [Region(m.begin, m.end - m.begin, 0, 0) for m in self.mappings]
-            _, self._segments, self._pages = place(regions, packed=True)
-            if not self._pages:
-                raise ImageError(
-                    f"process {pid}: has no memory of its own (a kernel thread, or it has ended)"
-                )
-            self._starts = [segment.ppn for segment in self._segments]
-            self._runs = self._find_runs()
+            self._backings = Backings(pid)
+            self._let_go = weakref.finalize(self, self._backings.close)
+            self.extents = self._explore()
+            self._lay_out()
         except BaseException:
             self.close()
             raise
@@ -81,42 +62,82 @@ class ProcessImage(RunImage):
                 "/proc/sys/kernel/yama/ptrace_scope) or root"
             ) from None
 
-    def _text(self, name: str) -> str:
+    def _text(self) -> str:
+        name = "smaps" if os.path.exists(f"/proc/{self.pid}/smaps") else "maps"
         try:
             with os.fdopen(self._open_file(name), "rb") as file:
                 return file.read().decode(errors="surrogateescape")
         except ProcessLookupError:
-            raise ImageError(f"process {self.pid}: ended while it was read") from None
+            raise self._ended() from None
         except PermissionError:
             raise ImageError(f"process {self.pid}: its mappings may not be read") from None
 
-    def _find_runs(self) -> list[tuple[int, int]]:
-        """Runs of pages that are in memory or in swap; all pages where the kernel does not tell."""
-        runs: list[tuple[int, int]] = []
-        scale = os.sysconf("SC_PAGE_SIZE") // PAGE_BYTES
+    def _ended(self) -> ImageError:
+        return ImageError(f"process {self.pid}: ended while it was read")
+
+    def _explore(self) -> list[Extent]:
+        mappings = parse(self._text())
+        if not mappings:
+            raise ImageError(
+                f"process {self.pid}: has no memory of its own (a kernel thread, or it has ended)"
+            )
+        pages = PageMap(self.pid, self._ended())
         try:
-            pagemap = os.open(f"{self.path}/pagemap", os.O_RDONLY)
-        except OSError:
-            return [(s.ppn, s.ppn + s.pages) for s in self._segments]
-        try:
-            for ppn, address, pages in self._segments:
-                for step in range(0, pages, PAGEMAP_STEP):
-                    n = min(PAGEMAP_STEP, pages - step) // scale
-                    data = os.pread(pagemap, n * 8, (address // PAGE_BYTES + step) // scale * 8)
-                    if len(data) < n * 8:
-                        raise ImageError(f"process {self.pid}: ended while it was read")
-                    there = np.repeat((np.frombuffer(data, np.uint64) & IN_MEMORY) != 0, scale)
-                    edges = np.flatnonzero(np.diff(there.astype(np.int8), prepend=0, append=0))
-                    for first, end in (edges.reshape(-1, 2) + (ppn + step)).tolist():
-                        runs.append((first, end))
+            return list(Explorer(pages, self._backings).extents(mappings))
         finally:
-            os.close(pagemap)
-        return runs
+            pages.close()
+
+    def _lay_out(self) -> None:
+        self.mappings: list[Mapping] = []
+        self._data: list[Extent] = []
+        self._runs = []
+        regions, ppn = [], 0
+        for extent in self.extents:
+            if not self.mappings or self.mappings[-1] is not extent.mapping:
+                self.mappings.append(extent.mapping)
+            length, known = extent.pages * PAGE_BYTES, extent.where != "unknown"
+            regions.append(Region(extent.address, length, 0, length if known else 0))
+            if extent.where in ("memory", "file"):
+                self._data.append(extent)
+                self._runs.append((ppn, ppn + extent.pages))
+            ppn += extent.pages if known else 0
+        layout = place(regions, packed=True, physical=False)
+        _, self._segments, self._pages, self._unknown, self._gaps = layout
+        self._starts = [segment.ppn for segment in self._segments]
+        self._firsts = [first for first, _ in self._runs]
+
+    @property
+    def unreadable_pages(self) -> int:
+        """Pages that the last iteration could not read."""
+        return sum(end - first for first, end in self._unreadable)
+
+    @property
+    def unreadable(self) -> list[Run]:
+        """The same as ordered runs (first PPN, PPN behind the last)."""
+        return self._unreadable
+
+    @property
+    def data_pages(self) -> int:
+        """Pages that one iteration yields: at most, until it has been tried."""
+        return super().data_pages - self.unreadable_pages
+
+    @property
+    def known(self) -> list[Run]:
+        """As Image.known; without pages that could not be read."""
+        return subtract(super().known, self._unreadable)
+
+    @property
+    def unknown(self) -> list[Span]:
+        """As Image.unknown; with pages that could not be read."""
+        lost = [Span(self.address_of(first), end - first) for first, end in self._unreadable]
+        return sorted([*self._unknown, *lost])
 
     @property
     def description(self) -> str:
         """One line for people."""
-        return f"memory of process {self.pid}, {self.data_pages} of {self.pages} pages in memory"
+        data, hole, unknown, _ = self.kinds
+        rest = f", {unknown} more not to be had" if unknown else ""
+        return f"memory of process {self.pid}, {data} of {data + hole} pages in memory{rest}"
 
     def address_of(self, ppn: int) -> int:
         """The address at which the process has page ``ppn``."""
@@ -128,106 +149,54 @@ class ProcessImage(RunImage):
     def _begin(self) -> None:
         if self._memory < 0:
             raise ValueError(f"{self.path}: the image is closed")
-        self.unreadable_pages = 0
+        self._unreadable = []
 
     def _read(self, ppn: int, out: np.ndarray) -> np.ndarray:
+        index = bisect_right(self._firsts, ppn) - 1
+        extent, skipped = self._data[index], (ppn - self._firsts[index]) * PAGE_BYTES
         pages, row, page = len(out), 0, 0
         found = np.empty(pages, np.int64)
         while page < pages:
-            index = bisect_right(self._starts, ppn + page) - 1
-            segment = self._segments[index]
-            n = min(pages - page, segment.ppn + segment.pages - ppn - page)
-            address = segment.address + (ppn + page - segment.ppn) * PAGE_BYTES
-            got = self._read_at(out[row : row + n], address)
+            got = self._read_at(out[row : row + pages - page], extent, skipped + page * PAGE_BYTES)
             found[row : row + got] = np.arange(ppn + page, ppn + page + got)
             row, page = row + got, page + got
             if not got:
-                self.unreadable_pages += 1
+                self._leave_out(ppn + page)
                 page += 1
         return found[:row]
 
-    def _read_at(self, out: np.ndarray, address: int) -> int:
-        """Read pages from an address on; how many could be read before one that cannot."""
+    def _read_at(self, out: np.ndarray, extent: Extent, skipped: int) -> int:
+        """Read pages of an extent; how many could be read before one that cannot."""
+        if extent.file is not None:
+            try:
+                view = out.reshape(-1).data
+                got = os.preadv(extent.file.handle, [view], extent.offset + skipped) // PAGE_BYTES
+                if got:
+                    return got
+            except OSError:
+                pass  # as good as not found: the process may still be asked
         try:
-            got = os.preadv(self._memory, [out.reshape(-1).data], address)
+            got = os.preadv(self._memory, [out.reshape(-1).data], extent.address + skipped)
         except (OSError, OverflowError):
             return 0
         if not got:
-            raise ImageError(f"process {self.pid}: ended while it was read")
+            raise self._ended()
         return got // PAGE_BYTES
+
+    def _leave_out(self, ppn: int) -> None:
+        if self._unreadable and self._unreadable[-1][1] == ppn:
+            self._unreadable[-1] = (self._unreadable[-1][0], ppn + 1)
+        else:
+            self._unreadable.append((ppn, ppn + 1))
 
     def close(self) -> None:
         """Let the process run on if it was stopped, and close its memory. Legal twice."""
         if self._memory >= 0:
             self._close()
             self._memory = -1
+        if hasattr(self, "_let_go"):
+            self._let_go()
         self._resume()
-
-
-def parse_maps(text: str) -> list[Mapping]:
-    """The lines of /proc/PID/maps."""
-    found = []
-    for match in filter(None, map(LINE.match, text.splitlines())):
-        begin, end, access, offset, path = match.groups()
-        found.append(Mapping(int(begin, 16), int(end, 16), access, int(offset, 16), path))
-    return found
-
-
-def readable(mappings: list[Mapping]) -> list[Mapping]:
-    """The mappings that hold memory: readable, and neither a device nor one of the kernel's own."""
-    return [m for m in mappings if m.access[0] == "r" and not SPECIAL.match(m.path)]
-
-
-def stop_process(pid: int) -> Callable[[], None]:
-    """Stop a process, wait until it stands, and return the function that lets it run on."""
-    if pid == os.getpid():
-        raise ValueError(f"process {pid} is this one, which cannot stop itself: use stop=False")
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        raise ImageError(f"process {pid}: there is no such process") from None
-    resumed = False
-
-    def resume() -> None:
-        nonlocal resumed
-        if not resumed:
-            resumed = True
-            try:
-                signal.pidfd_send_signal(handle, signal.SIGCONT)
-            except ProcessLookupError:
-                pass
-            os.close(handle)
-
-    if is_stopped(pid):
-        os.close(handle)
-        return lambda: None
-    try:
-        signal.pidfd_send_signal(handle, signal.SIGSTOP)
-        deadline = time.monotonic() + STOP_SECONDS
-        while not is_stopped(pid):
-            if time.monotonic() > deadline:
-                raise ImageError(f"process {pid}: did not stop within {STOP_SECONDS:g} s")
-            time.sleep(0.001)
-    except PermissionError:
-        resumed = True
-        os.close(handle)
-        raise ImageError(f"process {pid}: may not be stopped: be the same user or root") from None
-    except BaseException:
-        resume()
-        raise
-    return resume
-
-
-def is_stopped(pid: int) -> bool:
-    """Whether every thread of a process stands still."""
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/stat", "rb") as file:
-                if file.read().rpartition(b")")[2].split()[0] not in b"TtZX":
-                    return False
-    except (FileNotFoundError, ProcessLookupError):
-        return True  # a thread that is gone stands still; reading will tell if all are
-    return True
 
 
 def recognise(head: bytes, path: str) -> bool:

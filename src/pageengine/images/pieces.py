@@ -66,7 +66,7 @@ def ordered(pieces: Iterable[Piece]) -> list[Piece]:
 
 class Region(NamedTuple):
     """``length`` bytes of memory at ``address``, of which the first ``stored`` are at file offset
-    ``offset``.
+    ``offset``. What the rest holds is not known.
     """
 
     address: int
@@ -75,30 +75,96 @@ class Region(NamedTuple):
     stored: int
 
 
-def spans(regions: Iterable[Region]) -> list[tuple[int, int]]:
-    """The whole pages that regions touch, as ordered (first page address, address after the last
-    page).
+class Span(NamedTuple):
+    """``pages`` pages from ``address`` on."""
+
+    address: int
+    pages: int
+
+
+class Kinds(NamedTuple):
+    """Pages of an image by what is known of them. Memory that can be won is among the first two.
+
+    ``data``     stored: iteration yields them (they may be zero pages)
+    ``hole``     memory that is zero and was not stored: holes of a sparse file, pages that a
+                 process never touched
+    ``unknown``  memory whose content is not stored; it has no PPN in packed images
+    ``gap``      addresses that have no memory
     """
-    pieces = sorted(Piece(r.address, r.length, 0) for r in regions if r.length)
-    return [(first * PAGE_BYTES, end * PAGE_BYTES) for first, end in page_runs(pieces)]
+
+    data: int
+    hole: int
+    unknown: int
+    gap: int
 
 
-def place(regions: list[Region], packed: bool) -> tuple[list[Piece], list[Segment], int]:
-    """Where regions lie in the guest: pieces, segments and the number of pages.
-
-    Not packed, PPN = address / 4096. Packed, the pages follow each other in order of address
-    without gaps.
+class Layout(NamedTuple):
+    """Where memory lies: pieces, segments of pages whose content is known, number of PPNs, and
+    spans of addresses whose content is not known and that have no memory.
     """
+
+    pieces: list[Piece]
+    segments: list[Segment]
+    pages: int
+    unknown: list[Span]
+    gaps: list[Span]
+
+
+Run = tuple[int, int]  # first, end
+
+
+def subtract(runs: Iterable[Run], others: list[Run]) -> list[Run]:
+    """What ordered runs have beyond other ordered runs."""
+    left: list[Run] = []
+    at = 0
+    for first, end in runs:
+        while at < len(others) and others[at][1] <= first:
+            at += 1
+        index = at
+        while index < len(others) and others[index][0] < end:
+            if first < others[index][0]:
+                left.append((first, others[index][0]))
+            first = max(first, others[index][1])
+            index += 1
+        if first < end:
+            left.append((first, end))
+    return left
+
+
+def pages_in(spans: Iterable[Span]) -> int:
+    """Pages of all spans together."""
+    return sum(span.pages for span in spans)
+
+
+def place(regions: list[Region], packed: bool, physical: bool = True) -> Layout:
+    """Where regions lie in the guest.
+
+    Not packed, PPN = address / 4096. Packed, the pages whose content is known follow each other in
+    order of address. A page of which any byte is stored is known. Only physical addresses have
+    gaps: those of a process are mostly empty, and nobody would count them.
+    """
+    memory = page_runs(sorted(Piece(r.address, r.length, 0) for r in regions if r.length))
+    known = page_runs(sorted(Piece(r.address, r.stored, 0) for r in regions if r.stored))
     segments, ppn = [], 0
-    for begin, end in spans(regions):
-        ppn = ppn if packed else begin // PAGE_BYTES
-        segments.append(Segment(ppn, begin, (end - begin) // PAGE_BYTES))
-        ppn += segments[-1].pages
+    for first, end in known:
+        ppn = ppn if packed else first
+        segments.append(Segment(ppn, first * PAGE_BYTES, end - first))
+        ppn += end - first
     begins = [segment.address for segment in segments]
     pieces = []
-    for address, length, offset, stored in regions:
-        if length:
+    for address, _, offset, stored in regions:
+        if stored:
             home = segments[bisect_right(begins, address) - 1]
-            start = home.ppn * PAGE_BYTES + address - home.address
-            pieces.append(Piece(start, min(stored, length), offset))
-    return pieces, segments, ppn
+            pieces.append(Piece(home.ppn * PAGE_BYTES + address - home.address, stored, offset))
+    end = memory[-1][1] if memory else 0
+    return Layout(
+        pieces=pieces,
+        segments=segments,
+        pages=ppn if packed else end,
+        unknown=_as_spans(subtract(memory, known)),
+        gaps=_as_spans(subtract([(0, end)], memory)) if physical else [],
+    )
+
+
+def _as_spans(runs: Iterable[Run]) -> list[Span]:
+    return [Span(first * PAGE_BYTES, end - first) for first, end in runs]

@@ -1,13 +1,13 @@
 """From a scenario to a simulation. The only place that knows both."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pageengine import policy as policies
-from pageengine.lab import contents, costs, workloads
+from pageengine.lab import choice, contents, costs, events, workloads
 from pageengine.lab.machine import GuestSpec
 from pageengine.lab.results import Result
 from pageengine.lab.scenario import Scenario
@@ -34,48 +34,73 @@ def run(
     if isinstance(named, str):
         result.meta["policy"] = named
     result.meta["description"] = scenario.data.get("description", "")
+    left = choice.choose(scenario, policy).left
+    if left:
+        result.meta["left_out"] = list(left)
     return result
 
 
 def simulation(scenario: Scenario, *, policy=None, seed: int | None = None) -> Simulation:
-    """The simulation of a scenario. policy: another one, by name or as an object; the options of
-    the file belong to the file's policy only."""
+    """The simulation of a scenario. policy: another one, by name ("kvm", "esx6:idle_tax=0.5") or as
+    an object; of the file's options it takes those that it has (``lab.choice``)."""
     host, run = scenario.host, scenario.run
     options = {key: host[key] for key in _HOST if host[key] is not None}
     if host["compression"] != "none":
         options["compression"] = host["compression"]
     else:
         options["compression"] = None
+    made, happen = _policy(scenario, policy)
     with scenario.section("host"):
-        made = Simulation(
-            host["memory"], _machines(scenario), policy=_policy(scenario, policy),
+        return Simulation(
+            host["memory"], _machines(scenario), policy=made,
             costs=costs.make(host["costs"]), seed=host["seed"] if seed is None else seed,
-            epoch=run["epoch"], contents=host["contents"], events=scenario.events,
+            epoch=run["epoch"], contents=host["contents"], events=_seen(scenario, happen),
             check_every=run["check_every"], name=scenario.name, host=options,
         )  # fmt: skip
-    return made
 
 
 def check(scenario: Scenario, policy=None) -> None:
     """Everything that can be wrong with a scenario's values besides what it looks like: names of
-    policy, workloads, contents, costs and their options."""
-    _policy(scenario, policy)
+    policy, workloads, contents, costs and their options, now and after every event."""
+    made, happen = _policy(scenario, policy)
     _machines(scenario)
     for number, entry in enumerate(scenario.entries):
         with scenario.section("vm", number, "workload"):
-            workload = workloads.make(_beside(scenario, entry["workload"]))
+            workload = _workload(scenario, entry, entry["workload"])
             workload.start(entry["size"] // PAGE_BYTES, np.random.default_rng(0))
+    machines, options = dict(scenario.machines), {e.key for e in happen if e.kind == "policy"}
+    for number, entry in enumerate(scenario.data.get("event", ())):
+        for event in events.parse(entry, scenario.groups) if "set" in entry else ():
+            if event.kind == "policy" and event.key in options:
+                with scenario.section("event", number, "set"):
+                    _set_option(made, event)
+            elif event.key == "workload" and event.vm:
+                own = machines[event.vm]
+                with scenario.section("event", number, "to"):
+                    workload = _workload(scenario, own, event.value)
+                    workload.start(own["size"] // PAGE_BYTES, np.random.default_rng(0))
     with scenario.section("host", key="costs"):
         costs.make(scenario.host["costs"])
 
 
 def _policy(scenario: Scenario, policy):
-    if policy is not None and not isinstance(policy, str):
-        return policy
-    if policy is not None and policy != scenario.host["policy"]:
-        return policies.find(policy)
-    with scenario.section("policy" if scenario.policy else "host", key="policy"):
-        return policies.find(scenario.host["policy"], **scenario.policy)
+    """The policy, made, and the events that happen under it."""
+    if policy is None:
+        with scenario.section("policy" if scenario.policy else "host", key="policy"):
+            chosen = choice.choose(scenario)
+            return chosen.make(), chosen.events
+    chosen = choice.choose(scenario, policy)
+    return chosen.make(), chosen.events
+
+
+def _set_option(policy, event) -> None:
+    """What an event will do to the policy, on one that is thrown away. Raises ValueError."""
+    if not hasattr(policy, event.key):
+        raise ValueError(f"the policy {policy!r} has no option {event.key!r}, which an event sets")
+    try:
+        setattr(policy, event.key, event.value)
+    except AttributeError:
+        raise ValueError(f"{event.key!r} of {policy!r} cannot be changed by an event") from None
 
 
 def _machines(scenario: Scenario) -> list[VMSpec]:
@@ -83,8 +108,7 @@ def _machines(scenario: Scenario) -> list[VMSpec]:
     for number, entry in enumerate(scenario.entries):
         for name in scenario.groups[entry["name"]]:
             with scenario.section("vm", number, "workload"):
-                told = _beside(scenario, entry["workload"])
-                workload = workloads.make(told)
+                _workload(scenario, entry, entry["workload"])
             with scenario.section("vm", number, "contents"):
                 given = entry["contents"]
                 if isinstance(given, str) and given.endswith(".json"):
@@ -92,19 +116,32 @@ def _machines(scenario: Scenario) -> list[VMSpec]:
                 profile = contents.find(given)
             with scenario.section("vm", number, "guest"):
                 guest = _guest(entry["guest"])
-            with scenario.section("vm", number, "workload"):
-                if workload.needs_guest and guest is None:
-                    raise ValueError(
-                        f"workload {entry['workload']['kind']!r} works with files, which a guest "
-                        "must hold: give the machine guest = true"
-                    )
             specs.append(
                 VMSpec(
-                    name, workload=told, contents=profile, guest=guest,
-                    **{key: entry[key] for key in _VM},
+                    name, workload=_beside(scenario, entry["workload"]), contents=profile,
+                    guest=guest, **{key: entry[key] for key in _VM},
                 )
             )  # fmt: skip
     return specs
+
+
+def _workload(scenario: Scenario, entry, told: dict):
+    """A workload of an entry, or what an event makes of it."""
+    workload = workloads.make(_beside(scenario, told))
+    if workload.needs_guest and not entry["guest"]:
+        raise ValueError(
+            f"workload {told['kind']!r} works with files, which a guest must hold: give the "
+            "machine guest = true"
+        )
+    return workload
+
+
+def _seen(scenario: Scenario, happen) -> list[events.Event]:
+    """Events with the paths of traces as seen from here."""
+    return [
+        replace(event, value=_beside(scenario, event.value)) if event.key == "workload" else event
+        for event in happen
+    ]
 
 
 def _beside(scenario: Scenario, workload: dict) -> dict:

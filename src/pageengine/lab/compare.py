@@ -1,96 +1,35 @@
-"""Policies side by side on one scenario, with a verdict: how many machines each carries, what
-memory it wins by which technique, what that costs in stalled time, and who pays most."""
+"""Policies side by side on one scenario, over several seeds: every policy runs under the same
+seeds, so under the same accesses. What comes of it, and who is best, says ``lab.standings``.
+"""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from pageengine.lab import figures
+from pageengine.lab import build, figures
 from pageengine.lab.results import Result
 from pageengine.lab.scenario import Scenario
+from pageengine.lab.standings import Comparison, Standing, Verdict
 
-
-@dataclass(frozen=True)
-class Verdict:
-    """One policy. carried: machines that ran and stalled less than 5 % of their time. given_back:
-    bytes by technique, mean of the run. stall: mean over all machines; worst, worst_stall: who
-    stalled most; worst_minute: the largest mean stall of any machine over a minute. swap_in,
-    double_paging: pages per second. refused: machines that were not admitted."""
-
-    policy: str
-    machines: int
-    carried: int
-    given_back: Mapping[str, float]
-    stall: float
-    worst: str
-    worst_stall: float
-    worst_minute: float
-    swap_in: float
-    double_paging: float
-    refused: tuple[str, ...] = ()
-    partial: bool = False
-
-    @property
-    def reclaimed(self) -> float:
-        """Bytes given back by all techniques."""
-        return float(sum(self.given_back.values()))
-
-    @property
-    def rank(self) -> tuple:
-        """Better policies come first: more carried, fewer refused, then a better worst machine, in
-        whole percent."""
-        return (-self.carried, len(self.refused), round(self.worst_stall, 2))
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Results by policy, and the verdicts in the same order."""
-
-    results: Mapping[str, Result]
-    verdicts: tuple[Verdict, ...]
-
-    @property
-    def best(self) -> Verdict:
-        """The policy that carries most, and of those the one whose worst machine is best off."""
-        return min(self.verdicts, key=lambda verdict: verdict.rank)
-
-    def sentence(self) -> str:
-        """What a planner takes away."""
-        best = self.best
-        others = [v for v in self.verdicts if v.rank == best.rank and v is not best]
-        names = " and ".join([best.policy, *(v.policy for v in others)])
-        carry = "carries" if not others else "carry"
-        whose = f"under {best.policy} the" if others else "its"
-        worst = f"{whose} worst machine, {best.worst}, stalled {100 * best.worst_stall:.2g} %"
-        if best.worst_stall == 0:
-            worst = "none of them stalled"
-        return f"{names} {carry} most: {best.carried} of {best.machines} machines; {worst}."
-
-    def to_dict(self) -> dict:
-        """For JSON."""
-        verdicts = [
-            {**asdict(v), "given_back": dict(v.given_back), "reclaimed": v.reclaimed}
-            for v in self.verdicts
-        ]
-        return {"best": self.best.policy, "verdict": self.sentence(), "policies": verdicts}
-
-
-def verdict(result: Result, policy: str | None = None) -> Verdict:
-    """The verdict on one result."""
+def verdict(result: Result, policy: str | None = None,
+            held: Mapping[str, float] | None = None) -> Verdict:  # fmt: skip
+    """The verdict on one result. held: as for ``figures.untouched``."""
     stalls = figures.stalls(result)
     refused = tuple(result.meta.get("refused", ()))
     ran = [name for name in stalls if name not in refused] or list(stalls)
     worst = max(ran, key=lambda name: stalls[name], default="")
     minutes = [figures.worst_minute(result.of(name)) for name in result.names]
+    some = len(result.host["time"]) > 0
     return Verdict(
         policy=policy or str(result.meta.get("policy", "?")),
         machines=len(stalls),
         carried=sum(stall < figures.CARRIED_BELOW for stall in stalls.values()),
         given_back={
-            name: float(np.mean(column)) if len(column) else 0.0
-            for name, column in figures.given_back(result.host).items()
+            name: float(np.mean(column)) if some else 0.0
+            for name, column in figures.won(result, held).items()
         },
+        untouched=float(np.mean(figures.untouched(result, held))) if some else 0.0,
         stall=float(np.mean([stalls[name] for name in ran])) if ran else 0.0,
         worst=worst,
         worst_stall=stalls.get(worst, 0.0),
@@ -107,26 +46,73 @@ def compare(
     policies: Iterable[str],
     *,
     seed: int | None = None,
+    seeds: Sequence[int | None] = (),
     run: Callable[..., Result] | None = None,
     progress: Callable | None = None,
 ) -> Comparison:
-    """Runs the scenario under each policy with the same seed, so under the same accesses.
+    """Runs the scenario under each policy with the same seeds, so under the same accesses.
 
-    run: ``run(scenario, policy=, seed=, progress=) -> Result`` in the place of a simulation.
+    seed: one seed, by default the file's; seeds: several instead of it. run: ``run(scenario,
+    policy=, seed=, progress=) -> Result`` in the place of a simulation; a result that is marked
+    partial ends the comparison, and only policies and seeds that are complete are in it. Everything
+    is checked under each policy before the first run.
     """
     policies = list(dict.fromkeys(policies))
     if len(policies) < 2:
         raise ValueError(f"a comparison needs two policies or more, got {policies}")
     if run is None:
-        from pageengine.lab import build
+        for policy in policies:
+            build.check(scenario, policy)
+    chosen = list(dict.fromkeys(seeds)) or [seed]
+    found: dict[str, list[Result]] = {policy: [] for policy in policies}
+    for each in chosen:
+        for policy in policies:
+            result = (run or build.run)(scenario, policy=policy, seed=each, progress=progress)
+            if result.partial:
+                done = {name: results for name, results in found.items() if results}
+                return replace(of(done, _numbers(chosen, scenario)), partial=result.why)
+            found[policy].append(result)
+    return of(found, _numbers(chosen, scenario))
 
-        run = build.run
-    results = {
-        policy: run(scenario, policy=policy, seed=seed, progress=progress) for policy in policies
+
+def _numbers(seeds, scenario: Scenario) -> list[int]:
+    return [scenario.host["seed"] if seed is None else seed for seed in seeds]
+
+
+def of(results: Mapping[str, Result | Sequence[Result]],
+       seeds: Sequence[int] = ()) -> Comparison:  # fmt: skip
+    """The comparison of results that are there already, one or several (one per seed) by policy."""
+    runs = {
+        policy: (each,) if isinstance(each, Result) else tuple(each)
+        for policy, each in results.items()
     }
-    return of(results)
+    count = min((len(each) for each in runs.values()), default=0)
+    runs = {policy: each[:count] for policy, each in runs.items()}
+    seeds = tuple(seeds)[:count] or tuple(
+        int(result.meta.get("seed", 0)) for result in next(iter(runs.values()), ())
+    )
+    standings = []
+    for policy, each in runs.items():
+        held = [_held([other[i] for other in runs.values()]) for i in range(count)]
+        standings.append(Standing(policy, tuple(
+            verdict(result, policy, most) for result, most in zip(each, held, strict=True)
+        )))  # fmt: skip
+    return Comparison(runs, tuple(standings), seeds, _why_not(runs))
 
 
-def of(results: Mapping[str, Result]) -> Comparison:
-    """The comparison of results that are there already."""
-    return Comparison(dict(results), tuple(verdict(r, name) for name, r in results.items()))
+def _held(results: Sequence[Result]) -> dict[str, float]:
+    """What each machine used at most under any of the policies."""
+    found: dict[str, float] = {}
+    for result in results:
+        for name, held in figures.most_held(result).items():
+            found[name] = max(held, found.get(name, 0.0))
+    return found
+
+
+def _why_not(runs: Mapping[str, Sequence[Result]]) -> str:
+    every = [result for each in runs.values() for result in each]
+    cut = [result for result in every if result.partial]
+    if cut:
+        return f"{cut[0].meta.get('policy', 'a run')} did not come to its end ({cut[0].why})"
+    ends = {float(result.host["time"][-1]) for result in every if len(result.host["time"])}
+    return f"runs of different lengths, {sorted(ends)} s" if len(ends) > 1 else ""

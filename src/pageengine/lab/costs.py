@@ -10,6 +10,8 @@ from math import fsum
 
 import numpy as np
 
+from pageengine.units import PAGE_BYTES
+
 US, MS = 1e-6, 1e-3
 EVENTS = (
     "faults_absent", "cow_breaks", "decompressions", "swap_in", "swap_out", "sample_faults",
@@ -17,20 +19,32 @@ EVENTS = (
 )  # fmt: skip
 
 
+#: Events that are requests of the device: a machine waits in its queue and then for the answer.
+REQUESTS = ("swap_in", "guest_reads")
+#: Events that the device does for nobody who waits for them.
+WRITES = ("swap_out", "guest_writes")
+
+
 @dataclass(frozen=True)
 class CostModel:
-    """Seconds that a machine waits per event.
+    """Seconds that a machine waits per event, on a device that is idle.
 
     faults_absent: first touch of a page, which is zeroed. cow_breaks: a write to a shared page,
     which is copied. decompressions: a page comes back from the compression cache. swap_in: from
     swap space, device and hypervisor together. swap_out: its part of a clustered write, which the
     machine waits for only when memory is short. sample_faults: an access to a sampled page.
     guest_reads, guest_writes: pages that the guest itself reads from and writes to its disk; it
-    does not wait for most writes. swap_bandwidth: bytes per second that the host can write to swap.
+    does not wait for most writes.
+
+    One device holds the swap space and the guests' disks, as hypervisors keep a machine's swap file
+    beside its disk. read_rate: page reads per second that it can serve, however many wait; it does
+    one after another, so whoever comes while it is busy waits in a queue first. swap_bandwidth:
+    bytes per second that it can write.
 
     Sources of the defaults: copy-on-write 1-3 us; decompression about 20 us, "an order of
     magnitude" faster than a disk (WP41); swap-in 5-10 ms from a disk, 100-300 us from SATA flash,
-    80-100 us from NVMe. They are recalled from practice, not measured here; ``measure`` replaces
+    80-100 us from NVMe; a disk reads a page per seek, SATA flash some 90,000 pages per second and
+    NVMe some 400,000. They are recalled from practice, not measured here; ``measure`` replaces
     those of the processor by this machine's.
     """
 
@@ -42,12 +56,14 @@ class CostModel:
     sample_faults: float = 1.0 * US
     guest_reads: float = 80.0 * US
     guest_writes: float = 4.0 * US
+    read_rate: float = 400e3
     swap_bandwidth: float = 1000e6
     name: str = "nvme"
 
     def __post_init__(self):
-        if not self.swap_bandwidth > 0:
-            raise ValueError(f"swap_bandwidth must be above 0, got {self.swap_bandwidth!r}")
+        for key in ("swap_bandwidth", "read_rate"):
+            if not getattr(self, key) > 0:
+                raise ValueError(f"{key} must be above 0, got {getattr(self, key)!r}")
         for key, value in self._seconds().items():
             if not isinstance(value, (int, float)) or not 0 <= value < 1e3:
                 raise ValueError(f"{key} must be seconds from 0 on, got {value!r}")
@@ -55,14 +71,27 @@ class CostModel:
     def _seconds(self) -> dict[str, float]:
         return {key: value for key, value in asdict(self).items() if key in EVENTS}
 
+    @property
+    def service(self) -> float:
+        """Seconds that a read keeps the device busy: no longer than a swap-in takes on an idle
+        one.
+        """
+        return min(max(1 / self.read_rate, self.writing(1)), self.swap_in)
+
+    def writing(self, pages: float) -> float:
+        """Seconds that the device is busy writing so many pages."""
+        return pages * PAGE_BYTES / self.swap_bandwidth
+
     def stall(self, events: Mapping[str, int]) -> float:
         """Seconds for so many of each event; names that cost nothing are passed over. (fsum: what
         ``sum`` makes of fractions depends on the version of Python.)"""
         return fsum(getattr(self, key) * events.get(key, 0) for key in EVENTS)
 
-    def stalls(self, events: Mapping[str, np.ndarray]) -> np.ndarray:
-        """``stall`` of many machines: an entry per machine in each array, and in the result."""
-        known = [key for key in EVENTS if key in events]
+    def stalls(self, events: Mapping[str, np.ndarray], names=EVENTS) -> np.ndarray:
+        """``stall`` of many machines, of these events: an entry per machine in each array, and in
+        the result.
+        """
+        known = [key for key in names if key in events]
         each = np.array([[getattr(self, key)] for key in known])
         parts = each * np.array([events[key] for key in known])
         found = parts.sum(axis=0)  # exact where no more than two parts are anything
@@ -80,9 +109,10 @@ class CostModel:
 
 PRESETS = {
     "hdd": CostModel(swap_in=7 * MS, swap_out=40 * US, guest_reads=7 * MS, guest_writes=40 * US,
-                     swap_bandwidth=100e6, name="hdd"),
+                     read_rate=1 / (7 * MS), swap_bandwidth=100e6, name="hdd"),
     "sata-ssd": CostModel(swap_in=200 * US, swap_out=10 * US, guest_reads=180 * US,
-                          guest_writes=10 * US, swap_bandwidth=400e6, name="sata-ssd"),
+                          guest_writes=10 * US, read_rate=90e3, swap_bandwidth=400e6,
+                          name="sata-ssd"),
     "nvme": CostModel(),
 }  # fmt: skip
 

@@ -1,31 +1,100 @@
-"""What a run will take, before it is started: memory by counting, time by running its first epochs
-for a moment."""
+"""What a run will take: memory by counting, time by running its first epochs for a moment and
+counting what is to come; and, while it runs, by its own pace."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pageengine.lab import build
 from pageengine.lab.scenario import Scenario
-from pageengine.units import PAGE_BYTES
+from pageengine.units import PAGE_BYTES, parse_size
 
 _PER_PAGE = 24  # place, content token, age, its part of the sharing table: measured 17 to 20
 _PER_GUEST_PAGE = 28
 _HOST_COLUMNS, _VM_COLUMNS = 32, 26
+_FEWEST = 4  # epochs of a trial: the first of them makes what all need, and is not counted
+_RATE = 1000.0  # touches per second of a workload that does not say
+_STEP = 200.0  # what a second of a machine costs besides its touches, in touches
 
 
 @dataclass(frozen=True)
 class Estimate:
     """epochs: steps. memory: bytes that this program will take at most, besides what it has.
-    seconds: of real time, at the speed of the first epochs; None where
-    it was not tried."""
+    seconds: of real time; None where it was not tried."""
 
     epochs: int
     memory: int
     seconds: float | None = None
 
 
-def estimate(scenario: Scenario, *, policy=None, trial: float = 0.0) -> Estimate:
-    """trial: seconds of real time that may be spent on running the first epochs; 0: none."""
+class Work:
+    """How much there is to do until a time: page touches of all machines that run by then, by the
+    rates, starts and stops of the scenario."""
+
+    def __init__(self, scenario: Scenario):
+        end = scenario.seconds
+        self._spans = [
+            (start, min(stop, end), rate)
+            for _, entry in scenario.machines
+            for start, stop, rate in _spans(entry, end)
+        ]
+        self.total = self.until(end)
+
+    def until(self, now: float) -> float:
+        """Touches from the start to ``now``, seconds."""
+        return 1e-9 + sum(
+            rate * max(0.0, min(now, stop) - start) for start, stop, rate in self._spans
+        )
+
+
+def _spans(entry, end: float):
+    """(from, to, touches per second) of a machine: what fills its memory first, and the rest."""
+    start, told = entry["start"], entry["workload"]
+    stop = end if entry["stop"] is None else entry["stop"]
+    if told.get("kind") == "boot":
+        speed = parse_size(told.get("speed", "256 MiB")) / PAGE_BYTES
+        ready = start + entry["size"] / PAGE_BYTES / speed
+        then = told.get("then")
+        told = then if isinstance(then, dict) else {}
+        yield start, min(ready, stop), speed + _STEP
+        start = min(ready, stop)
+    yield start, stop, float(told.get("rate", _RATE)) + _STEP
+
+
+class Pace:
+    """The real time that a run has taken so far, and what follows from it. Told of every epoch; the
+    latter half of what it has seen counts, as what came first (filling memory) does not come
+    again."""
+
+    def __init__(self, scenario: Scenario, clock: Callable[[], float] = time.monotonic):
+        self._work, self._clock = Work(scenario), clock
+        self._seen = [(clock(), self._work.until(0.0))]
+
+    def left(self, now: float) -> float | None:
+        """Seconds of real time from ``now``, of simulated time, to the end; None where nothing can
+        be said yet."""
+        done = self._work.until(now)
+        self._seen.append((self._clock(), done))
+        if len(self._seen) > 512:  # half as many, twice as far apart
+            self._seen[1:-1] = self._seen[2:-1:2]
+        if len(self._seen) < _FEWEST:
+            return None
+        after = max(1, len(self._seen) // 2)
+        began, before = self._seen[after - 1]
+        if done <= before:
+            return None
+        return (self._seen[-1][0] - began) / (done - before) * (self._work.total - done)
+
+    @property
+    def taken(self) -> float:
+        """Seconds of real time so far."""
+        return self._seen[-1][0] - self._seen[0][0]
+
+
+def estimate(scenario: Scenario, *, policy=None, trial: float = 0.0,
+             stop: Callable[[], bool] | None = None) -> Estimate:  # fmt: skip
+    """trial: seconds of real time that may be spent on running the first epochs, though a few are
+    always run; 0: none. stop: says whether to give up, between two epochs."""
     epochs = max(1, round(scenario.seconds / scenario.run["epoch"]))
     pages = sum(entry["size"] for _, entry in scenario.machines) // PAGE_BYTES
     guests = sum(e["size"] for _, e in scenario.machines if e["guest"]) // PAGE_BYTES
@@ -33,11 +102,20 @@ def estimate(scenario: Scenario, *, policy=None, trial: float = 0.0) -> Estimate
     memory = pages * _PER_PAGE + guests * _PER_GUEST_PAGE + epochs * rows * 8
     if scenario.host["contents"] == "bytes":
         memory += scenario.host["memory"]
-    seconds = None
-    if trial:
-        simulation = build.simulation(scenario, policy=policy)
-        began = time.monotonic()
-        done = simulation.run(scenario.seconds, max_time=trial)
-        took, reached = time.monotonic() - began, len(done.host["time"])
-        seconds = took * epochs / max(reached, 1)
+    seconds = _try(scenario, policy, epochs, trial, stop) if trial else None
     return Estimate(epochs, memory, seconds)
+
+
+def _try(scenario: Scenario, policy, epochs: int, trial: float, stop) -> float | None:
+    simulation = build.simulation(scenario, policy=policy)
+    pace = Pace(scenario)
+    left = None
+    for number in range(1, epochs + 1):
+        if stop and stop():
+            break
+        simulation.step()
+        left = pace.left(number * scenario.run["epoch"])
+        if pace.taken > trial and number >= _FEWEST:
+            break
+    simulation.finish()
+    return None if left is None else pace.taken + left

@@ -7,6 +7,7 @@ message continues the sentence "<key> <value> ...".
 
 import difflib
 import re
+import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -182,3 +183,37 @@ def either(*names: str) -> Callable[[Any], str]:
         return value
 
     return read
+
+
+def value(text: str):
+    """What a text of a command line stands for: what TOML reads it as, a number, or the text."""
+    text = text.strip()
+    try:
+        found = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        found = {}
+    if len(found) == 1 and isinstance(found["value"], bool | int | float | str | list | dict):
+        return found["value"]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text.strip("'\"")
+
+
+def split(text: str, at: str = ",") -> list[str]:
+    """The parts of a list; what stands in brackets, braces or quotes stays together."""
+    parts, depth, quote = [""], 0, ""
+    for letter in text:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        else:
+            depth += (letter in "[{") - (letter in "]}")
+        if letter == at and not quote and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]

@@ -1,5 +1,7 @@
 """Figures of one result that tables, pictures and verdicts share, each computed in one place."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from pageengine.lab.results import Result
@@ -9,7 +11,8 @@ CARRIED_BELOW = 0.05
 
 
 def given_back(host) -> dict[str, np.ndarray]:
-    """Bytes of guest memory that each technique keeps from needing machine memory, per epoch."""
+    """Bytes of guest memory that each technique keeps from needing machine memory, per epoch; in
+    balloons there may be memory that was never touched (``won`` is without it)."""
     zero = np.zeros(len(host["time"]))
 
     def column(name):
@@ -21,6 +24,38 @@ def given_back(host) -> dict[str, np.ndarray]:
         "compression": np.maximum(column("compressed") - column("cache"), 0),
         "swap": column("swapped"),
     }
+
+
+def most_held(result: Result) -> dict[str, float]:
+    """Bytes of each machine that were in use at once, at most: in memory, compressed, swapped, or
+    in its guest's swap. What a balloon takes beyond that nobody has touched."""
+    keys = ("granted", "compressed", "swapped", "guest_swapped")
+    return {
+        name: float(np.max(sum(np.asarray(own[key], dtype=float) for key in keys)))
+        for name, own in ((name, result.of(name)) for name in result.names)
+    }
+
+
+def untouched(result: Result, held: Mapping[str, float] | None = None) -> np.ndarray:
+    """Bytes in balloons, per epoch, that no machine has ever touched: no memory is won by them.
+
+    held: bytes that each machine uses at most, where more is known of it than from this result,
+    such as from runs of the same scenario under other policies.
+    """
+    held = most_held(result) if held is None else held
+    total = np.zeros(len(result.host["time"]))
+    for name in result.names:
+        own = result.of(name)
+        spare = np.maximum(np.asarray(own["size"], dtype=float) - held[name], 0)
+        rows = np.searchsorted(result.host["time"], own["time"])
+        np.add.at(total, rows, np.minimum(own["balloon"], spare))
+    return np.minimum(total, np.asarray(result.host["ballooned"], dtype=float))
+
+
+def won(result: Result, held: Mapping[str, float] | None = None) -> dict[str, np.ndarray]:
+    """``given_back``, without what balloons took and nobody had touched."""
+    found = given_back(result.host)
+    return {**found, "balloon": found["balloon"] - untouched(result, held)}
 
 
 def stalls(result: Result) -> dict[str, float]:

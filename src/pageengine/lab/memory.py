@@ -37,6 +37,7 @@ class MachineMemory:
     def __init__(self, vm, number: int, profile: ContentProfile, bytes_: bool):
         self._vm, self._contents, self._bytes = vm, profile.of(number), bytes_
         self._version = np.zeros(vm.pages, np.int32)
+        self._zeroes_are_private = not vm.host.sharing
         self._waiting: list[tuple[np.ndarray, np.ndarray | None]] = []
         self.double_paging = 0
 
@@ -52,24 +53,27 @@ class MachineMemory:
             kernel = np.arange(guest.stats.kernel // PAGE_BYTES)  # the lowest pages
             self._waiting = [(kernel, np.full(len(kernel), WRITE | FILL, np.uint8))]
 
-    def do(self, steps) -> None:
-        """Makes the accesses of a workload, those that waited first."""
+    def do(self, steps) -> float:
+        """Makes the accesses of a workload, those that waited first; the part of them that was
+        made.
+        """
         for step in steps:
             if not isinstance(step, Release):
                 self._waiting.append(self._operations(step))
             elif self._vm.guest is not None:
                 self._vm.guest.release(step.kind, step.ids)
-        self.go_on()
+        return self.go_on()
 
-    def go_on(self) -> bool:
-        """Makes what waits; whether all of it was made."""
+    def go_on(self) -> float:
+        """Makes what waits; the part of it that was made."""
+        wanted = sum(len(ppns) for ppns, _ in self._waiting)
         while self._waiting:
             ppns, flags, done = self._make(*self._waiting.pop(0))
             if done < len(ppns):
                 left = ppns[done:], None if flags is None else flags[done:]
                 self._waiting.insert(0, left)
-                return False
-        return True
+                return 1 - sum(len(ppns) for ppns, _ in self._waiting) / wanted
+        return 1.0
 
     def run_ops(self, ops) -> None:
         """What a guest does at the wish of its balloon driver, as far as it can be done."""
@@ -106,6 +110,9 @@ class MachineMemory:
         # A guest reads what it pages out before it puts something else there, and contents come
         # before touches; else order within an epoch is of no consequence but to recency.
         vm = self._vm
+        if self._zeroes_are_private:  # the place does not say that a page holds nothing of its own
+            first = ((flags & WRITE) != 0) & (self._version[ppns] == 0)
+            flags = np.where(first, flags | FILL, flags)
         ppns, flags, (out, fresh, last, _), done = vm.make_in_turns(_TURNS, ppns, flags)
         if last == len(ppns):
             return ppns, flags, done

@@ -12,9 +12,9 @@ from pageengine.units import PAGE_BYTES
 _HOST = ("time", "state", *HOST_LEVELS, "private", "overhead", "stall", *HOST_EVENTS,
          "double_paging")  # fmt: skip
 _VM = ("time", "vm", *VM_LEVELS, "active", "touched", "target", "balloon", "balloon_target",
-       "stall", "progress", "blocked", "guest_free", "guest_cache", "guest_swapped", *VM_EVENTS,
+       "stall", "progress", "idle", "blocked", "guest_free", "guest_cache", "guest_swapped", *VM_EVENTS,
        "double_paging")  # fmt: skip
-_FRACTIONS = frozenset({"time", "stall", "progress"})
+_FRACTIONS = frozenset({"time", "stall", "progress", "idle"})
 
 
 class Recorder:
@@ -31,7 +31,7 @@ class Recorder:
             self._number[name] = len(self._names)
             self._names.append(name)
 
-    def record(self, host, machines: list, columns, guests: np.ndarray, meter) -> None:
+    def record(self, host, time: float, machines: list, columns, guests: np.ndarray, meter) -> None:
         """A row of the host and one of every machine. columns: ``Host.columns`` of the machines;
         guests, meter: what was read of them.
         """
@@ -41,7 +41,7 @@ class Recorder:
         levels = [numbers[name] for name in HOST_LEVELS]
         levels[0] -= overhead  # free, as the policy sees it
         self._host.add([
-            host.time, rank(host.lowest_state()), *levels, int(columns["private"].sum()), overhead,
+            time, rank(host.lowest_state()), *levels, int(columns["private"].sum()), overhead,
             float(np.mean(stalls)) if machines else 0.0,
             *(meter.sums[key] for key in HOST_EVENTS), meter.sums["double_paging"],
         ])  # fmt: skip
@@ -49,11 +49,12 @@ class Recorder:
             return
         guest = dict(zip(GUEST, guests, strict=True))
         self._vms.add([
-            host.time, [self._number[machine.name] for machine in machines],
+            time, [self._number[machine.name] for machine in machines],
             *(columns[name] for name in VM_LEVELS), columns["active"],
             [machine.workload.in_use * PAGE_BYTES for machine in machines], columns["target"],
             columns["ballooned"], columns["balloon_target"], stalls,
-            [machine.progress for machine in machines], columns["blocked"], guest["free"],
+            [machine.progress for machine in machines], [machine.idle for machine in machines],
+            [machine.blocked for machine in machines], guest["free"],
             guest["cache_clean"] + guest["cache_dirty"], guest["swapped"],
             *(events[key] for key in VM_EVENTS), events["double_paging"],
         ], len(machines))  # fmt: skip

@@ -11,13 +11,13 @@ what would be right.
 import copy
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pageengine import shipped
-from pageengine.lab import events, fields, sections
+from pageengine.lab import changes, events, fields, promises, sections
 from pageengine.lab.fields import ScenarioError
 from pageengine.lab.locate import line_of
 from pageengine.units import format_size
@@ -27,12 +27,14 @@ __all__ = ["Scenario", "ScenarioError"]
 
 class Scenario:
     """A scenario that was checked. ``host``, ``run``: the values of these sections, defaults filled
-    in; ``policy``: options of the policy; ``entries``: the [[vm]] tables; ``events``: Event
-    objects in the order of time; ``data``: the tables as they were written."""
+    in; ``policy``: options of the policy, ``asked``: those of them that were changed after the file
+    was read; ``entries``: the [[vm]] tables; ``events``: Event objects in the order of time;
+    ``data``: the tables as they were written."""
 
-    def __init__(self, data: Mapping[str, Any], *, source: str = "scenario", text: str = ""):
+    def __init__(self, data: Mapping[str, Any], *, source: str = "scenario", text: str = "",
+                 asked: Iterable[str] = ()):  # fmt: skip
         self.data = copy.deepcopy(dict(data))
-        self.source, self._text = source, text
+        self.source, self._text, self.asked = source, text, frozenset(asked)
         self._check_top()
         self.host = self._section("host", sections.HOST)
         self.run = self._section("run", sections.RUN)
@@ -42,7 +44,7 @@ class Scenario:
         self.events = self._events(self._list("event", sections.EVENT))
         self._check_machines()
         self._check_times()
-        self._check_reservations()
+        self._check_promises()
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Scenario":
@@ -84,33 +86,11 @@ class Scenario:
 
     def changed(self, key: str, value) -> "Scenario":
         """The scenario with one value changed: "host.memory", "policy.idle_tax", "run.duration",
-        "vm.NAME.size", "vm.size" (of all), or "vm.count" (so many machines in all, the entries
-        taken in turn)."""
-        data = copy.deepcopy(self.data)
-        section, _, rest = key.partition(".")
-        if section in ("host", "run", "policy") and rest:
-            data.setdefault(section, {})[rest] = value
-        elif key == "vm.count":
-            counts = _dealt([entry["count"] for entry in self.entries], int(value))
-            data["vm"] = [
-                {**entry, "count": count}
-                for entry, count in zip(data["vm"], counts, strict=True)
-                if count
-            ]
-        elif section == "vm" and rest:
-            name, _, option = rest.rpartition(".")
-            if name and name not in self.groups:
-                raise ScenarioError(
-                    f"{key}: no [[vm]] is named {name!r}. {fields.unknown(name, self.groups)}"
-                )
-            for entry in data["vm"]:
-                if not name or entry["name"] == name:
-                    entry[option] = value
-        else:
-            raise ScenarioError(
-                f"{key!r} is no key to change: write 'host.memory', 'vm.count', 'vm.NAME.KEY', ..."
-            )
-        return Scenario(data, source=self.source)
+        "vm.NAME.size", "vm.size" (of all), "vm.NAME.workload.rate", or "vm.count" (so many
+        machines in all, in the same mix)."""
+        data = changes.change(self.data, list(self.groups), key, value)
+        asked = self.asked | ({key.split(".")[1]} if key.startswith("policy.") else set())
+        return Scenario(data, source=self.source, asked=asked)
 
     # reading
 
@@ -255,34 +235,9 @@ class Scenario:
                     "vm", number, "stop",
                 )  # fmt: skip
 
-    def _check_reservations(self) -> None:
-        """Reservations and overhead of the machines that run at one time must fit the host."""
-        moves = []
-        for number, entry in enumerate(self.entries):
-            need = (entry["reservation"] + entry["overhead"]) * entry["count"]
-            moves.append((entry["start"], 1, need, number))
-            if entry["stop"] is not None:
-                moves.append((entry["stop"], 0, -need, number))
-        promised, memory = 0, self.host["memory"]
-        for _, _, need, number in sorted(moves):
-            promised += need
-            if need > 0 and promised > memory:
-                raise self._wrong(
-                    f"reservations do not fit: with it {format_size(promised)} are promised "
-                    f"(reservations and overhead), and the host has {format_size(memory)}",
-                    "vm", number, "reservation",
-                )  # fmt: skip
-
-
-def _dealt(counts: list[int], total: int) -> list[int]:
-    """How many of each entry there are when ``total`` machines are taken from the entries in
-    turn."""
-    if total < 1:
-        raise ScenarioError(f"vm.count must be at least 1, got {total}")
-    rounds, rest = divmod(total, sum(counts))
-    dealt = []
-    for count in counts:
-        extra = min(rest, count)
-        rest -= extra
-        dealt.append(rounds * count + extra)
-    return dealt
+    def _check_promises(self) -> None:
+        try:
+            promises.check(self.entries, self.groups, self.events, self.host["memory"])
+        except promises.Broken as error:
+            kind = ScenarioError if error.fits else promises.DoesNotFit
+            raise kind(str(self._wrong(str(error), "vm", error.number, error.key))) from None

@@ -19,11 +19,14 @@ from pageengine.errors import AdmissionError
 from pageengine.host import Host
 from pageengine.lab import costs as cost_models
 from pageengine.lab.contents import find as find_contents
+from pageengine.lab.contents import mix
 from pageengine.lab.events import Event
 from pageengine.lab.machine import GuestSpec, Machine
 from pageengine.lab.meter import Meter, of_guests
 from pageengine.lab.recorder import Recorder
 from pageengine.lab.results import Result
+from pageengine.lab.slices import Slices, on_grid
+from pageengine.lab.storage import Storage
 from pageengine.lab.workloads import make as make_workload
 from pageengine.units import format_size, parse_size
 
@@ -75,11 +78,13 @@ class Simulation:
         self.host = Host(memory, seed=seed, contents=contents, policy=policy, **(host or {}))
         self.host.swap_bandwidth = self.costs.swap_bandwidth
         self.machines: dict[str, Machine] = {}
-        self._numbers = {name: i for i, name in enumerate(self.specs)}
         self._overrides: dict[str, dict[str, Any]] = {}
         self.refused: list[str] = []
+        self._notes: dict[str, list[str]] = {}
         self._log: list[dict[str, Any]] = []
         self._recorder, self._meter, self._records = Recorder(self.specs), Meter(), record
+        self._storage, self._slices = Storage(self.costs, self.seed), Slices(self.host)
+        self._slice_meter, self._slice = Meter(), 0
         for spec in self.specs.values():  # what is wrong with a workload is said before the start
             find_contents(spec.contents)
             if make_workload(spec.workload).needs_guest and spec.guest is None:
@@ -132,7 +137,6 @@ class Simulation:
         if spec.name in self.machines:
             raise ValueError(f"there is a machine {spec.name!r} already")
         self.specs[spec.name] = spec
-        self._numbers.setdefault(spec.name, len(self._numbers))
         self._recorder.know(spec.name)
         self._start(spec.name, self.host.time)
         return spec.name in self.machines
@@ -141,8 +145,7 @@ class Simulation:
         """Stops a machine now, as what it is to be started with elsewhere."""
         if name not in self.machines:
             raise ValueError(f"there is no machine {name!r}; there are {', '.join(self.machines)}")
-        del self.machines[name]
-        self.host.remove_vm(name)
+        self._stop(name)
         return self.specs[name]
 
     def finish(self) -> Result:
@@ -152,19 +155,50 @@ class Simulation:
         return result
 
     def _step(self, number: int) -> None:
-        now = number * self.epoch
-        while self.events and self.events[0].at <= now:
-            self._happen(self.events.pop(0), now)
+        now, end = self.host.time, on_grid((number + 1) * self.epoch)
+        while now < end:
+            while self.events and on_grid(self.events[0].at) <= now:
+                self._happen(self.events.pop(0), now)
+            if self.host.due <= now:  # of what happened the policy hears at once
+                self.host.balance()
+            until = on_grid(self.events[0].at) if self.events else end
+            self._live(now, min(until, end))
+            now = self.host.time
+        self._record((number + 1) * self.epoch)
+
+    def _live(self, now: float, until: float) -> None:
+        """One slice, until then or a time before."""
         machines = list(self.machines.values())
-        ran = {machine.name: machine.step(self.epoch, now) for machine in machines}
-        self.host.advance(self.epoch, ran)
+        until = self._slices.end(now, until, machines)
+        for i in self._turns(machines):
+            machines[i].live(now, until)
         columns, guests = self.host.columns(self.machines), of_guests(machines)
-        self._meter.read(machines, columns, guests)
-        waits = self.costs.stalls(self._meter.events)
-        for row in np.flatnonzero(waits).tolist():
-            machines[row].owe(float(waits[row]))
+        meter = self._slice_meter
+        meter.read(machines, columns, guests)
+        self._storage.charge(machines, meter.events)
+        self._storage.serve(until, meter.sums)
+        seconds = until - now
+        ran = {machine.name: machine.pass_time(seconds) for machine in machines}
+        self._slices.happened(seconds, meter.sums)
+        self.host.swap_was_read(self._storage.device.read_busy)
+        self.host.advance(seconds, ran)
+
+    def _turns(self, machines: list) -> list[int]:
+        """Machines take turns, in an order of each slice's own that does not depend on how they are
+        listed.
+        """
+        self._slice += 1
+        numbers = np.array([machine.number for machine in machines], np.uint64)
+        return np.argsort(mix(self.seed, self._slice, numbers), kind="stable").tolist()
+
+    def _record(self, end: float) -> None:
+        machines = list(self.machines.values())
+        for machine in machines:
+            machine.end_row(self.epoch)
         if self._records:
-            self._recorder.record(self.host, machines, columns, guests, self._meter)
+            columns, guests = self.host.columns(self.machines), of_guests(machines)
+            self._meter.read(machines, columns, guests)
+            self._recorder.record(self.host, end, machines, columns, guests, self._meter)
 
     # events
 
@@ -173,10 +207,10 @@ class Simulation:
             self._start(event.vm, now)
         elif event.kind == "stop":
             if event.vm in self.machines:
-                del self.machines[event.vm]
-                self.host.remove_vm(event.vm)
+                self._stop(event.vm)
         elif event.kind == "reboot":
             if event.vm in self.machines:
+                self._note(self.machines[event.vm])
                 self.machines[event.vm].reboot()
         elif event.kind == "policy":
             self._set_policy(event.key, event.value)
@@ -190,12 +224,17 @@ class Simulation:
         spec, options = self.specs[name], self._overrides.get(name, {})
         try:
             self._ask_policy(spec)
-            machine = Machine(self.host, spec, options, self._numbers[name], self.seed)
+            machine = Machine(self.host, spec, options, self._storage, self.seed)
         except AdmissionError as error:
             self.refused.append(name)
             self._log.append({"time": now, "what": f"{name} is refused: {error}", "vm": name})
             return
         self.machines[name] = machine
+
+    def _stop(self, name: str) -> None:
+        self._note(self.machines[name])
+        self.machines.pop(name).leave()
+        self.host.remove_vm(name)
 
     def _ask_policy(self, spec: VMSpec) -> None:
         """A policy that promises room for whole machines says whether one more fits."""
@@ -212,6 +251,7 @@ class Simulation:
         self._overrides.setdefault(event.vm, {})[event.key] = event.value
         machine = self.machines.get(event.vm)
         if machine is not None:
+            self._note(machine)
             machine.change(event.key, event.value)
 
     def _set_policy(self, key: str, value) -> None:
@@ -221,10 +261,18 @@ class Simulation:
         setattr(policy, key, value)
         self.host.policy = policy
 
+    def _note(self, machine: Machine) -> None:
+        """What its workload has to say of itself is kept."""
+        for note in getattr(machine.workload, "notes", ()):
+            if note not in self._notes.setdefault(machine.name, []):
+                self._notes[machine.name].append(note)
+
     # results
 
     def _result(self, seconds: float, partial: str) -> Result:
         host, vms = self._recorder.tables()
+        for machine in self.machines.values():
+            self._note(machine)
         policy = self.host.policy
         thresholds = getattr(policy, "thresholds", None)
         shown = thresholds(self.memory) if thresholds else None
@@ -240,6 +288,7 @@ class Simulation:
             "contents": self.host.contents,
             "refused": list(self.refused),
             "partial": partial,
+            "notes": {name: list(said) for name, said in self._notes.items()},
             "thresholds": dict(zip(shown.names, shown.bytes, strict=True)) if shown else {},
         }
         return Result(host, vms, _summary(host, vms), self._log, meta)

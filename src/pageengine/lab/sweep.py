@@ -12,7 +12,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Executor, wait
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from pageengine.lab.compare import verdict
 from pageengine.lab.results import Whole
 from pageengine.lab.scenario import Scenario
 from pageengine.policy.states import STATES
+
+_GLANCE = 0.2  # seconds between two questions whether to stop
 
 POLICY = "policy"  # the key that chooses one, instead of a value of the file
 
@@ -50,6 +52,8 @@ def run_cell(data: Mapping[str, Any], source: str, cell: Mapping[str, Any]) -> d
         elif key != "seed":
             scenario = scenario.changed(key, value)
     result = build.run(scenario, policy=policy, seed=cell["seed"])
+    if result.partial:  # what was cut short is no row; it is run again
+        raise KeyboardInterrupt(result.why)
     said = verdict(result)
     state = result.host["state"]
     row = {
@@ -66,6 +70,7 @@ def run_cell(data: Mapping[str, Any], source: str, cell: Mapping[str, Any]) -> d
         "free_least": int(result.summary.get("free_least", 0)),
     }
     row |= {f"given_back_{name}": value for name, value in said.given_back.items()}
+    row["untouched"] = said.untouched
     row |= {f"time_{name}": float(np.mean(state == i)) for i, name in enumerate(STATES)}
     return row | {"digest": result.digest()}
 
@@ -78,13 +83,16 @@ def sweep(
     executor: Executor | None = None,
     output: str | os.PathLike | None = None,
     progress: Callable[[int, int], Any] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> list[dict[str, Any]]:
     """Runs the scenario with every combination of values; a row for each, in the grid's order.
 
     vary: key -> values, keys as for ``Scenario.changed``, or "policy". executor: where to run, any
     ``concurrent.futures.Executor`` (a process pool, Dask's ``client.get_executor()``); None runs
     here, one after the other. output: a Parquet file for the table; where its journal is found,
-    cells that were finished are not run again. progress(done, in all).
+    cells that were finished are not run again. progress(done, in all). stop: asked now and then;
+    when it says True the rows that are finished are returned, and the journal stays. A run that
+    Ctrl-C cut short raises KeyboardInterrupt and is no row.
 
     The same scenario, values and seed give the same row wherever they run. Every value is tried on
     the scenario before the first run: a wrong one is named at once.
@@ -98,15 +106,15 @@ def sweep(
     done = len(cells) - len(left)
     if progress:
         progress(done, len(cells))
-    for cell, row in _run_all(scenario, left, executor):
+    for cell, row in _run_all(scenario, left, executor, stop or (lambda: False)):
         rows[_key(cell)] = row
         done += 1
         if journal:
             journal.add(cell, row)
         if progress:
             progress(done, len(cells))
-    table = [rows[_key(cell)] for cell in cells]
-    if journal:
+    table = [rows[_key(cell)] for cell in cells if _key(cell) in rows]
+    if journal and len(table) == len(cells):
         journal.finish(table)
     return table
 
@@ -119,18 +127,23 @@ def _try_out(scenario: Scenario, cell) -> None:
     build.check(changed, cell.get(POLICY))
 
 
-def _run_all(scenario: Scenario, cells, executor: Executor | None):
-    """Yields cells and their rows as they come."""
+def _run_all(scenario: Scenario, cells, executor: Executor | None, stop: Callable[[], bool]):
+    """Yields cells and their rows as they come, until there are none or it is to stop."""
     if executor is None:
         for cell in cells:
+            if stop():
+                return
             yield cell, run_cell(scenario.data, scenario.source, cell)
         return
     futures = {
         executor.submit(run_cell, scenario.data, scenario.source, cell): cell for cell in cells
     }
+    left = set(futures)
     try:
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        while left and not stop():
+            done, left = wait(left, timeout=_GLANCE, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield futures[future], future.result()
     finally:
         for future in futures:
             future.cancel()
@@ -176,5 +189,18 @@ class _Journal:
         from pyarrow import parquet
 
         with Whole(self.output) as path:
-            parquet.write_table(pyarrow.Table.from_pylist(table), path)
+            parquet.write_table(pyarrow.Table.from_pylist(_of_one_kind(table)), path)
         self.path.unlink()
+
+
+def _of_one_kind(table: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with values of a column as texts where they are of several kinds: "4 GiB" and 4096,
+    a preset and a table."""
+    mixed = set()
+    for key in table[0] if table else ():
+        kinds = {float if type(row[key]) is int else type(row[key]) for row in table}
+        if len(kinds) > 1 or kinds & {list, dict}:
+            mixed.add(key)
+    return [
+        {key: str(value) if key in mixed else value for key, value in row.items()} for row in table
+    ]

@@ -9,9 +9,10 @@ import difflib
 import importlib
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import as_completed
 from dataclasses import replace
 
+from pageengine.lab.workers import unswallowed, workers
 from pageengine.papers.base import VERDICTS, Claim, Number, Outcome
 
 __all__ = ["EXPERIMENTS", "VERDICTS", "Claim", "Number", "Outcome", "experiment", "picture", "run",
@@ -49,22 +50,24 @@ def experiment(name: str):
 
 
 def run(name: str, seed: int = 0) -> Outcome:
-    """Runs one experiment. The same seed gives the same outcome."""
+    """Runs one experiment. The same seed gives the same outcome; Ctrl-C gives none."""
     began = time.perf_counter()
-    outcome = experiment(name).run(seed)
+    with unswallowed():
+        outcome = experiment(name).run(seed)
     return replace(outcome, name=name, seconds=time.perf_counter() - began)
 
 
 def run_all(names: Iterable[str] = (), seed: int = 0, jobs: int = 1) -> Iterator[Outcome]:
-    """Runs these experiments (all by default), ``jobs`` at a time; outcomes in their order."""
+    """Runs these experiments (all by default), ``jobs`` at a time; outcomes as they come."""
     chosen = list(names) or list(EXPERIMENTS)
     for name in chosen:
         experiment(name)
     if jobs == 1 or len(chosen) == 1:
         yield from (run(name, seed) for name in chosen)
         return
-    with ProcessPoolExecutor(min(jobs, len(chosen))) as pool:
-        yield from pool.map(run, chosen, [seed] * len(chosen))
+    with workers(min(jobs, len(chosen))) as pool:
+        for future in as_completed([pool.submit(run, name, seed) for name in chosen]):
+            yield future.result()
 
 
 def picture(outcome: Outcome, *, format: str = "png", dpi: int = 110) -> bytes:

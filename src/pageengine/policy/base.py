@@ -148,6 +148,8 @@ class Plan(Frozen):
         vms: [VMPlan by name] what is to be done with which machine
         wake_below: [bytes] free memory under which accesses wait and the policy is asked again at
             once; less than ``Snapshot.memory``; None leaves the mark as it is
+        wake_above: [bytes] free memory from which on it is asked at the next step of time; None:
+            not before it is due
         again: [seconds] after which it wants to be asked in any case, above 0; None: the host's
             balance period, 15 s
         scan_rule: [text] "hint" (ESX: the first equal page merges) or "two-scans" (KSM: a page must
@@ -160,6 +162,7 @@ class Plan(Frozen):
     state: str = "high"
     vms: Mapping[str, VMPlan] = fresh(factory=dict)
     wake_below: int | None = None
+    wake_above: int | None = None
     again: float | None = None
     scan_rule: str = "hint"
     report_free: bool = False

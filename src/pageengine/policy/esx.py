@@ -31,21 +31,30 @@ class ESX:
     needed to reach the goal: from machines above their target, in proportion to the excess.
 
     high (clear): balloons shrink to the targets. soft: ballooning, and paging where there is no
-    driver or its maximum is reached. hard: paging: share before compress before swap (2002: no
-    compression). low: paging, and machines above their target do not run until the state is hard
-    again. A machine above its limit is brought under it in any state.
+    driver or its maximum is reached. hard: paging at once: share before compress before swap (2002:
+    no compression), and ballooning beside it. low: the same, and machines above their target do not
+    run until the state is hard again. A machine above its limit is brought under it in any state.
+
+    That balloons go on in hard and low is a reading. OSDI 2002 section 6.3 says that hard relies on
+    paging, not that balloons stand still; tables of later versions name paging alone.
+    ``balloon_stops`` is the strict reading: balloons stand still in hard and low. Then a host that
+    fell into them in a burst pays with swapping for memory that guests would have given up, for as
+    long as the load lasts (docs/policies.md has both, measured).
+
+    The state rises as soon as free memory says so (``Plan.wake_above``), one state at a time: the
+    margin alone is the hysteresis, and no clock.
 
     states: "esx2002" (6/4/2/1 % of memory), "esx5" (100/64/32/16 % of minfree), "esx6" (clear,
-    high at 400 %; the balloon stops in hard), or a function of memory in bytes that gives
-    Thresholds. margin: how far free memory must exceed a threshold on the way up. host_ghz: of all
-    cores together, which caps the scan.
+    high at 400 %), or a function of memory in bytes that gives
+    Thresholds. margin: how far free memory must exceed a threshold on the way up. balloon_stops: as
+    said above. host_ghz: of all cores together, which caps the scan.
     """
 
     name = "esx"
     promises = frozenset({"reservation", "limit", "entitlement"})
 
     def __init__(self, states="esx6", idle_tax: float = 0.75, margin: float = 0.1,
-                 host_ghz: float = 20.0):  # fmt: skip
+                 host_ghz: float = 20.0, balloon_stops: bool = False):  # fmt: skip
         if not callable(states) and states not in PRESETS:
             raise ValueError(
                 f"unknown states {states!r}; there are {', '.join(PRESETS)}, and functions of the "
@@ -58,12 +67,13 @@ class ESX:
         if not host_ghz > 0:
             raise ValueError(f"host_ghz must be above 0, got {host_ghz!r}")
         self.states, self.idle_tax, self.margin, self.host_ghz = states, idle_tax, margin, host_ghz
+        self.balloon_stops = bool(balloon_stops)
         self._old = states == "esx2002"
 
     def __repr__(self) -> str:
         return (
             f"ESX(states={self.states!r}, idle_tax={self.idle_tax}, margin={self.margin}, "
-            f"host_ghz={self.host_ghz})"
+            f"host_ghz={self.host_ghz}, balloon_stops={self.balloon_stops})"
         )
 
     def thresholds(self, memory: int) -> Thresholds:
@@ -97,6 +107,7 @@ class ESX:
             ),
             memo=memo,
             wake_below=thresholds.below(state),
+            wake_above=thresholds.above(state, self.margin),
             again=PRESSED_SECONDS if state in PRESSED else CALM_SECONDS,
             migrate=advise(m, snapshot.memory - goal) if state in PRESSED else (),
         )  # fmt: skip
@@ -111,15 +122,19 @@ class ESX:
         return entitle(claims, pages, self.idle_tax) * PAGE_BYTES
 
     def _balloons(self, m: Machines, state: str, target, part):
-        """(balloon targets, what is paged now). In hard and low the balloons stand still: drivers
-        are too slow to help, and what one machine got back another would have to page out.
+        """(balloon targets, what is paged now). In hard and low what is missing is paged at once,
+        and balloons grow towards it too: what they win keeps the host out of there. None shrinks,
+        as what one machine got back another would have to page out.
         """
-        if "balloon" in TECHNIQUES[state]:
-            balloon, paging = inflate(m, part)
-            return np.where(part > 0, balloon, deflate(m, target)), paging
+        held = np.minimum(m.ballooned, m.balloon_max)
+        if state in PRESSED and self.balloon_stops:
+            return held, part
+        if "balloon" not in TECHNIQUES[state]:
+            return np.where(part > 0, held, deflate(m, target)), part
+        balloon, paging = inflate(m, part)
         if state in PRESSED:
-            return np.minimum(m.ballooned, m.balloon_max), part
-        return np.where(part > 0, np.minimum(m.ballooned, m.balloon_max), deflate(m, target)), part
+            return np.where(part > 0, balloon, held), part
+        return np.where(part > 0, balloon, deflate(m, target)), paging
 
     def _scan_rates(self, m: Machines) -> np.ndarray:
         most_of_host: float

@@ -1,4 +1,6 @@
-"""The KSM scanner's speed, fixed or by ksmtuned."""
+"""The KSM scanner's speed, fixed or by ksmtuned. ksmtuned is a shell script: it counts in KiB and
+milliseconds, and drops fractions.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +9,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from pageengine.policy.base import Snapshot
-from pageengine.units import MIB
 
-GIB = 1024 * MIB
+KIB = 1024
 
 TUNE_SECONDS = 60.0
 BOOST, DECAY, FEWEST, MOST = 300, 50, 64, 1250
-THRESHOLD, THRESHOLD_MIN = 0.20, 2 * MIB
-SLEEP_MS, SLEEP_AT = 10.0, 16 * GIB
+THRESHOLD_PERCENT, THRESHOLD_MIN_KIB = 20, 2048
+SLEEP_MS, SLEEP_AT_KIB = 10, 16 * 1024 * 1024
 PAGES_TO_SCAN, SLEEP_MILLISECS = 100, 20.0
 
 
@@ -24,7 +25,7 @@ class Scanner:
     mode: "tuned": ksmtuned (qemu-kvm), each 60 s. With threshold = 20 % of memory (2048 KiB at
     least): KSM stops when resident + threshold < memory and free > threshold; else pages to scan
     rise by 300 while free < threshold, or fall by 50, within 64 to 1250 per batch, and between
-    batches are 10 ms * 16 GiB / memory, 10 ms at least. "fixed": the kernel's own
+    batches are 10 ms * 16 GiB / memory in whole ms, 10 ms at least. "fixed": the kernel's own
     pages_to_scan = 100 and sleep_millisecs = 20, 5000 pages/s. "off": no scan.
 
     The scanner goes through one machine after the other, so each gets a part by its size.
@@ -55,9 +56,9 @@ class Scanner:
         return total * sizes / max(1.0, sizes.sum()), memo
 
 
-def sleep_ms(memory: int) -> float:
-    """Between two batches."""
-    return max(SLEEP_MS, SLEEP_MS * SLEEP_AT / max(1, memory))
+def sleep_ms(memory: int) -> int:
+    """Between two batches, on a host of so many bytes."""
+    return max(SLEEP_MS, SLEEP_MS * SLEEP_AT_KIB // max(1, memory // KIB))
 
 
 def tune(snapshot: Snapshot) -> dict[str, float]:
@@ -73,12 +74,13 @@ def tune(snapshot: Snapshot) -> dict[str, float]:
     if snapshot.time - memo["ksm_time"] < TUNE_SECONDS:
         return memo
     memo["ksm_time"] = snapshot.time
-    threshold = max(THRESHOLD * snapshot.memory, THRESHOLD_MIN)
-    resident = sum(vm.granted for vm in snapshot.vms)
-    if resident + threshold < snapshot.memory and snapshot.free > threshold:
+    total, free = snapshot.memory // KIB, snapshot.free // KIB
+    threshold = max(total * THRESHOLD_PERCENT // 100, THRESHOLD_MIN_KIB)
+    resident = sum(vm.granted // KIB for vm in snapshot.vms)
+    if resident + threshold < total and free > threshold:
         memo["ksm_run"] = 0.0
         return memo
-    change = BOOST if snapshot.free < threshold else -DECAY
+    change = BOOST if free < threshold else -DECAY
     memo["npages"] = float(min(max(memo["npages"] + change, FEWEST), MOST))
     memo["ksm_run"] = 1.0
     return memo

@@ -16,24 +16,29 @@ GUEST_FREE = 0.20
 MOST_CHANGE, LEAST_CHANGE = 0.05, 0.0025
 MOM_SECONDS = 10.0
 SAMPLE_SECONDS, SAMPLES = 5.0, 10
-FREE, USED = "mom_free", "mom_used "  # keys of the memo: samples of the host, of a machine
+# keys of the memo, samples in bytes: the host's free memory; what a machine has, and has free
+FREE, CURRENT, UNUSED = "mom_free", "mom_current ", "mom_unused "
+KIB = 1024
 Memo = dict[str, Any]
 
 
 class KVM:
     """Linux KVM with ksmtuned and MOM, oVirt's memory overcommitment manager.
 
-    Sources: Linux mm/ksm.c and ksm.rst, ksmtuned of qemu-kvm, and MOM's balloon.rules, which vdsm
-    carries as 02-balloon.policy.
+    Sources: Linux mm/ksm.c and ksm.rst, ksmtuned of qemu-kvm, and MOM's balloon.rules of 2025.
+    (vdsm's copy, 02-balloon.policy, lets guests grow to the host's free fraction on top of what
+    they use, where MOM's own has 0.20.)
 
-    KSM: pages merge that were unchanged between two scans; speed by ksmtuned (see ksm.Scanner).
+    KSM: pages merge that equal a shared one, or another that was unchanged between two scans as
+    well; speed by ksmtuned (see ksm.Scanner).
 
     Balloon, each 10 s, from plain means of the last ten samples, one each 5 s (fewer after a
     start), with current = size less balloon and used = current less the guest's free memory. Below
     20 % of free host memory guests shrink to max(0.95 current, used + f current), where f is the
     free fraction of the host, or that less 0.05 once it is below 0.05, which makes guests swap.
     Else they grow to max(1.05 current, used + 0.20 current). Changes under 0.25 % are dropped,
-    machines without guest statistics skipped. Growth has no bound, shrinking 5 % per 10 s.
+    machines without guest statistics skipped. Growth has no bound, shrinking 5 % per 10 s. Targets
+    are in whole KiB.
 
     Swap: below the low watermark the kernel takes from all machines in proportion to what they
     hold. There are no shares: a heavier machine just loses more. zswap: pages are compressed before
@@ -91,13 +96,15 @@ def mom(snapshot: Snapshot) -> tuple[dict[str, int], Memo]:
     if time - memo.get("mom_time", -MOM_SECONDS) < MOM_SECONDS:
         return {}, memo
     memo["mom_time"] = time
-    free = _mean(memo, FREE)
+    mean = _mean(memo, FREE)
+    free = None if mean is None else mean / max(1, snapshot.memory)
     balloons = {}
     for vm in snapshot.vms:
-        used = _mean(memo, USED + vm.name) if _tells(vm) else None
-        if free is None or used is None:
+        current, unused = _mean(memo, CURRENT + vm.name), _mean(memo, UNUSED + vm.name)
+        if free is None or current is None or unused is None or not _tells(vm):
             continue
-        wanted = _wanted(vm, vm.size - vm.ballooned, used, free)
+        newest = int(memo[CURRENT + vm.name][-1])
+        wanted = _wanted(vm, newest, current - unused, free)
         if wanted is not None:
             balloons[vm.name] = min(max(0, vm.size - wanted), vm.balloon_max)
     return balloons, memo
@@ -121,10 +128,11 @@ def _sampled(snapshot: Snapshot) -> Memo:
     def add(key: str, sample: float) -> None:
         memo[key] = (*old.get(key, ()), sample)[-SAMPLES:]
 
-    add(FREE, snapshot.free / max(1, snapshot.memory))
+    add(FREE, float(snapshot.free))
     for vm in snapshot.vms:
         if vm.guest is not None and _tells(vm):
-            add(USED + vm.name, max(0.0, float(vm.size - vm.ballooned - vm.guest.free)))
+            add(CURRENT + vm.name, float(vm.size - vm.ballooned))
+            add(UNUSED + vm.name, float(vm.guest.free))
     return memo
 
 
@@ -137,7 +145,7 @@ def _wanted(vm: VMView, current: int, used: float, free: float) -> int | None:
     """Memory that a guest should come to have; None: leave it."""
     least = vm.size - vm.balloon_max
     if free < PRESSURE:
-        guest_free = free if free > CRITICAL else free - CRITICAL
+        guest_free = GUEST_FREE * (free / PRESSURE) if free > CRITICAL else free - CRITICAL
         floor = max(least, used + guest_free * current)
         new = max((1 - MOST_CHANGE) * current, floor)
         fits = new <= current
@@ -146,4 +154,4 @@ def _wanted(vm: VMView, current: int, used: float, free: float) -> int | None:
         new = min(max((1 + MOST_CHANGE) * current, floor), vm.size)
         fits = current < vm.size
     changes = abs(new - current) > LEAST_CHANGE * current
-    return int(new) if fits and changes else None
+    return int(new / KIB) * KIB if fits and changes else None

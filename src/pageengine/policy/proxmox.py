@@ -16,23 +16,24 @@ TARGET = 0.80
 DEAD_BAND = 10 * MIB
 MOST_CHANGE = 100 * MIB
 COMFORT = 0.25
-MOST_SPLITS = 100
 
 
 class Proxmox:
     """Proxmox VE: auto-ballooning of pvestatd, KSM by ksmtuned, and the kernel's swap.
 
-    Source: PVE::AutoBalloon and pvestatd of pve-manager.
+    Source: PVE::AutoBalloon and pvestatd of pve-manager, 2026; docs/policies.md has the whole rule.
 
-    Each 10 s: goal = 80 % of memory less what is used; within 10 MiB of it nothing happens. Each
-    machine with a running driver and shares should have its minimum (size less what its balloon may
-    take) + its part by shares of all that machines have above their minima, goal included; between
-    minimum and size, at most 100 MiB away from what it has now, and nobody grows while the host
-    shrinks. A guest is comfortable that has
-    its minimum and more than a quarter of it free: when the host shrinks, comfortable guests give
-    first; when it grows, the others get first. All take part where that brings nothing.
+    Each 10 s: goal = 80 % of memory less what is used; within 10 MiB of it nothing happens. Guests
+    that have a minimum (size less what the balloon may take), shares and a running driver split
+    what they have above their minima, and the goal with it, by shares: between minimum and size,
+    at most 100 MiB away from what each has now, and nobody grows while the host shrinks. A guest is
+    comfortable that has its minimum and more than a quarter of it free: when the host shrinks,
+    comfortable guests split first; when it grows, the others. All split again, from there, when
+    that came no nearer to the goal. A guest under its minimum comes back to it at once (the
+    original: by 100 MiB at a time).
 
-    target: the node option ballooning-target. ksm, pages_to_scan, sleep_millisecs, scale: as KVM.
+    target: the node option ballooning-target, as a fraction. ksm, pages_to_scan, sleep_millisecs,
+    scale: as KVM.
     """
 
     name = "proxmox"
@@ -80,40 +81,40 @@ class Proxmox:
 
     def _round(self, m: Machines, snapshot: Snapshot) -> np.ndarray | None:
         """Balloon targets of one round of pvestatd: a column, None for who stays as it is."""
-        goal = int(snapshot.memory * self.target) - (snapshot.memory - snapshot.free)
+        percent = round(self.target * 100, 9)  # the option is in percent: memory * 80 / 100
+        goal = int(snapshot.memory * percent / 100 - (snapshot.memory - snapshot.free))
         if abs(goal) <= DEAD_BAND:
             return None
         has, least = m.size - m.ballooned, m.size - m.balloon_max
-        part = (m.balloon_max > 0) & (m.shares > 0)
+        part = (m.balloon_max > 0) & (m.shares > 0) & (least > 0) & (has > 0)
         free = np.array([0 if vm.guest is None else vm.guest.free for vm in snapshot.vms], np.int64)
         comfortable = (free > COMFORT * least) & (has >= least)
-        wish = share_out(m, part & (comfortable == (goal < 0)), goal)
-        if (wish == has).all():
-            wish = share_out(m, part, goal)
+        wish, rest = share_out(m, part & (comfortable == (goal < 0)), goal, has)
+        if rest >= goal > 0 or rest <= goal < 0:
+            wish, _ = share_out(m, part, rest, wish)
         balloon = np.minimum(m.size - wish, m.balloon_max).astype(object)
         balloon[wish == has] = None
         return balloon
 
 
-def share_out(m: Machines, part: np.ndarray, goal: int) -> np.ndarray:
-    """Memory that each guest should have; who takes no part, what it has.
+def share_out(m: Machines, part: np.ndarray, goal: int, wish: np.ndarray) -> tuple[np.ndarray, int]:
+    """Memory that each guest should have (int64 [n] of bytes), and what is left of the goal then.
 
-    What is above all minima, with the goal, is split by shares. Guests only grow while there is
-    something to hand out; one that has its part already, or would have to grow while the host
-    shrinks, leaves the split. What bounds left over is split again among the others.
+    wish: what each was to have until now; who takes no part keeps it. Guests only grow while there
+    is something to hand out; one that has its part already, or would have to grow while the host
+    shrinks, leaves the split with what it was to have. What bounds left over is split again among
+    the others. Their sum does not change in that, so a split without a guest less is the last.
     """
     has, least = m.size - m.ballooned, m.size - m.balloon_max
-    wish, rest, part = has.copy(), goal, part.copy()
-    for _ in range(MOST_SPLITS):
-        if not rest or not part.any():
-            break
+    rest, part = goal, part.copy()
+    while rest and part.any():
         above = rest + int((wish - least)[part].sum())
-        desired = least + np.floor(m.shares * (above / int(m.shares[part].sum()))).astype(np.int64)
-        desired = np.clip(desired, least, m.size)
-        part &= (desired != has) & ((desired < has) | (goal > 0))
+        share = np.trunc(above / int(m.shares[part].sum()) * m.shares).astype(np.int64)
+        desired = np.clip(least + share, least, m.size)
+        part &= (desired < has) | ((desired > has) & (goal > 0))
         new = np.where(part, np.clip(desired, has - MOST_CHANGE, has + MOST_CHANGE), wish)
         if (new == wish).all():
             break
         rest -= int((new - wish).sum())
         wish = new
-    return wish
+    return wish, rest

@@ -66,7 +66,7 @@ def _check_vm(view: VMView, wish: VMPlan) -> None:
 
 
 def _check_host(snapshot: Snapshot, plan: Plan) -> None:
-    for what in ("wake_below", "again"):
+    for what in ("wake_below", "wake_above", "again"):
         value = getattr(plan, what)
         if value is not None and (not math.isfinite(value) or value < 0):
             raise PlanError(f"{what} of the plan is {value}; it must be 0 or more")

@@ -10,6 +10,7 @@ texts); what it does there is break large pages, which this model does not have,
 what high does.
 """
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -25,8 +26,8 @@ TECHNIQUES = {
     "high": frozenset({"sharing"}),
     "clear": frozenset({"sharing"}),
     "soft": frozenset({"sharing", "balloon"}),
-    "hard": frozenset({"sharing", "compression", "swap"}),
-    "low": frozenset({"sharing", "compression", "swap", "block"}),
+    "hard": frozenset({"sharing", "balloon", "compression", "swap"}),
+    "low": frozenset({"sharing", "balloon", "compression", "swap", "block"}),
 }
 
 
@@ -86,13 +87,20 @@ class Thresholds:
         now, there = self.names.index(current), self.names.index(self.state(free))
         if there > now:
             return self.names[there]
-        above = free - self.bytes[now - 1]
-        return self.names[now - 1] if now > 0 and above >= self.bytes[now - 1] * margin else current
+        up = self.above(current, margin)
+        return self.names[now - 1] if up is not None and free >= up else current
 
     def below(self, state: str) -> int:
         """Free memory under which the next lower state begins; 0 in the lowest."""
         i = self.names.index(state) + 1
         return self.bytes[i] if i < len(self.bytes) else 0
+
+    def above(self, state: str, margin: float) -> int | None:
+        """Free memory from which on the next higher state begins, which exceeds that state's
+        threshold by ``margin`` (a fraction of it); None in the highest.
+        """
+        i = self.names.index(state) - 1
+        return self.bytes[i] + math.ceil(self.bytes[i] * margin) if i >= 0 else None
 
     @property
     def goal(self) -> int:

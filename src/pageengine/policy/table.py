@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,7 +110,7 @@ def find(spec: str | Policy, **options) -> Policy:
 
 
 def entry_of(name: str) -> Entry:
-    """The entry of a name, of "module:Class" too."""
+    """The entry of a name, of "module:Class" and "file.py:Class" too."""
     listed = UNLISTED | POLICIES
     if name.lower() in listed:
         return listed[name.lower()]
@@ -116,14 +118,42 @@ def entry_of(name: str) -> Entry:
     path = offered.get(name, name if ":" in name else None)
     if path is None:
         raise ValueError(f"no policy {name!r}: {_instead(name, [*POLICIES, *offered])}")
-    module, _, attribute = path.partition(":")
+    module, _, attribute = path.rpartition(":")
     try:
-        made = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise ValueError(f"no policy {name!r}: {error}") from None
+        made = getattr(_module(module), attribute)
+    except Exception as error:  # whatever a module of somebody's does when it is loaded
+        raise ValueError(f"no policy {name!r}: {_why(error, module)}") from None
     if not callable(made):
         raise ValueError(f"no policy {name!r}: {made!r} is not a class")  # noqa: TRY004
     return Entry(made, {}, (inspect.getdoc(made) or "").partition("\n")[0])
+
+
+def _module(name: str):
+    """A module by its name, or by the path of its file."""
+    if not name.endswith(".py"):
+        return importlib.import_module(name)
+    stem = name.replace("\\", "/").rpartition("/")[2].removesuffix(".py")
+    spec = importlib.util.spec_from_file_location(stem, name)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{name} cannot be loaded as a module")
+    module = sys.modules.get(stem)
+    if module is not None and getattr(module, "__file__", None) == spec.origin:
+        return module
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(stem, module)  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        if sys.modules.get(stem) is module:
+            del sys.modules[stem]
+        raise
+    return module
+
+
+def _why(error: Exception, module: str) -> str:
+    if isinstance(error, ModuleNotFoundError | AttributeError | FileNotFoundError):
+        return str(error)
+    return f"{module} fails when it is loaded: {type(error).__name__}: {error}"
 
 
 def _as_it_is(policy, options: Mapping[str, Any]) -> Policy:

@@ -1,9 +1,12 @@
 """What policies have in common when they take memory: marks of free memory, and who gives how much.
 
-The marks are those of Linux (mm/page_alloc.c): min = 4 sqrt(memory in KiB) KiB, between 128 KiB and
-256 MiB (vm.min_free_kbytes); low and high lie one and two steps above it, of
-max(min / 4, memory * watermark_scale_factor / 10000). kswapd wakes below low and works until high
-is free; here accesses wait meanwhile, so that min is never reached.
+The marks are those of Linux (mm/page_alloc.c, 6.x), in whole pages and as of one zone with all of
+memory in it: min = 4 sqrt(memory in KiB) KiB, between 128 KiB and 256 MiB (vm.min_free_kbytes); low
+and high lie one and two steps above it, of max(min / 4, memory * watermark_scale_factor / 10000).
+kswapd wakes when free memory is down to low and works until it is above high; here accesses wait
+meanwhile, so that min is never reached. A host so small that the least of 128 KiB would be much of
+it has its marks within memory. Transparent huge pages raise min on real hosts (khugepaged's
+recommendation, 67584 KiB on many): not here.
 """
 
 from __future__ import annotations
@@ -15,10 +18,10 @@ import numpy as np
 
 from pageengine.policy.base import Snapshot
 from pageengine.policy.ladder import Machines, split
-from pageengine.units import MIB, PAGE_BYTES
+from pageengine.units import PAGE_BYTES
 
 KIB = 1024
-MIN_FREE = (128 * KIB, 256 * MIB)
+MIN_FREE_KIB = (128, 262_144)
 
 
 class Watermarks:
@@ -34,10 +37,12 @@ class Watermarks:
 
     def marks(self, memory: int) -> tuple[int, int, int]:
         """min, low and high of a host of this memory."""
-        least = int(4 * math.sqrt(memory / KIB)) * KIB
-        least = min(max(least, MIN_FREE[0]), MIN_FREE[1], memory // 4)
-        step = min(max(least // 4, int(memory * self.scale / 10_000), PAGE_BYTES), memory // 4)
-        return least, least + step, least + 2 * step
+        pages = memory // PAGE_BYTES
+        kib = math.isqrt(16 * pages * (PAGE_BYTES // KIB))
+        kib = min(max(kib, MIN_FREE_KIB[0]), MIN_FREE_KIB[1])
+        least = min(kib * KIB // PAGE_BYTES, pages // 4)
+        step = min(max(least // 4, int(pages * self.scale / 10_000), 1), pages // 4)
+        return least * PAGE_BYTES, (least + step) * PAGE_BYTES, (least + 2 * step) * PAGE_BYTES
 
     def low(self, memory: int) -> int:
         return self.marks(memory)[1]
@@ -47,7 +52,7 @@ class Watermarks:
         _, low, high = self.marks(snapshot.memory)
         if snapshot.free > low:
             return 0
-        return max(high, low + PAGE_BYTES) - snapshot.free
+        return high + PAGE_BYTES - snapshot.free
 
 
 def by_consumption(m: Machines, need: int) -> np.ndarray:

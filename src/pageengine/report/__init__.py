@@ -14,7 +14,7 @@ from pathlib import Path
 from pageengine.errors import PageEngineError
 from pageengine.lab.results import Whole
 
-__all__ = ["PLOTS", "available", "figure", "page", "picture", "save"]
+__all__ = ["PLOTS", "available", "comparison", "figure", "page", "picture", "save"]
 
 #: Name -> module of this package. Drawn from one result, several by policy, or a curve.
 PLOTS = {
@@ -89,6 +89,13 @@ def page(result, **others) -> str:
     from pageengine.report import html
 
     return html.page(result, **others)
+
+
+def comparison(found, name: str) -> str:
+    """One self-contained HTML page of a ``lab.standings.Comparison`` of the scenario ``name``."""
+    from pageengine.report import verdicts
+
+    return verdicts.page(found, name)
 
 
 def save(result, folder: str | os.PathLike, **others) -> Path:

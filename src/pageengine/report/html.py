@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from pageengine import report
-from pageengine.lab.figures import given_back, worst_minute
+from pageengine.lab.figures import untouched, won, worst_minute
 from pageengine.units import format_size
 
 _STYLE = """
@@ -31,18 +31,23 @@ def page(result, *, curves=None, others=None) -> str:
     if result.partial:
         parts.append(f'<p class="note">{escape(_why_partial(result))}</p>')
     if len(result.host.get("time", ())):
-        parts += [_table("The machines", *machines(result)), _techniques(result)]
-        parts += [_picture(name, result) for name in ("host", "vms", "stall")]
+        parts += [table("The machines", *machines(result)), _techniques(result)]
+        parts += [embedded(name, result) for name in ("host", "vms", "stall")]
     else:
         parts.append("<p>Nothing was recorded.</p>")
     if others:
-        parts.append(_picture("compare", others))
+        parts.append(embedded("compare", others))
     if curves:
-        parts.append(_picture("rightsizing", curves))
+        parts.append(embedded("rightsizing", curves))
     parts += [_events(result), _settings(result)]
+    return document(name, parts)
+
+
+def document(title: str, parts) -> str:
+    """A page of parts, in their order; empty ones are left out."""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width"><title>{escape(name)}</title>'
+        f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
         f"<style>{_STYLE}</style></head><body>\n" + "\n".join(filter(None, parts)) + "\n</body>"
         "</html>\n"
     )
@@ -84,12 +89,14 @@ def _why_partial(result) -> str:
 
 def _techniques(result) -> str:
     rows = []
-    for name, column in given_back(result.host).items():
+    parts = {**won(result), "untouched, in balloons": untouched(result)}
+    for name, column in parts.items():
         rows.append([name, *(format_size(int(f(column))) for f in (np.mean, np.max))])
-    return _table("Memory given back", ["technique", "mean", "most"], rows)
+    return table("Memory given back", ["technique", "mean", "most"], rows)
 
 
-def _picture(name: str, data) -> str:
+def embedded(name: str, data) -> str:
+    """A picture under its title, inside the page."""
     image = base64.b64encode(report.picture(name, data)).decode("ascii")
     title = escape(report.plot(name).TITLE)
     return f'<h2>{title}</h2><img alt="{title}" src="data:image/png;base64,{image}">'
@@ -99,7 +106,7 @@ def _events(result) -> str:
     rows = [[f"{event.get('time', 0):g} s", str(event.get("what", ""))] for event in result.events]
     if len(rows) > 200:
         rows = [*rows[:200], ["", f"and {len(rows) - 200} more, in summary.json"]]
-    return _table("What happened", ["time", "event"], rows) if rows else ""
+    return table("What happened", ["time", "event"], rows) if rows else ""
 
 
 def _settings(result) -> str:
@@ -108,7 +115,7 @@ def _settings(result) -> str:
         for key, value in sorted(result.summary.items())
         if isinstance(value, str | int | float | bool)
     ]
-    return _table("Figures", ["figure", "value"], rows) if rows else ""
+    return table("Figures", ["figure", "value"], rows) if rows else ""
 
 
 def _readable(key: str, value) -> str:
@@ -122,7 +129,8 @@ def _readable(key: str, value) -> str:
     return f"{value:,} pages" if isinstance(value, int) else f"{value:g}"
 
 
-def _table(title: str, head, rows) -> str:
+def table(title: str, head, rows) -> str:
+    """A table under its title."""
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows

@@ -3,7 +3,7 @@ stalled."""
 
 import numpy as np
 
-from pageengine.lab.figures import CARRIED_BELOW, given_back, stalls
+from pageengine.lab.figures import CARRIED_BELOW, stalls, won
 from pageengine.report import style
 
 WHAT = "results by policy"
@@ -56,7 +56,7 @@ def _draw_memory(axes, results, places) -> None:
     from matplotlib.ticker import FuncFormatter
 
     means = [
-        {name: float(np.mean(column)) for name, column in given_back(result.host).items()}
+        {name: float(np.mean(column)) for name, column in won(result).items()}
         for result in results
     ]
     most = max([sum(each.values()) for each in means] + [2.0**20])

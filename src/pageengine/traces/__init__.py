@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pageengine.errors import TraceError
-from pageengine.traces import csv, lackey, npz, oracle, parquet
+from pageengine.traces import csv, lines, npz, oracle, parquet
 from pageengine.traces.base import Batch, Trace
 from pageengine.traces.oracle import write_oracle
 
@@ -37,22 +37,26 @@ READERS = (
     Reader("parquet", parquet.recognise, parquet.open_parquet, (), "Parquet: a column per field"),
     Reader("npz", npz.recognise, npz.open_npz, (), "numpy .npz: an array per field"),
     Reader("oracle", oracle.recognise, oracle.open_oracle, (), "libCacheSim's oracleGeneral"),
-    Reader("csv", csv.recognise, csv.open_csv, (), "CSV with names on the first line"),
-    Reader("lackey", lackey.recognise, lackey.open_lackey, ("instructions",),
-           "valgrind --tool=lackey --trace-mem=yes"),
+    Reader("csv", csv.recognise, csv.open_csv, ("base",), "CSV with names on the first line"),
+    *(Reader(kind, known, reads, ("instructions", "base"), what)
+      for kind, known, reads, what in lines.readers()),
 )  # fmt: skip
 
 
-def open(path, *, kind: str | None = None, instructions: bool | None = None) -> Trace:
+def open(path, *, kind: str | None = None, instructions: bool | None = None,
+         base: int | None = None) -> Trace:  # fmt: skip
     """Opens a trace.
 
-    kind: one of the kinds in READERS, where the file does not say it. instructions: (lackey)
-    whether fetches of instructions count, as they do if not given. TraceError: not a trace, or a
-    damaged one; the message names the line, row or offset. OSError: the file cannot be opened.
+    kind: one of the kinds in READERS, where the file does not say it. instructions: (lines)
+    whether fetches of instructions count, as they do if not given. base: 10 or 16, of numbers
+    without 0x in text: addresses of lines are hexadecimal otherwise, numbers of CSV decimal.
+    TraceError: not a trace, or a damaged one; the message names the line, row or offset. OSError:
+    the file cannot be opened.
     """
     name = os.fsdecode(path)
     reader = _find(name, kind)
-    given = {} if instructions is None else {"instructions": instructions}
+    asked = {"instructions": instructions, "base": base}
+    given = {option: value for option, value in asked.items() if value is not None}
     for option in given:
         if option not in reader.options:
             raise ValueError(f"{option} does not apply to {reader.kind} traces such as {name}")
@@ -61,18 +65,40 @@ def open(path, *, kind: str | None = None, instructions: bool | None = None) -> 
 
 def _find(path: str, kind: str | None) -> Reader:
     kinds = [reader.kind for reader in READERS]
+    with builtins.open(path, "rb") as file:
+        head = file.read(4096)
     if kind is not None:
         for reader in READERS:
             if reader.kind == kind:
+                _refuse_packed(path, head)
                 return reader
         close = difflib.get_close_matches(str(kind), kinds, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise ValueError(f"no trace reader {kind!r}; there are {', '.join(kinds)}{hint}")
-    with builtins.open(path, "rb") as file:
-        head = file.read(4096)
+    _refuse_packed(path, head)
     for reader in READERS:
         if reader.recognise(head, path):
             return reader
+    if not head:
+        raise TraceError(f"{path}: the file is empty; say kind= if it is a trace without accesses")
     raise TraceError(
         f"{path}: not a trace of a known kind ({', '.join(kinds)}); say kind= if it is one"
     )
+
+
+_PACKED = {  # first bytes -> (what it is, how it is unpacked)
+    b"\x28\xb5\x2f\xfd": ("Zstandard", "zstd -d"),
+    b"\xfd7zXZ\x00": ("xz", "xz -d"),
+    b"BZh": ("bzip2", "bzip2 -d"),
+    b"\x04\x22\x4d\x18": ("LZ4", "lz4 -d"),
+    b"7z\xbc\xaf\x27\x1c": ("7-Zip", "7z x"),
+}
+
+
+def _refuse_packed(path: str, head: bytes) -> None:
+    """Compressed data are no records, whatever the file is said to be."""
+    for magic, (what, command) in _PACKED.items():
+        if head.startswith(magic):
+            raise TraceError(
+                f"{path}: compressed with {what}, which is not read: unpack it first ({command})"
+            )

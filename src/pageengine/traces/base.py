@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from pageengine.errors import TraceError
+from pageengine.traces.ids import Ids
 
 BATCH = 1 << 16
 PAGE_SHIFT = 12
+_VMS_NAMED = 8
 
 
 @dataclass(frozen=True)
 class Batch:
     """Accesses in the order in which they were made.
 
-    page: int64 [n], page numbers. write: bool [n]. time: float64 [n] in seconds, or None where
-    the trace has no clock. vm: int64 [n], the number of the machine, or None for one machine.
-    run: int64 [n], so many accesses to the page in a row, or None for one each.
+    page: int64 [n], names of pages: numbers, or any 64 bits such as hashes, equal for equal pages
+    (2**63 and above are negative here). write: bool [n]. time: float64 [n] in seconds, or None
+    where the trace has no clock. vm: int64 [n], the number of the machine, or None where the trace
+    does not tell of machines. run: int64 [n], so many accesses to the page in a row, or None for
+    one each.
     """
 
     page: np.ndarray
@@ -35,23 +40,62 @@ class Batch:
         """The accesses of this machine; all, where it is None or the trace tells of no machines."""
         if vm is None or self.vm is None:
             return self
-        mine = self.vm == vm
+        mine = self.vm == as_vm(vm)
         columns = self.page, self.write, self.time, self.vm, self.run
         return Batch(*(None if column is None else column[mine] for column in columns))
 
 
 class Trace:
-    """A trace in a file. Iterate for batches, as often as you like; each time from the start."""
+    """A trace in a file. Iterate for batches, as often as you like; each time from the start.
 
-    def __init__(self, path: str, kind: str, batches: Callable[[], Iterator[Batch]]):
+    A file that is not empty and has no access is an error (TraceError). notes: what of the file is
+    not read (columns that are no part of a trace, lines that are no accesses), each with its count
+    or name; complete after an iteration, which also warns of such lines (TraceWarning).
+    """
+
+    def __init__(self, path: str, kind: str, batches: Callable[[list[str]], Iterator[Batch]],
+                 unread: str = ""):  # fmt: skip
         self.path, self.kind = path, kind
-        self._batches = batches
+        self._unread, self._batches = [unread] if unread else [], batches
+        self.notes = list(self._unread)
 
     def __repr__(self) -> str:
         return f"<Trace {self.path!r}: {self.kind}>"
 
     def __iter__(self) -> Iterator[Batch]:
-        return self._batches()
+        said: list[str] = []
+        some = False
+        for batch in self._batches(said):
+            if len(batch):
+                some = True
+                yield batch
+        self.notes = self._unread + said
+        if not some and os.path.getsize(self.path):
+            why = f" ({'; '.join(said)})" if said else ""
+            raise TraceError(f"{self.path}: the file is not empty and has no access{why}")
+
+    def of(self, vm: int | None) -> Iterator[Batch]:
+        """Batches of the accesses of one machine, or of all for None. TraceError: the trace has
+        none of this machine, which shows at its end, or does not tell of machines.
+        """
+        found, others = vm is None, set[int]()
+        for batch in self:
+            vms = batch.vm
+            if vm is not None and vms is None:
+                raise TraceError(
+                    f"{self.path} does not say which machine makes an access (it has no column "
+                    f"vm), and those of vm {vm} are asked for: leave vm out"
+                )
+            mine = batch.of(vm)
+            if len(mine):
+                found = True
+                yield mine
+            if not found and vms is not None and len(others) <= _VMS_NAMED:
+                others.update(np.unique(vms).tolist())
+        if not found and others:
+            named = ", ".join(map(str, sorted(others)[:_VMS_NAMED]))
+            more = ", ..." if len(others) > _VMS_NAMED else ""
+            raise TraceError(f"{self.path} has no accesses of vm {vm}; it has vm {named}{more}")
 
     def replay(self, guest, kind: str = "file", vm: int | None = None):
         """Makes the accesses in a ``Guest`` as touches of ``kind``, without holding the trace;
@@ -59,9 +103,9 @@ class Trace:
         one touch. It ends where the guest is out of memory. vm: the number of the machine whose
         accesses are made; a guest is one machine, so a trace of several needs it (TraceError).
         """
-        total = guest.replay(kind, np.zeros(0, np.int64))
+        total, ids = guest.replay(kind, np.zeros(0, np.int64)), Ids()
         for page, write in self._touches(vm):
-            part = guest.replay(kind, page, write)
+            part = guest.replay(kind, ids.of(page), write)
             total = total._replace(
                 done=total.done + part.done, misses=total.misses + part.misses
             )
@@ -74,8 +118,8 @@ class Trace:
         lie apart from each other, and need not be looked at yet.
         """
         first = None
-        for batch in self:
-            if vm is None and batch.vm is not None and len(batch):
+        for batch in self.of(vm):
+            if vm is None and batch.vm is not None:
                 first = int(batch.vm[0]) if first is None else first
                 others = batch.vm[batch.vm != first]
                 if others.size:
@@ -83,78 +127,14 @@ class Trace:
                         f"{self.path} has accesses of several machines, such as {first} and "
                         f"{others[0]}: say whose are made, replay(..., vm={first})"
                     )
-            mine = batch.of(vm)
-            yield mine.page, mine.write
+            yield batch.page, batch.write
 
 
-def batch_of(columns: Mapping[str, np.ndarray], where: Callable[[int], str]) -> Batch:
-    """A Batch of columns as a file has them: ``page``, or ``address`` in bytes, and as many of
-    write, time, vm, run as there are. ``where(i)`` names the place of entry i for an error.
-    """
-    page = columns.get("page")
-    if page is None:
-        page = _whole(columns["address"], "address", where) >> PAGE_SHIFT
-    else:
-        page = _whole(page, "page", where)
-    write = columns.get("write")
-    time = columns.get("time")
-    return Batch(
-        page=page,
-        write=np.zeros(len(page), bool) if write is None else _flags(write, where),
-        time=None if time is None else _times(time, where),
-        vm=_whole(columns["vm"], "vm", where) if "vm" in columns else None,
-        run=_whole(columns["run"], "run", where) if "run" in columns else None,
-    )
-
-
-def need_page_column(names, path: str) -> None:
-    """A trace without pages is none."""
-    if "page" not in names and "address" not in names:
-        raise TraceError(
-            f"{path}: a trace needs a column 'page' or 'address' (and may have write, time, vm, "
-            f"run); this one has {', '.join(map(repr, names)) or 'none'}"
-        )
-
-
-COLUMNS = ("page", "address", "write", "time", "vm", "run")
-
-
-def _refuse(bad: np.ndarray, values: np.ndarray, what: str, right: str, where) -> None:
-    found = np.flatnonzero(bad)
-    if found.size:
-        i = int(found[0])
-        raise TraceError(f"{where(i)}: {what} is {values[i]}, and should be {right}")
-
-
-def _whole(values: np.ndarray, what: str, where) -> np.ndarray:
-    values = np.asarray(values)
-    if values.dtype.kind == "u":
-        _refuse(values > np.uint64(2**63 - 1), values, what, "below 2**63", where)
-    elif values.dtype.kind == "f":
-        with np.errstate(invalid="ignore"):
-            bad = ~(np.floor(values) == values) | (np.abs(values) >= 2**63)
-        _refuse(bad, values, what, "a whole number", where)
-    elif values.dtype.kind not in "ib":
-        raise TraceError(f"{where(0)}: {what} holds {values.dtype}, and should hold whole numbers")
-    numbers = values.astype(np.int64)
-    _refuse(numbers < 0, values, what, "0 or more", where)
-    return numbers
-
-
-def _flags(values: np.ndarray, where) -> np.ndarray:
-    values = np.asarray(values)
-    if values.dtype.kind == "b":
-        return values
-    if values.dtype.kind not in "iuf":
-        raise TraceError(f"{where(0)}: write holds {values.dtype}, and should be 0 or 1")
-    _refuse((values != 0) & (values != 1), values, "write", "0 or 1", where)
-    return values != 0
-
-
-def _times(values: np.ndarray, where) -> np.ndarray:
-    values = np.asarray(values)
-    if values.dtype.kind not in "iuf":
-        raise TraceError(f"{where(0)}: time holds {values.dtype}, and should be seconds")
-    times = values.astype(np.float64)
-    _refuse(~np.isfinite(times) | (times < 0), values, "time", "seconds, 0 or more", where)
-    return times
+def as_vm(vm) -> int:
+    """The number of a machine as it stands in a batch: names above 2**63 are negative there."""
+    if isinstance(vm, bool) or not isinstance(vm, (int, np.integer)):
+        raise ValueError(f"vm must be the number of a machine, got {vm!r}")
+    number = int(vm)
+    if not -(2**63) <= number < 2**64:
+        raise ValueError(f"vm must be a number of 64 bits, got {number}")
+    return number - 2**64 if number >= 2**63 else number

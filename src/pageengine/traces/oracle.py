@@ -1,6 +1,6 @@
 """Traces in libCacheSim's oracleGeneral format: 24 bytes per access, little-endian, without a
 header: uint32 time in seconds, uint64 object, uint32 size, int64 number of the next access to the
-object (-1: never). The object is the page; size and next access are passed over.
+object (-1: never). The object is the page's name, often a hash; size and next access are not used.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from pageengine.errors import TraceError
-from pageengine.traces.base import BATCH, Batch, Trace, batch_of
+from pageengine.traces.base import BATCH, Batch, Trace
 
 RECORD = np.dtype([("time", "<u4"), ("object", "<u8"), ("size", "<u4"), ("next", "<i8")])
 REPLAYED = 1 << 20  # accesses between two looks at whether somebody wants to stop
+NO_NEXT = -2  # the lowest that is written for a next access that there is not, or is not known
 
 
 def recognise(head: bytes, path: str) -> bool:
@@ -25,18 +26,14 @@ def recognise(head: bytes, path: str) -> bool:
 class OracleTrace(Trace):
     """Its records are replayed where they are in the file."""
 
-    def replay(self, guest, kind: str = "file", vm: int | None = None):
-        guest.replay(kind, np.zeros(0, np.int64))  # what is wrong with that is not the trace's
-        try:
-            return super().replay(guest, kind, vm)
-        except ValueError:
-            for _ in self:  # says which record is not a page
-                pass
-            raise
-
     def _touches(self, vm: int | None):
-        pages = _records(self.path)["object"].view("<i8")
-        return ((pages[i : i + REPLAYED], False) for i in range(0, len(pages), REPLAYED))
+        if vm is not None:
+            yield from super()._touches(vm)
+        records = _records(self.path)
+        for first in range(0, len(records), REPLAYED):
+            part = records[first : first + REPLAYED]
+            _check(self.path, part, first)
+            yield part["object"].view("<i8"), False
 
 
 def open_oracle(path: str) -> Trace:
@@ -47,7 +44,7 @@ def open_oracle(path: str) -> Trace:
             f"{path}, offset {whole}: the last record is cut off: {size - whole} bytes of "
             f"{RECORD.itemsize}"
         )
-    return OracleTrace(path, "oracle", lambda: _batches(path))
+    return OracleTrace(path, "oracle", lambda _: _batches(path))
 
 
 def _records(path: str) -> np.ndarray:
@@ -59,24 +56,38 @@ def _records(path: str) -> np.ndarray:
     return np.frombuffer(whole, RECORD, count=len(whole) // RECORD.itemsize)
 
 
+def _check(path: str, part: np.ndarray, first: int) -> None:
+    """Other data than records shows in the numbers of next accesses, half of which are negative."""
+    bad = part["next"] < NO_NEXT
+    if bad.any():
+        i = int(np.argmax(bad))
+        raise TraceError(
+            f"{path}, offset {(first + i) * RECORD.itemsize}: the number of the next access is "
+            f"{part['next'][i]}, and should be -1 or above: this is no record of oracleGeneral"
+        )
+
+
 def _batches(path: str) -> Iterator[Batch]:
     records = _records(path)
     for first in range(0, len(records), BATCH):
         part = records[first : first + BATCH]
-        page = part["object"].astype(np.int64)
-        if page.min() < 0:  # 2**63 and above: this names the record
-
-            def where(i: int, first=first) -> str:
-                return f"{path}, offset {(first + i) * RECORD.itemsize}"
-
-            batch_of({"page": part["object"]}, where)
-        reads = np.zeros(len(page), bool)  # the format does not tell writes from reads
-        yield Batch(page, reads, part["time"].astype(np.float64))
+        _check(path, part, first)
+        reads = np.zeros(len(part), bool)  # the format does not tell writes from reads
+        yield Batch(part["object"].astype("<u8").view(np.int64), reads, part["time"].astype(float))
 
 
 def write_oracle(path: str, pages: np.ndarray, times: np.ndarray | None = None) -> None:
-    """Writes accesses in this format; sizes are 1, and the next accesses are worked out."""
+    """Writes accesses in this format; sizes are 1, and the next accesses are worked out. pages:
+    whole numbers of 64 bits, signed or not; times: seconds below 2**32, of which the format keeps
+    whole ones.
+    """
     pages = np.asarray(pages)
+    if pages.dtype.kind not in "iu" and pages.size or pages.ndim != 1:
+        raise ValueError(f"pages must be whole numbers [n], got {pages.dtype} {pages.shape}")
+    if times is not None:
+        times = np.asarray(times)
+        if times.shape != pages.shape or not ((times >= 0) & (times < 2**32)).all():
+            raise ValueError("times must be one per page, seconds from 0 to below 2**32")
     records = np.zeros(len(pages), RECORD)
     records["object"], records["size"] = pages, 1
     records["time"] = 0 if times is None else times

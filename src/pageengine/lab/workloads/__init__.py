@@ -6,7 +6,7 @@ import difflib
 import inspect
 from collections.abc import Mapping
 
-from pageengine.lab.workloads.base import Accesses, Release, Workload
+from pageengine.lab.workloads.base import Accesses, Release, Workload, burst, fastest
 from pageengine.lab.workloads.boot import Boot
 from pageengine.lab.workloads.fileserver import FileServer
 from pageengine.lab.workloads.heap import Heap
@@ -18,7 +18,7 @@ from pageengine.lab.workloads.sequential import Sequential
 from pageengine.lab.workloads.toucher import Toucher
 from pageengine.lab.workloads.zipf import Zipf
 
-__all__ = ["WORKLOADS", "Accesses", "Release", "Workload", "make"]
+__all__ = ["WORKLOADS", "Accesses", "Release", "Workload", "burst", "fastest", "make"]
 
 WORKLOADS = {
     "idle": Idle,

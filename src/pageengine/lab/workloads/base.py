@@ -38,6 +38,9 @@ class Workload(Protocol):
     """A program. ``start`` is called once: the pages of its machine and a generator of its own;
     ``step`` says what it does in the next ``seconds`` of the machine's own time, at ``time`` of the
     host. in_use: pages it uses now. needs_guest: it works with files, which a guest must hold.
+
+    It may also say how many touches to expect: ``fastest()`` and ``burst()``, as ``Paced`` has
+    them; the function ``fastest`` asks a workload that may not.
     """
 
     in_use: int
@@ -79,6 +82,18 @@ class Paced:
         self.pages, self.rng, self.draws = wanted, rng, Draws(rng)
         self.in_use = wanted
 
+    def fastest(self) -> float:
+        """The most touches per second of its own time that it may make from now on. A step of s
+        seconds has at most ``fastest() * s + burst()`` of them, asked before the step.
+        """
+        return self.rate
+
+    def burst(self) -> int:
+        """How many touches a step may have beyond its seconds times ``fastest``: the one for which
+        fractions of a touch have waited, and what is done all at once.
+        """
+        return 1
+
     def touches(self, seconds: float) -> int:
         """How many touches are due; fractions wait."""
         self._due += self.rate * seconds
@@ -91,6 +106,18 @@ class Paced:
         if self.write in (0.0, 1.0):
             return bool(self.write)
         return self.draws.part(self.write, n)
+
+
+def fastest(workload: Workload) -> float:
+    """Its ``fastest()``: touches per second; infinite where it does not say."""
+    says = getattr(workload, "fastest", None)
+    return float("inf") if says is None else says()
+
+
+def burst(workload: Workload) -> int:
+    """Its ``burst()``: touches; none where it does not say."""
+    says = getattr(workload, "burst", None)
+    return 0 if says is None else says()
 
 
 def at_least(value, what: str, least: float) -> float:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pageengine.lab.workloads.base import Accesses, Paced, Release
+from pageengine.lab.workloads.base import Accesses, Paced, Release, burst, fastest
 from pageengine.units import PAGE_BYTES, parse_size
 
 
@@ -20,13 +20,20 @@ class Boot(Paced):
             raise ValueError(f"speed must be above 0 bytes per second, got {speed!r}")
         from pageengine.lab.workloads import make
 
-        self.then = make(then if then is not None else {"kind": "idle"})
+        self.then, self._zeroed = make(then if then is not None else {"kind": "idle"}), 0
         self.needs_guest = self.then.needs_guest
 
     def start(self, pages: int, rng: np.random.Generator) -> None:
         super().start(pages, rng)
         self.then.start(pages, rng)
         self._zeroed = 0
+
+    def fastest(self) -> float:
+        then = fastest(self.then)
+        return max(self.rate, then) if self.booting else then
+
+    def burst(self) -> int:
+        return max(1, burst(self.then))
 
     @property
     def booting(self) -> bool:
@@ -38,7 +45,10 @@ class Boot(Paced):
             then = self.then.step(seconds, time)
             self.in_use = self.then.in_use
             return then
-        end = min(self.pages, self._zeroed + max(1, self.touches(seconds)))
+        wanted = self._zeroed + self.touches(seconds)
+        end = min(self.pages, wanted)
         zeroed = Accesses(np.arange(self._zeroed, end), True, "zero")
         self._zeroed = end
-        return [zeroed]
+        if end < self.pages:
+            return [zeroed]
+        return [zeroed, *self.then.step((wanted - end) / self.rate, time)]

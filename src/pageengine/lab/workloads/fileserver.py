@@ -29,6 +29,12 @@ class FileServer(Paced):
         super().start(pages, rng)
         self._blocks = Ranks(rng.permutation(self.blocks), popularity(self.blocks, self.alpha))
 
+    def fastest(self) -> float:
+        return 2 * self.rate  # a page of its own for every block
+
+    def burst(self) -> int:
+        return 2
+
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         n = self.touches(seconds)
         own = self.draws.below(self.pages, n)

@@ -1,5 +1,7 @@
 """A heap with generations, as a Java machine has it."""
 
+import math
+
 import numpy as np
 
 from pageengine.lab.workloads.base import Accesses, Paced, Release, part
@@ -23,6 +25,23 @@ class Heap(Paced):
         self._young = min(max(1, int(self.young * self.pages)), max(1, self.pages - 1))
         self._old, self._next = 0, 0
         self.in_use = self._young
+
+    def fastest(self) -> float:
+        """Of touches that allocate, a quarter read the old generation besides; each round of the
+        young generation adds to it, and every so many rounds all of it is collected.
+        """
+        return self.rate * (1.25 + sum(self._each_round()) / self._young)
+
+    def burst(self) -> int:
+        """A round that ends, and a collection, are touched at once."""
+        return 3 + math.ceil(2 * sum(self._each_round())) + self.pages - self._young
+
+    def _each_round(self) -> tuple[int, float]:
+        """Pages that a round adds to the old generation, and that it collects in the mean."""
+        room = self.pages - self._young
+        grown = max(1, int(self.survive * self._young))
+        rounds = max(1, math.ceil((room - int(self.live * room)) / grown))
+        return grown, room / rounds
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         n = self.touches(seconds)

@@ -14,15 +14,21 @@ class Idle(Paced):
                  fill: float = 20_000.0, active: int = 512):  # fmt: skip
         super().__init__(rate=rate, memory=memory, write=write)
         self.fill, self.active = at_least(fill, "fill", 1), int(at_least(active, "active", 1))
-        self._filled = 0
+        self._filled, self._poured, self._filling = 0, 0.0, True
+
+    def fastest(self) -> float:
+        return max(self.fill, self.rate) if self._filling else self.rate
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         found: list[Accesses | Release] = []
         if self._filled < self.pages:
-            end = min(self.pages, self._filled + max(1, int(self.fill * seconds)))
+            self._poured += self.fill * seconds  # fractions of pages wait, whatever the steps
+            end = min(self.pages, int(self._poured))
             found.append(Accesses(np.arange(self._filled, end), True))
-            self._filled = end
-            return found
-        n = self.touches(seconds)
-        ids = self.draws.below(min(self.active, self.pages), n)
-        return [Accesses(ids, self.writes(n))]
+            seconds = (self._poured - end) / self.fill if end == self.pages else 0.0
+            self._filled, self._filling = end, end < self.pages
+        if not self._filling and seconds > 0:
+            n = self.touches(seconds)
+            ids = self.draws.below(min(self.active, self.pages), n)
+            found.append(Accesses(ids, self.writes(n)))
+        return found

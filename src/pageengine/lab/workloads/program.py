@@ -26,6 +26,7 @@ class Program(Paced):
 
     def start(self, pages: int, rng: np.random.Generator) -> None:
         super().start(pages, rng)
+        self.ended = False
         self._source = iter(self.batches(pages, rng))
         self._waiting: list[Accesses | Release] = []
 
@@ -35,6 +36,7 @@ class Program(Paced):
             if not self._waiting:
                 batch = next(self._source, None)
                 if batch is None:
+                    self.ended = True
                     break
                 self._waiting.append(_as_step(batch, self.pages))
             step = self._waiting.pop()

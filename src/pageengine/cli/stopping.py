@@ -1,0 +1,98 @@
+"""How a command is ended before its time: Ctrl-C, SIGTERM, or --max-time.
+
+The first signal asks what runs to end at its next step, so that what is complete is kept and shown;
+a second one ends it at once. What ended a command is its exit status.
+"""
+
+import signal
+import threading
+import time
+
+from pageengine.lab import fields
+
+#: Exit status after --max-time, as timeout(1) has it.
+OUT_OF_TIME = 124
+_SIGNALS = {signal.SIGINT: ("interrupted", 130), signal.SIGTERM: ("terminated", 143)}
+
+
+def add_max_time(parser) -> None:
+    """The option that ``seconds_of`` reads."""
+    parser.add_argument(
+        "--max-time", metavar="TIME",
+        help="end after that much real time; what is complete is kept, and the exit status is "
+        f"{OUT_OF_TIME}",
+    )  # fmt: skip
+
+
+def seconds_of(arguments) -> float | None:
+    """Seconds of --max-time; None without it."""
+    text = arguments.max_time
+    try:
+        return None if text is None else fields.positive_duration(text)
+    except ValueError as error:
+        raise ValueError(f"--max-time {text!r} {error}") from None
+
+
+class Stop:
+    """While it is open it hears signals and looks at the clock. max_time: seconds from now on;
+    None: no end. at_once: a signal raises Stopped where it is heard, for work that does not ask.
+    """
+
+    def __init__(self, max_time: float | None = None, *, at_once: bool = False):
+        self._end = None if max_time is None else time.monotonic() + max_time
+        self._at_once = at_once
+        self._number: int | None = None
+        self._late = False
+        self._before: dict[int, object] = {}
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                self._before[number] = signal.signal(number, self._hear)
+            if self._at_once and self._end is not None:
+                self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._ring)
+                signal.setitimer(signal.ITIMER_REAL, max(1e-3, self._end - time.monotonic()))
+        return self
+
+    def __exit__(self, *_):
+        if signal.SIGALRM in self._before:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def __call__(self) -> bool:
+        """Whether it is time to end. Once it was, it is."""
+        if self._end is not None and time.monotonic() > self._end:
+            self._late = True
+        return self._late or self._number is not None
+
+    @property
+    def why(self) -> str:
+        """What ended the command; empty where it came to its end."""
+        if self._number is not None:
+            return _SIGNALS[self._number][0]
+        return "out of its time limit" if self._late else ""
+
+    @property
+    def status(self) -> int:
+        """The exit status that says so; 0 where it came to its end."""
+        if self._number is not None:
+            return _SIGNALS[self._number][1]
+        return OUT_OF_TIME if self._late else 0
+
+    def _hear(self, number, _frame) -> None:
+        again = self._number is not None
+        if not again:
+            self._number = number
+        if again:
+            raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(143)
+        if self._at_once:
+            raise Stopped
+
+    def _ring(self, *_) -> None:
+        self._late = True
+        raise Stopped
+
+
+class Stopped(BaseException):
+    """Raised by a signal through whatever runs: no simulation takes it for its own end."""

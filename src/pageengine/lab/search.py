@@ -1,0 +1,77 @@
+"""Searching a scale of values for the end up to which they are good, when most of what is known is
+that it should be one end: a coarse look first, then halving, and what does not fit that is said.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+#: Points of the coarse look, both ends among them.
+COARSE = 5
+
+
+def search(good: Callable[[int], bool], last: int, near: int | None = None,
+           known: dict[int, bool] | None = None) -> int | None:  # fmt: skip
+    """The index from 0 (the careful end) to ``last`` up to which everything that was tried is good,
+    with a bad one right behind it; None where 0 is not good.
+
+    Without ``near`` it looks at points over the whole scale first, so that good ones beyond a bad
+    one are seen; with it, it looks around there. known: what was tried; filled in.
+    """
+    tried: dict[int, bool] = {} if known is None else known
+
+    def ask(index: int) -> bool:
+        if index not in tried:
+            tried[index] = good(index)
+        return tried[index]
+
+    if near is None:
+        for point in range(COARSE):
+            ask(round(last * point / (COARSE - 1)))
+    else:
+        step, at, up = 1, near, ask(near)
+        while ask(at) == up and (at < last if up else at > 0):  # outward, in steps that double
+            at = min(at + step, last) if up else max(at - step, 0)
+            step *= 2
+    while True:
+        low, bad = ends(tried, last)
+        if bad - low <= 1:
+            return low if low >= 0 else None
+        ask((low + bad) // 2)
+
+
+def ends(tried: Mapping[int, bool], last: int) -> tuple[int, int]:
+    """The last good index before the first bad one, or -1; and the first bad one, or last + 1."""
+    bad = min((index for index, good in tried.items() if not good), default=last + 1)
+    return max((index for index in tried if index < bad), default=-1), bad
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Where a figure that should grow from the careful end on falls instead. careful, bold:
+    indexes; before, after: the figures there. flips: whether the objective fails at the careful one
+    and holds at the bold one."""
+
+    seed: int
+    careful: int
+    before: float
+    bold: int
+    after: float
+    flips: bool
+
+
+def turn(figures: Mapping[int, float], holds: Callable[[float], bool], seed: int, limit: float,
+         margin: float = 0.1) -> Turn | None:  # fmt: skip
+    """The worst such fall among the figures by index: one that turns a failure into a success, or
+    else the deepest of more than ``margin`` of the figure and of the limit; None where there is
+    none."""
+    found: list[Turn] = []
+    order = sorted(figures)
+    for number, careful in enumerate(order):
+        for bold in order[number + 1 :]:
+            before, after = figures[careful], figures[bold]
+            flips = not holds(before) and holds(after)
+            falls = before - after > margin * max(before, limit) if isfinite(before) else flips
+            if flips or falls:
+                found.append(Turn(seed, careful, before, bold, after, flips))
+    return max(found, key=lambda one: (one.flips, one.before - one.after), default=None)

@@ -1,0 +1,47 @@
+"""Storage: the device that the machines of a simulation wait for. What happened to them becomes work
+and requests there, and the device says how long each waited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from pageengine.device import Device
+from pageengine.lab.costs import EVENTS, REQUESTS, WRITES, CostModel
+from pageengine.options import number_of
+
+COSTS = tuple(name for name in EVENTS if name not in REQUESTS)
+CLUSTER = 32  # pages of one write
+
+
+class Storage:
+    """costs: what events cost. seed: of the moments at which requests are made."""
+
+    def __init__(self, costs: CostModel, seed: int):
+        self.costs, self._seed = costs, seed % 2**64
+        self.device = Device(costs.service)
+
+    def join(self, name: str) -> int:
+        """A machine that begins now; its number here."""
+        return self.device.join(self.device.time, seed=self._seed, stream=number_of(name))
+
+    def charge(self, machines: list, events: Mapping[str, np.ndarray]) -> None:
+        """What these machines ran, and what it cost them, is now work of theirs. events: of each,
+        by name.
+        """
+        costs = self.costs.stalls(events, COSTS).tolist()
+        requests = sum(events[name] for name in REQUESTS)
+        latency = self.costs.stalls(events, REQUESTS) / np.maximum(1, requests)
+        for machine, cost, asked, each in zip(
+            machines, costs, requests.tolist(), latency.tolist(), strict=True
+        ):
+            ran = machine.take_made(cost + asked * (each + self.device.queued))
+            if ran or cost or asked:
+                self.device.add(machine.client, ran, cost, asked, each)
+
+    def serve(self, until: float, sums: Mapping[str, int]) -> None:
+        """Time passes. sums: of the events since the last call."""
+        writes = self.costs.writing(sum(sums[name] for name in WRITES))
+        self.device.serve(until, writes, self.costs.writing(CLUSTER))

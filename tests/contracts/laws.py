@@ -1,0 +1,59 @@
+"""Overload, small and quick: what the laws of test_every_law.py are held on. A host of tokens, equal
+machines, and a load that is a multiple of its memory.
+"""
+
+import functools
+
+import numpy as np
+
+from pageengine.lab import GuestSpec, Simulation, VMSpec
+from pageengine.policy import find
+
+MIB = 2**20
+SECONDS = 40
+WORKING_SET = 24  # MiB of each machine
+NAMES = tuple(f"vm{i}" for i in range(4))
+
+
+def machine(name, guest=True, scale=1, **more):
+    """One of equal machines. scale: how many pages stand for one."""
+    work = {"kind": "zipf", "memory": WORKING_SET * scale * MIB, "alpha": 0.3, "rate": 2500 * scale}
+    return VMSpec(
+        name, 32 * scale * MIB, work, contents="own",
+        guest=GuestSpec(kernel=2 * scale * MIB) if guest else None, **more,
+    )  # fmt: skip
+
+
+@functools.cache
+def run(policy, load=1.5, guest=True, *, listed=NAMES, epoch=1.0, seed=1, seconds=SECONDS, scale=1,
+        also=(), costs=(), **host):  # fmt: skip
+    """A result. load: the working sets of four machines over memory. listed: the machines, in order.
+    also: (name, start, stop) of one that comes and goes.
+    """
+    memory = int(len(NAMES) * WORKING_SET * MIB * scale / load) // 4096 * 4096
+    specs = [machine(name, guest, scale) for name in listed]
+    if also:
+        specs.append(machine(also[0], guest, scale, start=also[1], stop=also[2]))
+    simulation = Simulation(
+        memory, specs, policy=find(policy), epoch=epoch, seed=seed, costs=dict(costs) or "nvme",
+        host=host or None,
+    )  # fmt: skip
+    return simulation.run(seconds)
+
+
+def stalls(result, since=0.0):
+    """Mean stall of each machine that stays, by name, in points of a hundred."""
+    found = {}
+    for name in NAMES:
+        if name in result.names:
+            own = result.of(name)
+            found[name] = 100 * float(np.mean(own["stall"][own["time"] > since]))
+    return found
+
+
+def mean(result, since=0.0):
+    return float(np.mean([*stalls(result, since).values()]))
+
+
+def worst(result, since=0.0):
+    return max(stalls(result, since).values())
