@@ -64,9 +64,19 @@ def test_the_program_of_the_mechanisms_runs(capsys):
     assert "MiB" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("material"), reason="needs mkdocs-material")
-def test_the_site_builds(tmp_path):
+NEEDED = "material", "mkdocstrings_handlers"
+
+
+@pytest.mark.skipif(not all(map(importlib.util.find_spec, NEEDED)), reason="needs pageengine[docs]")
+def test_the_site_builds_and_its_reference_shows_what_it_lists(tmp_path):
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "reproduction" / "index.html").exists()
+    for page in sorted((ROOT / "docs" / "api").glob("*.md")):
+        html = (tmp_path / "api" / page.stem / "index.html").read_text()
+        names = re.findall(r"^::: (\S+)$", page.read_text(), re.MULTILINE)
+        assert [name for name in names if f'id="{name}"' not in html] == []
+    stores = (tmp_path / "api" / "stores" / "index.html").read_text()
+    text = re.sub(r"<[^>]+>", "", stores)  # of a compiled class: its stub's parameters
+    assert "FrameBitmap(count: SupportsIndex)" in text and "Takes up to n idle frames" in text

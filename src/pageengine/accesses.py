@@ -22,7 +22,14 @@ class Accesses:
 
     Batch methods take PPNs as an int array [n], or one int. Those that need machine memory let the
     host's policy make room and go on; ``try_`` forms stop exactly before the first access that
-    cannot be made and say why.
+    cannot be made and say why. The same page may be named many times; accesses are made in order.
+
+    Errors of all of them: IndexError for a PPN that the machine does not have, TypeError and
+    ValueError for arrays of another kind or shape (nothing was done in either case), Closed after
+    ``remove_vm`` or ``close``. Those that wait for memory raise OutOfFrames when none could be
+    won and Blocked when the machine is blocked, both with ``done``, the accesses that were made,
+    and SwapError, SwapCorruption, CodecError where a page cannot be read back: that page stays
+    where it is. All are in ``pageengine.errors``.
     """
 
     if TYPE_CHECKING:  # what the rest of VM has
@@ -42,7 +49,9 @@ class Accesses:
         def limit(self) -> int: ...
 
     def write(self, ppns, pages) -> Faults:
-        """Writes whole pages: uint8 [n, 4096] (or [4096] for one); in token mode uint64 [n]."""
+        """Writes whole pages: uint8 [n, 4096] (or [4096] for one); in token mode uint64 [n].
+        Returns what the batch met.
+        """
         return self._all(*self._write_call(ppns, pages))
 
     def read(self, ppns):
@@ -55,24 +64,26 @@ class Accesses:
 
     def touch(self, ppns, write=False) -> Faults:
         """Accesses pages without data; ``write``: bool, or bool [n]. A write makes a shared page
-        private.
+        private. Returns what the batch met.
         """
         return self._all(*self._touch_call(ppns, write))
 
     def try_write(self, ppns, pages):
-        """Like write, but never reclaims: (accesses done, status name, Faults)."""
+        """Like write, but never asks the policy, and no OutOfFrames or Blocked: (accesses done,
+        status name, Faults). The statuses are on docs/embedding.md.
+        """
         return self._once(*self._write_call(ppns, pages))
 
     def try_read(self, ppns):
-        """Like read, but never reclaims: (accesses done, status name, Faults, the pages read
-        [done]).
+        """Like read, as ``try_write`` is like write: (accesses done, status name, Faults, the pages
+        read [done]).
         """
         call, n, out = self._read_call(ppns)
         done, status, faults = self._once(call, n)
         return done, status, faults, out[:done]
 
     def try_touch(self, ppns, write=False):
-        """Like touch, but never reclaims: (accesses done, status name, Faults)."""
+        """Like touch, as ``try_write`` is like write: (accesses done, status name, Faults)."""
         return self._once(*self._touch_call(ppns, write))
 
     def touch_some(self, ppns, write=False) -> int:
@@ -106,7 +117,9 @@ class Accesses:
         return self._some(host, call, n, *call(0))
 
     def peek(self, ppns):
-        """What the pages hold, without an access: nothing moves and nothing is counted."""
+        """What the pages hold, uint8 [n, 4096] (tokens: uint64 [n]), without an access: nothing
+        moves and nothing is counted.
+        """
         host = self.host
         ppns = as_ppns(ppns)
         out = empty_contents(len(ppns), host.contents)

@@ -137,6 +137,9 @@ class Host(Governed):
         or a percentage of its size (ESX: 10 %). overhead: machine memory that running it takes
         beside its own. driver: whether its guest has a balloon driver, and balloon_max how much
         that may take. guest: a ``Guest`` that manages its memory, or None.
+
+        AdmissionError: what it is promised (reservation + overhead, and swap space) is not there.
+        ValueError, TypeError: a name that is taken, a size that is none. Nothing is done then.
         """
         if not isinstance(name, str):
             raise TypeError(f"the name of a virtual machine must be a text, got {name!r}")
@@ -228,7 +231,7 @@ class Host(Governed):
         self._engine.end_scan_pass()
 
     def reclaim(self, vm, pages: int, technique: str = "ladder") -> Reclaimed:
-        """Wins up to ``pages`` machine frames from a virtual machine.
+        """Wins up to ``pages`` machine frames from a virtual machine (by name or object).
 
         technique: "sharing", "compression", "swap", or "ladder" (each in turn). Every victim is
         first tried against the sharing table. Raises SwapFull or SwapError when pages could not go
@@ -268,8 +271,8 @@ class Host(Governed):
     # what is there
 
     def numbers(self) -> dict[str, int]:
-        """What ``stats`` says of the host itself, without its machines' events, as a dict:
-        cheaper.
+        """What ``stats`` says of the host itself, without its machines' events, by name: bytes and
+        counts as there, cheaper.
         """
         return self._engine.host_numbers()
 

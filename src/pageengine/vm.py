@@ -79,8 +79,9 @@ class VM(Accesses):
     # the balloon, blocking, pinning
 
     def balloon(self, ppns=None, pages: int | None = None) -> int:
-        """The guest gives up these pages (their contents are gone), or ``pages`` pages it never
-        touched, lowest PPN first. Returns how many pages are in the balloon now.
+        """The guest gives up these pages, int [n] (their contents are gone), or ``pages`` pages it
+        never touched, lowest PPN first. Returns how many pages are in the balloon now. TypeError
+        where neither or both are given, IndexError for a PPN that is not there.
         """
         self.host
         if (ppns is None) == (pages is None):
@@ -103,8 +104,8 @@ class VM(Accesses):
         )
 
     def report_free(self, ppns) -> int:
-        """The guest says that it does not use these pages (free page reporting): the host takes
-        what they hold, and they are absent. Returns how many held something.
+        """The guest says that it does not use these pages, int [n] (free page reporting): the host
+        takes what they hold, and they are absent. Returns how many held something.
         """
         self.host
         return self._engine.report_free(self._id, as_ppns(ppns))
@@ -201,7 +202,7 @@ class VM(Accesses):
         return self.places_at(np.arange(self.pages))
 
     def places_at(self, ppns):
-        """Where these pages are: uint8 [n], values of ``Place``."""
+        """Where these pages, int [n], are: uint8 [n], values of ``Place``."""
         self.host
         return self._engine.places(self._id, as_ppns(ppns))
 

@@ -69,9 +69,11 @@ class Overcommit:
 
     @property
     def engine_seconds(self) -> float:
+        """Seconds in the engine, all phases together."""
         return sum(phase.seconds for phase in self.phases)
 
     def phase(self, name: str) -> Phase:
+        """The phase of that name; StopIteration where there is none."""
         return next(phase for phase in self.phases if phase.name == name)
 
     def to_dict(self) -> dict:

@@ -51,6 +51,7 @@ class ImageSharing:
 
     @property
     def bytes(self) -> int:
+        """Its pages, holes included, in bytes."""
         return self.pages * PAGE_BYTES
 
 
@@ -76,6 +77,9 @@ class Compressibility:
 
     @classmethod
     def of(cls, name: str, sizes: np.ndarray, counts: np.ndarray) -> "Compressibility":
+        """Of compressed sizes in bytes, int [n], 0 where a page does not fit 4096; counts: int
+        [n], how often each page occurs.
+        """
         n = len(sizes)
         if not n:
             return cls(name, 0, 0.0, 0.0, 1.0, 0.0, 0.0)
@@ -105,6 +109,7 @@ class SharingReport:
 
     @property
     def bytes(self) -> int:
+        """All pages of all images, in bytes."""
         return sum(image.bytes for image in self.images)
 
     @property
@@ -114,6 +119,7 @@ class SharingReport:
 
     @property
     def groups(self) -> dict[str, tuple[ImageSharing, ...]]:
+        """The images by salt group."""
         names = dict.fromkeys(image.group for image in self.images)
         return {n: tuple(i for i in self.images if i.group == n) for n in names}
 

@@ -43,12 +43,15 @@ class PageSource(Protocol):
     kind: str
 
     @property
-    def known(self) -> list[tuple[int, int]]: ...
+    def known(self) -> list[tuple[int, int]]:
+        """What is known to be memory, ascending: (first PPN, PPN after the last)."""
 
     @property
-    def kinds(self) -> Any: ...
+    def kinds(self) -> Any:
+        """How many pages of each kind there are, of which only data is in ``batches``."""
 
-    def batches(self, size: int | None = None) -> Iterable[tuple[np.ndarray, np.ndarray]]: ...
+    def batches(self, size: int | None = None) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+        """(PPNs int64 [n], pages uint8 [n, 4096]) in ascending order, n at most ``size``."""
 
 
 def survey(

@@ -30,6 +30,7 @@ class Speed:
     ratio: float
 
     def to_dict(self) -> dict:
+        """Everything as plain data, ready for JSON."""
         return asdict(self)
 
 

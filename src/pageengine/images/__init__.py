@@ -64,11 +64,12 @@ def open(
 ) -> Image:
     """Open a memory image: a file, or a live process by the path "/proc/PID".
 
-    ``batch``   pages per step of the iteration
-    ``kind``    one of the kinds in READERS, when the beginning of the file misleads
-    ``offset``  (raw) byte of the file at which page 0 begins; 0 if not given
-    ``packed``  no PPNs for the gaps between physical ranges (elf, lime; the others have none)
-    ``stop``    (process) halt the process until the image is closed
+    Args:
+        batch: pages per step of the iteration
+        kind: one of the kinds in READERS, when the beginning of the file misleads
+        offset: (raw) byte of the file at which page 0 begins; 0 if not given
+        packed: no PPNs for the gaps between physical ranges (elf, lime; the others have none)
+        stop: (process) halt the process until the image is closed
 
     ImageError: truncated, damaged, or of a kind that is not read (the message says how to convert
     it). OSError: the file cannot be opened. ValueError, TypeError: an argument is wrong.

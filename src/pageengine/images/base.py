@@ -95,6 +95,7 @@ class Image:
 
     @property
     def pages(self) -> int:
+        """Guest pages in all; what iteration does not yield are holes."""
         return self._pages
 
     @property
@@ -136,10 +137,12 @@ class Image:
 
     @property
     def bytes(self) -> int:
+        """The same in bytes."""
         return self.pages * PAGE_BYTES
 
     @property
     def description(self) -> str:
+        """One line for people."""
         return f"{self.kind} image, {self.pages} pages"
 
     def __len__(self) -> int:

@@ -176,4 +176,7 @@ class Policy(Protocol):
     accesses must not use up before the policy has been asked for the first time.
     """
 
-    def decide(self, snapshot: Snapshot) -> Plan: ...
+    def decide(self, snapshot: Snapshot) -> Plan:
+        """The plan for what it sees; equal snapshots get equal plans. A plan that breaks a rule
+        (policy/rules.py) is refused whole, with PlanError.
+        """

@@ -25,7 +25,9 @@ class Accesses:
 
 @dataclass(frozen=True)
 class Release:
-    """Pages that the workload does not use any more: a process ended, a heap shrank."""
+    """Pages that the workload does not use any more: a process ended, a heap shrank. ids: int64
+    [n], as for ``Accesses``.
+    """
 
     ids: np.ndarray
     kind: str = "memory"
@@ -44,9 +46,11 @@ class Workload(Protocol):
     in_use: int
     needs_guest: bool
 
-    def start(self, pages: int, rng: np.random.Generator) -> None: ...
+    def start(self, pages: int, rng: np.random.Generator) -> None:
+        """Called once, before the first step. ValueError: the machine is too small for it."""
 
-    def step(self, seconds: float, time: float) -> list[Accesses | Release]: ...
+    def step(self, seconds: float, time: float) -> list[Accesses | Release]:
+        """What it does in the next ``seconds`` of the machine's own time, in order."""
 
 
 class Paced:

@@ -1,0 +1,28 @@
+"""For the site: compiled modules tell their docstrings when they are imported, but not how their
+classes are made; the stubs beside them do.
+"""
+
+from pathlib import Path
+
+import griffe
+
+PACKAGE = Path(__file__).parents[1] / "src" / "pageengine"
+
+
+class StubSignatures(griffe.Extension):
+    """Classes of compiled modules are shown with the parameters that their stubs give."""
+
+    def on_package(self, *, pkg, **_):
+        for path in sorted(PACKAGE.glob("*.pyi")):
+            stub = griffe.visit(path.stem, filepath=path, code=path.read_text(encoding="utf-8"))
+            if pkg.name == "pageengine" and path.stem in pkg.members:
+                for name, shown in stub.classes.items():
+                    self._show(pkg[path.stem].members.get(name), shown)
+
+    def _show(self, cls, stub) -> None:
+        made = stub.members.get("__init__") or stub.members.get("__new__")
+        if cls is None or cls.is_alias or made is None:
+            return
+        cls.members["__init__"] = griffe.Function(
+            "__init__", parameters=made.parameters, parent=cls
+        )
