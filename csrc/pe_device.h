@@ -13,7 +13,7 @@ typedef struct pe_client {
     double work;     /* seconds of work that are left */
     double gap;      /* of these, until the next request; negative: not drawn yet */
     double rest;     /* of these, after that request, what is left of its stratum */
-    double costs;    /* part of the work that the client does not want, 0 to 1: counted as waiting */
+    double costs;    /* part of the work that it does not want, 0 to 1: counted as waiting */
     double latency;  /* of a request, on an idle device */
     double waited;   /* seconds since this was last taken */
     uint64_t requests;
@@ -41,8 +41,8 @@ PE_MUST_USE pe_status pe_device_join(pe_device *self, double at, uint64_t seed, 
                                      uint32_t *client);
 void pe_device_leave(pe_device *self, uint32_t client);
 
-/* More work for a client: `run` seconds that it wants, `costs` seconds that it does not, and so many
-   requests in between, at random places. */
+/* More work for a client: `run` seconds that it wants, `costs` seconds that it does not, and so
+   many requests in between, at random places. */
 void pe_device_add(pe_device *self, uint32_t client, double run, double costs, uint64_t requests,
                    double latency);
 /* When its work will be over, if queues are as they were last. */

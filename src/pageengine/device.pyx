@@ -59,8 +59,9 @@ cdef class Device:
 
     def add(self, client, double run, double costs=0.0, uint64_t requests=0,
             double latency=0.0) -> None:
-        """More work: ``run`` seconds that the client wants, ``costs`` seconds that it does not (they
-        count as waiting), and so many requests of ``latency`` seconds in between, at random places.
+        """More work: ``run`` seconds that the client wants, ``costs`` seconds that it does not
+        (they count as waiting), and so many requests of ``latency`` seconds in between, at random
+        places.
         """
         cdef uint32_t number = self._client(client)
         pe_device_add(&self._device, number, _seconds(run, "run"), _seconds(costs, "costs"),

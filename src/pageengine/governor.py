@@ -208,8 +208,8 @@ class Governor:
         return won
 
     def _within_bandwidth(self, asked: list) -> list:
-        """As many frames as swap space can take by now, from each machine its part of them, whatever
-        their order; without swap, where it can take none.
+        """As many frames as swap space can take by now, from each machine its part of them,
+        whatever their order; without swap, where it can take none.
         """
         left = max(0, int(self._swap_left)) * PAGE_BYTES
         writes = [frames * (technique in WRITES) for _, _, frames, technique in asked]

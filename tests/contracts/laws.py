@@ -1,5 +1,5 @@
-"""Overload, small and quick: what the laws of test_every_law.py are held on. A host of tokens, equal
-machines, and a load that is a multiple of its memory.
+"""Overload, small and quick: what the laws of test_every_law.py are held on. A host of tokens,
+equal machines, and a load that is a multiple of its memory.
 """
 
 import functools
@@ -27,8 +27,8 @@ def machine(name, guest=True, scale=1, **more):
 @functools.cache
 def run(policy, load=1.5, guest=True, *, listed=NAMES, epoch=1.0, seed=1, seconds=SECONDS, scale=1,
         also=(), costs=(), **host):  # fmt: skip
-    """A result. load: the working sets of four machines over memory. listed: the machines, in order.
-    also: (name, start, stop) of one that comes and goes.
+    """A result. load: the working sets of four machines over memory. listed: the machines, in
+    order. also: (name, start, stop) of one that comes and goes.
     """
     memory = int(len(NAMES) * WORKING_SET * MIB * scale / load) // 4096 * 4096
     specs = [machine(name, guest, scale) for name in listed]

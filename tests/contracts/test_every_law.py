@@ -1,6 +1,6 @@
-"""An answer that depends on the grain of time, on the order of a list or on luck is none. Every policy
-of the table is held to what is true of memory whatever the policy: each test is a law, its margin is
-in points of a hundred of stall, and it prints how close it came.
+"""An answer that depends on the grain of time, on the order of a list or on luck is none. Every
+policy of the table is held to what is true of memory whatever the policy: each test is a law, its
+margin is in points of a hundred of stall, and it prints how close it came.
 
 Left out: ``no-overcommit``, which admits whoever comes first and takes nothing from anybody.
 """
@@ -102,7 +102,7 @@ def test_what_is_over_leaves_no_trace(policy, guest):
 @each
 @with_and_without
 def test_every_start_comes_to_the_same_end(policy, guest):
-    """A load of 80 % is carried after a start in which it was 160 % (five machines in place of two)."""
+    """A load of 80 % is carried after a start in which it was half as much again."""
     seconds, since = 2 * SECONDS, 2 * SECONDS - 20
     two = run(policy, 1.6, guest, listed=NAMES[:2], seconds=seconds)
     after = run(policy, 1.6, guest, listed=NAMES[:2], seconds=seconds, also=("spike", 0.0, 15.0))

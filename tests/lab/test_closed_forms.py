@@ -119,7 +119,8 @@ def test_requests_at_random_wait_as_in_an_m_d_1_queue(busy, slice_):
         for name in names:
             n = int(draw.poisson(rate / clients * slice_))
             asked += n
-            device.add(name, max(0.0, end - device.at(name) - device.left(name)[0]), 0.0, n, service)
+            given = max(0.0, end - device.at(name) - device.left(name)[0])
+            device.add(name, given, 0.0, n, service)
         device.serve(end)
     waited = sum(device.take_waited(name) for name in names) / asked - service
     assert waited == pytest.approx(rate * service**2 / (2 * (1 - rate * service)), rel=0.1)

@@ -84,8 +84,8 @@ class CostModel:
         return pages * PAGE_BYTES / self.swap_bandwidth
 
     def stall(self, events: Mapping[str, int] | Faults) -> float:
-        """Seconds for so many of each event, by the names of ``VM.events`` and ``Faults``; names that
-        cost nothing are passed over. (fsum: what
+        """Seconds for so many of each event, by the names of ``VM.events`` and ``Faults``; names
+        that cost nothing are passed over. (fsum: what
         ``sum`` makes of fractions depends on the version of Python.)"""
         if isinstance(events, Faults):
             events = {key: getattr(events, key, 0) for key in EVENTS}

@@ -35,11 +35,11 @@ class GuestSpec:
 
 
 class Machine:
-    """spec: what it is; options: what events have changed of that. storage: what it waits for; seed:
-    of its random draws, which go by its name, so that no order of machines changes them.
+    """spec: what it is; options: what events have changed of that. storage: what it waits for;
+    seed: of its random draws, which go by its name, so that no order of machines changes them.
 
-    progress, stall, idle: parts of the last epoch. blocked: whether it was, at any time of it. held:
-    whether it waits for memory, or is blocked, now.
+    progress, stall, idle: parts of the last epoch. blocked: whether it was, at any time of it.
+    held: whether it waits for memory, or is blocked, now.
     """
 
     def __init__(self, host, spec, options: dict[str, Any], storage, seed: int):
@@ -105,8 +105,8 @@ class Machine:
         return made
 
     def pass_time(self, seconds: float) -> float:
-        """So many seconds are over; in how many of them it ran. What it waited in time that counts as
-        run already, because it was behind, is counted now.
+        """So many seconds are over; in how many of them it ran. What it waited in time that counts
+        as run already, because it was behind, is counted now.
         """
         self._unpaid += self._device.take_waited(self.client)
         if self.held:

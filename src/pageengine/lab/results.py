@@ -166,6 +166,23 @@ class Result:
         )
 
 
+def summary_of(host: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Figures of a whole run, from the host's columns; nothing where there is no row."""
+    if not len(host["time"]):
+        return {}
+    return {
+        "stall": float(np.mean(host["stall"])),
+        "free_least": int(np.min(host["free"])),
+        "swap_in": int(np.sum(host["swap_in"])),
+        "swap_out": int(np.sum(host["swap_out"])),
+        "compressions": int(np.sum(host["compressions"])),
+        "merged": int(np.sum(host["merged"])),
+        "ballooned_most": int(np.max(host["ballooned"])),
+        "swapped_most": int(np.max(host["swapped"])),
+        "double_paging": int(np.sum(host["double_paging"])),
+    }
+
+
 class Whole:
     """A file that appears under its name only when it is written to its end."""
 

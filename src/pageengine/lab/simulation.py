@@ -24,7 +24,7 @@ from pageengine.lab.events import Event
 from pageengine.lab.machine import GuestSpec, Machine
 from pageengine.lab.meter import Meter, of_guests
 from pageengine.lab.recorder import Recorder
-from pageengine.lab.results import Result
+from pageengine.lab.results import Result, summary_of
 from pageengine.lab.slices import Slices, on_grid
 from pageengine.lab.storage import Storage
 from pageengine.lab.workloads import make as make_workload
@@ -291,20 +291,4 @@ class Simulation:
             "notes": {name: list(said) for name, said in self._notes.items()},
             "thresholds": dict(zip(shown.names, shown.bytes, strict=True)) if shown else {},
         }
-        return Result(host, vms, _summary(host, vms), self._log, meta)
-
-
-def _summary(host, vms) -> dict[str, Any]:
-    if not len(host["time"]):
-        return {}
-    return {
-        "stall": float(np.mean(host["stall"])),
-        "free_least": int(np.min(host["free"])),
-        "swap_in": int(np.sum(host["swap_in"])),
-        "swap_out": int(np.sum(host["swap_out"])),
-        "compressions": int(np.sum(host["compressions"])),
-        "merged": int(np.sum(host["merged"])),
-        "ballooned_most": int(np.max(host["ballooned"])),
-        "swapped_most": int(np.max(host["swapped"])),
-        "double_paging": int(np.sum(host["double_paging"])),
-    }
+        return Result(host, vms, summary_of(host), self._log, meta)

@@ -1,5 +1,5 @@
-"""Storage: the device that the machines of a simulation wait for. What happened to them becomes work
-and requests there, and the device says how long each waited.
+"""Storage: the device that the machines of a simulation wait for. What happened to them becomes
+work and requests there, and the device says how long each waited.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ class Boot(Paced):
         from pageengine.lab.workloads import make
 
         self.then, self._zeroed = make(then if then is not None else {"kind": "idle"}), 0
+        self.pages = 1
         self.needs_guest = self.then.needs_guest
 
     def start(self, pages: int, rng: np.random.Generator) -> None:
