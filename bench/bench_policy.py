@@ -1,5 +1,6 @@
-"""What deciding costs on a host with 10,000 machines: the entitlement against scipy's brentq on the
-same function, and whole policies against making 10,000 plans that say nothing.
+"""What deciding costs. On a host with 10,000 machines: the entitlement against scipy's brentq on
+the same function, and whole policies against making 10,000 plans that say nothing. On hosts of 10,
+100 and 1000 machines: the microseconds of docs/policies.md.
 
 The host is a little short of memory, so that every policy has something to do; 50 ms is what one
 decision may take.
@@ -71,13 +72,17 @@ def machine(i, draw):
     )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def snapshot():
+def short_host(machines):
     draw = np.random.default_rng(2)
-    vms = tuple(machine(i, draw) for i in range(MACHINES))
+    vms = tuple(machine(i, draw) for i in range(machines))
     held = sum(vm.consumed for vm in vms)
     free = held // 4000
     return Snapshot(held + free, free, 2**50, vms)
+
+
+@pytest.fixture(scope="module")
+def snapshot():
+    return short_host(MACHINES)
 
 
 @pytest.mark.benchmark(group="decide")
@@ -94,3 +99,13 @@ def bench_decide(benchmark, snapshot, name):
     taken = sum(wish.reclaim > 0 for wish in plan.vms.values())
     best = benchmark.stats.stats.min * 1e3
     said(benchmark, "bench_empty_plans", state=plan.state, taken_from=taken, ms=f"{best:.1f}")
+
+
+@pytest.mark.benchmark(group="decide on smaller hosts")
+@pytest.mark.parametrize("machines", [10, 100, 1000])
+@pytest.mark.parametrize("name", POLICIES)
+def bench_decide_on_smaller_hosts(benchmark, machines, name):
+    """The table of docs/policies.md."""
+    benchmark(find(name).decide, short_host(machines))
+    us = benchmark.stats.stats.min * 1e6
+    benchmark.extra_info.update(per_item=1, unit="decision", us=f"{us:.0f}")

@@ -15,14 +15,15 @@
    an earlier one, and its candidates may be others: settle looks at everything again. So a scan of
    n pages does exactly what n scans of one page do, and the result is the same on every machine.
 
-   The two-scan rule is that of Linux' KSM (mm/ksm.c). A page is looked up among the shared ones
-   first, whatever became of it since the last scan, and merges at once with an equal one. Else its
-   checksum is held against the one that the last scan kept: if they differ, the new one is kept,
-   and that is all. Only a page of unchanged content is looked up among the hints, or leaves one;
-   and as KSM builds its tree of such pages anew in every pass, only hints of this pass count. What
-   is compared is content: a page that was written with the same bytes is unchanged. A page that is
-   passed over while it is swapped, compressed, ballooned or absent loses its checksum, as it loses
-   its item there.
+   The two-scan rule is that of Linux' KSM (mm/ksm.c until 6.10; since 6.11 the checksum comes first,
+   and a page that equals a shared one takes two scans as well). A page is looked up among the
+   shared ones first, whatever became of it since the last scan, and merges at once with an equal
+   one. Else its checksum is held against the one that the last scan kept: if they differ, the new
+   one is kept, and that is all. Only a page of unchanged content is looked up among the hints, or
+   leaves one; and as KSM builds its tree of such pages anew in every pass, only hints of this pass
+   count. What is compared is content: a page that was written with the same bytes is unchanged. A
+   page that is passed over while it is swapped, compressed, ballooned or absent loses its checksum,
+   as it loses its item there.
 
    The zero page is a shared frame like any other. While its group has one, a page of zeroes joins
    it at its first scan; else an unchanged page of zeroes becomes it. (KSM has none of its own: its

@@ -239,10 +239,11 @@ class HostMachine(RuleBasedStateMachine):
     # Sharing
 
     @precondition(lambda self: self.vms)
-    @rule(two_scans=st.booleans())
-    def scan_everything(self, two_scans):
-        result = self.host.scan(rule=RULES[two_scans])
-        self.compare_scan(result, self.model.scan(two_scans=two_scans))
+    @rule(two_scans=st.booleans(), times=st.integers(1, 2))
+    def scan_everything(self, two_scans, times):
+        for _ in range(times):
+            result = self.host.scan(rule=RULES[two_scans])
+            self.compare_scan(result, self.model.scan(two_scans=two_scans))
 
     # The table of so small a host has room for 128 entries; more hints would push each other out.
     @precondition(lambda self: self.vms and self.host.stats.hint_pages < 64)

@@ -94,7 +94,7 @@ def test_a_blocked_machine_refuses_and_says_how_many_accesses_were_made():
         vm.touch(np.arange(4))
     assert caught.value.done == 0
     vm.block(False)
-    assert vm.touch(np.arange(4)).absent == 4
+    assert vm.touch(np.arange(4)).faults_absent == 4
 
 
 # The swap file

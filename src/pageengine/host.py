@@ -209,7 +209,8 @@ class Host(Governed):
         """Looks for equal pages and merges them. Without arguments, one pass over every page of
         every machine; ``pages``: so many pages of each machine, from where its last scan ended
         (order "random": anywhere). rule: "hint" (ESX: the first equal page merges) or "two-scans"
-        (KSM: a page must be unchanged between two scans).
+        (KSM: a page that equals no shared one must be unchanged between two scans). MemoryError:
+        no room for the checksums that this takes.
         """
         two_scans = one_of(rule, "rule", ("hint", "two-scans")) == "two-scans"
         random = one_of(order, "order", ("sequential", "random")) == "random"

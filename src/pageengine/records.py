@@ -192,30 +192,31 @@ GuestStats._BYTES = frozenset(GuestStats.__match_args__[:8])
 
 
 class Faults(_Record):
-    """What one batch of accesses met.
+    """What one batch of accesses met, by the names of ``VM.events``.
 
     Attributes:
         accesses: [pages] accesses made
-        absent: [pages] first touches
+        faults_absent: [pages] first touches
         cow_breaks: [pages] writes to shared pages
-        decompressed: [pages] brought back from the compression cache
-        swapped_in: [pages] read back from swap
+        decompressions: [pages] brought back from the compression cache
+        swap_in: [pages] read back from swap
         balloon_pops: [pages] accesses to ballooned pages
         discarded: [pages] compressed or swapped ones that were overwritten whole
     """
 
     accesses: int = 0
-    absent: int = 0
+    faults_absent: int = 0
     cow_breaks: int = 0
-    decompressed: int = 0
-    swapped_in: int = 0
+    decompressions: int = 0
+    swap_in: int = 0
     balloon_pops: int = 0
     discarded: int = 0
 
     @property
     def total(self) -> int:
         """Accesses that were not hits (a balloon pop is a first touch as well and counts once)."""
-        return self.absent + self.cow_breaks + self.decompressed + self.swapped_in + self.discarded
+        faults = self.faults_absent + self.cow_breaks + self.decompressions
+        return faults + self.swap_in + self.discarded
 
 
 class ScanResult(_Record):
@@ -227,7 +228,7 @@ class ScanResult(_Record):
         merged: [pages] merged with an equal page
         zero_merged: [pages] merged into the zero page
         hinted: [pages] noted as hints
-        unstable: [pages] passed over by the two-scan rule
+        unstable: [pages] hashed, and held back by the two-scan rule
     """
 
     visited: int = 0

@@ -10,7 +10,7 @@ from pageengine.lab import GuestSpec, Simulation, VMSpec
 from pageengine.policy import find
 
 MIB = 2**20
-SECONDS = 40
+SECONDS = 30
 WORKING_SET = 24  # MiB of each machine
 NAMES = tuple(f"vm{i}" for i in range(4))
 

@@ -13,7 +13,7 @@ import tree
 # ---- the core: room -> floor. A file pe_<room>_<part> belongs to the room whose name is the
 # longest fit.
 CORE = {
-    0: "base bits bytes status hash rng draws cpu os",
+    0: "base bits bytes status hash rng draws device cpu os",
     1: "frames pool sharing zcache swap codec",
     2: "content profile place page vm host fault touch scan reclaim swapout evict balloon guest "
     "activity stats snapshot replay check turns",
@@ -44,6 +44,7 @@ MAY = {
     "hashing": CYTHON,
     "profile": CYTHON,
     "draws": CYTHON,
+    "device": CYTHON,
     "guest": CYTHON + " records",
     "engine": CYTHON + " codec",
     "columns": CYTHON + " engine",

@@ -12,7 +12,7 @@ from pageengine.lab.events import Event
 
 DIGESTS = {
     "esx6": "0a95f1105c19c56a0b1d94ffe7327c8d4751cd888a9326cba2df1fbd05d017c8",
-    "kvm": "1f6038f3845ebec0a79441aa7bcf754cd89de3571dd441cdbfde510beb976448",
+    "kvm": "d0f77e11ffd9258fbdf0719d7e92197b94f69d0d76fe8242d363d5151e209db3",
 }
 
 KINDS = ("zipf", "moving", "heap", "sequential")

@@ -10,6 +10,7 @@ from math import fsum
 
 import numpy as np
 
+from pageengine.records import Faults
 from pageengine.units import PAGE_BYTES
 
 US, MS = 1e-6, 1e-3
@@ -82,9 +83,12 @@ class CostModel:
         """Seconds that the device is busy writing so many pages."""
         return pages * PAGE_BYTES / self.swap_bandwidth
 
-    def stall(self, events: Mapping[str, int]) -> float:
-        """Seconds for so many of each event; names that cost nothing are passed over. (fsum: what
+    def stall(self, events: Mapping[str, int] | Faults) -> float:
+        """Seconds for so many of each event, by the names of ``VM.events`` and ``Faults``; names that
+        cost nothing are passed over. (fsum: what
         ``sum`` makes of fractions depends on the version of Python.)"""
+        if isinstance(events, Faults):
+            events = {key: getattr(events, key, 0) for key in EVENTS}
         return fsum(getattr(self, key) * events.get(key, 0) for key in EVENTS)
 
     def stalls(self, events: Mapping[str, np.ndarray], names=EVENTS) -> np.ndarray:

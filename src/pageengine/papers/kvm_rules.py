@@ -101,7 +101,7 @@ def _claims(host, acts) -> list[Claim]:
     mom, proxmox = acts["ksmtuned + MOM"], acts["Proxmox"]
     merging, ballooning = ("KSM alone", "ksmtuned"), ("ksmtuned + MOM", "Proxmox", "ESX 6")
     return [
-        Claim("KSM merges nothing of a page before its second scan",
+        Claim("KSM merges nothing in its first pass, as nothing is shared yet",
               host["KSM alone"]["merged"][: int(VM / PAGE_BYTES / 5000 / EPOCH)].sum() == 0),
         Claim("MOM balloons only once free memory is below 20 %", mom.balloons >= mom.short),
         Claim("Proxmox balloons once more than 80 % is in use, without waiting for pressure",

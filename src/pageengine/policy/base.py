@@ -152,8 +152,8 @@ class Plan(Frozen):
             not before it is due
         again: [seconds] after which it wants to be asked in any case, above 0; None: the host's
             balance period, 15 s
-        scan_rule: [text] "hint" (ESX: the first equal page merges) or "two-scans" (KSM: a page must
-            be unchanged between two scans)
+        scan_rule: [text] "hint" (ESX: the first equal page merges) or "two-scans" (KSM: a page that
+            equals no shared one must be unchanged between two scans)
         report_free: [yes or no] whether guests hand free blocks back (free page reporting)
         migrate: [Migration each] machines that should leave
         memo: [by name] numbers to find in the next snapshot
