@@ -60,9 +60,10 @@ def test_the_list_names_every_example_and_every_page(capsys):
     assert status == 0 and all(f"\n{name} " in out for name in shipped.examples())
     status, out, _ = run(capsys, "docs")
     assert status == 0 and all(f"\n{name} " in out for name in shipped.pages())
-    for command, found in (("examples", shipped.examples()), ("docs", shipped.pages())):
+    for command, key, found in (("examples", "examples", shipped.examples()),
+                                ("docs", "pages", shipped.pages())):  # fmt: skip
         status, out, _ = run(capsys, command, "--json")
-        files = {name: entry["file"] for name, entry in json.loads(out).items()}
+        files = {name: entry["file"] for name, entry in json.loads(out)[key].items()}
         assert status == 0 and files == {name: str(path) for name, path in found.items()}
 
 

@@ -44,7 +44,7 @@ class PageSource(Protocol):
 
     @property
     def known(self) -> list[tuple[int, int]]:
-        """What is known to be memory, ascending: (first PPN, PPN after the last)."""
+        """Data and holes as ordered runs: (first PPN, PPN after the last)."""
 
     @property
     def kinds(self) -> Any:

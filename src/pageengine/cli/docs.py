@@ -33,9 +33,9 @@ def run(arguments, console) -> int:
             sys.stdout.write(text)
         return 0
     titles = {name: shipped.about(path) for name, path in pages.items()}
-    console.result({
+    console.result({"pages": {
         name: {"title": title, "file": str(pages[name])} for name, title in titles.items()
-    })  # fmt: skip
+    }})  # fmt: skip
     console.table("Pages", ("page", "title"), titles.items(), texts=2)
     folder = next(iter(pages.values())).parent
     console.say(f"pageengine docs PAGE prints one. The files are in {folder}", style="dim")

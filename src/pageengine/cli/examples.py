@@ -41,9 +41,9 @@ def run(arguments, console) -> int:
     if arguments.example:
         return _print(name, found[name], console)
     rows = [(name, _KINDS[path.suffix], shipped.about(path)) for name, path in found.items()]
-    console.result({
+    console.result({"examples": {
         name: {"kind": kind, "what": what, "file": str(found[name])} for name, kind, what in rows
-    })  # fmt: skip
+    }})  # fmt: skip
     console.table("Examples", ("name", "kind", "what it shows"), rows, texts=3)
     console.say(
         "pageengine examples NAME prints one, -o DIR copies; pageengine run NAME runs a scenario.",
@@ -54,7 +54,7 @@ def run(arguments, console) -> int:
 
 def _print(name: str, path: Path, console) -> int:
     text = path.read_text(encoding="utf-8")
-    console.result({"name": name, "file": str(path), "text": text})
+    console.result({"example": name, "file": str(path), "text": text})
     if not console.json:
         sys.stdout.write(text)  # as it is: it may go to a file
     return 0
