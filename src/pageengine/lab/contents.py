@@ -169,7 +169,7 @@ def expand(tokens):
     units = (tokens & np.uint64(63)).astype(np.int64)
     words = np.clip((units * UNIT - 128) // 8, 2, 512)
     at = np.arange(512, dtype=np.uint64)
-    pages = mix(np.uint64(0), tokens[:, None], at[None, :])
+    pages = _mix(np.uint64(0), tokens[:, None], at[None, :])
     pages[at.astype(np.int64)[None, :] >= words[:, None]] = 0
     same = (units == 0) & (tokens != 0)
     pages[same] = tokens[same, None]
@@ -177,7 +177,7 @@ def expand(tokens):
     return pages.astype("<u8").view(np.uint8).reshape(len(tokens), 4096)
 
 
-def mix(salt, *parts):
+def _mix(salt, *parts):
     """A 64-bit hash of uint64 arrays (the finaliser of splitmix64, part after part)."""
     h = np.asarray(salt, np.uint64)
     with np.errstate(over="ignore"):

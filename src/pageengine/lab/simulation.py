@@ -19,7 +19,6 @@ from pageengine.errors import AdmissionError
 from pageengine.host import Host
 from pageengine.lab import costs as cost_models
 from pageengine.lab.contents import find as find_contents
-from pageengine.lab.contents import mix
 from pageengine.lab.events import Event
 from pageengine.lab.machine import GuestSpec, Machine
 from pageengine.lab.meter import Meter, of_guests
@@ -188,8 +187,10 @@ class Simulation:
         listed.
         """
         self._slice += 1
+        salt = np.uint64((self._slice + self.seed) * 0xBF58476D1CE4E5B9 % 2**64)
         numbers = np.array([machine.number for machine in machines], np.uint64)
-        return np.argsort(mix(self.seed, self._slice, numbers), kind="stable").tolist()
+        keys = (numbers ^ salt) * np.uint64(0x9E3779B97F4A7C15)  # the product keeps its low bits
+        return np.argsort(keys, kind="stable").tolist()
 
     def _record(self, end: float) -> None:
         machines = list(self.machines.values())
