@@ -11,8 +11,8 @@ from pageengine.lab import GuestSpec, Simulation, VMSpec
 from pageengine.lab.events import Event
 
 DIGESTS = {
-    "esx6": "0a95f1105c19c56a0b1d94ffe7327c8d4751cd888a9326cba2df1fbd05d017c8",
-    "kvm": "d0f77e11ffd9258fbdf0719d7e92197b94f69d0d76fe8242d363d5151e209db3",
+    "esx6": "99668c77c1661dce071f2cffedb78d0ade99311a9ec5fde99c7b42a06a1230b9",
+    "kvm": "7c7f6861e777526d4e4877b2b2cf12a736ceca3fa07877af4d759afff46d4e59",
 }
 
 KINDS = ("zipf", "moving", "heap", "sequential")
