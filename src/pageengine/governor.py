@@ -144,6 +144,10 @@ class Governor:
         }
         return map(VMView, *(columns[name] for name in _VIEW))
 
+    def counts(self) -> dict[str, np.ndarray]:
+        """What ``Host.counts`` says."""
+        return dict(zip(ROWS[:_TOLD], self.keeping.numbers(), strict=False))
+
     def columns(self, names=None) -> dict[str, np.ndarray]:
         """What ``Host.columns`` says."""
         numbers = self.keeping.numbers()

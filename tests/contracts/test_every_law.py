@@ -17,7 +17,10 @@ LOADS = (0.6, 0.9, 1.1, 1.5, 2.0)
 
 #: What a law allows to a policy that really is so, and why (docs/policies.md).
 EXCEPTIONS = {
-    ("memory", "proxmox"): (1.0, "holds the host at 80 %, so balloons work before memory is short"),
+    (law, "zram"): (2.5, "when its cache is full nothing can be won, and chance says who waits")
+    for law in ("grain", "order, mean", "seeds")
+} | {
+    ("trace", "proxmox"): (2.5, "rounds of 10 s: balloons are under way for minutes"),
 }
 
 
@@ -35,7 +38,7 @@ def test_the_order_in_which_machines_are_listed_is_of_no_consequence(policy, gue
         found = stalls(run(policy, guest=guest, listed=listed))
         held("order", policy, max(abs(found[name] - expected[name]) for name in NAMES), 2.0)
         held("order, mean", policy, abs(np.mean([*found.values()]) - np.mean([*expected.values()])),
-             0.6)  # fmt: skip
+             1.0)  # fmt: skip
 
 
 @each

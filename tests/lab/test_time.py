@@ -35,8 +35,8 @@ def test_a_machine_that_is_not_there_yet_or_has_nothing_to_do_is_idle():
     def twice(pages, rng):
         yield np.arange(1000)
 
-    specs = [zipf("late", start=2.25),
-             VMSpec("short", "8 MiB", {"kind": "program", "batches": twice, "rate": 1000})]  # fmt: skip
+    program = {"kind": "program", "batches": twice, "rate": 1000}
+    specs = [zipf("late", start=2.25), VMSpec("short", "8 MiB", program)]
     result = Simulation("256 MiB", specs, epoch=1.0).run(4)
     assert result.of("late")["time"].tolist() == [3, 4]
     assert result.of("late")["idle"][0] == pytest.approx(0.25)

@@ -171,7 +171,7 @@ class Simulation:
         until = self._slices.end(now, until, machines)
         for i in self._turns(machines):
             machines[i].live(now, until)
-        columns, guests = self.host.columns(self.machines), of_guests(machines)
+        columns, guests = self.host.counts(), of_guests(machines)
         meter = self._slice_meter
         meter.read(machines, columns, guests)
         self._storage.charge(machines, meter.events)

@@ -4,14 +4,14 @@ Machines take turns in slices. As long as none of them can use up the free memor
 before the next mark, one slice is as good as many. Where memory is short, a slice is short against
 what can happen in it: at the rate at which memory went lately, half of what is free above the mark
 goes; at the highest rate that workloads can touch pages, no more than that and half of what lies
-below it.
+below it. Bursts of a workload come at once, however short the slice.
 """
 
 from __future__ import annotations
 
 import math
 
-from pageengine.lab.workloads.base import burst, fastest
+from pageengine.lab.workloads.base import fastest
 
 FINEST = 0.05  # seconds
 GRID = 2**20  # moments per second: sums and differences of times on it are exact
@@ -49,7 +49,6 @@ class Slices:
         if any(machine.held for machine in machines):
             return FINEST
         above, mark = self._host.headroom
-        above = max(0, above - sum(burst(machine.workload) for machine in machines))
         rate = sum(fastest(machine.workload) for machine in machines)
         longest = math.inf
         if rate == math.inf:

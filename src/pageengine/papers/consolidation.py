@@ -18,8 +18,8 @@ maximum, shares in proportion. All boot at once and zero their memory, 1 MB a se
 drivers start after four minutes. Then each runs its system, 50 MB of programs and libraries that
 all have in common and only read, and beside it: a mail server and its load, a terminal server whose
 users come one by one and their load, and a database that answers queries, idles, and later runs a
-long query. The boot phase is the first ten minutes; it is run again with drivers that start after
-200 and 300 s."""
+long query. Storage is an array that answers in 7 ms and serves 1,000 reads a second. The boot phase
+is the first ten minutes; it is run again with drivers that start after 200 and 300 s."""
 NOTE = """\
 The programs are substitutes: Exchange, MetaFrame and SQL Server cannot be had, nor the times of the
 paper's axes, so no number is claimed, only what the host goes through. The sizes of programs were
@@ -67,6 +67,10 @@ class _Server:
         return [Accesses(self._pages + touched), *self._boot.step(seconds, time)]
 
 
+#: An array, as a server of that kind had: each read takes as long as on one disk, many run at once.
+DISKS = {"storage": "hdd", "read_rate": 1000}
+
+
 def _specs(driver: float = BOOT):
     server = {"kind": "fileserver", "files": "400 MiB", "rate": 400, "memory": "80 MiB"}
     users = {"kind": "toucher", "rate": 4000,
@@ -84,7 +88,7 @@ def _specs(driver: float = BOOT):
 
 def _result(seed: int, driver: float = BOOT, end: float = END):
     return Simulation(
-        GIB, _specs(driver), policy=ESX(states="esx2002"), costs="hdd", seed=seed, epoch=2.0
+        GIB, _specs(driver), policy=ESX(states="esx2002"), costs=DISKS, seed=seed, epoch=2.0
     ).run(end)
 
 
