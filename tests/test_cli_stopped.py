@@ -128,7 +128,7 @@ def test_an_experiment_that_is_cut_short_has_no_verdict(tmp_path):
 def test_max_time_has_a_status_of_its_own(tmp_path, command, capsys, monkeypatch):
     (tmp_path / "lab.toml").write_text(SCENARIO)
     monkeypatch.chdir(tmp_path)
-    what = ["fig5"] if command == "paper" else ["lab.toml", *OPTIONS[command]]
+    what = ["fig8"] if command == "paper" else ["lab.toml", *OPTIONS[command]]
     assert main([command, *what, "--max-time", "500 ms"]) == 124
     out = " ".join(capsys.readouterr().out.split())
     assert "out of its time limit" in out
