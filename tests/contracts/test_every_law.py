@@ -20,6 +20,8 @@ EXCEPTIONS = {
     (law, "zram"): (2.5, "when its cache is full nothing can be won, and chance says who waits")
     for law in ("grain", "order, mean", "seeds")
 } | {
+    ("equality", "esx2002"): (3.5, "half a minute: targets go by one sample of 100 pages each"),
+    ("seeds", "esx2002"): (2.5, "as above"),
     ("trace", "proxmox"): (2.5, "rounds of 10 s: balloons are under way for minutes"),
 }
 
