@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from pageengine.columns import ROWS
-from pageengine.housekeeping import Housekeeping
+from pageengine.housekeeping import TICK, Housekeeping
 from pageengine.policy.base import Plan, Snapshot, VMView
 from pageengine.policy.ladder import split
 from pageengine.policy.plain import Plain
@@ -27,7 +27,6 @@ WRITES = ("swap", "ladder")  # techniques that write to swap
 WRITE_WINDOW = 0.05
 BALANCE_PERIOD = 15.0  # seconds, where a plan does not say (Mem.BalancePeriod)
 
-TICK = 1e-9  # seconds: sums of steps are late by less
 _VIEW = VMView.__match_args__
 _SHOWN = [name for name in ROWS if name in _VIEW]
 _SHOWN_ROWS = [ROWS.index(name) for name in _SHOWN]
