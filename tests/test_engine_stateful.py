@@ -10,6 +10,7 @@ repeat what it found.
 
 import os
 from functools import cache
+from math import ceil
 
 import numpy as np
 import pytest
@@ -114,7 +115,8 @@ class HostMachine(RuleBasedStateMachine):
         self.compressible = {
             content_of(n, self.tokens): kind_of(n) != "random" for n in range(1000)
         }
-        self.model = Model(frames, sharing, self.zero, mark=int(frames * reserve))
+        # Accesses stop with one frame less than the reserve, so that a policy sees it broken.
+        self.model = Model(frames, sharing, self.zero, mark=max(0, ceil(frames * reserve) - 1))
         self.vms = {}  # name -> (engine's VM, model's VM)
         self.ready = True
 

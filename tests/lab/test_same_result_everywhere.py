@@ -11,8 +11,8 @@ from pageengine.lab import GuestSpec, Simulation, VMSpec
 from pageengine.lab.events import Event
 
 DIGESTS = {
-    "esx6": "99668c77c1661dce071f2cffedb78d0ade99311a9ec5fde99c7b42a06a1230b9",
-    "kvm": "7c7f6861e777526d4e4877b2b2cf12a736ceca3fa07877af4d759afff46d4e59",
+    "esx6": "42359033dd7140424b52c43fc3e52a548571126e1674399df129613b1683be83",
+    "kvm": "0f732be2ba9c20353b2247fb0f5bb94e6f8655b4718a4ccceb04182a2516e3d9",
 }
 
 KINDS = ("zipf", "moving", "heap", "sequential")
