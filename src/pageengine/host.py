@@ -13,7 +13,7 @@ from pageengine.codec import Codec
 from pageengine.engine import TECHNIQUES, Engine
 from pageengine.governed import Governed
 from pageengine.governor import Governor
-from pageengine.lock import serialised
+from pageengine.lock import locks_itself, serialised
 from pageengine.options import find_estimator, number_of, one_of, part_of, salt_number
 from pageengine.records import Events, HostStats, Reclaimed, ScanResult
 from pageengine.room import Room
@@ -49,8 +49,7 @@ class Host(Governed):
     victims: "clock" (second chance) or "random" (as ESX chooses).
 
     A context manager; ``close()`` gives everything back. Any thread may call a host and its
-    machines; the calls are made one at a time, and batch calls release the GIL. In a forked child
-    all of them raise Forked.
+    machines: calls are made one at a time. In a forked child they raise Forked.
     """
 
     def __init__(self, memory, *, seed: int = 0, contents: str = "bytes", sharing: bool = True,
@@ -107,6 +106,7 @@ class Host(Governed):
     def __exit__(self, *_):
         self.close()
 
+    @locks_itself
     def close(self) -> None:
         """Gives memory and swap file back; every later use raises Closed. May be called twice, and
         in a forked child, where it does nothing."""

@@ -1,6 +1,8 @@
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 _Class = TypeVar("_Class", bound=type)
+_Call = TypeVar("_Call", bound=Callable[..., Any])
 
 class HostLock:
     def __enter__(self) -> None: ...
@@ -9,3 +11,4 @@ class HostLock:
     def forked(self) -> bool: ...
 
 def serialised(cls: _Class) -> _Class: ...
+def locks_itself(call: _Call) -> _Call: ...

@@ -76,11 +76,11 @@ cdef class HostLock:
 def serialised(cls):
     """A class whose public methods and properties, and ``[]``, hold ``self._lock`` while they run:
     whatever thread calls, each call finds the host between two others. Functions that the host
-    calls meanwhile (a policy, a progress function) may call it again. ``close`` locks by itself, as
-    it is the one call that a forked child may make.
+    calls meanwhile (a policy, a progress function) may call it again. But for those that are marked
+    as ``locks_itself``.
     """
     for name, member in list(vars(cls).items()):
-        if name == "close" or name.startswith("_") and name != "__getitem__":
+        if name.startswith("_") and name != "__getitem__" or hasattr(member, "locks_itself"):
             continue
         if isinstance(member, property):
             getter, setter = _alone(member.fget), member.fset and _alone(member.fset)
@@ -88,6 +88,12 @@ def serialised(cls):
         elif isfunction(member):
             setattr(cls, name, _alone(member))
     return cls
+
+
+def locks_itself(call):
+    """A public call that holds the lock for less than its time, or that a forked child may make."""
+    call.locks_itself = True
+    return call
 
 
 def _alone(call):
