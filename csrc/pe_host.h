@@ -25,7 +25,7 @@ typedef struct pe_host_config {
     const pe_codec *codec;
     pe_packing packing;
     uint64_t cache_limit_bytes;
-    int swap_file;           /* descriptor, or -1: token mode or no swap */
+    int swap_file;           /* descriptor to duplicate, or -1: token mode or no swap */
     bool random_victims;     /* reclaim picks at random, as ESX does; else second chance */
 } pe_host_config;
 
@@ -64,7 +64,7 @@ typedef struct pe_host {
 } pe_host;
 
 PE_MUST_USE pe_status pe_host_new(pe_host **out, const pe_host_config *config);
-void pe_host_delete(pe_host *self); /* NULL is fine; does not close the swap file */
+void pe_host_delete(pe_host *self); /* NULL is fine; closes its duplicate of the swap file */
 
 /* Adds a machine; its id to *id. cache_limit_bytes bounds its slots in the compression cache. */
 PE_MUST_USE pe_status pe_host_add_vm(pe_host *self, uint32_t pages, uint64_t salt,

@@ -61,7 +61,9 @@ TECHNIQUES = _techniques()
 
 
 cdef class Engine:
-    """A host in the core. ``codec`` is a Codec or None, ``swap_file`` a descriptor or -1."""
+    """A host in the core. ``codec`` is a Codec or None. ``swap_file`` is a descriptor or -1; the
+    engine makes a duplicate, so that the caller closes its own when it likes.
+    """
 
     def __init__(self, uint32_t frames, *, uint64_t seed=0, bint tokens=False, bint sharing=True,
                  Codec codec=None, bint dense=False, uint64_t cache_limit=2**64 - 1,
@@ -86,8 +88,17 @@ cdef class Engine:
     def __dealloc__(self):
         pe_host_delete(self._host)
 
+    @property
+    def swap_file(self) -> int:
+        """The engine's own descriptor of the swap file, or -1; slot s is at byte 4096 * s. For
+        tests and tools: do not close it.
+        """
+        with self._lock:
+            self._open()
+            return self._host.swap.file
+
     def close(self):
-        """Gives all memory back; every later call raises Closed."""
+        """Gives all memory and the swap file back; every later call raises Closed."""
         if self._lock.forked:  # the child's copy goes with it
             return
         with self._lock:

@@ -1,7 +1,6 @@
 """Host: machine memory, swap space and the virtual machines on it."""
 
-import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from pageengine.options import find_estimator, number_of, one_of, part_of, salt_
 from pageengine.records import Events, HostStats, Reclaimed, ScanResult
 from pageengine.room import Room
 from pageengine.status import error_of
-from pageengine.swapfile import close_swap_file, open_swap_file
+from pageengine.swapfile import open_swap_file
 from pageengine.units import PAGE_BYTES, format_size, parse_pages, parse_size
 from pageengine.vm import VM
 
@@ -57,7 +56,6 @@ class Host(Governed):
                  swap=None, swap_dir=None, policy=None, victims: str = "clock",
                  reserve_swap: bool = False, estimator="sampling"):  # fmt: skip
         self._engine: Any = None
-        self._swap_file = None
         frames = parse_pages(memory, "memory")
         if not 0 < frames < 2**32 - 64:
             raise ValueError(f"memory must be at least one page (4096 bytes), got {memory!r}")
@@ -69,28 +67,31 @@ class Host(Governed):
         self.packing = one_of(packing, "packing", ("esx", "dense"))
         self.compression, self.sharing = compression, bool(sharing)
         swap = None if swap is None else parse_pages(swap, "swap") * PAGE_BYTES
-        if self.contents == "bytes" and swap != 0:
-            self._swap_file = open_swap_file(swap_dir)
-        self._engine = Engine(
-            frames,
-            seed=self.seed % 2**64,
-            tokens=self.contents == "tokens",
-            sharing=sharing,
-            codec=None if compression is None else Codec(compression),
-            dense=packing == "dense",
-            cache_limit=2**64 - 1
-            if cache_limit is None
-            else parse_size(cache_limit, "cache_limit"),
-            swap_file=-1 if self._swap_file is None else self._swap_file.fileno(),
-            random_victims=victims == "random",
-        )
-        self._lock = self._engine.lock
-        self._finalizer = weakref.finalize(self, close_swap_file, self._swap_file)
-        self._promises = Promises(self.memory, swap, bool(reserve_swap))
-        self._engine.grow_swap(self._promises.slots)
-        self._vms: dict[str, VM] = {}
+        has_file = self.contents == "bytes" and swap != 0
         self._new_estimator = find_estimator(estimator)
-        self._governor = Governor(self, policy)
+        with open_swap_file(swap_dir) if has_file else nullcontext() as file:
+            self._engine = Engine(
+                frames,
+                seed=self.seed % 2**64,
+                tokens=self.contents == "tokens",
+                sharing=sharing,
+                codec=None if compression is None else Codec(compression),
+                dense=packing == "dense",
+                cache_limit=2**64 - 1
+                if cache_limit is None
+                else parse_size(cache_limit, "cache_limit"),
+                swap_file=-1 if file is None else file.fileno(),
+                random_victims=victims == "random",
+            )
+        self._lock = self._engine.lock
+        self._promises = Promises(self.memory, swap, bool(reserve_swap))
+        self._vms: dict[str, VM] = {}
+        try:
+            self._engine.grow_swap(self._promises.slots)
+            self._governor = Governor(self, policy)
+        except BaseException:
+            self._engine.close()  # not when a traceback lets go of it
+            raise
 
     def __repr__(self) -> str:
         return f"<Host: {format_size(self.memory)}, {len(self._vms)} virtual machines>"
@@ -117,7 +118,6 @@ class Host(Governed):
 
     def _close(self) -> None:
         self._engine.close()
-        self._finalizer()
         for vm in self._vms.values():
             vm._host = None
         self._vms = {}
@@ -133,8 +133,7 @@ class Host(Governed):
         if isinstance(name, VM):
             name = name.name
         if name not in self._vms:
-            if not self._finalizer.alive:
-                raise errors.Closed("the host is closed")
+            _ = self._engine.idle  # raises Closed, where that is why
             raise errors.NoSuchVM(
                 f"there is no virtual machine {name!r}; there are: {', '.join(self._vms) or 'none'}"
             )
