@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from pageengine import writing
 from pageengine.errors import PageEngineError
 from pageengine.units import format_size
 
@@ -73,13 +74,18 @@ class Result:
         """SHA-256 over all columns, summary, events and meta: equal results have equal digests."""
         total = hashlib.sha256()
         for table in (self.host, self.vms):
-            for key in sorted(table):
-                column = np.asarray(table[key])
-                data = json.dumps(column.tolist()) if column.dtype.kind in "OUS" else None
-                total.update(f"{key} {column.dtype.kind} {len(column)} ".encode())
-                total.update(data.encode() if data else np.ascontiguousarray(column).tobytes())
+            _add(total, table)
         total.update(_dump(self._record()).encode())
         return total.hexdigest()
+
+    def _tables(self) -> dict[str, str]:
+        """Digests of the tables: a summary belongs to those that were saved with it."""
+        found = {}
+        for name, table in (("host", self.host), ("vms", self.vms)):
+            total = hashlib.sha256()
+            _add(total, table)
+            found[name] = total.hexdigest()
+        return found
 
     def save(self, folder: str | os.PathLike) -> Path:
         """Writes the folder, which is made where it is missing. Each file is whole or not there.
@@ -87,11 +93,12 @@ class Result:
         arrow, parquet = _arrow()
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        for name, table in (("host", self.host), ("vms", self.vms)):
-            with Whole(folder / f"{name}.parquet") as path:
-                parquet.write_table(_to_arrow(arrow, table), path, compression="zstd")
-        with Whole(folder / "summary.json") as path:
-            path.write_text(_dump(self._record()) + "\n", encoding="utf-8")
+        with writing.together() as files:
+            for name, table in (("host", self.host), ("vms", self.vms)):
+                file = files.open(folder / f"{name}.parquet")
+                parquet.write_table(_to_arrow(arrow, table), file, compression="zstd")
+            record = self._record() | {"tables": self._tables()}
+            files.open(folder / "summary.json").write(_dump(record).encode() + b"\n")
         return folder
 
     @classmethod
@@ -183,20 +190,13 @@ def summary_of(host: Mapping[str, np.ndarray]) -> dict[str, Any]:
     }
 
 
-class Whole:
-    """A file that appears under its name only when it is written to its end."""
-
-    def __init__(self, target: Path):
-        self._target, self._path = target, target.with_name(f".{target.name}.part")
-
-    def __enter__(self) -> Path:
-        return self._path
-
-    def __exit__(self, kind, *_):
-        if kind is None:
-            os.replace(self._path, self._target)
-        else:
-            self._path.unlink(missing_ok=True)
+def _add(total, table: Mapping[str, np.ndarray]) -> None:
+    """Adds a table to a digest."""
+    for key in sorted(table):
+        column = np.asarray(table[key])
+        data = json.dumps(column.tolist()) if column.dtype.kind in "OUS" else None
+        total.update(f"{key} {column.dtype.kind} {len(column)} ".encode())
+        total.update(data.encode() if data else np.ascontiguousarray(column).tobytes())
 
 
 def _dump(value) -> str:

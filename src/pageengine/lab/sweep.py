@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from pageengine import writing
 from pageengine.errors import PageEngineError
 from pageengine.lab import build
 from pageengine.lab.compare import verdict
-from pageengine.lab.results import Whole
 from pageengine.lab.scenario import Scenario
 from pageengine.policy.states import STATES
 
@@ -166,7 +166,7 @@ class _Journal:
         """(key, row) of every whole line of a sweep of the same scenario."""
         if not self.path.exists():
             self.output.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(self._digest + "\n", encoding="utf-8")
+            writing.text(self.path, self._digest + "\n")
             return
         first, *lines = self.path.read_text(encoding="utf-8").split("\n")
         if first != self._digest:
@@ -174,22 +174,22 @@ class _Journal:
                 f"{self.path} is of another scenario: remove it, or write to another file"
             )
         whole = lines[:-1]  # what follows the last line end was not written to its end
-        self.path.write_text("\n".join([first, *whole, ""]), encoding="utf-8")
+        writing.text(self.path, "\n".join([first, *whole, ""]))
         for line in whole:
             entry = json.loads(line)
             yield entry["cell"], entry["row"]
 
     def add(self, cell, row) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"cell": _key(cell), "row": row}) + "\n")
+        line = json.dumps({"cell": _key(cell), "row": row}) + "\n"
+        writing.append(self.path, line.encode())
 
     def finish(self, table) -> None:
         """Writes the table and removes the journal."""
         import pyarrow
         from pyarrow import parquet
 
-        with Whole(self.output) as path:
-            parquet.write_table(pyarrow.Table.from_pylist(_of_one_kind(table)), path)
+        with writing.whole(self.output) as file:
+            parquet.write_table(pyarrow.Table.from_pylist(_of_one_kind(table)), file)
         self.path.unlink()
 
 

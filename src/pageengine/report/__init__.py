@@ -11,8 +11,8 @@ import io
 import os
 from pathlib import Path
 
+from pageengine import writing
 from pageengine.errors import PageEngineError
-from pageengine.lab.results import Whole
 
 __all__ = ["PLOTS", "available", "comparison", "figure", "page", "picture", "save"]
 
@@ -102,6 +102,5 @@ def save(result, folder: str | os.PathLike, **others) -> Path:
     """Saves the result and, where matplotlib is installed, its page as ``report.html``."""
     saved_in = Path(result.save(folder))
     if available():
-        with Whole(saved_in / "report.html") as path:
-            path.write_text(page(result, **others), encoding="utf-8")
+        writing.text(saved_in / "report.html", page(result, **others))
     return saved_in
