@@ -33,6 +33,9 @@ MAY = {
     "units": "",
     "tokens": "",
     "writing": "",
+    "visible": "",
+    "survivor": "",
+    "startup": "",
     "arrays": "errors units",
     "_c": "_c",
     "_status": "_c errors",
@@ -55,7 +58,7 @@ MAY = {
     "records": "events frozen units",
     "swapfile": "errors",
     "policy": "policy errors firstuse frozen units",
-    "images": "images errors units hashing writing",
+    "images": "images errors units hashing survivor writing",
     "traces": "traces errors units writing",
     "schemas": "",
     "room": "errors",
@@ -78,7 +81,7 @@ MAY = {
     "report": "* report lab analysis",
     "papers": "* papers report lab analysis",
     "cli": "* cli papers report lab analysis",
-    "__main__": "cli",
+    "__main__": "cli startup",
 }
 TOP = {"analysis", "lab", "report", "papers", "cli", "__main__"}  # "*": everything but these
 # packages beyond the standard library; all but numpy are extras and imported where they are used

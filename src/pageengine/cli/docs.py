@@ -1,7 +1,5 @@
 """pageengine docs: the pages of the documentation, as they came with this version."""
 
-import sys
-
 from pageengine import shipped
 from pageengine.cli.console import Usage
 from pageengine.lab import fields
@@ -29,8 +27,7 @@ def run(arguments, console) -> int:
             raise Usage(f"no page {name!r}: {fields.unknown(name, pages)}")
         text = pages[name].read_text(encoding="utf-8")
         console.result({"page": name, "file": str(pages[name]), "text": text})
-        if not console.json:
-            sys.stdout.write(text)
+        console.as_it_is(text)
         return 0
     titles = {name: shipped.about(path) for name, path in pages.items()}
     console.result({"pages": {

@@ -1,6 +1,5 @@
 """pageengine examples: what is shipped to begin with."""
 
-import sys
 from pathlib import Path
 
 from pageengine import shipped, writing
@@ -54,8 +53,7 @@ def run(arguments, console) -> int:
 def _print(name: str, path: Path, console) -> int:
     text = path.read_text(encoding="utf-8")
     console.result({"example": name, "file": str(path), "text": text})
-    if not console.json:
-        sys.stdout.write(text)  # as it is: it may go to a file
+    console.as_it_is(text)
     return 0
 
 
