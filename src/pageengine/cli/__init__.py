@@ -43,6 +43,13 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str):
         self.exit(2, f"{self.prog}: {visible(message)} (see {self.prog} --help)\n")
 
+    def _print_message(self, message: str, file=None):
+        """argparse would not say that help could not be written."""
+        if file is sys.stdout and file is not None:
+            Console(json=True).write(message)
+        else:
+            super()._print_message(message, file)
+
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""

@@ -37,12 +37,11 @@ class Console:
         """The command's result, printed with --json only."""
         if self.json:
             text = json.dumps(plain(data), indent=2, allow_nan=False)
-            _Output().write(text.replace("\x7f", "\\u007f") + "\n")
+            self.write(text.replace("\x7f", "\\u007f") + "\n")
 
-    def as_it_is(self, text: str) -> None:
-        """A file that comes with the package, which may go to a file; not with --json."""
-        if not self.json:
-            _Output().write(text)
+    def write(self, text: str) -> None:
+        """A text of ours as it is: help, a file that comes with the package."""
+        _Output().write(text)
 
     def say(self, text: str = "", style: str | None = None, *, lines: bool = False) -> None:
         """A paragraph. lines: it is a text of ours, whose line ends stay."""
@@ -76,13 +75,15 @@ class Console:
 
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="cyan")
         for number, column in enumerate(columns):
-            table.add_column(Text(visible(column)), justify="left" if number < texts else "right", overflow="fold")
+            side: Any = "left" if number < texts else "right"
+            table.add_column(Text(visible(column)), justify=side, overflow="fold")
         rows = list(rows)
         for number, row in enumerate(rows):
             last = total and number == len(rows) - 1
             if last:
                 table.add_section()
-            table.add_row(*(Text(visible(cell(value))) for value in row), style="bold" if last else None)
+            shown = (Text(visible(cell(value))) for value in row)
+            table.add_row(*shown, style="bold" if last else None)
         self.heading(title)
         with self._no_bars():
             self._out.print(table)

@@ -27,7 +27,8 @@ def run(arguments, console) -> int:
             raise Usage(f"no page {name!r}: {fields.unknown(name, pages)}")
         text = pages[name].read_text(encoding="utf-8")
         console.result({"page": name, "file": str(pages[name]), "text": text})
-        console.as_it_is(text)
+        if not console.json:
+            console.write(text)
         return 0
     titles = {name: shipped.about(path) for name, path in pages.items()}
     console.result({"pages": {

@@ -53,7 +53,8 @@ def run(arguments, console) -> int:
 def _print(name: str, path: Path, console) -> int:
     text = path.read_text(encoding="utf-8")
     console.result({"example": name, "file": str(path), "text": text})
-    console.as_it_is(text)
+    if not console.json:
+        console.write(text)
     return 0
 
 

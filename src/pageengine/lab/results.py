@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from pageengine import writing
+from pageengine import reading, writing
 from pageengine.errors import PageEngineError
 from pageengine.units import format_size
 
 #: Written into summary.json; a file of a later version is refused.
 VERSION = 1
+_SUMMARY_MOST = 1 << 28  # bytes of a summary.json
 
 
 class ResultError(PageEngineError, ValueError):
@@ -107,23 +108,18 @@ class Result:
         _, parquet = _arrow()
         folder = Path(folder)
         path = folder / "summary.json"
-        if not path.exists():
+        if not os.path.lexists(path):
             raise ResultError(f"{folder} holds no result: there is no summary.json")
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            version = record["version"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ResultError(f"{path} is not the summary of a result: {error}") from None
-        if version != VERSION:
-            raise ResultError(f"{path} has version {version}; this program reads {VERSION}")
-        tables = []
-        for name in ("host", "vms"):
-            path = folder / f"{name}.parquet"
-            try:
-                tables.append(_from_arrow(parquet.read_table(path)))
-            except (OSError, ValueError) as error:
-                raise ResultError(f"{path} cannot be read as Parquet: {error}") from None
-        return cls(*tables, record["summary"], record["events"], record["meta"])
+        record = _summary_in(path)
+        tables = [_table_in(folder / f"{name}.parquet", parquet) for name in ("host", "vms")]
+        result = cls(*tables, record["summary"], record["events"], record["meta"])
+        for name, digest in result._tables().items():
+            if record.get("tables", {}).get(name, digest) != digest:
+                raise ResultError(
+                    f"{folder / name}.parquet is not what was saved with summary.json: it was "
+                    "changed, or saving was cut short between two files"
+                )
+        return result
 
     def to_pandas(self):
         """Two data frames: the host's with the time as index, and the machines' with time and
@@ -188,6 +184,46 @@ def summary_of(host: Mapping[str, np.ndarray]) -> dict[str, Any]:
         "swapped_most": int(np.max(host["swapped"])),
         "double_paging": int(np.sum(host["double_paging"])),
     }
+
+
+def _summary_in(path: Path) -> dict[str, Any]:
+    """The record of a summary.json."""
+    what = f"{path} is not the summary of a result"
+    text = reading.text(path, ResultError, _SUMMARY_MOST)
+    record = reading.parsed(text, json.loads, what, ResultError)
+    if not isinstance(record, dict) or "version" not in record:
+        raise ResultError(f"{what}: it has no version")
+    if record["version"] != VERSION:
+        version = reading.clipped(repr(record["version"]))
+        raise ResultError(f"{path} has version {version}; this program reads {VERSION}")
+    for key, kind in (("summary", dict), ("events", list), ("meta", dict), ("tables", dict)):
+        if not isinstance(record.get(key, {} if key == "tables" else None), kind):
+            raise ResultError(f"{what}: {key} is missing, or no {kind.__name__}")
+    return record
+
+
+def _table_in(path: Path, parquet) -> dict[str, np.ndarray]:
+    """The columns of a Parquet file."""
+    try:
+        reading.regular(path, ResultError)
+        with open(path, "rb") as file:
+            rows = parquet.ParquetFile(file)
+            needed = 8 * rows.metadata.num_rows * rows.metadata.num_columns
+            if needed > _memory():
+                raise ResultError(f"{path} cannot be read: it asks for {format_size(needed)}")
+            return _from_arrow(rows.read())
+    except ResultError:
+        raise
+    except Exception as error:  # pyarrow documents few of the errors that damaged files cause
+        raise ResultError(f"{path} cannot be read as Parquet: {reading.brief(error)}") from None
+
+
+def _memory() -> int:
+    """Bytes of memory that this machine has; a lot, where it does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 1 << 36
 
 
 def _add(total, table: Mapping[str, np.ndarray]) -> None:
