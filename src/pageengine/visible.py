@@ -8,6 +8,8 @@ reader sees that they are there, and a terminal, a page or a picture does nothin
 
 from __future__ import annotations
 
+import html
+
 
 def visible(text: object, *, lines: bool = False) -> str:
     """The text with every character that cannot be seen written out: control characters (C0, DEL,
@@ -21,6 +23,11 @@ def visible(text: object, *, lines: bool = False) -> str:
         else each.encode("unicode_escape").decode("ascii")
         for each in text
     )  # fmt: skip
+
+
+def on_page(text: object) -> str:
+    """The text for a place in an HTML page, in quotes too: nothing of it is markup."""
+    return html.escape(visible(text))
 
 
 def _is_space(each: str) -> bool:

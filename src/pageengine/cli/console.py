@@ -47,7 +47,7 @@ class Console:
         """A paragraph. lines: it is a text of ours, whose line ends stay."""
         if self._out:
             with self._no_bars():
-                self._out.print(visible(text, lines=lines), style=style, markup=False,
+                self._out.print(_fit(text, lines=lines), style=style, markup=False,
                                 highlight=False, emoji=False)  # fmt: skip
 
     def heading(self, text: str) -> None:
@@ -76,13 +76,13 @@ class Console:
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="cyan")
         for number, column in enumerate(columns):
             side: Any = "left" if number < texts else "right"
-            table.add_column(Text(visible(column)), justify=side, overflow="fold")
+            table.add_column(Text(_fit(column)), justify=side, overflow="fold")
         rows = list(rows)
         for number, row in enumerate(rows):
             last = total and number == len(rows) - 1
             if last:
                 table.add_section()
-            shown = (Text(visible(cell(value))) for value in row)
+            shown = (Text(_fit(cell(value))) for value in row)
             table.add_row(*shown, style="bold" if last else None)
         self.heading(title)
         with self._no_bars():
@@ -143,6 +143,12 @@ class _Output:
 
     def __getattr__(self, name: str):
         return getattr(sys.stdout, name)
+
+
+def _fit(text: str, *, lines: bool = False) -> str:
+    """The text as it will be on standard output, so that tables know how wide it is."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return visible(text, lines=lines).encode(encoding, "backslashreplace").decode(encoding)
 
 
 @contextmanager

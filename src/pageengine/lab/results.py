@@ -8,7 +8,6 @@ nothing of this machine or this moment is in them.
 """
 
 import hashlib
-import html
 import json
 import os
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ import numpy as np
 from pageengine import reading, writing
 from pageengine.errors import PageEngineError
 from pageengine.units import format_size
+from pageengine.visible import on_page
 
 #: Written into summary.json; a file of a later version is refused.
 VERSION = 1
@@ -161,10 +161,10 @@ class Result:
         for name in self.names:
             last = {key: column[-1] for key, column in self.of(name).items()}
             cells = "".join(f"<td>{format_size(int(last.get(key, 0)))}</td>" for key in keys)
-            rows.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
+            rows.append(f"<tr><th>{on_page(name)}</th>{cells}</tr>")
         head = "".join(f"<th>{key}</th>" for key in ("machine", *keys))
         return (
-            f"<p>{html.escape(repr(self))}</p><table><thead><tr>{head}</tr></thead>"
+            f"<p>{on_page(repr(self))}</p><table><thead><tr>{head}</tr></thead>"
             f"<tbody>{''.join(rows)}</tbody></table>"
         )
 

@@ -48,7 +48,9 @@ def figure(name: str, data, *, width: float = 9.5, height: float | None = None):
     module = plot(name)
     if height is None:
         height = module.height(data) if hasattr(module, "height") else _HEIGHTS[name]
-    return made(lambda figure: module.draw(figure, data), (width, height))
+    from pageengine.report.shown import named_visibly
+
+    return made(lambda figure: module.draw(figure, named_visibly(data)), (width, height))
 
 
 def made(draw, size: tuple[float, float]):
