@@ -32,6 +32,11 @@ MAY = {
     "shipped": "",
     "units": "",
     "tokens": "",
+    "reading": "",
+    "writing": "",
+    "visible": "",
+    "survivor": "",
+    "startup": "",
     "arrays": "errors units",
     "_c": "_c",
     "_status": "_c errors",
@@ -54,9 +59,9 @@ MAY = {
     "events": "frozen",
     "records": "events frozen units",
     "swapfile": "errors",
-    "policy": "policy errors firstuse frozen units",
-    "images": "images errors units hashing",
-    "traces": "traces errors units",
+    "policy": "policy errors firstuse frozen reading units",
+    "images": "images errors units hashing survivor writing",
+    "traces": "traces errors reading units writing",
     "schemas": "",
     "room": "errors",
     "options": "units policy",
@@ -79,7 +84,7 @@ MAY = {
     "report": "* report lab analysis",
     "papers": "* papers report lab analysis",
     "cli": "* cli papers report lab analysis",
-    "__main__": "cli",
+    "__main__": "cli startup",
 }
 TOP = {"analysis", "lab", "report", "papers", "cli", "__main__"}  # "*": everything but these
 # packages beyond the standard library; all but numpy are extras and imported where they are used

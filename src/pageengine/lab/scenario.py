@@ -16,13 +16,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pageengine import shipped
+from pageengine import reading, shipped
 from pageengine.lab import changes, events, fields, promises, sections
 from pageengine.lab.fields import ScenarioError
 from pageengine.lab.locate import line_of
 from pageengine.units import format_size
 
 __all__ = ["Scenario", "ScenarioError"]
+
+_TEXT_MOST = 16 << 20  # bytes of a scenario
+_MESSAGE_MOST = 1000  # characters of what is wrong with one
 
 
 class Scenario:
@@ -57,11 +60,8 @@ class Scenario:
         Raises ScenarioError with file and line, OSError where the file cannot be read.
         """
         path = shipped.scenario(path)
-        try:
-            text = path.read_text(encoding="utf-8")
-            data = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ScenarioError(f"{path}: this is not TOML: {error}") from None
+        text = reading.text(path, ScenarioError, _TEXT_MOST)
+        data = reading.parsed(text, tomllib.loads, f"{path}: this is not TOML", ScenarioError)
         return cls(data, source=str(path), text=text, trusted=trusted)
 
     @property
@@ -106,9 +106,11 @@ class Scenario:
         if number is not None:
             entry = self.data[section][number]
             named = entry.get("name") if isinstance(entry, dict) else None
-            label = f"{section} {named!r}" if named else f"{section} {number + 1}"
+            named = reading.clipped(repr(named)) if named else ""
+            label = f"{section} {named}" if named else f"{section} {number + 1}"
         elif section:
             label = f"[{section}]"
+        message = reading.clipped(message, _MESSAGE_MOST)
         return ScenarioError(f"{where}: {label + ': ' if label else ''}{message}")
 
     def _check_top(self) -> None:
