@@ -6,7 +6,7 @@ Machine memory must hold reservation + overhead of every machine, swap space siz
 from pageengine import errors
 from pageengine.frozen import Frozen
 from pageengine.policy.shares import parse_shares
-from pageengine.units import PAGE_BYTES, format_size, parse_pages
+from pageengine.units import PAGE_BYTES, PAGES_MOST, format_size, parse_pages
 
 
 class Claim(Frozen):
@@ -31,16 +31,28 @@ class Claim(Frozen):
 
 def read_claim(size, shares, reservation, limit, overhead) -> Claim:
     """The claim as a user writes it."""
-    bytes_ = parse_pages(size, "size") * PAGE_BYTES
+    bytes_ = parse_pages(size, "size", PAGES_MOST) * PAGE_BYTES
     if bytes_ == 0:
         raise ValueError(f"size must be at least one page (4096 bytes), got {size!r}")
     return Claim(
         size=bytes_,
         shares=parse_shares(shares, bytes_),
-        reservation=parse_pages(reservation, "reservation") * PAGE_BYTES,
-        limit=bytes_ if limit is None else parse_pages(limit, "limit") * PAGE_BYTES,
-        overhead=parse_pages(overhead, "overhead") * PAGE_BYTES,
+        reservation=parse_pages(reservation, "reservation", PAGES_MOST) * PAGE_BYTES,
+        limit=bytes_ if limit is None else parse_pages(limit, "limit", PAGES_MOST) * PAGE_BYTES,
+        overhead=parse_pages(overhead, "overhead", PAGES_MOST) * PAGE_BYTES,
     )
+
+
+def grown(slots: int, wanted: int) -> int:
+    """Slots of a swap space that grows to ``slots`` at least, and to ``wanted`` if there can be so
+    many.
+    """
+    if slots > PAGES_MOST:
+        raise errors.AdmissionError(
+            f"the machines may need {format_size(slots * PAGE_BYTES)} of swap space, and there can "
+            f"be {format_size(PAGES_MOST * PAGE_BYTES)}: give swap= the size it is to have"
+        )
+    return max(slots, min(wanted, PAGES_MOST))
 
 
 def admit(name: str, claim: Claim, unreserved: int, swap_left: int | None) -> None:

@@ -24,15 +24,16 @@ SIDEWAYS = {("pe_swap", "pe_frames"), ("pe_pool", "pe_frames")}
 
 # ---- Python: module -> (what it is, what it may import). Names are matched by their longest
 # prefix.
-CYTHON = "_c _status errors units arrays"
+CYTHON = "_c _status errors given units arrays"
 MAY = {
     "errors": "",
     "frozen": "",
     "firstuse": "",
     "shipped": "",
-    "units": "",
+    "given": "",
+    "units": "given",
     "tokens": "",
-    "arrays": "errors units",
+    "arrays": "given units",
     "_c": "_c",
     "_status": "_c errors",
     "frames": CYTHON,
@@ -53,22 +54,22 @@ MAY = {
     "events": "frozen",
     "records": "events frozen units",
     "swapfile": "errors",
-    "policy": "policy errors firstuse frozen units",
-    "images": "images errors units hashing",
-    "traces": "traces errors units",
+    "policy": "policy errors firstuse frozen given units",
+    "images": "images errors given units hashing",
+    "traces": "traces errors given units",
     "schemas": "",
     "room": "errors",
-    "options": "units policy",
+    "options": "given policy units",
     "admission": "errors frozen units policy",
     "driver": "",
     "balloon": "",
-    "accesses": "arrays records status images errors",
-    "vm": "errors accesses admission arrays options records status units",
-    "keeping": "arrays balloon driver policy units",
-    "household": "columns keeping units",
+    "accesses": "arrays given records status images errors",
+    "vm": "errors given accesses admission arrays options records status units",
+    "keeping": "balloon given driver policy units",
+    "household": "columns given keeping units",
     "housekeeping": "columns household policy units",
-    "governor": "columns housekeeping policy records status units",
-    "governed": "policy records",
+    "governor": "columns given housekeeping policy records status units",
+    "governed": "given policy records",
     "host": CYTHON
     + " admission codec engine governed governor status records room vm swapfile options",
     "": "*",  # the package itself: names, nothing computed

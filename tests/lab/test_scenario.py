@@ -216,7 +216,7 @@ def test_a_count_keeps_the_mix():
     for n, (fewer, more) in enumerate(zip(counts, counts[1:], strict=False), 1):
         assert sum(fewer) == n and all(x <= y for x, y in zip(fewer, more, strict=True))
         assert all(abs(x - n * part / 8) < 1 for x, part in zip(fewer, (4, 1, 3), strict=True))
-    with pytest.raises(ScenarioError, match="a whole number from 1, got 0"):
+    with pytest.raises(ScenarioError, match="a whole number from 1 to 100000, got 0"):
         scenario.changed("vm.count", 0)
 
 

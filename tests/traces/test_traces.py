@@ -136,7 +136,7 @@ def test_what_is_no_trace_is_refused(tmp_path):
     path = write(tmp_path, "t.bin", "what is this\n")
     with pytest.raises(TraceError, match="not a trace of a known kind"):
         read(path)
-    with pytest.raises(ValueError, match="no trace reader 'lacky'.*did you mean 'lackey'"):
+    with pytest.raises(ValueError, match="unknown trace reader 'lacky'.*did you mean 'lackey'"):
         read(path, kind="lacky")
     with pytest.raises(ValueError, match="instructions does not apply to csv"):
         read(path, kind="csv", instructions=True)

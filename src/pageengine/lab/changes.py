@@ -6,7 +6,9 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pageengine import given
 from pageengine.lab import fields
+from pageengine.lab.bounds import MACHINES_MOST
 from pageengine.lab.fields import ScenarioError
 
 #: Keys whose value may be a name in the place of a table, and the key of the table that says so.
@@ -72,8 +74,10 @@ def _put(table: dict[str, Any], path: Sequence[str], value, key: str) -> None:
 
 def _so_many(entries: list[dict[str, Any]], total) -> list[dict[str, Any]]:
     """The entries with counts that make ``total`` machines of the same mix."""
-    if isinstance(total, bool) or not isinstance(total, int) or total < 1:
-        raise ScenarioError(f"vm.count must be a whole number from 1, got {total!r}")
+    try:
+        total = given.whole(total, "vm.count", 1, MACHINES_MOST)
+    except (TypeError, ValueError) as error:
+        raise ScenarioError(str(error)) from None
     counts = dealt([fields.count(entry.get("count", 1)) for entry in entries], total)
     return [
         {**entry, "count": count} for entry, count in zip(entries, counts, strict=True) if count

@@ -4,7 +4,6 @@ point group "pageengine.policies".
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -13,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pageengine import given
 from pageengine.policy.base import Policy
 from pageengine.policy.esx import ESX
 from pageengine.policy.kvm import KVM
@@ -167,6 +167,5 @@ def _as_it_is(policy, options: Mapping[str, Any]) -> Policy:
 
 
 def _instead(name, names) -> str:
-    close = difflib.get_close_matches(str(name).lower(), list(names), 1, 0.5)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}There are: {', '.join(names) or 'none'}"
+    hint = given.near(name, names, 0.5)
+    return f"{hint and hint + ' '}There are: {given.listed(names, 40)}"

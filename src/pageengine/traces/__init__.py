@@ -10,11 +10,11 @@ The table READERS has one line per reader; the first that recognises the file re
 from __future__ import annotations
 
 import builtins
-import difflib
 import os
 from collections.abc import Callable
 from typing import NamedTuple
 
+from pageengine import given
 from pageengine.errors import TraceError
 from pageengine.traces import csv, lines, npz, oracle, parquet
 from pageengine.traces.base import Batch, Trace
@@ -56,11 +56,11 @@ def open(path, *, kind: str | None = None, instructions: bool | None = None,
     name = os.fsdecode(path)
     reader = _find(name, kind)
     asked = {"instructions": instructions, "base": base}
-    given = {option: value for option, value in asked.items() if value is not None}
-    for option in given:
+    told = {option: value for option, value in asked.items() if value is not None}
+    for option in told:
         if option not in reader.options:
             raise ValueError(f"{option} does not apply to {reader.kind} traces such as {name}")
-    return reader.open(name, **given)
+    return reader.open(name, **told)
 
 
 def _find(path: str, kind: str | None) -> Reader:
@@ -72,9 +72,7 @@ def _find(path: str, kind: str | None) -> Reader:
             if reader.kind == kind:
                 _refuse_packed(path, head)
                 return reader
-        close = difflib.get_close_matches(str(kind), kinds, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"no trace reader {kind!r}; there are {', '.join(kinds)}{hint}")
+        raise ValueError(given.unknown("trace reader", kind, kinds))
     _refuse_packed(path, head)
     for reader in READERS:
         if reader.recognise(head, path):
