@@ -2,8 +2,6 @@
 one type, contiguous, aligned, in this machine's byte order. given.py is the same for one value.
 """
 
-from numbers import Integral
-
 import numpy as np
 
 from pageengine import given
@@ -93,7 +91,7 @@ def _of_objects(values, array: np.ndarray, what: str, dtype, error) -> np.ndarra
         raise TypeError(f"{what} must be integers, got an array of {array.dtype}")
     bounds = np.iinfo(dtype)
     for value in np.asarray(values, dtype=object).reshape(-1).tolist():
-        if isinstance(value, bool) or not isinstance(value, Integral):
+        if not given.is_whole(value):
             raise TypeError(
                 f"{what} must be integers, got {given.shown(value)} ({type(value).__name__})"
             )

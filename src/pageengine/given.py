@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from collections.abc import Iterable
 from numbers import Integral, Real
 
 import numpy as np
 
 MOST = 2**63 - 1  # what the core can count
+PATH_MOST = 4095  # characters
 NAME_MOST = 255  # characters, as in the names of files
 SECONDS_MOST = 1e9  # 31 years: moments of so long a time still differ by less than a microsecond
 _SHOWN = 80  # characters of a value in a message
@@ -46,7 +48,8 @@ def listed(names: Iterable[str], most: int = 20) -> str:
 
 def near(name, names: Iterable[str], alike: float = 0.6) -> str:
     """``"did you mean 'zipf'?"``, or nothing."""
-    close = difflib.get_close_matches(str(name)[:NAME_MOST].lower(), list(names), 1, alike)
+    said = name[:NAME_MOST].lower() if isinstance(name, str) else ""
+    close = difflib.get_close_matches(said, list(names), 1, alike)
     return f"did you mean {close[0]!r}?" if close else ""
 
 
@@ -57,10 +60,17 @@ def unknown(what: str, name, names: Iterable[str]) -> str:
     return f"unknown {what} {shown(name)}; there are {listed(names)}{hint and '; ' + hint}"
 
 
+def is_whole(value) -> bool:
+    """Whether it is a whole number: neither a bool nor a span of time, which numpy has among its
+    integers.
+    """
+    return isinstance(value, Integral) and not isinstance(value, (bool, np.timedelta64))
+
+
 def whole(value, what: str, least: int = 0, most: int = MOST) -> int:
     """A whole number from ``least`` to ``most``."""
     if type(value) is not int:
-        if isinstance(value, bool) or not isinstance(value, Integral):
+        if not is_whole(value):
             raise TypeError(f"{what} must be a whole number, got {shown(value)}")
         value = int(value)
     if value < least or value > most:
@@ -77,21 +87,29 @@ def real(value, what: str, least: float = 0.0, most: float = math.inf, ends: str
     """A finite number from ``least`` to ``most``; ``ends`` as in the notation of intervals: "(" and
     ")" leave that end out. A whole number stays one: what is shown of it later is what was given.
     """
+    number = value
     if type(value) is not float and type(value) is not int:
-        if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        if not is_whole(value) and (isinstance(value, Integral) or not isinstance(value, Real)):
             raise TypeError(f"{what} must be a number{_of(unit)}, got {shown(value)}")
-        value = int(value) if isinstance(value, Integral) else _as_float(value)
-    above = value > least if ends[0] == "(" else value >= least
-    below = value < most if ends[1] == ")" else value <= most
-    if not (above and below and math.isfinite(_as_float(value))):  # NaN is neither
+        number = int(value) if isinstance(value, Integral) else _as_float(value)
+    above = number > least if ends[0] == "(" else number >= least
+    below = number < most if ends[1] == ")" else number <= most
+    if not (above and below and math.isfinite(_as_float(number))):  # NaN is neither
         span = _span(least, most, ends, unit and f" {unit}")
         raise ValueError(f"{what} must be {span}, got {shown(value)}")
-    return value
+    return number
 
 
 def seconds(value, what: str, least: float = 0.0, ends: str = "[]") -> float:
     """A time in seconds, at most 31 years, as a float."""
     return float(real(value, what, least, SECONDS_MOST, ends, "seconds"))
+
+
+def several(values, what: str) -> list:
+    """The members of something that has them, but no text."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise TypeError(f"{what} must be a list, got {shown(values)}")
+    return list(values)
 
 
 def flag(value, what: str) -> bool:
@@ -130,6 +148,20 @@ def text(value, what: str, most: int = NAME_MOST, least: int = 0) -> str:
             f"{what} must be a text that UTF-8 can hold, without surrogates, got {shown(value)}"
         ) from None
     return str(value)
+
+
+def path(value, what: str) -> str:
+    """The path of a file as text, from a text, bytes or an ``os.PathLike``."""
+    if not isinstance(value, (str, bytes, os.PathLike)):
+        raise TypeError(f"{what} must be a path, got {shown(value)}")
+    try:
+        name = os.fsdecode(value)
+        bad = b"\0" in os.fsencode(name) or not name or len(name) > PATH_MOST
+    except Exception:  # a PathLike of somebody's, or a text that is no file name
+        bad = True
+    if bad:
+        raise ValueError(f"{what} must be a path that files can have, got {shown(value)}")
+    return name
 
 
 def _as_float(value) -> float:

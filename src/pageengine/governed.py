@@ -13,6 +13,9 @@ from pageengine.policy.base import Plan, Snapshot
 from pageengine.records import Reclaimed
 
 
+RATE_MOST = 1e15  # bytes per second: no memory is as fast
+
+
 class Governed:
     """Policy, time and plans of a ``Host``."""
 
@@ -38,7 +41,7 @@ class Governed:
     @swap_bandwidth.setter
     def swap_bandwidth(self, value: float | None) -> None:
         if value is not None:
-            value = given.real(value, "swap_bandwidth", 0, ends="(]", unit="bytes per second")
+            value = given.real(value, "swap_bandwidth", 0, RATE_MOST, "(]", "bytes per second")
         self._governor.swap_bandwidth = value
 
     def swap_was_read(self, seconds: float) -> None:

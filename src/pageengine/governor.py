@@ -156,9 +156,7 @@ class Governor:
         found["balloon_target"] = self.keeping.balloon_target.astype(np.int64)
         found["target"] = self.keeping.targets(found["size"])
         there = list(self.keeping.names)
-        if isinstance(names, str):
-            raise TypeError(f"names must be a list of names, got the text {given.shown(names)}")
-        names = there if names is None else list(names)
+        names = there if names is None else given.several(names, "names")
         if names == there:
             return found
         row = {name: i for i, name in enumerate(there)}
@@ -287,7 +285,7 @@ class Governor:
         if not ran.keys() <= self.keeping.names:
             unknown = given.listed(map(str, ran.keys() - self.keeping.names))
             raise ValueError(f"ran names virtual machines that are not there: {unknown}")
-        if not set(map(type, ran.values())) <= {float, int}:
+        if not set(map(type, ran.values())) <= {float}:
             ran = {name: given.real(value, f"ran of {name!r}") for name, value in ran.items()}
         each = np.array([ran.get(name, seconds) for name in self.keeping.names], float)
         if not ((0 <= each) & (each <= seconds * (1 + 1e-9))).all():

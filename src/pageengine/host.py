@@ -65,10 +65,12 @@ class Host(Governed):
         self._new_estimator = find_estimator(estimator)
         self._swap_grows = swap is None
         slots = 0 if swap is None else parse_pages(swap, "swap", PAGES_MOST)
-        codec = None if compression is None else Codec(compression)
+        codec = None if compression is None else Codec(given.text(compression, "compression"))
         cache = 2**64 - 1 if cache_limit is None else parse_size(cache_limit, "cache_limit")
         if self.contents == "bytes" and (self._swap_grows or slots):
-            self._swap_file = open_swap_file(swap_dir)
+            self._swap_file = open_swap_file(
+                None if swap_dir is None else given.path(swap_dir, "swap_dir")
+            )
         self._engine = Engine(
             frames,
             seed=self.seed,

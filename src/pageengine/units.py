@@ -67,6 +67,7 @@ def parse_pages(value, what: str = "size", most: int = given.MOST // PAGE_BYTES)
 
 def format_size(size: int) -> str:
     """Bytes as short text with three significant digits: ``"512 MiB"``, ``"1.50 GiB"``."""
+    size = given.real(size, "size", -1e24, 1e24)
     sign, size = ("-", -size) if size < 0 else ("", size)
     for unit, factor in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if size >= factor:

@@ -19,6 +19,10 @@ def change(data: Mapping[str, Any], names: Sequence[str], key: str, value) -> di
     """The tables of a scenario with one value changed. names: of the [[vm]] tables. Raises
     ScenarioError for a path that leads nowhere; what the value is worth is checked with the rest.
     """
+    try:
+        key = given.text(key, "a key to change")
+    except (TypeError, ValueError) as error:
+        raise ScenarioError(str(error)) from None
     data = copy.deepcopy(dict(data))
     section, *path = key.split(".")
     if section in ("host", "run", "policy") and path and all(path):

@@ -138,7 +138,7 @@ class ContentProfile:
         """The profile of a text that ``to_json`` or ``pageengine scan --profile`` wrote."""
         try:
             return cls.from_table(json.loads(text))
-        except (TypeError, json.JSONDecodeError, RecursionError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"this is not a content profile: {error}") from None
 
 
@@ -166,7 +166,8 @@ def find(contents) -> ContentProfile:
         return ContentProfile.from_table(contents)
     if not isinstance(contents, (str, PathLike)):
         raise TypeError(f"contents must be a name, a path or a table, got {given.shown(contents)}")
-    if isinstance(contents, str) and contents in PROFILES:
+    contents = given.path(contents, "contents")
+    if contents in PROFILES:
         return PROFILES[contents]
     path = Path(contents)
     if path.suffix == ".json":
@@ -174,7 +175,7 @@ def find(contents) -> ContentProfile:
             return ContentProfile.from_json(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-    raise ValueError(given.unknown("contents", str(contents), (*PROFILES, "FILE.json")))
+    raise ValueError(given.unknown("contents", contents, (*PROFILES, "FILE.json")))
 
 
 def expand(tokens):

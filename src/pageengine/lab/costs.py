@@ -26,6 +26,10 @@ REQUESTS = ("swap_in", "guest_reads")
 WRITES = ("swap_out", "guest_writes")
 
 
+#: The slowest and the fastest device: bytes per second, and pages per second.
+RATES = {"swap_bandwidth": (PAGE_BYTES, 1e15), "read_rate": (1e-3, 1e12)}
+
+
 @dataclass(frozen=True)
 class CostModel:
     """Seconds that a machine waits per event, on a device that is idle.
@@ -62,8 +66,8 @@ class CostModel:
     name: str = "nvme"
 
     def __post_init__(self):
-        for key in ("swap_bandwidth", "read_rate"):
-            object.__setattr__(self, key, given.real(getattr(self, key), key, 0, ends="(]"))
+        for key, (least, most) in RATES.items():
+            object.__setattr__(self, key, given.real(getattr(self, key), key, least, most))
         for key, value in self._seconds().items():
             object.__setattr__(self, key, given.real(value, key, 0, 1e3, "[)", "seconds"))
         given.text(self.name, "the name of costs")

@@ -14,7 +14,6 @@ from pageengine.lab.workloads import make as make_workload
 from pageengine.options import number_of
 from pageengine.units import PAGE_BYTES, PAGES_MOST, parse_pages
 
-SWAP_MOST = 2**31 - 1  # pages, of a guest
 BOOT_SECONDS = 30.0  # after a restart the guest's balloon driver is away for so long
 
 
@@ -31,7 +30,7 @@ class GuestSpec:
     replacement: str = "clock"
 
     def __post_init__(self):
-        from pageengine.guest import find_replacement
+        from pageengine.guest import SWAP_MOST, find_replacement
 
         find_replacement(self.replacement)
         object.__setattr__(self, "boot", given.seconds(self.boot, "boot"))

@@ -9,7 +9,7 @@ recorded. The same simulation and seed give the same result, bit for bit.
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,8 @@ class Simulation:
         self.memory = parse_size(memory, "memory")
         self.events = self._all_events(events)
         self._check_every, self._epochs = given.whole(check_every, "check_every"), 0
+        if host is not None and not isinstance(host, Mapping):
+            raise TypeError(f"host must be options of a Host by name, got {given.shown(host)}")
         self.host = Host(memory, seed=seed, contents=contents, policy=policy, **(host or {}))
         self.host.swap_bandwidth = self.costs.swap_bandwidth
         self.machines: dict[str, Machine] = {}
@@ -74,7 +76,7 @@ class Simulation:
                 )
 
     def _all_events(self, events) -> list[Event]:
-        all_ = list(events)
+        all_ = given.several(events, "events")
         check_events(all_, self.specs)
         for spec in self.specs.values():
             all_.append(Event(spec.start, "start", spec.name))

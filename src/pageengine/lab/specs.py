@@ -56,7 +56,7 @@ class VMSpec:
 def by_name(vms: Iterable[VMSpec]) -> dict[str, VMSpec]:
     """The machines of a simulation. ValueError: two have one name."""
     found: dict[str, VMSpec] = {}
-    for spec in vms:
+    for spec in given.several(vms, "vms"):
         if not isinstance(spec, VMSpec):
             raise TypeError(f"vms are of VMSpec, got {given.shown(spec)}")
         if spec.name in found:

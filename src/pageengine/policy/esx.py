@@ -63,7 +63,7 @@ class ESX:
             )
         self.states, self.idle_tax = states, given.real(idle_tax, "idle_tax", 0, 1, "[)")
         self.margin = given.real(margin, "margin", 0, 1, "[)")
-        self.host_ghz = given.real(host_ghz, "host_ghz", 0, ends="(]")
+        self.host_ghz = given.real(host_ghz, "host_ghz", 0, 1e9, "(]")
         self.balloon_stops = given.flag(balloon_stops, "balloon_stops")
         self._old = states == "esx2002"
 

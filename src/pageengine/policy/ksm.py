@@ -38,7 +38,7 @@ class Scanner:
     def __init__(self, mode: str, pages_to_scan: int, sleep_millisecs: float):
         self.mode = given.choice(mode, "ksm", self.MODES)
         self.pages = given.whole(pages_to_scan, "pages_to_scan", 1, PAGES_MOST)
-        self.sleep = given.real(sleep_millisecs, "sleep_millisecs", 1e-3)
+        self.sleep = given.real(sleep_millisecs, "sleep_millisecs", 1e-3, 1e12)
 
     def rates(self, snapshot: Snapshot) -> tuple[np.ndarray, dict[str, float]]:
         """Pages per second of every machine in order, and the memo for next time."""

@@ -34,6 +34,8 @@ def check_plan(snapshot: Snapshot, plan: Plan) -> None:
             f"{format_size(snapshot.memory)} of machine memory"
         )
     _check_host(snapshot, plan)
+    if not isinstance(plan.migrate, (tuple, list)):
+        raise PlanError(f"migrate is of Migrations, got {given.shown(plan.migrate)}")
     for advice in plan.migrate:
         if not isinstance(advice, Migration):
             raise PlanError(f"migrate is of Migrations, got {given.shown(advice)}")
@@ -48,10 +50,12 @@ def _check_vm(view: VMView, wish: VMPlan) -> None:
         raise PlanError(f"the plan of {view.name!r} must be a VMPlan, got {given.shown(wish)}")
     for what in ("target", "balloon", "reclaim", "scan"):
         _check_amount(getattr(wish, what), what, view.name)
+    if wish.reclaim is None:
+        raise PlanError(f"reclaim of {view.name!r} is None; it must be a number, 0 or more")
     _check_flag(wish.blocked, f"blocked of {view.name!r}")
-    if wish.technique not in RECLAIM:
+    if not isinstance(wish.technique, str) or wish.technique not in RECLAIM:
         raise PlanError(
-            f"technique of {view.name!r} is {wish.technique!r}; there are {', '.join(RECLAIM)}"
+            f"technique of {view.name!r} is {given.shown(wish.technique)}; there are {', '.join(RECLAIM)}"
             f"{_near(wish.technique, RECLAIM)}"
         )
     if wish.target is not None and wish.target < view.reservation:
@@ -76,11 +80,12 @@ def _check_host(snapshot: Snapshot, plan: Plan) -> None:
     for what in ("wake_below", "wake_above", "again"):
         _check_amount(getattr(plan, what), what, "")
     _check_flag(plan.report_free, "report_free")
-    if not isinstance(plan.state, str) or not isinstance(plan.memo, Mapping):
-        raise PlanError(
-            "state is a text and memo numbers by name, "
-            f"got {given.shown(plan.state)} and {given.shown(plan.memo)}"
-        )
+    try:
+        given.text(plan.state, "state")
+    except (TypeError, ValueError) as error:
+        raise PlanError(str(error)) from None
+    if not isinstance(plan.memo, Mapping):
+        raise PlanError(f"memo must be numbers by name, got {given.shown(plan.memo)}")
     if plan.wake_below is not None and plan.wake_below >= snapshot.memory:
         raise PlanError(
             f"wake_below, {format_size(plan.wake_below)}, must be less than machine memory, "
@@ -88,8 +93,10 @@ def _check_host(snapshot: Snapshot, plan: Plan) -> None:
         )
     if plan.again == 0:
         raise PlanError("again is 0 s; a policy may be asked again after more than that")
-    if plan.scan_rule not in SCAN_RULES:
-        raise PlanError(f"scan_rule is {plan.scan_rule!r}; there are {', '.join(SCAN_RULES)}")
+    if not isinstance(plan.scan_rule, str) or plan.scan_rule not in SCAN_RULES:
+        raise PlanError(
+            f"scan_rule is {given.shown(plan.scan_rule)}; there are {', '.join(SCAN_RULES)}"
+        )
 
 
 def _check_amount(value, what: str, name: str) -> None:
@@ -97,11 +104,11 @@ def _check_amount(value, what: str, name: str) -> None:
     if value is None or (type(value) is int and 0 <= value <= given.MOST):
         return
     try:
-        given.real(value, what)
+        given.real(value, what, 0, float(given.MOST))
     except (TypeError, ValueError):
         of = repr(name) if name else "the plan"
         raise PlanError(
-            f"{what} of {of} is {given.shown(value)}; it must be a number, 0 or more"
+            f"{what} of {of} is {given.shown(value)}; it must be a number, 0 or more (below 2**63)"
         ) from None
 
 

@@ -53,10 +53,14 @@ def open(path, *, kind: str | None = None, instructions: bool | None = None,
     TraceError: not a trace, or a damaged one; the message names the line, row or offset. OSError:
     the file cannot be opened.
     """
-    name = os.fsdecode(path)
+    name = given.path(path, "trace")
     reader = _find(name, kind)
     asked = {"instructions": instructions, "base": base}
     told = {option: value for option, value in asked.items() if value is not None}
+    if "instructions" in told:
+        told["instructions"] = given.flag(instructions, "instructions")
+    if "base" in told:
+        told["base"] = given.whole(base, "base", 10, 16)
     for option in told:
         if option not in reader.options:
             raise ValueError(f"{option} does not apply to {reader.kind} traces such as {name}")
@@ -69,7 +73,7 @@ def _find(path: str, kind: str | None) -> Reader:
         head = file.read(4096)
     if kind is not None:
         for reader in READERS:
-            if reader.kind == kind:
+            if isinstance(kind, str) and reader.kind == kind:
                 _refuse_packed(path, head)
                 return reader
         raise ValueError(given.unknown("trace reader", kind, kinds))
