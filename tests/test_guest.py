@@ -168,7 +168,7 @@ def test_numbers_have_the_names_of_the_record():
     ("call", "error", "message"),
     [
         (lambda g: Guest(0), ValueError, "whole number from 1 to .* got 0"),
-        (lambda g: Guest(10, kernel_pages=10), ValueError, "kernel_pages must be a whole number from 0 to 9"),
+        (lambda g: Guest(10, kernel_pages=10), ValueError, "kernel_pages must be .* to 9"),
         (lambda g: Guest(10, swap_pages=-1), ValueError, "swap_pages must not be negative"),
         (lambda g: g.access("disk", [1]), ValueError, "one of memory, file, got 'disk'"),
         (lambda g: g.access("memory", [-3]), ValueError, "0 or more, got -3"),

@@ -16,7 +16,6 @@ from catalogue import (
     NO_PAGES,
     NO_SIZE,
     NO_WHOLE,
-    Hostile,
     name_of,
     refused,
     rows,
@@ -119,7 +118,8 @@ OPTIONS = rows(
       for key in (*costs.EVENTS, *costs.RATES)),
     *((key, PART, lambda value, key=key: ContentProfile(**{key: value}))
       for key in ("zero", "same", "common", "within")),
-    ("copies", [*NO_WHOLE[:12], (1, ValueError, "from 2 to")], lambda value: ContentProfile(copies=value)),
+    ("copies", [*NO_WHOLE[:12], (1, ValueError, "from 2 to")],
+     lambda value: ContentProfile(copies=value)),
     ("sizes", [(v, TypeError, "by bytes") for v in (7, None, [1024])],
      lambda value: ContentProfile(sizes=value)),
     ("contents", [(v, TypeError, "path or a table") for v in (7, True, [1])],

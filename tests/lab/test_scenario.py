@@ -127,7 +127,7 @@ def test_a_mistake_is_named_with_its_place(write, mistake):
 
 
 GUESTS = {  # what is written, what the message says
-    "{ replacement = 'lro' }": r"a guest has no replacement 'lro'; there are clock, lru, fifo; did",
+    "{ replacement = 'lro' }": r"one of clock, lru, fifo, got 'lro'; did you mean 'lru'",
     "{ replacment = 'lru' }": r"guest has no key 'replacment'; there are swap, .*, replacement",
     "'big'": r"guest 'big' must be true, false or a table of swap, kernel, boot and replacement",
 }

@@ -108,7 +108,8 @@ class Scenario:
         if number is not None:
             entry = self.data[section][number]
             named = entry.get("name") if isinstance(entry, dict) else None
-            label = f"{section} {given.shown(named)}" if isinstance(named, str) else f"{section} {number + 1}"
+            told = given.shown(named) if isinstance(named, str) else number + 1
+            label = f"{section} {told}"
         elif section:
             label = f"[{section}]"
         return ScenarioError(f"{where}: {label + ': ' if label else ''}{message}")

@@ -55,8 +55,8 @@ def _check_vm(view: VMView, wish: VMPlan) -> None:
     _check_flag(wish.blocked, f"blocked of {view.name!r}")
     if not isinstance(wish.technique, str) or wish.technique not in RECLAIM:
         raise PlanError(
-            f"technique of {view.name!r} is {given.shown(wish.technique)}; there are {', '.join(RECLAIM)}"
-            f"{_near(wish.technique, RECLAIM)}"
+            f"technique of {view.name!r} is {given.shown(wish.technique)}; "
+            f"there are {', '.join(RECLAIM)}{_near(wish.technique, RECLAIM)}"
         )
     if wish.target is not None and wish.target < view.reservation:
         raise PlanError(

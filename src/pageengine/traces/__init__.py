@@ -10,7 +10,6 @@ The table READERS has one line per reader; the first that recognises the file re
 from __future__ import annotations
 
 import builtins
-import os
 from collections.abc import Callable
 from typing import NamedTuple
 

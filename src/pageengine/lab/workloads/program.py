@@ -23,7 +23,9 @@ class Program(Paced):
                  rate: float = 1000.0):  # fmt: skip
         super().__init__(rate=rate)
         if not callable(batches):
-            raise TypeError(f"batches must be a function of (pages, rng), got {given.shown(batches)}")
+            raise TypeError(
+                f"batches must be a function of (pages, rng), got {given.shown(batches)}"
+            )
         self.batches = batches
 
     def start(self, pages: int, rng: np.random.Generator) -> None:
