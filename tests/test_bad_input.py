@@ -241,7 +241,7 @@ def test_bad_write_flags_are_named(vm, write, error, message):
 @pytest.mark.parametrize(
     "call, error, message",
     [
-        (lambda host: host.reclaim("web", 1, "magic"), ValueError, "magic.*swap"),
+        (lambda host: host.reclaim("web", 1, "magic"), ValueError, "swap.*magic"),
         (lambda host: host.reclaim("web", -1, "swap"), ValueError, "-1"),
         (lambda host: host.reclaim("web", 1.5, "swap"), TypeError, "1.5"),
         (lambda host: host.reclaim("web", "all", "swap"), TypeError, "all"),

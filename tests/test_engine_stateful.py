@@ -254,7 +254,7 @@ class HostMachine(RuleBasedStateMachine):
         engine, model = self.pick(which)
         self.compare_scan(
             self.host.scan(pages=pages, vm=engine.name, rule=RULES[two_scans]),
-            self.model.scan(pages, only=model, two_scans=two_scans),
+            self.model.scan(min(pages, model.pages), only=model, two_scans=two_scans),
         )
 
     @rule()

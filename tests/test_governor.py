@@ -253,7 +253,7 @@ def test_a_running_machine_is_changed_only_as_far_as_can_be_promised(host):
     assert vm.reservation == 0
     with pytest.raises(ValueError, match="low, normal, high, got 'hgih'"):
         vm.configure(shares="hgih")
-    with pytest.raises(ValueError, match="0 or more, got -1"):
+    with pytest.raises(ValueError, match="must not be negative, got -1"):
         vm.configure(shares=-1)
 
 

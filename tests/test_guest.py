@@ -167,17 +167,17 @@ def test_numbers_have_the_names_of_the_record():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda g: Guest(0), ValueError, "at least one page"),
-        (lambda g: Guest(10, kernel_pages=10), ValueError, "kernel_pages must be below the 10"),
-        (lambda g: Guest(10, swap_pages=-1), ValueError, "swap_pages must be from 0"),
-        (lambda g: g.access("disk", [1]), ValueError, "'memory' or 'file', got 'disk'"),
+        (lambda g: Guest(0), ValueError, "whole number from 1 to .* got 0"),
+        (lambda g: Guest(10, kernel_pages=10), ValueError, "kernel_pages must be .* to 9"),
+        (lambda g: Guest(10, swap_pages=-1), ValueError, "swap_pages must not be negative"),
+        (lambda g: g.access("disk", [1]), ValueError, "one of memory, file, got 'disk'"),
         (lambda g: g.access("memory", [-3]), ValueError, "0 or more, got -3"),
-        (lambda g: g.access("memory", [0.5]), TypeError, "whole numbers"),
+        (lambda g: g.access("memory", [0.5]), TypeError, "integers, got 0.5"),
         (lambda g: g.access("memory", [1, 2], [True]), ValueError, "2"),
-        (lambda g: g.inflate(-1), OverflowError, "negative"),
+        (lambda g: g.inflate(-1), ValueError, "negative, got -1"),
         (lambda g: g.replay("file", [3, -1]), ValueError, "0 or more, got -1"),
-        (lambda g: Guest(9, replacement="lry"), ValueError, "no replacement 'lry'.*mean 'lru'"),
-        (lambda g: Guest(9, replacement=None), ValueError, "there are clock, lru, fifo$"),
+        (lambda g: Guest(9, replacement="lry"), ValueError, "replacement.*'lry'.*mean 'lru'"),
+        (lambda g: Guest(9, replacement=None), TypeError, "one of clock, lru, fifo, got None"),
     ],
 )
 def test_bad_input_is_named(call, error, message):

@@ -187,9 +187,7 @@ def test_what_is_kept_of_a_machine_stays_with_it_when_others_leave(host):
     tokens = np.arange(9, dtype=np.uint64) << np.uint64(6)
     for name in "abcdefg":
         host.add_vm(name, "4 MiB").write(np.arange(9), tokens)
-    wishes = {
-        name: VMPlan(balloon=MIB // 4 * i, scan=2.0 * i) for i, name in enumerate("abcdefg")
-    }
+    wishes = {name: VMPlan(balloon=MIB // 4 * i, scan=2.0 * i) for i, name in enumerate("abcdefg")}
     host.apply(Plan(vms=wishes, again=1e6))
     host.remove_vm("b"), host.remove_vm("f")
     host.add_vm("h", "4 MiB", balloon_max="1 MiB")
@@ -234,7 +232,7 @@ def test_a_driver_at_rest_moves_again_when_anything_changes(host):
 @pytest.mark.parametrize("seconds", [0, -1.0, math.nan, math.inf])
 def test_time_passes_forwards_and_ends(host, seconds):
     vm = host.add_vm("a", "8 MiB")
-    with pytest.raises(ValueError, match=f"seconds must be above 0, got {seconds}"):
+    with pytest.raises(ValueError, match=f"seconds must be above 0 .*got {seconds}"):
         host.advance(seconds)
     assert host.time == 0 and vm.balloon_max > 0
 
@@ -242,7 +240,7 @@ def test_time_passes_forwards_and_ends(host, seconds):
 @pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf])
 def test_a_boot_ends(host, seconds):
     vm = host.add_vm("a", "8 MiB")
-    with pytest.raises(ValueError, match=f"boot_seconds must be 0 or more, got {seconds}"):
+    with pytest.raises(ValueError, match=f"boot_seconds must be a number from 0 .*got {seconds}"):
         vm.reboot(seconds)
     assert vm.balloon_max > 0
 
@@ -252,7 +250,7 @@ def test_a_machine_runs_no_longer_than_time_passes(host, ran):
     host.add_vm("a", "8 MiB")
     with pytest.raises(ValueError, match=f"'a' cannot have run {ran} of 2.0 seconds"):
         host.advance(2.0, ran={"a": ran})
-    with pytest.raises(ValueError, match=r"not there: \['b'\]"):
+    with pytest.raises(ValueError, match=r"not there: b"):
         host.advance(2.0, ran={"b": 1.0})
     assert host.time == 0
 

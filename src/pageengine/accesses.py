@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pageengine import errors
+from pageengine import errors, given
 from pageengine.arrays import as_contents, as_ppns, as_write_flags, empty_contents
 from pageengine.lock import serialised
 from pageengine.records import Faults
@@ -141,10 +141,11 @@ class Accesses:
 
         if self.host.contents != "bytes":
             raise ValueError("an image holds bytes; this host keeps tokens (contents='tokens')")
+        at = given.whole(at, "at")
         if not hasattr(image, "pages"):
             with images.open(image, packed=True) as opened:
                 return self.load(opened, at, progress)
-        if at < 0 or at + image.pages > self.pages:
+        if at + image.pages > self.pages:
             raise ValueError(
                 f"the image has {image.pages} pages; from page {at} on it does not fit the "
                 f"{self.pages} pages of virtual machine {self.name!r}"

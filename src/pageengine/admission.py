@@ -6,7 +6,7 @@ Machine memory must hold reservation + overhead of every machine, swap space siz
 from pageengine import errors
 from pageengine.frozen import Frozen
 from pageengine.policy.shares import parse_shares
-from pageengine.units import PAGE_BYTES, format_size, parse_pages
+from pageengine.units import PAGE_BYTES, PAGES_MOST, format_size, parse_pages
 
 
 class Claim(Frozen):
@@ -31,15 +31,15 @@ class Claim(Frozen):
 
 def read_claim(size, shares, reservation, limit, overhead) -> Claim:
     """The claim as a user writes it."""
-    bytes_ = parse_pages(size, "size") * PAGE_BYTES
+    bytes_ = parse_pages(size, "size", PAGES_MOST) * PAGE_BYTES
     if bytes_ == 0:
         raise ValueError(f"size must be at least one page (4096 bytes), got {size!r}")
     return Claim(
         size=bytes_,
         shares=parse_shares(shares, bytes_),
-        reservation=parse_pages(reservation, "reservation") * PAGE_BYTES,
-        limit=bytes_ if limit is None else parse_pages(limit, "limit") * PAGE_BYTES,
-        overhead=parse_pages(overhead, "overhead") * PAGE_BYTES,
+        reservation=parse_pages(reservation, "reservation", PAGES_MOST) * PAGE_BYTES,
+        limit=bytes_ if limit is None else parse_pages(limit, "limit", PAGES_MOST) * PAGE_BYTES,
+        overhead=parse_pages(overhead, "overhead", PAGES_MOST) * PAGE_BYTES,
     )
 
 
@@ -60,11 +60,16 @@ class Promises:
         swap = self._swap_left + (instead.swap if instead else 0)
         fixed = self._reserve_swap and not self._grows
         admit(name, claim, memory, swap if fixed else None)
-        self._memory, self._swap_left = memory - claim.memory, swap - claim.swap
-        needed = -self._swap_left // PAGE_BYTES
-        if self._grows and needed > self.slots:
+        needed = (claim.swap - swap) // PAGE_BYTES if self._grows else 0
+        if needed > PAGES_MOST:
+            raise errors.AdmissionError(
+                f"the machines may need {format_size(needed * PAGE_BYTES)} of swap space, and there "
+                f"can be {format_size(PAGES_MOST * PAGE_BYTES)}: give swap= the size it is to have"
+            )
+        if needed > self.slots:
             # by an eighth at least: many machines in turn do not each move the whole table
-            self.slots = max(needed, self.slots + self.slots // 8)
+            self.slots = max(needed, min(self.slots + self.slots // 8, PAGES_MOST))
+        self._memory, self._swap_left = memory - claim.memory, swap - claim.swap
 
     def take_back(self, claim: Claim, instead: Claim | None = None) -> None:
         """Nobody is promised this any more; what it stood for is promised again."""

@@ -6,6 +6,7 @@ import numpy as np
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy
 
 from pageengine._c.codec cimport *
 
@@ -162,10 +163,12 @@ cdef class Codec:
         out = np.empty(n, np.uint32)
         cdef uint32_t[::1] lengths = out
         cdef uint8_t scratch[PAGE]
+        cdef uint8_t own[PAGE]  # a codec reads twice what another thread may change
         cdef void *work = self._take_work()
         with nogil:
             for i in range(n):
-                lengths[i] = <uint32_t>self.ops.compress(self.ops, &data[i, 0], scratch, room, work)
+                memcpy(own, &data[i, 0], PAGE)
+                lengths[i] = <uint32_t>self.ops.compress(self.ops, own, scratch, room, work)
         self._give_work(work)
         return out
 
@@ -176,6 +179,7 @@ cdef class Codec:
         cdef const uint8_t[:, ::1] data = _as_pages(pages)
         cdef size_t room = _as_max(max), first, i, count, n = data.shape[0]
         cdef size_t lengths[BATCH]
+        cdef uint8_t own[PAGE]  # as in ``sizes``
         cdef size_t batch = n if n < BATCH else BATCH
         cdef list blobs = []
         cdef uint8_t *out = NULL
@@ -188,8 +192,8 @@ cdef class Codec:
                 count = n - first if n - first < BATCH else BATCH
                 with nogil:
                     for i in range(count):
-                        lengths[i] = self.ops.compress(self.ops, &data[first + i, 0],
-                                                       out + i * room, room, work)
+                        memcpy(own, &data[first + i, 0], PAGE)
+                        lengths[i] = self.ops.compress(self.ops, own, out + i * room, room, work)
                 for i in range(count):
                     if lengths[i] == 0:
                         blobs.append(None)
@@ -213,6 +217,7 @@ cdef class Codec:
         pages = np.empty((n, PAGE), np.uint8) if out is None else _as_out(out, n)
         cdef uint8_t[:, ::1] data = pages
         cdef const uint8_t **starts = NULL
+        cdef uint8_t own[PAGE]  # a codec reads again what it wrote
         cdef size_t *lengths = NULL
         cdef void *work = self._take_work()
         try:
@@ -225,8 +230,8 @@ cdef class Codec:
                 lengths[i] = <size_t>PyBytes_GET_SIZE(kept[i])
             with nogil:
                 i = 0
-                while i < n and self.ops.decompress(self.ops, starts[i], lengths[i],
-                                                    &data[i, 0], work):
+                while i < n and self.ops.decompress(self.ops, starts[i], lengths[i], own, work):
+                    memcpy(&data[i, 0], own, PAGE)
                     i += 1
         finally:
             self._give_work(work)

@@ -4,19 +4,16 @@ computes nothing.
 
 import numpy as np
 
-from libc.math cimport isfinite
 from libc.stdint cimport uint32_t, uint64_t
 
 from pageengine._c.device cimport *
 from pageengine._status cimport check
 
-from pageengine import errors
+from pageengine import errors, given
 
 
-cdef double _seconds(double value, str what) except -1:
-    if not (isfinite(value) and value >= 0):
-        raise ValueError(f"{what} must be seconds from 0 on, got {value!r}")
-    return value
+cdef double _seconds(value, str what) except -1:
+    return given.real(value, what, unit="seconds")
 
 
 cdef class Device:
@@ -30,7 +27,7 @@ cdef class Device:
 
     cdef pe_device _device
 
-    def __cinit__(self, double service):
+    def __cinit__(self, service):
         pe_device_init(&self._device, _seconds(service, "service"))
 
     def __dealloc__(self):
@@ -38,50 +35,53 @@ cdef class Device:
 
     cdef uint32_t _client(self, client) except? 4294967295:
         cdef uint32_t n = self._device.n
-        if not isinstance(client, int) or not 0 <= client < n \
-                or not self._device.clients[<uint32_t>client].there:
-            raise ValueError(f"the device has no client {client!r}")
-        return client
+        number = given.whole(client, "client")
+        if number >= n or not self._device.clients[<uint32_t>number].there:
+            raise ValueError(f"the device has no client {given.shown(client)}")
+        return number
 
-    def join(self, double at=0.0, *, uint64_t seed=0, uint64_t stream=0) -> int:
+    def join(self, at=0.0, *, seed=0, stream=0) -> int:
         """A client that begins at time ``at`` (seconds); ``seed`` and ``stream`` are of the places
         of its requests. Returns its number.
         """
         cdef uint32_t client
-        if not (isfinite(at) and at >= self._device.time):
+        cdef double begins = _seconds(at, "at")
+        cdef uint64_t root = given.whole(seed, "seed", 0, 2**64 - 1)
+        cdef uint64_t number = given.whole(stream, "stream", 0, 2**64 - 1)
+        if begins < self._device.time:
             raise ValueError(f"a client begins now, at {self._device.time!r}, or later, got {at!r}")
-        check(pe_device_join(&self._device, at, seed, stream, &client))
+        check(pe_device_join(&self._device, begins, root, number, &client))
         return client
 
     def leave(self, client) -> None:
         """The client is gone, with what it still waited for."""
         pe_device_leave(&self._device, self._client(client))
 
-    def add(self, client, double run, double costs=0.0, uint64_t requests=0,
-            double latency=0.0) -> None:
+    def add(self, client, run, costs=0.0, requests=0, latency=0.0) -> None:
         """More work: ``run`` seconds that the client wants, ``costs`` seconds that it does not
         (they count as waiting), and so many requests of ``latency`` seconds in between, at random
         places.
         """
         cdef uint32_t number = self._client(client)
         pe_device_add(&self._device, number, _seconds(run, "run"), _seconds(costs, "costs"),
-                      requests, _seconds(latency, "latency"))
+                      given.whole(requests, "requests"), _seconds(latency, "latency"))
 
     def end(self, client) -> float:
         """When its work will be over, if the queue is as it was last: seconds."""
         return pe_device_end(&self._device, self._client(client))
 
-    def serve(self, double until, double writes=0.0, double piece=0.001) -> None:
+    def serve(self, until, writes=0.0, piece=0.001) -> None:
         """Time passes. ``writes`` seconds of writing that nobody waits for are asked for meanwhile,
         in pieces of about ``piece`` seconds.
         """
-        if not (isfinite(until) and until >= self._device.time):
+        cdef double end = _seconds(until, "until"), work = _seconds(writes, "writes")
+        cdef double each = _seconds(piece, "piece")
+        if end < self._device.time:
             raise ValueError(f"time goes on from {self._device.time!r}, got {until!r}")
-        _seconds(writes, "writes")
-        if not piece > 0 or writes / piece > 1e9:
+        if each == 0 or work / each > 1e9:
             raise ValueError(f"{writes!r} s of writes cannot come in pieces of {piece!r} s")
         # not without the GIL: clients that another thread adds would move
-        pe_device_serve(&self._device, until, writes, piece)
+        pe_device_serve(&self._device, end, work, each)
 
     def hold(self, client) -> float:
         """A client that has nothing to do is here now; the seconds that it had nothing to do."""

@@ -4,14 +4,17 @@ it (governor.py), and goes on doing it as time goes by (housekeeping.py).
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pageengine import given
 from pageengine.lock import serialised
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.records import Reclaimed
+
+
+RATE_MOST = 1e15  # bytes per second: no memory is as fast
 
 
 @serialised
@@ -40,17 +43,15 @@ class Governed:
 
     @swap_bandwidth.setter
     def swap_bandwidth(self, value: float | None) -> None:
-        if value is not None and not value > 0:
-            raise ValueError(f"swap_bandwidth must be bytes per second above 0, got {value!r}")
+        if value is not None:
+            value = given.real(value, "swap_bandwidth", 0, RATE_MOST, "(]", "bytes per second")
         self._governor.swap_rate.bandwidth = value
 
     def swap_was_read(self, seconds: float) -> None:
         """Tells that reads kept the swap device busy for so long since the last ``advance``: what
         plans may write in the next one is as much less, but not less than half.
         """
-        if not 0 <= seconds < math.inf:
-            raise ValueError(f"seconds must be from 0 on, got {seconds!r}")
-        self._governor.swap_rate.was_read(seconds)
+        self._governor.swap_rate.was_read(given.seconds(seconds, "seconds"))
 
     @property
     def headroom(self) -> tuple[int, int]:

@@ -8,10 +8,11 @@ the mark that the last plan set.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 
 import numpy as np
 
+from pageengine import given
 from pageengine.columns import ROWS
 from pageengine.housekeeping import TICK, Housekeeping
 from pageengine.policy.base import Plan, Snapshot, VMView
@@ -151,7 +152,7 @@ class Governor:
         found["balloon_target"] = self.keeping.balloon_target.astype(np.int64)
         found["target"] = self.keeping.targets(found["size"])
         there = list(self.keeping.names)
-        names = there if names is None else list(names)
+        names = there if names is None else given.several(names, "names")
         if names == there:
             return found
         row = {name: i for i, name in enumerate(there)}
@@ -241,8 +242,7 @@ class Governor:
     # as time goes by
 
     def advance(self, seconds: float, ran) -> None:
-        if not 0 < seconds < math.inf:
-            raise ValueError(f"seconds must be above 0, got {seconds!r}")
+        seconds = given.seconds(seconds, "seconds", ends="(]")
         self._not_while_deciding()
         self._host._engine.idle  # Closed, before time passes
         ran = self._seconds_of_each(seconds, {} if ran is None else ran)
@@ -265,9 +265,13 @@ class Governor:
 
     def _seconds_of_each(self, seconds: float, ran) -> np.ndarray:
         """What each machine ran, in order."""
+        if not isinstance(ran, Mapping):
+            raise TypeError(f"ran must be seconds by the names of machines, got {given.shown(ran)}")
         if not ran.keys() <= self.keeping.names:
-            unknown = sorted(set(ran) - set(self.keeping.names))
+            unknown = given.listed(map(str, ran.keys() - self.keeping.names))
             raise ValueError(f"ran names virtual machines that are not there: {unknown}")
+        if not set(map(type, ran.values())) <= {float}:
+            ran = {name: given.real(value, f"ran of {name!r}") for name, value in ran.items()}
         each = np.array([ran.get(name, seconds) for name in self.keeping.names], float)
         if not ((0 <= each) & (each <= seconds * (1 + 1e-9))).all():
             name, value = next(

@@ -6,6 +6,8 @@ from numpy.typing import ArrayLike
 from pageengine.records import GuestStats
 
 PAGE_BYTES: int
+PAGES_MOST: int
+SWAP_MOST: int
 WRITE: Final = 1
 FILL: Final = 2
 PAGE_OUT: Final = 4

@@ -17,13 +17,14 @@ from pageengine._c.guest cimport *
 from pageengine._c.status cimport PE_ERR_ARGUMENT, pe_status
 from pageengine._status cimport check
 
-from pageengine import errors
-from pageengine.arrays import as_write_flags
+from pageengine import errors, given
+from pageengine.arrays import as_write_flags, integers
 from pageengine.records import GuestStats
-from pageengine.units import PAGE_BYTES
+from pageengine.units import PAGE_BYTES, PAGES_MOST
 
 WRITE, FILL, PAGE_OUT = 1, 2, 4
 KINDS = {"memory": 0, "file": 1}
+SWAP_MOST = 2**31 - 1  # pages
 LEVELS = 7  # numbers that are amounts of memory; the others are counts
 
 
@@ -60,16 +61,13 @@ cdef class Guest:
     cdef readonly str replacement
     cdef uint32_t _swap_pages, _kernel_pages
 
-    def __init__(self, uint32_t pages, *, swap_pages=None, kernel_pages=0, replacement="clock"):
+    def __init__(self, pages, *, swap_pages=None, kernel_pages=0, replacement="clock"):
         if self._guest != NULL:
             raise RuntimeError("the guest is initialised already")
-        if pages == 0:
-            raise ValueError("a guest needs at least one page, got 0")
-        if not 0 <= kernel_pages < pages:
-            raise ValueError(f"kernel_pages must be below the {pages} pages, got {kernel_pages}")
-        swap_pages = pages if swap_pages is None else swap_pages
-        if not 0 <= swap_pages < 2**31:
-            raise ValueError(f"swap_pages must be from 0 to {2**31 - 1}, got {swap_pages}")
+        pages = given.whole(pages, "pages of a guest", 1, PAGES_MOST)
+        kernel_pages = given.whole(kernel_pages, "kernel_pages", 0, pages - 1)
+        swap_pages = min(pages, SWAP_MOST) if swap_pages is None else swap_pages
+        swap_pages = given.whole(swap_pages, "swap_pages", 0, SWAP_MOST)
         self._lock = allocate_lock()
         self.pages, self.replacement = pages, find_replacement(replacement)
         self._swap_pages, self._kernel_pages = swap_pages, kernel_pages
@@ -143,32 +141,37 @@ cdef class Guest:
                 with nogil:
                     pe_guest_release(self._guest, which, &view[0], n)
 
-    def drop_cache(self, uint32_t pages) -> int:
-        """Forgets up to so many clean pages of the cache; returns how many."""
-        with self._lock:
-            return pe_guest_drop_cache(self._guest, pages)
+    cdef uint32_t _some(self, pages) except? 0:
+        return min(given.whole(pages, "pages"), self.pages)
 
-    def inflate(self, uint32_t pages, bint sleeping=False):
+    def drop_cache(self, pages) -> int:
+        """Forgets up to so many clean pages of the cache; returns how many."""
+        cdef uint32_t most = self._some(pages)
+        with self._lock:
+            return pe_guest_drop_cache(self._guest, most)
+
+    def inflate(self, pages, sleeping=False):
         """Up to so many pages for the balloon: (PPNs int64 [k], Ops of what had to be written out).
         Not sleeping it takes free pages only; sleeping it makes room as the guest does for itself:
         page cache first, then anonymous memory.
         """
         cdef uint32_t got = 0
         cdef pe_status status = <pe_status>0
-        ppns = np.empty(min(pages, self.pages), np.int64)
+        cdef bint works = given.flag(sleeping, "sleeping")
+        ppns = np.empty(self._some(pages), np.int64)
         cdef int64_t[::1] view = ppns
-        cdef _Ops ops = _Ops(ppns.size + PE_GUEST_BATCH if sleeping else 0)
+        cdef _Ops ops = _Ops(ppns.size + PE_GUEST_BATCH if works else 0)
         with self._lock:
             if ppns.size:
                 with nogil:
-                    status = pe_guest_inflate(self._guest, <uint32_t>view.shape[0], sleeping,
+                    status = pe_guest_inflate(self._guest, <uint32_t>view.shape[0], works,
                                               &view[0], &ops.ops, &got)
             check(status)
         return ppns[:got], ops.first(got)
 
-    def deflate(self, uint32_t pages):
+    def deflate(self, pages):
         """Takes up to so many pages back from the balloon, the last first: PPNs int64 [k]."""
-        ppns = np.empty(min(pages, self.pages), np.int64)
+        ppns = np.empty(self._some(pages), np.int64)
         cdef int64_t[::1] view = ppns
         cdef uint32_t n = 0
         with self._lock:
@@ -257,28 +260,18 @@ NUMBERS = tuple([pe_guest_number_name(i).decode() for i in range(PE_GUEST_NUMBER
 
 def find_replacement(name):
     """The name of a replacement, or an error that says which there are."""
-    if name in REPLACEMENTS:
-        return name
-    import difflib  # where a name is wrong only
-
-    close = difflib.get_close_matches(str(name), REPLACEMENTS, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    there = ", ".join(REPLACEMENTS)
-    raise ValueError(f"a guest has no replacement {name!r}; there are {there}{hint}")
+    return given.choice(name, "replacement of a guest", REPLACEMENTS)
 
 
 def _kind(kind):
-    if kind not in KINDS:
-        raise ValueError(f"kind must be 'memory' or 'file', got {kind!r}")
-    return KINDS[kind]
+    return KINDS[given.choice(kind, "kind", KINDS)]
 
 
 def _whole(ids):
     """int64 [n], not always contiguous."""
-    array = np.atleast_1d(np.asarray(ids))
-    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise TypeError(f"ids must be whole numbers in one row, got {array.dtype} {array.shape}")
-    return array.astype(np.int64, copy=False)
+    if type(ids) is np.ndarray and ids.dtype == np.int64 and ids.ndim == 1:
+        return ids
+    return integers(ids, "ids")
 
 
 def _ids(ids):

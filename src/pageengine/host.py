@@ -3,22 +3,19 @@
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-import numpy as np
-
-from pageengine import errors
+from pageengine import errors, given
 from pageengine.admission import Claim, Promises, read_claim
-from pageengine.arrays import as_count
 from pageengine.codec import Codec
 from pageengine.engine import TECHNIQUES, Engine
 from pageengine.governed import Governed
 from pageengine.governor import Governor
 from pageengine.lock import locks_itself, serialised
-from pageengine.options import find_estimator, number_of, one_of, part_of, salt_number
+from pageengine.options import find_estimator, number_of, part_of, salt_number
 from pageengine.records import Events, HostStats, Reclaimed, ScanResult
 from pageengine.room import Room
 from pageengine.status import error_of
 from pageengine.swapfile import open_swap_file
-from pageengine.units import PAGE_BYTES, format_size, parse_pages, parse_size
+from pageengine.units import PAGE_BYTES, PAGES_MOST, format_size, parse_pages, parse_size
 from pageengine.vm import VM
 
 _EVENT_NAMES = Events.__match_args__
@@ -56,35 +53,35 @@ class Host(Governed):
                  swap=None, swap_dir=None, policy=None, victims: str = "clock",
                  reserve_swap: bool = False, estimator="sampling"):  # fmt: skip
         self._engine: Any = None
-        frames = parse_pages(memory, "memory")
-        if not 0 < frames < 2**32 - 64:
+        frames = parse_pages(memory, "memory", PAGES_MOST)
+        if frames == 0:
             raise ValueError(f"memory must be at least one page (4096 bytes), got {memory!r}")
-        if not isinstance(seed, (int, np.integer)):
-            raise TypeError(f"seed must be a whole number, got {seed!r}")
-        self.memory, self.seed = frames * PAGE_BYTES, int(seed)
-        self.contents = one_of(contents, "contents", ("bytes", "tokens"))
-        self.victims = one_of(victims, "victims", ("clock", "random"))
-        self.packing = one_of(packing, "packing", ("esx", "dense"))
-        self.compression, self.sharing = compression, bool(sharing)
-        swap = None if swap is None else parse_pages(swap, "swap") * PAGE_BYTES
-        has_file = self.contents == "bytes" and swap != 0
+        self.memory, self.seed = frames * PAGE_BYTES, given.whole(seed, "seed", most=2**64 - 1)
+        self.contents = given.choice(contents, "contents", ("bytes", "tokens"))
+        self.victims = given.choice(victims, "victims", ("clock", "random"))
+        self.packing = given.choice(packing, "packing", ("esx", "dense"))
+        self.compression, self.sharing = compression, given.flag(sharing, "sharing")
+        reserve_swap = given.flag(reserve_swap, "reserve_swap")
         self._new_estimator = find_estimator(estimator)
+        swap = None if swap is None else parse_pages(swap, "swap", PAGES_MOST) * PAGE_BYTES
+        codec = None if compression is None else Codec(given.text(compression, "compression"))
+        cache = 2**64 - 1 if cache_limit is None else parse_size(cache_limit, "cache_limit")
+        swap_dir = None if swap_dir is None else given.path(swap_dir, "swap_dir")
+        has_file = self.contents == "bytes" and swap != 0
         with open_swap_file(swap_dir) if has_file else nullcontext() as file:
             self._engine = Engine(
                 frames,
-                seed=self.seed % 2**64,
+                seed=self.seed,
                 tokens=self.contents == "tokens",
-                sharing=sharing,
-                codec=None if compression is None else Codec(compression),
-                dense=packing == "dense",
-                cache_limit=2**64 - 1
-                if cache_limit is None
-                else parse_size(cache_limit, "cache_limit"),
+                sharing=self.sharing,
+                codec=codec,
+                dense=self.packing == "dense",
+                cache_limit=cache,
                 swap_file=-1 if file is None else file.fileno(),
-                random_victims=victims == "random",
+                random_victims=self.victims == "random",
             )
         self._lock = self._engine.lock
-        self._promises = Promises(self.memory, swap, bool(reserve_swap))
+        self._promises = Promises(self.memory, swap, reserve_swap)
         self._vms: dict[str, VM] = {}
         try:
             self._engine.grow_swap(self._promises.slots)
@@ -130,12 +127,16 @@ class Host(Governed):
         return dict(self._vms)
 
     def __getitem__(self, name) -> VM:
+        if not self._engine.open:
+            raise errors.Closed("the host is closed")
         if isinstance(name, VM):
-            name = name.name
+            return name.of(self)
+        if not isinstance(name, str):
+            raise TypeError(f"a machine is named by a text or a VM, got {given.shown(name)}")
         if name not in self._vms:
-            _ = self._engine.idle  # raises Closed, where that is why
             raise errors.NoSuchVM(
-                f"there is no virtual machine {name!r}; there are: {', '.join(self._vms) or 'none'}"
+                f"there is no virtual machine {given.shown(name)}; "
+                f"there are: {given.listed(self._vms)}"
             )
         return self._vms[name]
 
@@ -154,17 +155,16 @@ class Host(Governed):
         AdmissionError: what it is promised (reservation + overhead, and swap space) is not there.
         ValueError, TypeError: a name that is taken, a size that is none. Nothing is done then.
         """
-        if not isinstance(name, str):
-            raise TypeError(f"the name of a virtual machine must be a text, got {name!r}")
-        if not name:
-            raise ValueError("the name of a virtual machine must not be empty, got ''")
+        name = given.text(name, "the name of a virtual machine", least=1)
         if name in self._vms:
             raise ValueError(f"there is a virtual machine {name!r} already")
         shares = "normal" if shares is None else shares
         claim = read_claim(size, shares, reservation, limit, overhead)
         balloon_limit = part_of(balloon_max, claim.size, "balloon_max")
         cache = part_of(cache_limit, claim.size, "cache_limit")
-        pages = claim.size // PAGE_BYTES
+        pages, driver = claim.size // PAGE_BYTES, given.flag(driver, "driver")
+        if guest is not None and not isinstance(getattr(guest, "pages", None), int):
+            raise TypeError(f"guest must be a Guest or None, got {given.shown(guest)}")
         if guest is not None and guest.pages != pages:
             raise ValueError(f"{name!r} has {pages} pages and its guest {guest.pages}")
         estimator = self._new_estimator()
@@ -173,7 +173,7 @@ class Host(Governed):
         try:
             id = self._engine.add_vm(pages, salt_number(salt, name), cache, number_of(name))
             vm = VM(self, name, id, claim, guest)
-            self._governor.add(vm, estimator, bool(driver), balloon_limit)
+            self._governor.add(vm, estimator, driver, balloon_limit)
         except BaseException:
             self._promises.take_back(claim)
             if id is not None:
@@ -209,18 +209,18 @@ class Host(Governed):
     def scan(self, pages: int | None = None, vm=None, order: str = "sequential",
              rule: str = "hint") -> ScanResult:  # fmt: skip
         """Looks for equal pages and merges them. Without arguments, one pass over every page of
-        every machine; ``pages``: so many pages of each machine, from where its last scan ended
-        (order "random": anywhere). rule: "hint" (ESX: the first equal page merges) or "two-scans"
-        (KSM: a page that equals no shared one must be unchanged between two scans). MemoryError:
-        no room for the checksums that this takes.
+        every machine; ``pages``: so many pages of each machine, all at most, from where its last
+        scan ended (order "random": anywhere). rule: "hint" (ESX: the first equal page merges) or
+        "two-scans" (KSM: a page that equals no shared one must be unchanged between two scans).
+        MemoryError: no room for the checksums that this takes.
         """
-        two_scans = one_of(rule, "rule", ("hint", "two-scans")) == "two-scans"
-        random = one_of(order, "order", ("sequential", "random")) == "random"
-        pages = None if pages is None else as_count(pages, "pages")
+        two_scans = given.choice(rule, "rule", ("hint", "two-scans")) == "two-scans"
+        random = given.choice(order, "order", ("sequential", "random")) == "random"
+        pages = None if pages is None else given.whole(pages, "pages")
         machines = list(self._vms.values()) if vm is None else [self[vm]]
         result = ScanResult()
         for machine in machines:
-            amount = machine.pages if pages is None else pages
+            amount = machine.pages if pages is None else min(pages, machine.pages)
             result += ScanResult(**self._engine.scan(machine._id, amount, random, two_scans))
         if pages is None and vm is None:
             self._engine.end_scan_pass()
@@ -246,9 +246,8 @@ class Host(Governed):
         return result
 
     def _reclaim(self, machine: VM, pages: int, technique: str, brief: bool = False):
-        if technique not in TECHNIQUES:
-            raise ValueError(f"unknown technique {technique!r}; there are: {', '.join(TECHNIQUES)}")
-        frames = as_count(pages, "pages")
+        technique = given.choice(technique, "technique", TECHNIQUES)
+        frames = given.whole(pages, "pages")
         result, status = self._engine.reclaim(machine._id, frames, TECHNIQUES[technique][0], brief)
         return Reclaimed(**result), status
 
@@ -296,4 +295,4 @@ class Host(Governed):
         """Walks every structure and raises CorruptState with the first rule that does not hold.
         deep: reads every swap slot and decodes every compressed page as well.
         """
-        self._engine.check(deep)
+        self._engine.check(given.flag(deep, "deep"))

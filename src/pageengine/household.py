@@ -7,11 +7,9 @@ housekeeping.py.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from pageengine import columns
+from pageengine import columns, given
 from pageengine.keeping import Keeping
 from pageengine.units import PAGE_BYTES
 
@@ -143,9 +141,7 @@ class Household:
 
     def reboot(self, name: str, boot_seconds: float) -> None:
         """The guest starts again: its driver is gone until it has booted."""
-        boot_seconds = float(boot_seconds)
-        if not 0 <= boot_seconds < math.inf:
-            raise ValueError(f"boot_seconds must be 0 or more, got {boot_seconds}")
+        boot_seconds = given.seconds(boot_seconds, "boot_seconds")
         self.tidy()
         keeping = self._of[name]
         self.boot_left[keeping.row], self.rest[keeping.row] = boot_seconds, -1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pageengine.arrays import as_count
+from pageengine import given
 from pageengine.balloon import GuestPages, UntouchedPages
 from pageengine.driver import BalloonDriver
 from pageengine.policy.base import GuestView
@@ -78,7 +78,7 @@ class Keeping:
     @property
     def sample_size(self) -> int:
         """Pages of the next sample."""
-        return min(as_count(self.estimator.n, "n"), 2**32 - 1)
+        return min(given.whole(self.estimator.n, "n of the estimator"), self.vm.pages)
 
     def end_period(self, touched: int, marked: int) -> None:
         """The estimator gets a reading of a sample; the next period begins."""

@@ -16,6 +16,8 @@ import re
 import tomllib
 from pathlib import Path
 
+from pageengine import given
+
 __all__ = ["about", "examples", "pages", "scenario", "scenarios"]
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -32,7 +34,7 @@ def scenario(path: str | os.PathLike[str]) -> Path:
     """The path as it is; or, where it is a mere name and no file has it, the shipped scenario of
     that name. FileNotFoundError: there is none either, and which there are.
     """
-    path = Path(path)
+    path = Path(given.path(path, "scenario"))
     is_name = len(path.parts) == 1 and not path.suffix
     if not is_name or (path.exists() and not path.is_dir()):
         return path

@@ -17,6 +17,7 @@ from pageengine._c.status cimport PE_ERR_BACKING, PE_ERR_SWAP_CORRUPT, PE_OK, pe
 from pageengine._c.swap cimport *
 from pageengine._status cimport check
 from pageengine.frames cimport ids
+from pageengine.lock cimport forks
 
 from pageengine import errors
 from pageengine.frames import COUNT_MAX as _COUNT_MAX
@@ -45,6 +46,7 @@ cdef class SwapSpace:
     cdef pe_swap _c
     cdef cython.pymutex _lock
     cdef bint _made, _is_open
+    cdef uint32_t _forks
 
     def __init__(self, slots, directory=None):
         number = _slot_count(slots)
@@ -53,6 +55,7 @@ cdef class SwapSpace:
         with tempfile.TemporaryFile(prefix="pageengine-", dir=directory, buffering=0) as file:
             check(pe_swap_init(&self._c, number, file.fileno()))
         self._made = self._is_open = True
+        self._forks = forks()
 
     def __dealloc__(self):
         pe_swap_fini(&self._c)
@@ -61,6 +64,15 @@ cdef class SwapSpace:
         """Raises Closed unless there is a file; to be called under the lock."""
         if not self._is_open:
             raise errors.Closed("the swap space is closed")
+        return 0
+
+    cdef int _here(self) except -1:
+        """Raises Forked in a child process, where the lock may be held by a thread that is not."""
+        if self._made and self._forks != forks():
+            raise errors.Forked(
+                "this swap space was made by the parent of this process, and a forked child cannot "
+                "use it: both would write one file. Make one in the child"
+            )
         return 0
 
     def write(self, pages):
@@ -84,6 +96,7 @@ cdef class SwapSpace:
         cdef uint32_t[::1] out = slots
         cdef pe_status status = PE_OK
         cdef int error
+        self._here()
         with self._lock:
             self._open()
             if n > 0:
@@ -112,6 +125,7 @@ cdef class SwapSpace:
         cdef int error
         cdef const uint32_t[::1] numbers
         cdef uint8_t[:, ::1] out
+        self._here()
         with self._lock:
             self._open()
             numbers = self._taken(slots)
@@ -151,6 +165,7 @@ cdef class SwapSpace:
         """
         cdef const uint32_t[::1] numbers
         cdef uint32_t n, given
+        self._here()
         with self._lock:
             self._open()
             numbers = ids(slots, self._c.slots.count, "slot")
@@ -168,6 +183,7 @@ cdef class SwapSpace:
         at the start.
         """
         number = _slot_count(slots)
+        self._here()
         with self._lock:
             self._open()
             check(pe_swap_grow(&self._c, number))
@@ -178,6 +194,7 @@ cdef class SwapSpace:
         """
         cdef const char *reason = NULL
         cdef bint sound
+        self._here()
         with self._lock:
             self._open()
             with nogil:
@@ -189,12 +206,17 @@ cdef class SwapSpace:
         """The descriptor of the file; slot s is at byte 4096 * s. For tests and tools: do not close
         it.
         """
+        self._here()
         with self._lock:
             self._open()
             return self._c.file
 
     def close(self):
-        """Closes the file, which gives its room on the disk back. Legal twice."""
+        """Closes the file, which gives its room on the disk back. Legal twice, and in a forked
+        child, where it does nothing.
+        """
+        if self._forks != forks():
+            return
         with self._lock:
             self._is_open = False
             pe_swap_fini(&self._c)

@@ -7,6 +7,9 @@ above 32 (2048 bytes) it does not fit half a page. Token 0 is the zero page.
 
 import numpy as np
 
+from pageengine import given
+from pageengine.arrays import integers
+
 ZERO = 0
 UNIT = 64
 
@@ -15,13 +18,13 @@ def make_tokens(identities, compressed_bytes):
     """Tokens uint64 [n] from content identities (int [n], 0 <= identity < 2**58) and compressed
     sizes in bytes (int or int [n], 1 to 4032; 8 and less: a same-filled page).
     """
-    identities = np.asarray(identities, dtype=np.uint64)
-    sizes = np.asarray(compressed_bytes)
+    identities = integers(identities, "content identities", np.uint64)
+    sizes = integers(compressed_bytes, "compressed sizes")
     if np.any(identities >= 2**58):
         raise ValueError(f"a content identity must be below 2**58, got {int(identities.max())}")
     if np.any(sizes < 1) or np.any(sizes > 63 * UNIT):
         raise ValueError(
-            f"a compressed size must be 1 to {63 * UNIT} bytes, got {compressed_bytes!r}"
+            f"a compressed size must be 1 to {63 * UNIT} bytes, got {given.shown(compressed_bytes)}"
         )
     units = np.where(sizes <= 8, 0, -(-sizes // UNIT)).astype(np.uint64)
     return (identities << np.uint64(6)) | units

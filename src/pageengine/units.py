@@ -2,7 +2,10 @@
 
 import re
 
+from pageengine import given
+
 PAGE_BYTES = 4096
+PAGES_MOST = 2**32 - 2**16  # of a host, a machine or swap space: 16 TiB
 MIB = 2**20
 GIB = 2**30
 
@@ -13,42 +16,47 @@ _FACTORS = {
     "g": 2**30, "gib": 2**30, "gb": 10**9,
     "t": 2**40, "tib": 2**40, "tb": 10**12,
 }  # fmt: skip
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
+_SIZE = re.compile(r"\s*([0-9]{1,24})(?:\.([0-9]{1,24}))?\s*([a-zA-Z]{0,3})\s*")
 
 
-def parse_size(value, what: str = "size") -> int:
+def parse_size(value, what: str = "size", most: int = given.MOST) -> int:
     """Bytes from a number of bytes or a text such as ``"512 MiB"``, ``"1.5G"`` or ``"64 MB"``.
 
     K, M, G, T and KiB, MiB, GiB, TiB are powers of 1024; kB, MB, GB, TB powers of 1000.
-    Raises ValueError or TypeError that name ``what`` and the value.
+    Raises ValueError or TypeError that name ``what`` and the value; more than ``most`` bytes are
+    a ValueError.
     """
-    if isinstance(value, bool):
-        raise TypeError(f"{what} must be a number of bytes or a text like '64 MiB', not {value!r}")
-    if isinstance(value, str):
-        match = _SIZE.fullmatch(value)
-        if not match or match[2].lower() not in _FACTORS:
-            raise ValueError(
-                f"{what} {value!r} is not a size: write a number and a unit, such as '64 MiB' or "
-                "'2 GiB'"
-            )
-        number = float(match[1]) * _FACTORS[match[2].lower()]
-        if number != int(number):
-            raise ValueError(f"{what} {value!r} is not a whole number of bytes")
-        return int(number)
+    number = _bytes_of(value, what) if isinstance(value, str) else value
     try:
-        number = value.__index__()
-    except AttributeError:
+        number = given.whole(number, what)
+    except TypeError:
         raise TypeError(
-            f"{what} must be a number of bytes or a text like '64 MiB', not {value!r}"
+            f"{what} must be a number of bytes or a text like '64 MiB', not {given.shown(value)}"
         ) from None
-    if number < 0:
-        raise ValueError(f"{what} must not be negative, got {number}")
+    if number > most:
+        raise ValueError(
+            f"{what} must be {format_size(most)} ({most} bytes) at most, got {given.shown(value)}"
+        )
     return number
 
 
-def parse_pages(value, what: str = "size") -> int:
-    """Like parse_size, in pages; refuses sizes that are not whole pages."""
-    size = parse_size(value, what)
+def _bytes_of(text: str, what: str) -> int:
+    match = _SIZE.fullmatch(text)
+    if not match or match[3].lower() not in _FACTORS:
+        raise ValueError(
+            f"{what} {given.shown(text)} is not a size: write a number and a unit, such as "
+            "'64 MiB' or '2 GiB'"
+        )
+    digits = match[2] or ""  # in whole numbers throughout: a float would round
+    number = int(match[1] + digits) * _FACTORS[match[3].lower()]
+    if number % 10 ** len(digits):
+        raise ValueError(f"{what} {text!r} is not a whole number of bytes")
+    return number // 10 ** len(digits)
+
+
+def parse_pages(value, what: str = "size", most: int = given.MOST // PAGE_BYTES) -> int:
+    """Like parse_size, in pages, ``most`` at most; refuses sizes that are not whole pages."""
+    size = parse_size(value, what, most * PAGE_BYTES)
     if size % PAGE_BYTES:
         raise ValueError(
             f"{what} {value!r} is not a multiple of the page size {PAGE_BYTES}: "
@@ -59,6 +67,7 @@ def parse_pages(value, what: str = "size") -> int:
 
 def format_size(size: int) -> str:
     """Bytes as short text with three significant digits: ``"512 MiB"``, ``"1.50 GiB"``."""
+    size = given.real(size, "size", -1e24, 1e24)
     sign, size = ("-", -size) if size < 0 else ("", size)
     for unit, factor in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if size >= factor:

@@ -1,11 +1,13 @@
 """VM: one virtual machine on a Host."""
 
+from __future__ import annotations
+
 import numpy as np
 
-from pageengine import errors
+from pageengine import errors, given
 from pageengine.accesses import Accesses
 from pageengine.admission import Claim, read_claim
-from pageengine.arrays import as_count, as_ppns
+from pageengine.arrays import as_ppns
 from pageengine.lock import serialised
 from pageengine.options import part_of
 from pageengine.records import VMStats
@@ -90,6 +92,13 @@ class VM(Accesses):
             raise errors.Closed(f"virtual machine {self.name!r} was removed from its host")
         return self._host
 
+    def of(self, host) -> VM:
+        """The machine itself, if it is one of this host now: its name alone may be another's."""
+        if self._host is host:
+            return self
+        why = "was removed" if self._host is None else "is of another host"
+        raise errors.NoSuchVM(f"the host has no such machine: the {self.name!r} given {why}")
+
     # the balloon, blocking, pinning
 
     def balloon(self, ppns=None, pages: int | None = None) -> int:
@@ -105,7 +114,7 @@ class VM(Accesses):
         if ppns is not None:
             self._engine.balloon_pages(self._id, as_ppns(ppns))
         else:
-            self._engine.balloon_absent(self._id, as_count(pages, "pages"))
+            self._engine.balloon_absent(self._id, given.whole(pages, "pages"))
         return self.stats.ballooned // PAGE_BYTES
 
     def deflate(self, pages: int | None = None) -> int:
@@ -114,7 +123,7 @@ class VM(Accesses):
         """
         self.host
         return self._engine.deflate(
-            self._id, self.pages if pages is None else as_count(pages, "pages")
+            self._id, self.pages if pages is None else given.whole(pages, "pages")
         )
 
     def report_free(self, ppns) -> int:
@@ -161,7 +170,7 @@ class VM(Accesses):
     def block(self, blocked: bool = True) -> None:
         """Blocks the machine, or lets it go on."""
         self.host
-        self._engine.set_blocked(self._id, bool(blocked))
+        self._engine.set_blocked(self._id, given.flag(blocked, "blocked"))
 
     def pin(self, ppns) -> None:
         """These pages are neither scanned nor reclaimed from now on."""
@@ -176,11 +185,11 @@ class VM(Accesses):
     # activity
 
     def start_sample(self, n: int = 100) -> None:
-        """Marks n random pages; the first access to each is counted (OSDI 2002 section 5.3). Ends
-        an open period.
+        """Marks n random pages, all there are at most; the first access to each is counted (OSDI
+        2002 section 5.3). Ends an open period.
         """
         self.host
-        self._engine.sample_begin(self._id, min(as_count(n, "n"), 2**32 - 1))
+        self._engine.sample_begin(self._id, min(given.whole(n, "n"), self.pages))
 
     def end_sample(self) -> tuple[int, int]:
         """(pages accessed since, pages marked): their quotient estimates the active fraction of

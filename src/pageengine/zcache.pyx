@@ -24,6 +24,7 @@ NONE = 2**32 - 1  # in the place of a blob: the page does not fit half a page
 GROUPS_MAX = 2**16
 OWNER_MAX = 2**48 - 1
 DEF PAYLOAD_MAX = 2048
+DEF PAGE_SIZE = 4096
 
 
 cdef class CompressionCache:
@@ -117,10 +118,12 @@ cdef class CompressionCache:
     cdef pe_status _store(self, const uint8_t *page, uint64_t owner, uint32_t group,
                           uint32_t *blob) noexcept nogil:
         cdef uint8_t payload[PAYLOAD_MAX]
+        cdef uint8_t own[PAGE_SIZE]  # a codec reads twice what another thread may change
         cdef const pe_codec *ops = self.codec.ops
         cdef bool used = False
         cdef uint32_t spare = NONE_FRAME
-        cdef size_t length = ops.compress(ops, page, payload, PAYLOAD_MAX, self._work)
+        cdef size_t length = ops.compress(ops, <uint8_t *>memcpy(own, page, PAGE_SIZE), payload,
+                                          PAYLOAD_MAX, self._work)
         if length == 0:
             return PE_OK
         if pe_zcache_needs_frame(self._cache, length):
@@ -132,7 +135,7 @@ cdef class CompressionCache:
         return status
 
     cdef const uint32_t[::1] _held(self, blobs) except *:
-        array = np.atleast_1d(np.asarray(blobs))
+        array = np.atleast_1d(np.array(blobs))  # checked here, and used without the GIL
         if array.ndim != 1 or array.dtype.kind not in "iu":
             raise TypeError(f"blobs must be whole numbers in one row, got {array.dtype}")
         if array.size and (array.min() < 0 or array.max() >= NONE):
@@ -258,7 +261,7 @@ def _group(group):
 
 
 def _owners(owners, n):
-    array = np.zeros(n, np.uint64) if owners is None else np.atleast_1d(np.asarray(owners))
+    array = np.zeros(n, np.uint64) if owners is None else np.atleast_1d(np.array(owners))
     if array.shape != (n,) or array.dtype.kind not in "iu":
         raise ValueError(f"owners must be {n} whole numbers, got {array.dtype} {array.shape}")
     if n and (array.min() < 0 or array.max() > OWNER_MAX):

@@ -143,7 +143,7 @@ def test_an_unknown_option_is_named_with_what_there_is(kind):
 @pytest.mark.parametrize("kind", ["idle", "sequential", "zipf", "moving", "heap", "fileserver"])
 @pytest.mark.parametrize(
     ("option", "value", "message"),
-    [("rate", -1, "rate must be a number from 0 on, got -1"), ("memory", "one", "memory")],
+    [("rate", -1, "rate must be a number from 0 to 1e.09, got -1"), ("memory", "one", "memory")],
 )
 def test_a_bad_option_is_named(kind, option, value, message):
     with pytest.raises(ValueError, match=message):

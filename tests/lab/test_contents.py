@@ -81,10 +81,10 @@ def test_contents_are_found_by_name_table_object_or_file(tmp_path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ContentProfile(zero=1.5), "zero must be a part from 0 to 1, got 1.5"),
+        (lambda: ContentProfile(zero=1.5), "zero must be a number from 0 to 1, got 1.5"),
         (lambda: ContentProfile(zero=0.7, common=0.7), "add up to more than 1"),
         (lambda: ContentProfile(sizes={5000: 1}), "9 to 4032 bytes"),
-        (lambda: ContentProfile(copies=1), "copies must be a whole number from 2 on"),
+        (lambda: ContentProfile(copies=1), "copies must be a whole number from 2 to"),
         (lambda: find("linus"), "did you mean 'linux'"),
         (lambda: ContentProfile.from_json("[]"), "not a content profile"),
         (lambda: ContentProfile.from_json('{"zreo": 1}'), r"unknown keys \['zreo'\]"),

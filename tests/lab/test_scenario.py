@@ -127,7 +127,7 @@ def test_a_mistake_is_named_with_its_place(write, mistake):
 
 
 GUESTS = {  # what is written, what the message says
-    "{ replacement = 'lro' }": r"a guest has no replacement 'lro'; there are clock, lru, fifo; did",
+    "{ replacement = 'lro' }": r"one of clock, lru, fifo, got 'lro'; did you mean 'lru'",
     "{ replacment = 'lru' }": r"guest has no key 'replacment'; there are swap, .*, replacement",
     "'big'": r"guest 'big' must be true, false or a table of swap, kernel, boot and replacement",
 }
@@ -216,7 +216,7 @@ def test_a_count_keeps_the_mix():
     for n, (fewer, more) in enumerate(zip(counts, counts[1:], strict=False), 1):
         assert sum(fewer) == n and all(x <= y for x, y in zip(fewer, more, strict=True))
         assert all(abs(x - n * part / 8) < 1 for x, part in zip(fewer, (4, 1, 3), strict=True))
-    with pytest.raises(ScenarioError, match="a whole number from 1, got 0"):
+    with pytest.raises(ScenarioError, match="a whole number from 1 to 100000, got 0"):
         scenario.changed("vm.count", 0)
 
 

@@ -110,8 +110,8 @@ def test_a_program_that_touches_what_is_not_there_is_told():
     ("options", "message"),
     [
         ({"kind": "toucher", "schedule": [[5, "1 MiB"], [5, "2 MiB"]]}, "must rise"),
-        ({"kind": "toucher", "schedule": "soon"}, "a list of"),
-        ({"kind": "moving", "window": 1.5}, "window must be a part from 0 to 1, got 1.5"),
+        ({"kind": "toucher", "schedule": "soon"}, "must be a list, got .soon."),
+        ({"kind": "moving", "window": 1.5}, "window must be a number from 0 to 1, got 1.5"),
         ({"kind": "boot", "speed": 0}, "speed must be above 0"),
         ({"kind": "boot", "then": {"kind": "zpif"}}, "did you mean 'zipf'"),
         ({"kind": "fileserver", "files": 0}, "at least one page"),

@@ -145,8 +145,8 @@ def test_below_the_low_watermark_all_are_swapped_in_proportion():
     ("options", "message"),
     [
         ({"ksm": "fast"}, "ksm must be one of tuned, fixed, off, got 'fast'"),
-        ({"pages_to_scan": 0}, "pages_to_scan must be 1 or more, got 0"),
-        ({"sleep_millisecs": 0}, "sleep_millisecs must be above 0"),
+        ({"pages_to_scan": 0}, "pages_to_scan must be a whole number from 1 to .* got 0"),
+        ({"sleep_millisecs": 0}, "sleep_millisecs must be a number from 0.001 to 1e.12, got 0"),
         ({"scale": 0}, "scale must be above 0"),
     ],
 )

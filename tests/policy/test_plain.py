@@ -48,5 +48,5 @@ def test_no_machine_is_taken_under_its_reservation(machines, free):
 
 @pytest.mark.parametrize(("low", "high"), [(-0.1, 0.1), (0.2, 0.1), (0.1, 1.0)])
 def test_marks_out_of_order_are_refused(low, high):
-    with pytest.raises(ValueError, match=f"low={low}"):
+    with pytest.raises(ValueError, match=f"low={low}|must be at least 0 and below 1, got"):
         Plain(low, high)

@@ -65,8 +65,8 @@ def test_idle_ages_reach_back_as_far_as_asked():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Sampling(n=0), "n=0"),
-        (lambda: Sampling(period=0), "period must be above 0"),
+        (lambda: Sampling(n=0), "n must be a whole number from 1 .* got 0"),
+        (lambda: Sampling(period=0), "period must be a number from 0.001 .* seconds, got 0"),
         (lambda: Sampling(slow=1.0), "slow must be at least 0 and below 1, got 1.0"),
         (lambda: IdleAge(seconds=10, period=30), "one to 255 periods"),
     ],

@@ -112,7 +112,7 @@ def test_decimal_addresses_are_said(tmp_path):
     path.write_text("R 4096 4\nW 81ff 4\n")
     with pytest.raises(TraceError, match="line 2.*decimal addresses"):
         list(traces.open(path, base=10))
-    with pytest.raises(ValueError, match="base must be 10 or 16, got 8"):
+    with pytest.raises(ValueError, match="base must be a whole number from 10 to 16, got 8"):
         traces.open(path, base=8)
 
 

@@ -44,7 +44,7 @@ def add_arguments(parser) -> None:
                         help="results go to DIR/POLICY (with --seeds to DIR/POLICY/SEED), a page "
                         "to DIR/compare.html, a picture to DIR/compare.png")  # fmt: skip
     values.add_set(parser)
-    parser.add_argument("--seed", type=int, metavar="N", help="another seed than the file's")
+    values.add_seed(parser, "another seed than the file's")
     values.add_seeds(parser, 1)
     add_max_time(parser)
 

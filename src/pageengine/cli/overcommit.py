@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pageengine import images, survivor
 from pageengine.analysis.overcommit import memory_for, names_for, overcommit
-from pageengine.cli import holdings
+from pageengine.cli import holdings, values
 from pageengine.cli.console import Usage
 from pageengine.cli.scan import parse_groups
 from pageengine.cli.story import Story
@@ -59,7 +59,7 @@ def add_host_arguments(parser) -> None:
                         help="which pages are taken (default: clock)")  # fmt: skip
     parser.add_argument("--swap", metavar="SIZE", help="swap space (default: grows as needed)")
     parser.add_argument("--swap-dir", metavar="DIR", help="where the temporary swap file goes")
-    parser.add_argument("--seed", type=int, default=0, help="of every random choice (default: 0)")
+    values.add_seed(parser, "of every random choice (default: 0)", 0)
 
 
 def host_options(arguments) -> dict:

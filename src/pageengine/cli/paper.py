@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from pageengine import papers, report
-from pageengine.cli import places
+from pageengine.cli import places, values
 from pageengine.cli.console import Usage
 from pageengine.cli.stopping import Stop, Stopped, add_max_time, seconds_of
 from pageengine.papers import page
@@ -37,7 +37,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--list", action="store_true", help="say what there is, run nothing")
     parser.add_argument("-o", "--output", metavar="DIR",
                         help="write DIR/reproduction.md and DIR/pictures/paper/*.png")  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="other random draws")
+    values.add_seed(parser, "other random draws", 0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
                         help="how many run at a time (default: the number of CPUs)")  # fmt: skip
     add_max_time(parser)
@@ -48,8 +48,7 @@ def run(arguments, console) -> int:
     for name in names:
         papers.experiment(name)
     limit = seconds_of(arguments)
-    if arguments.jobs < 1:
-        raise Usage(f"--jobs must be 1 or more, got {arguments.jobs}")
+    values.check_jobs(arguments)
     if arguments.list:
         if arguments.output:
             raise Usage("--list runs nothing and writes nothing: leave -o out")

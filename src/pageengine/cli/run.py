@@ -43,7 +43,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--policy", metavar="P", help="another policy than the file's; with options"
                         " of its own: esx6:idle_tax=0.5")  # fmt: skip
     values.add_set(parser)
-    parser.add_argument("--seed", type=int, metavar="N", help="another seed than the file's")
+    values.add_seed(parser, "another seed than the file's")
     add_max_time(parser)
 
 

@@ -48,8 +48,7 @@ def add_arguments(parser) -> None:
 def run(arguments, console) -> int:
     vary = _varied(arguments.vary)
     scenario, seeds, limit = values.load(arguments), values.seeds(arguments), seconds_of(arguments)
-    if arguments.jobs < 1:
-        raise Usage(f"--jobs must be 1 or more, got {arguments.jobs}")
+    values.check_jobs(arguments)
     if not can_save():
         raise Usage('tables are written by the package pyarrow: pip install "pageengine[report]"')
     places.file(arguments.output, makes_folder=True)

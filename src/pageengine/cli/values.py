@@ -1,8 +1,14 @@
 """What options of several commands say: scenarios with values changed, policies, seeds."""
 
+import argparse
+
+from pageengine import given
 from pageengine.cli.console import Usage
 from pageengine.lab import build, fields
 from pageengine.lab.scenario import Scenario
+
+
+SEEDS_MOST, JOBS_MOST = 10_000, 1024
 
 
 def add_set(parser) -> None:
@@ -12,6 +18,11 @@ def add_set(parser) -> None:
         help="change one value of the file: host.memory, vm.NAME.size, vm.count, "
         "vm.NAME.workload.rate, policy.idle_tax, run.duration ...; repeat for more",
     )  # fmt: skip
+
+
+def add_seed(parser, says: str, default: int | None = None) -> None:
+    """The seed of every random choice."""
+    parser.add_argument("--seed", type=seed, default=default, metavar="N", help=says)
 
 
 def add_seeds(parser, default: int) -> None:
@@ -36,8 +47,24 @@ def load(arguments, *policies: str | None) -> Scenario:
     return scenario
 
 
+def seed(text: str) -> int:
+    """The seed that an option says."""
+    try:
+        return given.whole(int(text), "it", most=2**64 - 1)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{given.shown(text)} is not a whole number from 0 to {2**64 - 1}"
+        ) from None
+
+
+def check_jobs(arguments) -> None:
+    """Refuses numbers of processes that no machine runs."""
+    if not 1 <= arguments.jobs <= JOBS_MOST:
+        raise Usage(f"--jobs must be 1 or more, and {JOBS_MOST} at most, got {arguments.jobs}")
+
+
 def seeds(arguments) -> range:
     """1 to N."""
-    if arguments.seeds < 1:
-        raise Usage(f"--seeds must be at least 1, got {arguments.seeds}")
+    if not 1 <= arguments.seeds <= SEEDS_MOST:
+        raise Usage(f"--seeds must be at least 1, and {SEEDS_MOST} at most, got {arguments.seeds}")
     return range(1, arguments.seeds + 1)

@@ -15,6 +15,7 @@ import stat
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from pageengine import given
 from pageengine.errors import ImageError
 from pageengine.images import compressed, elf, foreign, lime, live, raw
 from pageengine.images.base import Image
@@ -74,16 +75,18 @@ def open(
     ImageError: truncated, damaged, or of a kind that is not read (the message says how to convert
     it). OSError: the file cannot be opened. ValueError, TypeError: an argument is wrong.
     """
-    name = os.fsdecode(path)
+    name = given.path(path, "image")
     reader = find(name, "raw" if kind is None and offset is not None else kind)
     options: dict[str, Any] = {"offset": offset, "packed": packed, "stop": stop}
-    given = {key: value for key, value in options.items() if value is not None}
+    told = {key: value for key, value in options.items() if value is not None}
     if "packed" not in reader.options:
-        given.pop("packed", None)  # the others have no gaps
-    for key in given:
+        told.pop("packed", None)  # the others have no gaps
+    for key in told:
         if key not in reader.options:
             raise ValueError(f"{key} does not apply to {reader.kind} images such as {name}")
-    return reader.open(name, batch, **given)
+    for key in told.keys() & {"packed", "stop"}:
+        told[key] = given.flag(told[key], key)
+    return reader.open(name, batch, **told)
 
 
 def is_process(path: str) -> bool:
@@ -95,9 +98,9 @@ def find(path: str, kind: str | None = None) -> Reader:
     """The reader for a file, or the reader called ``kind``."""
     if kind is not None:
         for reader in READERS:
-            if reader.kind == kind:
+            if isinstance(kind, str) and reader.kind == kind:
                 return reader
-        raise ValueError(f"no image reader {kind!r}; there are {[r.kind for r in READERS]}")
+        raise ValueError(given.unknown("image reader", kind, [r.kind for r in READERS]))
     head = read_head(path)
     return next(reader for reader in READERS if reader.recognise(head, path))
 

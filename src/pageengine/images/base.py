@@ -20,6 +20,7 @@ from typing import Self
 
 import numpy as np
 
+from pageengine import given
 from pageengine.images.pieces import (
     PAGE_BYTES,
     Kinds,
@@ -182,11 +183,7 @@ def told(image: Image) -> str:
 
 def whole_batch(size: int) -> int:
     """``size`` as a number of pages per batch, or ValueError."""
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)):
-        raise TypeError(f"batch must be a whole number of pages, not {size!r}")
-    if not 1 <= size <= 1 << 20:
-        raise ValueError(f"batch must be 1 to {1 << 20} pages, not {size}")
-    return int(size)
+    return given.whole(size, "batch", 1, 1 << 20)
 
 
 class RunImage(Image):

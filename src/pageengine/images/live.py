@@ -17,6 +17,7 @@ from bisect import bisect_right
 
 import numpy as np
 
+from pageengine import given
 from pageengine.errors import ImageError
 from pageengine.images.backing import Backings
 from pageengine.images.base import RunImage
@@ -24,6 +25,8 @@ from pageengine.images.halt import stop_process
 from pageengine.images.mappings import Explorer, Extent, Mapping, parse
 from pageengine.images.pagemap import PageMap
 from pageengine.images.pieces import PAGE_BYTES, Region, Run, Span, place, subtract
+
+PID_MOST = 2**31 - 1
 
 
 class ProcessImage(RunImage):
@@ -216,10 +219,7 @@ def process(pid: int, *, batch: int = 1024, stop: bool = False) -> ProcessImage:
     """The memory of the live process ``pid`` as an image; ``stop`` halts it (SIGSTOP) until the
     image is closed.
     """
-    if isinstance(pid, bool) or not isinstance(pid, int):
-        raise TypeError(f"pid must be a whole number, not {pid!r}")
-    if pid <= 0:
-        raise ValueError(f"pid must be positive, not {pid}")
+    pid, stop = given.whole(pid, "pid", 1, PID_MOST), given.flag(stop, "stop")
     if not os.path.exists("/proc/self/mem"):
         raise ImageError("live processes are read on Linux only, with /proc mounted")
     return ProcessImage(pid, batch, stop)

@@ -8,6 +8,7 @@ import os
 import shlex
 import zlib
 
+from pageengine import given
 from pageengine.errors import ImageError
 from pageengine.images.base import FileImage, told
 from pageengine.images.pieces import PAGE_BYTES, Region, place
@@ -73,10 +74,7 @@ def recognise(head: bytes, path: str) -> bool:
 
 def open_raw(path: str, batch: int = 1024, offset: int = 0) -> RawImage:
     """Open a raw image whose first page begins at byte ``offset`` of the file."""
-    if not isinstance(offset, int) or isinstance(offset, bool):
-        raise TypeError(f"offset must be a whole number of bytes, not {offset!r}")
-    if offset < 0:
-        raise ValueError(f"offset must not be negative, not {offset}")
+    offset = given.whole(offset, "offset")
     source = Source(os.fspath(path))
     try:
         return RawImage(source, batch, offset)

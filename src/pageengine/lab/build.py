@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from pageengine import given
 from pageengine.lab import choice, contents, costs, events, workloads
 from pageengine.lab.machine import GuestSpec
 from pageengine.lab.results import Result
 from pageengine.lab.scenario import Scenario
 from pageengine.lab.simulation import Simulation, VMSpec
+from pageengine.policy import table
 from pageengine.units import PAGE_BYTES
 
 _HOST = ("packing", "cache_limit", "swap", "sharing", "victims", "estimator", "reserve_swap")
@@ -70,10 +72,12 @@ def check(scenario: Scenario, policy=None) -> None:
             workload.start(entry["size"] // PAGE_BYTES, np.random.default_rng(0))
     machines, options = dict(scenario.machines), {e.key for e in happen if e.kind == "policy"}
     for number, entry in enumerate(scenario.data.get("event", ())):
-        for event in events.parse(entry, scenario.groups) if "set" in entry else ():
+        at_any_time = {**entry, "at": 0.0}
+        for event in events.parse(at_any_time, scenario.groups) if "set" in entry else ():
             if event.kind == "policy" and event.key in options:
-                with scenario.section("event", number, "set"):
+                with scenario.section("event", number, "to"):
                     _set_option(made, event)
+                    _try_option(scenario, policy, event)
             elif event.key == "workload" and event.vm:
                 own = machines[event.vm]
                 with scenario.section("event", number, "to"):
@@ -103,6 +107,15 @@ def _set_option(policy, event) -> None:
         raise ValueError(f"{event.key!r} of {policy!r} cannot be changed by an event") from None
 
 
+def _try_option(scenario: Scenario, policy, event) -> None:
+    """Makes the policy with what an event will set, where it is one of the options that it is made
+    with: what its maker refuses would not be looked at later.
+    """
+    chosen = choice.choose(scenario, policy)
+    if isinstance(chosen.policy, str) and event.key in table.entry_of(chosen.policy).options:
+        table.find(chosen.policy, **{**chosen.options, event.key: event.value})
+
+
 def _machines(scenario: Scenario) -> list[VMSpec]:
     specs = []
     for number, entry in enumerate(scenario.entries):
@@ -110,10 +123,10 @@ def _machines(scenario: Scenario) -> list[VMSpec]:
             with scenario.section("vm", number, "workload"):
                 _workload(scenario, entry, entry["workload"])
             with scenario.section("vm", number, "contents"):
-                given = entry["contents"]
-                if isinstance(given, str) and given.endswith(".json"):
-                    given = str(Path(scenario.source).parent / given)
-                profile = contents.find(given)
+                told = entry["contents"]
+                if isinstance(told, str) and told.endswith(".json"):
+                    told = str(Path(scenario.source).parent / told)
+                profile = contents.find(told)
             with scenario.section("vm", number, "guest"):
                 guest = _guest(entry["guest"])
             specs.append(
@@ -158,7 +171,8 @@ def _guest(value) -> GuestSpec | None:
         return GuestSpec()
     if not isinstance(value, dict):
         raise ValueError(
-            f"guest {value!r} must be true, false or a table of swap, kernel, boot and replacement"
+            f"guest {given.shown(value)} must be true, false or a table of swap, kernel, boot and "
+            "replacement"
         )
     known = tuple(GuestSpec.__dataclass_fields__)
     for key in value:

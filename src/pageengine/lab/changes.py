@@ -6,7 +6,9 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pageengine import given
 from pageengine.lab import fields
+from pageengine.lab.bounds import MACHINES_MOST
 from pageengine.lab.fields import ScenarioError
 
 #: Keys whose value may be a name in the place of a table, and the key of the table that says so.
@@ -17,6 +19,10 @@ def change(data: Mapping[str, Any], names: Sequence[str], key: str, value) -> di
     """The tables of a scenario with one value changed. names: of the [[vm]] tables. Raises
     ScenarioError for a path that leads nowhere; what the value is worth is checked with the rest.
     """
+    try:
+        key = given.text(key, "a key to change")
+    except (TypeError, ValueError) as error:
+        raise ScenarioError(str(error)) from None
     data = copy.deepcopy(dict(data))
     section, *path = key.split(".")
     if section in ("host", "run", "policy") and path and all(path):
@@ -72,8 +78,10 @@ def _put(table: dict[str, Any], path: Sequence[str], value, key: str) -> None:
 
 def _so_many(entries: list[dict[str, Any]], total) -> list[dict[str, Any]]:
     """The entries with counts that make ``total`` machines of the same mix."""
-    if isinstance(total, bool) or not isinstance(total, int) or total < 1:
-        raise ScenarioError(f"vm.count must be a whole number from 1, got {total!r}")
+    try:
+        total = given.whole(total, "vm.count", 1, MACHINES_MOST)
+    except (TypeError, ValueError) as error:
+        raise ScenarioError(str(error)) from None
     counts = dealt([fields.count(entry.get("count", 1)) for entry in entries], total)
     return [
         {**entry, "count": count} for entry, count in zip(entries, counts, strict=True) if count

@@ -8,20 +8,28 @@ tokens stand for.
 
 from __future__ import annotations
 
-import difflib
 import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from math import fsum
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
-from pageengine import reading
+from pageengine import given, reading
 from pageengine.analysis.report import BIN
 from pageengine.profile import STEPS, MachineContents
 from pageengine.tokens import UNIT
+from pageengine.units import PAGES_MOST
+
+
+def _bytes(size) -> int:
+    """A compressed size, a number or, as in JSON, its digits."""
+    if isinstance(size, str) and size.isascii() and size.isdigit() and len(size) < 10:
+        return int(size)
+    return given.whole(size, "a compressed size")
 
 _TEXT_MOST = 1 << 20  # bytes of a profile
 
@@ -46,16 +54,20 @@ class ContentProfile:
 
     def __post_init__(self):
         parts = {k: getattr(self, k) for k in ("zero", "same", "common", "within")}
+        given.text(self.name, "the name of a profile")
         for key, value in parts.items():
-            if not 0 <= value <= 1:
-                raise ValueError(f"{key} must be a part from 0 to 1, got {value!r}")
+            object.__setattr__(self, key, given.real(value, key, 0, 1))
         if sum(parts.values()) > 1 + 1e-9:
             raise ValueError(f"the parts add up to more than 1: {parts}")
-        if not isinstance(self.copies, int) or self.copies < 2:
-            raise ValueError(f"copies must be a whole number from 2 on, got {self.copies!r}")
-        sizes = {int(size): float(part) for size, part in self.sizes.items()}
+        given.whole(self.copies, "copies", 2, PAGES_MOST)
+        if not isinstance(self.sizes, Mapping):
+            raise TypeError(f"sizes must be parts by bytes, got {given.shown(self.sizes)}")
+        sizes = {
+            _bytes(size): float(given.real(part, "the part of a size"))
+            for size, part in self.sizes.items()
+        }
         bad = [size for size in sizes if not 9 <= size <= 63 * UNIT]
-        if bad or not sizes or min(sizes.values()) < 0 or sum(sizes.values()) <= 0:
+        if bad or not sizes or not 0 < sum(sizes.values()) < float("inf"):
             raise ValueError(
                 f"sizes must give parts above 0 to compressed sizes of 9 to {63 * UNIT} bytes, "
                 f"got {self.sizes!r}"
@@ -113,17 +125,23 @@ class ContentProfile:
         return json.dumps(asdict(self), indent=2, sort_keys=True)
 
     @classmethod
+    def from_table(cls, values) -> ContentProfile:
+        """The profile of these values by name."""
+        if not isinstance(values, Mapping):
+            raise ValueError(f"this is not a content profile: {given.shown(values)}")
+        known = set(cls.__dataclass_fields__)
+        unknown = sorted(map(str, set(values) - known))
+        if unknown:
+            raise ValueError(f"unknown keys {unknown}; there are {sorted(known)}")
+        return cls(**values)
+
+    @classmethod
     def from_json(cls, text: str) -> ContentProfile:
         """The profile of a text that ``to_json`` or ``pageengine scan --profile`` wrote."""
         values = reading.parsed(text, json.loads, "this is not a content profile", ValueError)
         try:
-            known = set(cls.__dataclass_fields__)
-            unknown = set(values) - known
-            if unknown:
-                named = reading.some(sorted(unknown))
-                raise ValueError(f"unknown keys [{named}]; there are {sorted(known)}")
-            return cls(**values)
-        except (TypeError, AttributeError) as error:
+            return cls.from_table(values)
+        except (TypeError, ValueError) as error:
             raise ValueError(f"this is not a content profile: {reading.brief(error)}") from None
 
 
@@ -148,7 +166,10 @@ def find(contents) -> ContentProfile:
     if isinstance(contents, ContentProfile):
         return contents
     if isinstance(contents, Mapping):
-        return ContentProfile(**contents)
+        return ContentProfile.from_table(contents)
+    if not isinstance(contents, (str, PathLike)):
+        raise TypeError(f"contents must be a name, a path or a table, got {given.shown(contents)}")
+    contents = given.path(contents, "contents")
     if contents in PROFILES:
         return PROFILES[contents]
     path = Path(contents)
@@ -158,11 +179,7 @@ def find(contents) -> ContentProfile:
             return ContentProfile.from_json(told)
         except ValueError as error:
             raise ValueError(f"{path}: {reading.clipped(str(error), 600)}") from None
-    close = difflib.get_close_matches(str(contents), list(PROFILES), n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise ValueError(
-        f"unknown contents {contents!r}; there are {', '.join(PROFILES)}, and .json files{hint}"
-    )
+    raise ValueError(given.unknown("contents", contents, (*PROFILES, "FILE.json")))
 
 
 def expand(tokens):

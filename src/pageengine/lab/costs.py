@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -10,6 +9,7 @@ from math import fsum
 
 import numpy as np
 
+from pageengine import given
 from pageengine.records import Faults
 from pageengine.units import PAGE_BYTES
 
@@ -24,6 +24,10 @@ EVENTS = (
 REQUESTS = ("swap_in", "guest_reads")
 #: Events that the device does for nobody who waits for them.
 WRITES = ("swap_out", "guest_writes")
+
+
+#: The slowest and the fastest device: bytes per second, and pages per second.
+RATES = {"swap_bandwidth": (PAGE_BYTES, 1e15), "read_rate": (1e-3, 1e12)}
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,11 @@ class CostModel:
     name: str = "nvme"
 
     def __post_init__(self):
-        for key in ("swap_bandwidth", "read_rate"):
-            if not getattr(self, key) > 0:
-                raise ValueError(f"{key} must be above 0, got {getattr(self, key)!r}")
+        for key, (least, most) in RATES.items():
+            object.__setattr__(self, key, given.real(getattr(self, key), key, least, most))
         for key, value in self._seconds().items():
-            if not isinstance(value, (int, float)) or not 0 <= value < 1e3:
-                raise ValueError(f"{key} must be seconds from 0 on, got {value!r}")
+            object.__setattr__(self, key, given.real(value, key, 0, 1e3, "[)", "seconds"))
+        given.text(self.name, "the name of costs")
 
     def _seconds(self) -> dict[str, float]:
         return {key: value for key, value in asdict(self).items() if key in EVENTS}
@@ -129,23 +132,19 @@ def make(costs) -> CostModel:
         return costs
     if isinstance(costs, str):
         if costs not in PRESETS:
-            raise ValueError(_unknown("cost preset", costs, PRESETS))
+            raise ValueError(given.unknown("cost preset", costs, PRESETS))
         return PRESETS[costs]
     if not isinstance(costs, Mapping):
-        raise TypeError(f"costs must be the name of a preset or a table of seconds, got {costs!r}")
-    given = dict(costs)
-    base = make(given.pop("storage", "nvme"))
+        raise TypeError(
+            f"costs must be the name of a preset or a table of seconds, got {given.shown(costs)}"
+        )
+    told = dict(costs)
+    base = make(told.pop("storage", "nvme"))
     known = [field.name for field in fields(CostModel)]
-    for key in given:
+    for key in told:
         if key not in known:
-            raise ValueError(_unknown("cost", key, known))
-    return replace(base, **given)
-
-
-def _unknown(what: str, name: str, known) -> str:
-    close = difflib.get_close_matches(str(name), list(known), n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"unknown {what} {name!r}; there are {', '.join(known)}{hint}"
+            raise ValueError(given.unknown("cost", key, known))
+    return replace(base, **told)
 
 
 def _measured() -> dict[str, float]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pageengine import given
 from pageengine.lab import fields
 from pageengine.lab.sections import CHANGEABLE, VM
 
@@ -27,6 +28,12 @@ class Event:
     key: str = ""
     value: Any = None
 
+    def __post_init__(self):
+        object.__setattr__(self, "at", given.seconds(self.at, "at"))
+        given.choice(self.kind, "the kind of an event", (*VERBS, "set", "policy"))
+        for key in ("vm", "key"):
+            given.text(getattr(self, key), f"{key} of an event")
+
     @property
     def what(self) -> str:
         """One line for the reader of a report."""
@@ -36,6 +43,18 @@ class Event:
         if isinstance(value, Mapping):
             value = value.get("kind", value)
         return f"{self.key} of {self.vm or 'the policy'} becomes {value}"
+
+
+def check_events(events, machines) -> None:
+    """Raises TypeError and ValueError for what is no Event, and for machines that are not there."""
+    for event in events:
+        if not isinstance(event, Event):
+            raise TypeError(f"events are of lab.events.Event, got {given.shown(event)}")
+        if event.kind != "policy" and event.vm not in machines:
+            raise ValueError(
+                f"an event names a machine {given.shown(event.vm)}; "
+                f"there are: {given.listed(machines)}"
+            )
 
 
 def parse(entry: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[Event]:

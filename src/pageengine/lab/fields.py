@@ -5,22 +5,25 @@ Every kind is a function from the TOML value to what the program uses. It raises
 message continues the sentence "<key> <value> ...".
 """
 
-import difflib
 import re
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from pageengine import given
 from pageengine.errors import PageEngineError
-from pageengine.units import PAGE_BYTES, parse_size
+from pageengine.lab.bounds import MACHINES_MOST
+from pageengine.policy.shares import SHARES_MOST, SHARES_PER_MIB
+from pageengine.units import PAGE_BYTES, PAGES_MOST, parse_size
 
 _SECONDS = {
     "ms": 0.001, "s": 1, "sec": 1, "second": 1, "seconds": 1, "m": 60, "min": 60, "minute": 60,
     "minutes": 60, "h": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400,
     "days": 86400,
 }  # fmt: skip
-_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
+TEXT_MOST = 100_000  # characters of a description
+_TIME = re.compile(r"([0-9]{1,24}(?:\.[0-9]{1,24})?)\s*([a-zA-Z]*)")
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -40,8 +43,8 @@ class Field:
 
 def close_to(name: Any, names: Iterable[str]) -> str:
     """``"did you mean 'zipf'? "`` or nothing."""
-    close = difflib.get_close_matches(str(name).lower(), list(names), 1, 0.55)
-    return f"did you mean {close[0]!r}? " if close else ""
+    hint = given.near(name, names, 0.55)
+    return f"{hint} " if hint else ""
 
 
 def unknown(name: Any, names: Iterable[str]) -> str:
@@ -53,11 +56,11 @@ def unknown(name: Any, names: Iterable[str]) -> str:
 def size(value) -> int:
     """Bytes, of whole pages."""
     try:
-        number = parse_size(value, "this")
+        number = parse_size(value, "this", PAGES_MOST * PAGE_BYTES)
     except TypeError:
         raise ValueError("is not a size: write it as '512 MiB'") from None
     except ValueError as error:
-        said = str(error).removeprefix(f"this {value!r} ").removeprefix("this ")
+        said = str(error).removeprefix(f"this {given.shown(value)} ").removeprefix("this ")
         raise ValueError(said) from None
     if number % PAGE_BYTES:
         raise ValueError(f"is not whole pages: it must be a multiple of {PAGE_BYTES} bytes")
@@ -75,9 +78,7 @@ def positive_size(value) -> int:
 def duration(value) -> float:
     """Seconds from a number or "90 s", "30 min", "1 h 30 min"."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if not 0 <= value < float("inf"):
-            raise ValueError("is not a time: it must not be negative")
-        return float(value)
+        return _time(value)
     wrong = ValueError("is not a time: write it as '90 s', '30 min' or '2 h'")
     if not isinstance(value, str) or not value.strip():
         raise wrong
@@ -88,7 +89,16 @@ def duration(value) -> float:
             raise wrong
         total += float(match[1]) * _SECONDS.get(match[2].lower(), 1)
         rest = rest[match.end() :].lstrip(" ,")
-    return total
+    return _time(total)
+
+
+def _time(seconds) -> float:
+    try:
+        return given.seconds(seconds, "it")
+    except ValueError:
+        raise ValueError(
+            f"is not a time: it must be from 0 to {given.SECONDS_MOST:.0f} seconds"
+        ) from None
 
 
 def positive_duration(value) -> float:
@@ -103,7 +113,7 @@ def part(value) -> float:
     """A fraction, 0 to 1, from 0.75 or "75 %"."""
     number = value
     if isinstance(value, str):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value)
+        match = re.fullmatch(r"\s*([0-9]{1,24}(?:\.[0-9]{1,24})?)\s*%\s*", value)
         number = float(match[1]) / 100 if match else None
     if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
         raise ValueError("is not a part: write a number from 0 to 1, or '75 %'")
@@ -119,25 +129,30 @@ def size_or_part(value):
 
 def shares(value):
     """A number of shares, or "low", "normal", "high"."""
-    if value in ("low", "normal", "high"):
+    if isinstance(value, str) and value in SHARES_PER_MIB:
         return value
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    hint = close_to(value, ("low", "normal", "high")) if isinstance(value, str) else ""
-    raise ValueError(f"are no shares: write a whole number, 'low', 'normal' or 'high'. {hint}")
+    try:
+        return given.whole(value, "it", 0, SHARES_MOST)
+    except (TypeError, ValueError):
+        hint = close_to(value, SHARES_PER_MIB) if isinstance(value, str) else ""
+        raise ValueError(
+            f"are no shares: write a whole number up to {SHARES_MOST}, 'low', 'normal' or 'high'. "
+            f"{hint}"
+        ) from None
 
 
-def whole(value) -> int:
+def whole(value, most: int = given.MOST) -> int:
     """A whole number, not negative."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError("is not a whole number from 0")
-    return value
+    try:
+        return given.whole(value, "it", 0, most)
+    except (TypeError, ValueError):
+        raise ValueError(f"is not a whole number from 0 to {most}") from None
 
 
 def count(value) -> int:
-    """A whole number from 1."""
-    if whole(value) < 1:
-        raise ValueError("must be at least 1")
+    """How many machines: a whole number from 1."""
+    if not 1 <= whole(value) <= MACHINES_MOST:
+        raise ValueError(f"must be at least 1, and {MACHINES_MOST} at most")
     return value
 
 
@@ -149,17 +164,17 @@ def truth(value) -> bool:
 
 
 def text(value) -> str:
-    """Any text."""
+    """Any text that is no book."""
     if not isinstance(value, str):
         raise ValueError("is not a text: write it in quotes")
-    return value
+    return given.text(value, "it", TEXT_MOST)
 
 
 def name(value) -> str:
     """The name of a machine: letters, digits, - and _."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ValueError("is no name: use letters, digits, '-' and '_'")
-    return value
+    return given.text(value, "it")
 
 
 def anything(value):
@@ -178,7 +193,7 @@ def either(*names: str) -> Callable[[Any], str]:
     """One of a few names."""
 
     def read(value) -> str:
-        if value not in names:
+        if not isinstance(value, str) or value not in names:
             raise ValueError(f"is not known. {unknown(value, names)}")
         return value
 
@@ -190,7 +205,7 @@ def value(text: str):
     text = text.strip()
     try:
         found = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError):
         found = {}
     if len(found) == 1 and isinstance(found["value"], bool | int | float | str | list | dict):
         return found["value"]

@@ -2,6 +2,7 @@
 
 import re
 
+_VALUE = re.compile(r"[\"']?\s*[.=]")
 _HEADER = re.compile(r"\s*\[(\[)?\s*([^\]]+?)\s*\]")
 
 
@@ -21,6 +22,12 @@ def line_of(text: str, section: str, number: int | None, key: str | None) -> int
                 seen += 1
                 inside = number is None or seen == number
                 header = line if inside else None
-        elif inside and key and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]", content):
+        elif inside and key and _says(content, key):
             return line
     return header
+
+
+def _says(content: str, key: str) -> bool:
+    """Whether a line gives this key a value, or a key under it."""
+    bare = content.lstrip().removeprefix('"').removeprefix("'")
+    return bare.startswith(key) and bool(_VALUE.match(bare, len(key)))

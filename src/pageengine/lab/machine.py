@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from pageengine import given
 from pageengine.lab.contents import find as find_contents
 from pageengine.lab.memory import MachineMemory
 from pageengine.lab.workloads import make as make_workload
 from pageengine.options import number_of
-from pageengine.units import PAGE_BYTES, parse_pages
+from pageengine.units import PAGE_BYTES, PAGES_MOST, parse_pages
 
 BOOT_SECONDS = 30.0  # after a restart the guest's balloon driver is away for so long
 
@@ -29,9 +30,13 @@ class GuestSpec:
     replacement: str = "clock"
 
     def __post_init__(self):
-        from pageengine.guest import find_replacement
+        from pageengine.guest import SWAP_MOST, find_replacement
 
         find_replacement(self.replacement)
+        object.__setattr__(self, "boot", given.seconds(self.boot, "boot"))
+        parse_pages(self.kernel, "kernel of the guest", PAGES_MOST)
+        if self.swap is not None:
+            parse_pages(self.swap, "swap of the guest", SWAP_MOST)
 
 
 class Machine:
@@ -54,7 +59,7 @@ class Machine:
         self.number = number
         self.memory = MachineMemory(self.vm, number, find_contents(spec.contents), bytes_)
         self.vm.run_ops = self.memory.run_ops
-        self._rng = np.random.Generator(np.random.Philox(key=[seed % 2**64, number]))
+        self._rng = np.random.Generator(np.random.Philox(key=[seed, number]))
         self._begin(options.get("workload", spec.workload))
         self.memory.boot()
         if spec.guest and spec.guest.boot:

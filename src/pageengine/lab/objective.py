@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pageengine import given
 from pageengine.lab import fields, figures
 from pageengine.lab.results import Result
 
@@ -75,7 +76,8 @@ class Objective:
     @classmethod
     def parse(cls, text: str) -> "Objective":
         """From "stall < 2%". Raises ValueError saying what can be asked."""
-        match = re.fullmatch(r"\s*(\w+)\s*(<=?|>=?|=)\s*(.+?)\s*", str(text))
+        text = given.text(text, "an objective")
+        match = re.fullmatch(r"\s*(\w+)\s*(<=?|>=?|=)\s*(.+?)\s*", text)
         if not match:
             raise ValueError(f"{text!r} is no objective: write it as 'stall < 2%'")
         name, sign, limit = match.groups()

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pageengine import reading, shipped
-from pageengine.lab import changes, events, fields, promises, sections
+from pageengine import given, reading, shipped
+from pageengine.lab import bounds, changes, events, fields, promises, sections
 from pageengine.lab.fields import ScenarioError
 from pageengine.lab.locate import line_of
 from pageengine.units import format_size
@@ -37,9 +37,15 @@ class Scenario:
 
     def __init__(self, data: Mapping[str, Any], *, source: str = "scenario", text: str = "",
                  asked: Iterable[str] = (), trusted: bool = True):  # fmt: skip
-        self.data = copy.deepcopy(dict(data))
         self.source, self._text, self.asked = source, text, frozenset(asked)
         self.trusted = trusted
+        if not isinstance(data, Mapping):
+            raise ScenarioError(f"{source}: a scenario is tables by name, got {given.shown(data)}")
+        try:
+            bounds.shallow(dict(data), source)
+        except ValueError as error:
+            raise ScenarioError(str(error)) from None
+        self.data = copy.deepcopy(dict(data))
         self._check_top()
         self.host = self._section("host", sections.HOST)
         self.run = self._section("run", sections.RUN)
@@ -106,8 +112,8 @@ class Scenario:
         if number is not None:
             entry = self.data[section][number]
             named = entry.get("name") if isinstance(entry, dict) else None
-            named = reading.clipped(repr(named)) if named else ""
-            label = f"{section} {named}" if named else f"{section} {number + 1}"
+            told = given.shown(named) if isinstance(named, str) else number + 1
+            label = f"{section} {told}"
         elif section:
             label = f"[{section}]"
         message = reading.clipped(message, _MESSAGE_MOST)
@@ -118,8 +124,8 @@ class Scenario:
         for key, value in self.data.items():
             if key not in known:
                 raise self._wrong(
-                    f"there is no section or key {key!r}: {fields.unknown(key, known)}", "", None,
-                    key,
+                    f"there is no section or key {given.shown(key)}: {fields.unknown(key, known)}",
+                    "", None, key,
                 )  # fmt: skip
             if key in sections.TOP:
                 self._read(key, value, sections.TOP[key])
@@ -147,7 +153,10 @@ class Scenario:
         for key in table:
             if key not in keys:
                 raise self._wrong(
-                    f"there is no key {key!r}: {fields.unknown(key, keys)}", section, number, key
+                    f"there is no key {given.shown(key)}: {fields.unknown(key, keys)}",
+                    section,
+                    number,
+                    key,
                 )
         values = {}
         for key, field in keys.items():
@@ -163,7 +172,8 @@ class Scenario:
         try:
             return field.read(value)
         except ValueError as error:
-            raise self._wrong(f"{key} {value!r} {error}", section, number, key) from None
+            said = f"{key} {given.shown(value)} {error}"
+            raise self._wrong(said, section, number, key) from None
 
     @contextmanager
     def section(self, section: str, number: int | None = None, key: str | None = None):
@@ -182,8 +192,14 @@ class Scenario:
         taken: set[str] = set()
         for number, entry in enumerate(self.entries):
             name, count = entry["name"], entry["count"]
+            if len(taken) + count > bounds.MACHINES_MOST:
+                raise self._wrong(
+                    f"with these there are {len(taken) + count} machines, and there can be "
+                    f"{bounds.MACHINES_MOST}", "vm", number, "count",
+                )  # fmt: skip
             names = [name] if count == 1 else [f"{name}-{i + 1}" for i in range(count)]
-            if name in groups or taken & set(names):
+            mine = {name, *names}
+            if not mine.isdisjoint(taken) or not mine.isdisjoint(groups):  # events name both
                 raise self._wrong(f"another machine is named {name!r} too", "vm", number, "name")
             groups[name] = names
             taken |= set(names)
@@ -234,6 +250,9 @@ class Scenario:
                 f"epoch {self.run['epoch']:g} s is longer than the run, {self.seconds:g} s", "run",
                 None, "epoch",
             )  # fmt: skip
+        with self.section("run", None, "epoch"):
+            given.seconds(self.run["epoch"], "epoch", bounds.EPOCH_LEAST)
+            bounds.epochs(self.seconds, self.run["epoch"], len(self.machines))
         for number, entry in enumerate(self.entries):
             if entry["stop"] is not None and entry["stop"] <= entry["start"]:
                 raise self._wrong(

@@ -9,50 +9,28 @@ recorded. The same simulation and seed give the same result, bit for bit.
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from pageengine import given
 from pageengine.errors import AdmissionError
 from pageengine.host import Host
+from pageengine.lab import bounds
 from pageengine.lab import costs as cost_models
 from pageengine.lab.contents import find as find_contents
-from pageengine.lab.events import Event
-from pageengine.lab.machine import GuestSpec, Machine
+from pageengine.lab.events import Event, check_events
+from pageengine.lab.machine import Machine
 from pageengine.lab.meter import Meter, of_guests
 from pageengine.lab.recorder import Recorder
 from pageengine.lab.results import Result, summary_of
 from pageengine.lab.slices import Slices, on_grid
+from pageengine.lab.specs import VMSpec, by_name
 from pageengine.lab.storage import Storage
 from pageengine.lab.workloads import make as make_workload
 from pageengine.lock import locks_itself, serialised
 from pageengine.units import format_size, parse_size
-
-
-@dataclass(frozen=True)
-class VMSpec:
-    """A machine that is to run. size, reservation, limit, overhead, balloon_max: as for
-    ``Host.add_vm``. workload: a table, or an object (``lab.workloads``); contents: a profile
-    (``lab.contents``); guest: a GuestSpec, or None for a machine whose workload uses its pages
-    directly. start, stop: seconds.
-    """
-
-    name: str
-    size: Any
-    workload: Any = "idle"
-    shares: Any = "normal"
-    reservation: Any = 0
-    limit: Any = None
-    overhead: Any = 0
-    driver: bool = True
-    balloon_max: Any = "65%"
-    guest: GuestSpec | None = None
-    contents: Any = None
-    salt: str | None = ""
-    start: float = 0.0
-    stop: float | None = None
 
 
 @serialised
@@ -68,14 +46,15 @@ class Simulation:
     def __init__(self, memory, vms: Iterable[VMSpec], *, policy=None, costs="nvme", seed: int = 0,
                  epoch: float = 1.0, contents: str = "tokens", events: Iterable[Event] = (),
                  check_every: int = 0, name: str = "", host=None, record: bool = True):  # fmt: skip
-        if not epoch > 0:
-            raise ValueError(f"epoch must be above 0 seconds, got {epoch!r}")
-        self.specs = {spec.name: spec for spec in vms}
+        self.specs = by_name(vms)
         self.costs = cost_models.make(costs)
-        self.epoch, self.seed, self.name = float(epoch), int(seed), name
+        self.epoch = given.seconds(epoch, "epoch", bounds.EPOCH_LEAST)
+        self.seed, self.name = given.whole(seed, "seed", most=2**64 - 1), given.text(name, "name")
         self.memory = parse_size(memory, "memory")
         self.events = self._all_events(events)
-        self._check_every, self._epochs = check_every, 0
+        self._check_every, self._epochs = given.whole(check_every, "check_every"), 0
+        if host is not None and not isinstance(host, Mapping):
+            raise TypeError(f"host must be options of a Host by name, got {given.shown(host)}")
         self.host = Host(memory, seed=seed, contents=contents, policy=policy, **(host or {}))
         self._lock = self.host._lock
         self.host.swap_bandwidth = self.costs.swap_bandwidth
@@ -84,7 +63,11 @@ class Simulation:
         self.refused: list[str] = []
         self._notes: dict[str, list[str]] = {}
         self._log: list[dict[str, Any]] = []
-        self._recorder, self._meter, self._records = Recorder(self.specs), Meter(), record
+        self._recorder, self._meter, self._records = (
+            Recorder(self.specs),
+            Meter(),
+            given.flag(record, "record"),
+        )
         self._storage, self._slices = Storage(self.costs, self.seed), Slices(self.host)
         self._slice_meter, self._slice = Meter(), 0
         for spec in self.specs.values():  # what is wrong with a workload is said before the start
@@ -96,7 +79,8 @@ class Simulation:
                 )
 
     def _all_events(self, events) -> list[Event]:
-        all_ = list(events)
+        all_ = given.several(events, "events")
+        check_events(all_, self.specs)
         for spec in self.specs.values():
             all_.append(Event(spec.start, "start", spec.name))
             if spec.stop is not None:
@@ -111,7 +95,9 @@ class Simulation:
         that ended before its time, also by Ctrl-C, gives what was recorded, marked partial.
         """
         began, partial = clock.monotonic(), ""
-        epochs = max(1, round(seconds / self.epoch))
+        epochs = bounds.epochs(seconds, self.epoch, len(self.specs) if self._records else 1)
+        if max_time is not None:
+            given.real(max_time, "max_time", unit="seconds")
         try:
             for _ in range(epochs):
                 self.step()

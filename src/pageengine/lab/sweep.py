@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 import os
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from pageengine import reading, writing
+from pageengine import given, reading, writing
 from pageengine.errors import PageEngineError
 from pageengine.lab import build
 from pageengine.lab.compare import verdict
@@ -27,6 +28,7 @@ from pageengine.lab.scenario import Scenario
 from pageengine.policy.states import STATES
 
 _JOURNAL_MOST = 1 << 28  # bytes
+CELLS_MOST = 1_000_000
 _GLANCE = 0.2  # seconds between two questions whether to stop
 
 POLICY = "policy"  # the key that chooses one, instead of a value of the file
@@ -42,7 +44,10 @@ def grid(vary: Mapping[str, Sequence], seeds: Iterable[int]) -> list[dict[str, A
     for key, values in vary.items():
         if isinstance(values, str) or not len(values):
             raise ValueError(f"{key} must be varied over a list of values, got {values!r}")
-    keys, seeds = list(vary), list(seeds)
+    keys, seeds = list(vary), given.several(seeds, "seeds")
+    cells = math.prod(map(len, vary.values())) * len(seeds)
+    if cells > CELLS_MOST:
+        raise ValueError(f"the grid has {cells} runs, and there can be {CELLS_MOST}: vary less")
     return [
         {**dict(zip(keys, values, strict=True)), "seed": seed}
         for values in itertools.product(*vary.values())

@@ -5,13 +5,13 @@ SETUP (what is run here), NOTE (what differs, and what is assumed), ``run(seed) 
 ``draw(figure, data)``. Nothing in one is tuned to hit a number except where its NOTE says so.
 """
 
-import difflib
 import importlib
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import as_completed
 from dataclasses import replace
 
+from pageengine import given
 from pageengine.lab.workers import unswallowed, workers
 from pageengine.papers.base import VERDICTS, Claim, Number, Outcome
 
@@ -42,10 +42,12 @@ EXPERIMENTS = {
 
 def experiment(name: str):
     """The module of that name."""
-    if name not in EXPERIMENTS:
-        close = difflib.get_close_matches(name, EXPERIMENTS, 1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise ValueError(f"no experiment {name!r}: {hint}there are {', '.join(EXPERIMENTS)}")
+    if not isinstance(name, str) or name not in EXPERIMENTS:
+        hint = given.near(name, EXPERIMENTS)
+        raise ValueError(
+            f"no experiment {given.shown(name)}: {hint and hint + ' '}there are "
+            f"{', '.join(EXPERIMENTS)}"
+        )
     return importlib.import_module(f"pageengine.papers.{EXPERIMENTS[name]}")
 
 

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pageengine import given
+
 
 @dataclass(frozen=True)
 class Claims:
@@ -35,7 +37,9 @@ class Claims:
     def __post_init__(self):
         for name in ("shares", "active", "minimum", "maximum"):
             array = np.asarray(getattr(self, name))
-            if array.ndim != 1 or (array.size and array.min() < 0):
+            if array.dtype.kind not in "iuf":
+                raise TypeError(f"{name} must be numbers, got an array of {array.dtype}")
+            if array.ndim != 1 or not ((array >= 0) & (array < np.inf)).all():
                 raise ValueError(f"{name} must be one number of at least 0 per client, got {array}")
             object.__setattr__(self, name, array.astype(np.float64))
         if len({len(a) for a in (self.shares, self.active, self.minimum, self.maximum)}) != 1:
@@ -59,8 +63,7 @@ def entitle(claims: Claims, pages: int, tax: float = 0.75) -> np.ndarray:
     tax: the idle-memory tax rate, 0 <= tax < 1 (ESX: 0.75). Raises ValueError when the minima
     exceed ``pages``.
     """
-    if not 0 <= tax < 1:
-        raise ValueError(f"the tax rate must be at least 0 and below 1, got {tax}")
+    tax, pages = given.real(tax, "the tax rate", 0, 1, "[)"), given.whole(pages, "pages")
     needed = int(claims.minimum.sum())
     if needed > pages:
         raise ValueError(f"the reservations add up to {needed} pages and there are {pages}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pageengine import given
 from pageengine.policy.advice import advise
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.entitlement import Claims, entitle
@@ -55,19 +56,15 @@ class ESX:
 
     def __init__(self, states="esx6", idle_tax: float = 0.75, margin: float = 0.1,
                  host_ghz: float = 20.0, balloon_stops: bool = False):  # fmt: skip
-        if not callable(states) and states not in PRESETS:
+        if not callable(states) and states not in list(PRESETS):
             raise ValueError(
-                f"unknown states {states!r}; there are {', '.join(PRESETS)}, and functions of the "
-                "memory in bytes that give Thresholds"
+                f"unknown states {given.shown(states)}; there are {', '.join(PRESETS)}, and "
+                "functions of the memory in bytes that give Thresholds"
             )
-        if not 0 <= idle_tax < 1:
-            raise ValueError(f"idle_tax must be at least 0 and below 1, got {idle_tax!r}")
-        if not 0 <= margin < 1:
-            raise ValueError(f"margin must be at least 0 and below 1, got {margin!r}")
-        if not host_ghz > 0:
-            raise ValueError(f"host_ghz must be above 0, got {host_ghz!r}")
-        self.states, self.idle_tax, self.margin, self.host_ghz = states, idle_tax, margin, host_ghz
-        self.balloon_stops = bool(balloon_stops)
+        self.states, self.idle_tax = states, given.real(idle_tax, "idle_tax", 0, 1, "[)")
+        self.margin = given.real(margin, "margin", 0, 1, "[)")
+        self.host_ghz = given.real(host_ghz, "host_ghz", 0, 1e9, "(]")
+        self.balloon_stops = given.flag(balloon_stops, "balloon_stops")
         self._old = states == "esx2002"
 
     def __repr__(self) -> str:

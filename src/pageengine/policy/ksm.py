@@ -8,7 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from pageengine import given
 from pageengine.policy.base import Snapshot
+from pageengine.units import PAGES_MOST
 
 KIB = 1024
 
@@ -34,13 +36,9 @@ class Scanner:
     MODES = ("tuned", "fixed", "off")
 
     def __init__(self, mode: str, pages_to_scan: int, sleep_millisecs: float):
-        if mode not in self.MODES:
-            raise ValueError(f"ksm must be one of {', '.join(self.MODES)}, got {mode!r}")
-        if not pages_to_scan >= 1:
-            raise ValueError(f"pages_to_scan must be 1 or more, got {pages_to_scan!r}")
-        if not sleep_millisecs > 0:
-            raise ValueError(f"sleep_millisecs must be above 0, got {sleep_millisecs!r}")
-        self.mode, self.pages, self.sleep = mode, pages_to_scan, sleep_millisecs
+        self.mode = given.choice(mode, "ksm", self.MODES)
+        self.pages = given.whole(pages_to_scan, "pages_to_scan", 1, PAGES_MOST)
+        self.sleep = given.real(sleep_millisecs, "sleep_millisecs", 1e-3, 1e12)
 
     def rates(self, snapshot: Snapshot) -> tuple[np.ndarray, dict[str, float]]:
         """Pages per second of every machine in order, and the memo for next time."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from pageengine import given
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot, VMView
 from pageengine.policy.ksm import PAGES_TO_SCAN, SLEEP_MILLISECS, Scanner
@@ -52,7 +53,8 @@ class KVM:
                  sleep_millisecs: float = SLEEP_MILLISECS, balloon: bool = True,
                  zswap: bool = False, report_free: bool = False, scale: float = 10):  # fmt: skip
         self.scanner = Scanner(ksm, pages_to_scan, sleep_millisecs)
-        self.balloon, self.zswap, self.report_free = bool(balloon), bool(zswap), bool(report_free)
+        self.balloon, self.zswap = given.flag(balloon, "balloon"), given.flag(zswap, "zswap")
+        self.report_free = given.flag(report_free, "report_free")
         self.marks = Watermarks(scale)
 
     def __repr__(self) -> str:

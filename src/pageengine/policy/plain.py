@@ -1,5 +1,6 @@
 """The plainest policy that is safe: proportional reclaim between two marks of free memory."""
 
+from pageengine import given
 from pageengine.policy.base import Plan, Snapshot, VMPlan
 from pageengine.policy.ladder import Machines
 from pageengine.policy.taking import by_consumption, with_limits
@@ -18,7 +19,8 @@ class Plain:
     promises = frozenset({"reservation", "limit"})
 
     def __init__(self, low: float = 0.02, high: float = 0.04):
-        if not 0 <= low <= high < 1:
+        low = given.real(low, "low", 0, 1, "[)")
+        if not low <= given.real(high, "high", 0, 1, "[)"):
             raise ValueError(
                 f"the marks must satisfy 0 <= low <= high < 1, got low={low}, high={high}"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pageengine import given
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.ladder import Machines, plans
@@ -26,13 +27,9 @@ class Pressure:
 
     def __init__(self, ratio: float = 0.0005, threshold: float = 0.001, period: float = 6.0,
                  technique: str = "ladder", scale: float = 10):  # fmt: skip
-        if not 0 < ratio <= 1:
-            raise ValueError(f"ratio must be above 0 and at most 1, got {ratio!r}")
-        if not 0 < threshold <= 1:
-            raise ValueError(f"threshold must be above 0 and at most 1, got {threshold!r}")
-        if not period > 0:
-            raise ValueError(f"period must be above 0 s, got {period!r}")
-        self.ratio, self.threshold, self.period = ratio, threshold, period
+        self.ratio = given.real(ratio, "ratio", 0, 1, "(]")
+        self.threshold = given.real(threshold, "threshold", 0, 1, "(]")
+        self.period = given.real(period, "period", 0, given.SECONDS_MOST, "(]", "seconds")
         self.technique, self.marks = checked_technique(technique), Watermarks(scale)
 
     def __repr__(self) -> str:

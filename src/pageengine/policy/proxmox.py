@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pageengine import given
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.ksm import PAGES_TO_SCAN, SLEEP_MILLISECS, Scanner
@@ -42,9 +43,7 @@ class Proxmox:
     def __init__(self, target: float = TARGET, ksm: str = "tuned",
                  pages_to_scan: int = PAGES_TO_SCAN, sleep_millisecs: float = SLEEP_MILLISECS,
                  scale: float = 10):  # fmt: skip
-        if not 0 < target <= 1:
-            raise ValueError(f"target must be above 0 and at most 1, got {target!r}")
-        self.target = target
+        self.target = given.real(target, "target", 0, 1, "(]")
         self.scanner = Scanner(ksm, pages_to_scan, sleep_millisecs)
         self.marks = Watermarks(scale)
 

@@ -4,10 +4,11 @@ before anything of it is done.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 
+from pageengine import given
 from pageengine.errors import PlanError
-from pageengine.policy.base import Plan, Snapshot, VMPlan, VMView
+from pageengine.policy.base import Migration, Plan, Snapshot, VMPlan, VMView
 from pageengine.units import format_size
 
 RECLAIM = ("sharing", "compression", "swap", "ladder")
@@ -17,11 +18,14 @@ SCAN_RULES = ("hint", "two-scans")
 def check_plan(snapshot: Snapshot, plan: Plan) -> None:
     """Raises PlanError that names the machine, the value and the rule."""
     if not isinstance(plan, Plan):
-        raise PlanError(f"a policy answers with a Plan, got {plan!r}")
+        raise PlanError(f"a policy answers with a Plan, got {given.shown(plan)}")
+    if not isinstance(plan.vms, Mapping):
+        raise PlanError(f"vms of a plan are VMPlans by name, got {given.shown(plan.vms)}")
     views = {view.name: view for view in snapshot.vms}
     for name, wish in plan.vms.items():
         if name not in views:
-            raise PlanError(f"the plan names a virtual machine {name!r}{_instead(name, views)}")
+            said = given.shown(name)
+            raise PlanError(f"the plan names a virtual machine {said}{_instead(name, views)}")
         _check_vm(views[name], wish)
     targets = {name: wish.target for name, wish in plan.vms.items() if wish.target is not None}
     if sum(targets.values()) > snapshot.memory:
@@ -30,7 +34,11 @@ def check_plan(snapshot: Snapshot, plan: Plan) -> None:
             f"{format_size(snapshot.memory)} of machine memory"
         )
     _check_host(snapshot, plan)
+    if not isinstance(plan.migrate, (tuple, list)):
+        raise PlanError(f"migrate is of Migrations, got {given.shown(plan.migrate)}")
     for advice in plan.migrate:
+        if not isinstance(advice, Migration):
+            raise PlanError(f"migrate is of Migrations, got {given.shown(advice)}")
         if advice.vm not in views:
             raise PlanError(
                 f"the plan advises to migrate {advice.vm!r}{_instead(advice.vm, views)}"
@@ -38,14 +46,17 @@ def check_plan(snapshot: Snapshot, plan: Plan) -> None:
 
 
 def _check_vm(view: VMView, wish: VMPlan) -> None:
+    if not isinstance(wish, VMPlan):
+        raise PlanError(f"the plan of {view.name!r} must be a VMPlan, got {given.shown(wish)}")
     for what in ("target", "balloon", "reclaim", "scan"):
-        value = getattr(wish, what)
-        if value is not None and (not math.isfinite(value) or value < 0):
-            raise PlanError(f"{what} of {view.name!r} is {value}; it must be 0 or more")
-    if wish.technique not in RECLAIM:
+        _check_amount(getattr(wish, what), what, view.name)
+    if wish.reclaim is None:
+        raise PlanError(f"reclaim of {view.name!r} is None; it must be a number, 0 or more")
+    _check_flag(wish.blocked, f"blocked of {view.name!r}")
+    if not isinstance(wish.technique, str) or wish.technique not in RECLAIM:
         raise PlanError(
-            f"technique of {view.name!r} is {wish.technique!r}; there are {', '.join(RECLAIM)}"
-            f"{_near(wish.technique, RECLAIM)}"
+            f"technique of {view.name!r} is {given.shown(wish.technique)}; "
+            f"there are {', '.join(RECLAIM)}{_near(wish.technique, RECLAIM)}"
         )
     if wish.target is not None and wish.target < view.reservation:
         raise PlanError(
@@ -67,9 +78,14 @@ def _check_vm(view: VMView, wish: VMPlan) -> None:
 
 def _check_host(snapshot: Snapshot, plan: Plan) -> None:
     for what in ("wake_below", "wake_above", "again"):
-        value = getattr(plan, what)
-        if value is not None and (not math.isfinite(value) or value < 0):
-            raise PlanError(f"{what} of the plan is {value}; it must be 0 or more")
+        _check_amount(getattr(plan, what), what, "")
+    _check_flag(plan.report_free, "report_free")
+    try:
+        given.text(plan.state, "state")
+    except (TypeError, ValueError) as error:
+        raise PlanError(str(error)) from None
+    if not isinstance(plan.memo, Mapping):
+        raise PlanError(f"memo must be numbers by name, got {given.shown(plan.memo)}")
     if plan.wake_below is not None and plan.wake_below >= snapshot.memory:
         raise PlanError(
             f"wake_below, {format_size(plan.wake_below)}, must be less than machine memory, "
@@ -77,16 +93,36 @@ def _check_host(snapshot: Snapshot, plan: Plan) -> None:
         )
     if plan.again == 0:
         raise PlanError("again is 0 s; a policy may be asked again after more than that")
-    if plan.scan_rule not in SCAN_RULES:
-        raise PlanError(f"scan_rule is {plan.scan_rule!r}; there are {', '.join(SCAN_RULES)}")
+    if not isinstance(plan.scan_rule, str) or plan.scan_rule not in SCAN_RULES:
+        raise PlanError(
+            f"scan_rule is {given.shown(plan.scan_rule)}; there are {', '.join(SCAN_RULES)}"
+        )
+
+
+def _check_amount(value, what: str, name: str) -> None:
+    """None, or a finite number from 0 on."""
+    if value is None or (type(value) is int and 0 <= value <= given.MOST):
+        return
+    try:
+        given.real(value, what, 0, float(given.MOST))
+    except (TypeError, ValueError):
+        of = repr(name) if name else "the plan"
+        raise PlanError(
+            f"{what} of {of} is {given.shown(value)}; it must be a number, 0 or more (below 2**63)"
+        ) from None
+
+
+def _check_flag(value, what: str) -> None:
+    try:
+        given.flag(value, what)
+    except TypeError as error:
+        raise PlanError(str(error)) from None
 
 
 def _instead(name: str, views) -> str:
-    return f", and there are: {', '.join(views) or 'none'}{_near(name, views)}"
+    return f", and there are: {given.listed(views)}{_near(name, views)}"
 
 
 def _near(name, names) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(str(name), list(names), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    hint = given.near(name, names)
+    return f"; {hint}" if hint else ""

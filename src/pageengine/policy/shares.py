@@ -4,8 +4,10 @@ ESX 2.x Administration Guide chapter 12: low, normal and high are 1 : 2 : 4, and
 of configured memory. No shares: exactly the reservation, even while memory is free.
 """
 
+from pageengine import given
 from pageengine.units import MIB
 
+SHARES_MOST = 10**9  # sums over many machines, times their memory, stay whole numbers
 SHARES_PER_MIB = {"low": 5, "normal": 10, "high": 20}
 
 
@@ -14,13 +16,8 @@ def parse_shares(value, size: int) -> int:
     if isinstance(value, str):
         if value not in SHARES_PER_MIB:
             raise ValueError(
-                f"shares must be a number or one of {', '.join(SHARES_PER_MIB)}, got {value!r}"
+                f"shares must be a number or one of {', '.join(SHARES_PER_MIB)}, "
+                f"got {given.shown(value)}"
             )
         return max(1, SHARES_PER_MIB[value] * size // MIB)
-    try:
-        shares = value.__index__()
-    except AttributeError:
-        raise TypeError(f"shares must be a whole number or a text, got {value!r}") from None
-    if shares < 0:
-        raise ValueError(f"shares must be 0 or more, got {shares}")
-    return shares
+    return given.whole(value, "shares", 0, SHARES_MOST)

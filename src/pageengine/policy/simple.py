@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from pageengine import given
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.entitlement import Claims, entitle
@@ -18,9 +19,7 @@ from pageengine.units import PAGE_BYTES
 
 
 def checked_technique(technique: str) -> str:
-    if technique not in RECLAIM:
-        raise ValueError(f"technique must be one of {', '.join(RECLAIM)}, got {technique!r}")
-    return technique
+    return given.choice(technique, "technique", RECLAIM)
 
 
 class Proportional:

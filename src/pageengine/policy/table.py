@@ -4,7 +4,6 @@ point group "pageengine.policies".
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -13,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pageengine import reading
+from pageengine import given, reading
 from pageengine.policy.base import Policy
 from pageengine.policy.esx import ESX
 from pageengine.policy.kvm import KVM
@@ -118,14 +117,14 @@ def entry_of(name: str) -> Entry:
     offered = others()
     path = offered.get(name, name if ":" in name else None)
     if path is None:
-        raise ValueError(f"no policy {name!r}: {_instead(name, [*POLICIES, *offered])}")
+        raise ValueError(f"no policy {given.shown(name)}: {_instead(name, [*POLICIES, *offered])}")
     module, _, attribute = path.rpartition(":")
     try:
         made = getattr(_module(module), attribute)
     except Exception as error:  # whatever a module of somebody's does when it is loaded
-        raise ValueError(f"no policy {name!r}: {_why(error, module)}") from None
+        raise ValueError(f"no policy {given.shown(name)}: {_why(error, module)}") from None
     if not callable(made):
-        raise ValueError(f"no policy {name!r}: {made!r} is not a class")  # noqa: TRY004
+        raise ValueError(f"no policy {given.shown(name)}: {made!r} is not a class")  # noqa: TRY004
     return Entry(made, {}, (inspect.getdoc(made) or "").partition("\n")[0])
 
 
@@ -165,7 +164,8 @@ def _why(error: Exception, module: str) -> str:
 def _as_it_is(policy, options: Mapping[str, Any]) -> Policy:
     if isinstance(policy, type) or not callable(getattr(policy, "decide", None)):
         raise TypeError(
-            f"a policy is a name or an object with decide(snapshot) -> Plan, got {policy!r}"
+            f"a policy is a name or an object with decide(snapshot) -> Plan, "
+            f"got {given.shown(policy)}"
         )
     if options:
         raise ValueError(f"{policy!r} is made already and takes no options: {', '.join(options)}")
@@ -173,6 +173,5 @@ def _as_it_is(policy, options: Mapping[str, Any]) -> Policy:
 
 
 def _instead(name, names) -> str:
-    close = difflib.get_close_matches(str(name).lower(), list(names), 1, 0.5)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}There are: {', '.join(names) or 'none'}"
+    hint = given.near(name, names, 0.5)
+    return f"{hint and hint + ' '}There are: {given.listed(names, 40)}"

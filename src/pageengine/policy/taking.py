@@ -16,6 +16,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from pageengine import given
 from pageengine.policy.base import Snapshot
 from pageengine.policy.ladder import Machines, split
 from pageengine.units import PAGE_BYTES
@@ -31,9 +32,7 @@ class Watermarks:
     """
 
     def __init__(self, scale: float = 10):
-        if not 0 < scale <= 3000:
-            raise ValueError(f"scale must be above 0 and at most 3000, got {scale!r}")
-        self.scale = scale
+        self.scale = given.real(scale, "scale", 0, 3000, "(]")
 
     def marks(self, memory: int) -> tuple[int, int, int]:
         """min, low and high of a host of this memory."""

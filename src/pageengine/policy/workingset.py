@@ -18,6 +18,11 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from pageengine import given
+
+
+SHORTEST = 1e-3  # seconds of a period: readings come at most that often
+
 
 @runtime_checkable
 class WorkingSet(Protocol):
@@ -47,14 +52,10 @@ class Sampling:
 
     def __init__(self, n: int = 100, period: float = 30.0, slow: float = 0.9, fast: float = 0.1,
                  floor: float = 0.01):  # fmt: skip
-        if n < 1:
-            raise ValueError(f"the sample must have at least one page, got n={n}")
-        _check_period(period)
-        for name, weight in (("slow", slow), ("fast", fast), ("floor", floor)):
-            if not 0 <= weight < 1:
-                raise ValueError(f"{name} must be at least 0 and below 1, got {weight}")
-        self.n, self.period = n, period
-        self._slow_weight, self._fast_weight, self._floor = slow, fast, floor
+        self.n, self.period = given.whole(n, "n", 1), _period(period)
+        self._slow_weight = given.real(slow, "slow", 0, 1, "[)")
+        self._fast_weight = given.real(fast, "fast", 0, 1, "[)")
+        self._floor = given.real(floor, "floor", 0, 1, "[)")
         self.slow: float | None = None
         self.fast: float | None = None
 
@@ -84,8 +85,7 @@ class AccessedBits:
     kind = "ages"
 
     def __init__(self, period: float = 60.0):
-        _check_period(period)
-        self.period = period
+        self.period = _period(period)
         self._fraction = 1.0
 
     def __repr__(self) -> str:
@@ -106,13 +106,13 @@ class IdleAge:
     kind = "ages"
 
     def __init__(self, seconds: float = 120.0, period: float = 30.0):
-        _check_period(period)
-        if not period <= seconds <= 255 * period:
+        self.period = _period(period)
+        self.seconds = given.real(seconds, "seconds")
+        if not period <= self.seconds <= 255 * period:
             raise ValueError(
                 f"seconds must be from one to 255 periods ({period} to {255 * period}), "
-                f"got {seconds}"
+                f"got {self.seconds}"
             )
-        self.seconds, self.period = seconds, period
         self._fraction = 1.0
 
     def __repr__(self) -> str:
@@ -134,6 +134,5 @@ def _mix(weight: float, old: float, new: float) -> float:
     return weight * old + (1 - weight) * new
 
 
-def _check_period(period: float) -> None:
-    if not period > 0:
-        raise ValueError(f"the period must be above 0 seconds, got {period}")
+def _period(period) -> float:
+    return given.real(period, "the period", SHORTEST, given.SECONDS_MOST, unit="seconds")

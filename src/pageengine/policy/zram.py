@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pageengine import given
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.ladder import Machines, plans
@@ -21,7 +22,7 @@ class Zram:
     promises = frozenset({"reservation"})
 
     def __init__(self, disk: bool = False, scale: float = 10):
-        self.disk, self.marks = bool(disk), Watermarks(scale)
+        self.disk, self.marks = given.flag(disk, "disk"), Watermarks(scale)
         if self.disk:
             self.promises = Zram.promises | {"limit"}
 

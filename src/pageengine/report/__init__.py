@@ -4,14 +4,13 @@ it is drawn from, a ``TITLE`` and ``draw(figure, data)``.
 Needs matplotlib: pip install "pageengine[report]".
 """
 
-import difflib
 import importlib
 import importlib.util
 import io
 import os
 from pathlib import Path
 
-from pageengine import writing
+from pageengine import given, writing
 from pageengine.errors import PageEngineError
 
 __all__ = ["PLOTS", "available", "comparison", "figure", "page", "picture", "save"]
@@ -35,10 +34,11 @@ def available() -> bool:
 
 def plot(name: str):
     """The module that draws the picture of that name."""
-    if name not in PLOTS:
-        close = difflib.get_close_matches(name, PLOTS, 1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise ValueError(f"no picture {name!r}: {hint}there are {', '.join(PLOTS)}")
+    if not isinstance(name, str) or name not in PLOTS:
+        hint = given.near(name, PLOTS)
+        raise ValueError(
+            f"no picture {given.shown(name)}: {hint and hint + ' '}there are {', '.join(PLOTS)}"
+        )
     return importlib.import_module(f"pageengine.report.{PLOTS[name]}")
 
 

@@ -10,12 +10,10 @@ The table READERS has one line per reader; the first that recognises the file re
 from __future__ import annotations
 
 import builtins
-import difflib
-import os
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pageengine import reading
+from pageengine import given, reading
 from pageengine.errors import TraceError
 from pageengine.traces import csv, lines, npz, oracle, parquet
 from pageengine.traces.base import Batch, Trace
@@ -54,14 +52,18 @@ def open(path, *, kind: str | None = None, instructions: bool | None = None,
     TraceError: not a trace, or a damaged one; the message names the line, row or offset. OSError:
     the file cannot be opened.
     """
-    name = os.fsdecode(path)
+    name = given.path(path, "trace")
     reader = _find(name, kind)
     asked = {"instructions": instructions, "base": base}
-    given = {option: value for option, value in asked.items() if value is not None}
-    for option in given:
+    told = {option: value for option, value in asked.items() if value is not None}
+    if "instructions" in told:
+        told["instructions"] = given.flag(instructions, "instructions")
+    if "base" in told:
+        told["base"] = given.whole(base, "base", 10, 16)
+    for option in told:
         if option not in reader.options:
             raise ValueError(f"{option} does not apply to {reader.kind} traces such as {name}")
-    return reader.open(name, **given)
+    return reader.open(name, **told)
 
 
 def _find(path: str, kind: str | None) -> Reader:
@@ -71,12 +73,10 @@ def _find(path: str, kind: str | None) -> Reader:
         head = file.read(4096)
     if kind is not None:
         for reader in READERS:
-            if reader.kind == kind:
+            if isinstance(kind, str) and reader.kind == kind:
                 _refuse_packed(path, head)
                 return reader
-        close = difflib.get_close_matches(str(kind), kinds, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"no trace reader {kind!r}; there are {', '.join(kinds)}{hint}")
+        raise ValueError(given.unknown("trace reader", kind, kinds))
     _refuse_packed(path, head)
     for reader in READERS:
         if reader.recognise(head, path):

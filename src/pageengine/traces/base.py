@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pageengine import given
 from pageengine.errors import TraceError
 from pageengine.traces.ids import Ids
 
@@ -79,6 +80,7 @@ class Trace:
         none of this machine, which shows at its end, or does not tell of machines.
         """
         found, others = vm is None, set[int]()
+        vm = None if vm is None else as_vm(vm)
         for batch in self:
             vms = batch.vm
             if vm is not None and vms is None:
@@ -132,9 +134,5 @@ class Trace:
 
 def as_vm(vm) -> int:
     """The number of a machine as it stands in a batch: names above 2**63 are negative there."""
-    if isinstance(vm, bool) or not isinstance(vm, (int, np.integer)):
-        raise ValueError(f"vm must be the number of a machine, got {vm!r}")
-    number = int(vm)
-    if not -(2**63) <= number < 2**64:
-        raise ValueError(f"vm must be a number of 64 bits, got {number}")
+    number = given.whole(vm, "vm, the number of a machine,", -(2**63), 2**64 - 1)
     return number - 2**64 if number >= 2**63 else number

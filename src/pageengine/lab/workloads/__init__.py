@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Mapping
 
+from pageengine import given
 from pageengine.lab.workloads.base import Accesses, Release, Workload, burst, fastest
 from pageengine.lab.workloads.boot import Boot
 from pageengine.lab.workloads.fileserver import FileServer
@@ -43,23 +43,21 @@ def make(what) -> Workload:
     if isinstance(what, str):
         what = {"kind": what}
     if not isinstance(what, Mapping) or "kind" not in what:
-        raise ValueError(f"a workload is a table with its kind, {{kind = 'zipf'}}, got {what!r}")
+        raise ValueError(
+            f"a workload is a table with its kind, {{kind = 'zipf'}}, got {given.shown(what)}"
+        )
     options = dict(what)
     kind = options.pop("kind")
-    if kind not in WORKLOADS:
-        raise ValueError(_unknown("workload", kind, WORKLOADS))
+    if not isinstance(kind, str) or kind not in WORKLOADS:
+        raise ValueError(given.unknown("workload", kind, WORKLOADS))
     made = WORKLOADS[kind]
     known = [p for p in inspect.signature(made).parameters if p != "self"]
     for key in options:
         if key not in known:
-            raise ValueError(_unknown(f"option of {kind}", key, known))
+            raise ValueError(given.unknown(f"option of {kind}", key, known))
     try:
         return made(**options)
     except TypeError as error:
         raise ValueError(f"workload {kind}: {error}") from None
-
-
-def _unknown(what: str, name, known) -> str:
-    close = difflib.get_close_matches(str(name), list(known), n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"unknown {what} {name!r}; there are {', '.join(known)}{hint}"
+    except RecursionError:
+        raise ValueError(f"workload {kind}: one is in another too many times") from None

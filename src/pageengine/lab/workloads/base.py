@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from pageengine import given
 from pageengine.draws import Draws
 from pageengine.units import PAGE_BYTES, parse_size
 
@@ -53,6 +54,9 @@ class Workload(Protocol):
         """What it does in the next ``seconds`` of the machine's own time, in order."""
 
 
+FASTEST = 1e9  # touches per second of one machine: a memory of today makes no more
+
+
 class Paced:
     """Base of workloads that touch pages at a rate. rate: touches per second of the machine's time;
     memory: bytes it uses, text or number (by default ``PART`` of the machine); write: part of the
@@ -63,7 +67,7 @@ class Paced:
     needs_guest = False
 
     def __init__(self, *, rate: float = 1000.0, memory=None, write: float = 0.3):
-        self.rate = at_least(rate, "rate", 0)
+        self.rate = float(given.real(rate, "rate", 0, FASTEST))
         self.write = part(write, "write")
         self._memory = None if memory is None else parse_size(memory, "memory")
         self._due = 0.0
@@ -120,15 +124,6 @@ def burst(workload: Workload) -> int:
     return 0 if says is None else says()
 
 
-def at_least(value, what: str, least: float) -> float:
-    """A number that is not below ``least``."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not value >= least:
-        raise ValueError(f"{what} must be a number from {least:g} on, got {value!r}")
-    return float(value)
-
-
 def part(value, what: str) -> float:
     """A number from 0 to 1."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
-        raise ValueError(f"{what} must be a part from 0 to 1, got {value!r}")
-    return float(value)
+    return float(given.real(value, what, 0, 1))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pageengine import given
 from pageengine.lab.workloads.base import Accesses, Paced, Release, burst, fastest
 from pageengine.units import PAGE_BYTES, parse_size
 
@@ -17,7 +18,7 @@ class Boot(Paced):
     def __init__(self, *, speed="256 MiB", memory=None, then=None):
         super().__init__(rate=parse_size(speed, "speed") / PAGE_BYTES, memory=memory, write=1.0)
         if not self.rate > 0:
-            raise ValueError(f"speed must be above 0 bytes per second, got {speed!r}")
+            raise ValueError(f"speed must be above 0 bytes per second, got {given.shown(speed)}")
         from pageengine.lab.workloads import make
 
         self.then, self._zeroed = make(then if then is not None else {"kind": "idle"}), 0

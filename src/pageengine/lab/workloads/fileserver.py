@@ -3,9 +3,9 @@
 import numpy as np
 
 from pageengine.draws import Ranks
-from pageengine.lab.workloads.base import Accesses, Paced, Release, at_least
-from pageengine.lab.workloads.zipf import popularity
-from pageengine.units import PAGE_BYTES, parse_size
+from pageengine.lab.workloads.base import Accesses, Paced, Release
+from pageengine.lab.workloads.zipf import popularity, steepness
+from pageengine.units import PAGE_BYTES, PAGES_MOST, parse_size
 
 
 class FileServer(Paced):
@@ -20,10 +20,10 @@ class FileServer(Paced):
     def __init__(self, *, files="1 GiB", rate: float = 500.0, memory=None, write: float = 0.05,
                  alpha: float = 0.9):  # fmt: skip
         super().__init__(rate=rate, memory=memory, write=write)
-        self.blocks = parse_size(files, "files") // PAGE_BYTES
+        self.blocks = parse_size(files, "files", PAGES_MOST * PAGE_BYTES) // PAGE_BYTES
         if self.blocks < 1:
             raise ValueError(f"files must be at least one page, got {files!r}")
-        self.alpha = at_least(alpha, "alpha", 0)
+        self.alpha = steepness(alpha)
 
     def start(self, pages: int, rng: np.random.Generator) -> None:
         super().start(pages, rng)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from pageengine.lab.workloads.base import Accesses, Paced, Release, at_least
+from pageengine import given
+from pageengine.lab.workloads.base import FASTEST, Accesses, Paced, Release
 
 
 class Idle(Paced):
@@ -13,7 +14,8 @@ class Idle(Paced):
     def __init__(self, *, rate: float = 20.0, memory=None, write: float = 0.1,
                  fill: float = 20_000.0, active: int = 512):  # fmt: skip
         super().__init__(rate=rate, memory=memory, write=write)
-        self.fill, self.active = at_least(fill, "fill", 1), int(at_least(active, "active", 1))
+        self.fill = float(given.real(fill, "fill", 1, FASTEST))
+        self.active = given.whole(active, "active", 1)
         self._filled, self._poured, self._filling = 0, 0.0, True
 
     def fastest(self) -> float:

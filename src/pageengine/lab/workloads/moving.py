@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from pageengine.lab.workloads.base import Accesses, Paced, Release, at_least, part
+from pageengine import given
+from pageengine.lab.workloads.base import Accesses, Paced, Release, part
 
 
 class Moving(Paced):
@@ -14,7 +15,7 @@ class Moving(Paced):
                  window: float = 0.25, move: float = 0.5, every: float = 60.0):  # fmt: skip
         super().__init__(rate=rate, memory=memory, write=write)
         self.window, self.move = part(window, "window"), part(move, "move")
-        self.every = at_least(every, "every", 1e-3)
+        self.every = given.seconds(every, "every", 1e-3)
 
     def start(self, pages: int, rng: np.random.Generator) -> None:
         super().start(pages, rng)

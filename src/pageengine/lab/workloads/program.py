@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from pageengine import given
+from pageengine.arrays import as_write_flags, integers
 from pageengine.lab.workloads.base import Accesses, Paced, Release
 
 
@@ -21,7 +23,9 @@ class Program(Paced):
                  rate: float = 1000.0):  # fmt: skip
         super().__init__(rate=rate)
         if not callable(batches):
-            raise TypeError(f"batches must be a function of (pages, rng), got {batches!r}")
+            raise TypeError(
+                f"batches must be a function of (pages, rng), got {given.shown(batches)}"
+            )
         self.batches = batches
 
     def start(self, pages: int, rng: np.random.Generator) -> None:
@@ -52,11 +56,12 @@ def _as_step(batch, pages: int) -> Accesses | Release:
     if isinstance(batch, (Accesses, Release)):
         return batch
     ids, write = batch if isinstance(batch, tuple) else (batch, False)
-    ids = np.atleast_1d(np.asarray(ids)).astype(np.int64)
+    ids = integers(ids, "pages of the program")
     if ids.size and (ids.min() < 0 or ids.max() >= pages):
         bad = int(ids[(ids < 0) | (ids >= pages)][0])
         raise ValueError(f"the program touched page {bad}; the machine has pages 0 to {pages - 1}")
-    return Accesses(ids, write)
+    flags = as_write_flags(write, len(ids))
+    return Accesses(ids, bool(write) if flags is None else flags.view(bool))
 
 
 def _cut(step: Accesses, n: int) -> tuple[Accesses, Accesses]:

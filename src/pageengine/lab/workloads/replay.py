@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pageengine import traces
+from pageengine import given, traces
 from pageengine.errors import TraceWarning
-from pageengine.lab.workloads.base import Accesses, Paced, Release, at_least
+from pageengine.lab.workloads.base import FASTEST, Accesses, Paced, Release
 from pageengine.lab.workloads.clock import clock_of
 from pageengine.lab.workloads.pages import Pages
 from pageengine.traces.base import Batch, as_vm
@@ -35,11 +35,11 @@ class Replay(Paced):
     def __init__(self, *, trace: str, rate: float | None = None, speed: float | None = None,
                  once: bool = False, vm: int | None = None):  # fmt: skip
         super().__init__(rate=RATE if rate is None else rate)
-        self.trace, self.once = traces.open(trace), bool(once)
+        self.trace, self.once = traces.open(trace), given.flag(once, "once")
         self.vm = None if vm is None else as_vm(vm)
         if rate is not None and speed is not None:
             raise ValueError("rate makes accesses without their times and speed with them: say one")
-        self.speed = at_least(1.0 if speed is None else speed, "speed", 1e-9)
+        self.speed = float(given.real(1.0 if speed is None else speed, "speed", 1e-9, FASTEST))
         self._clock = None if rate is not None else clock_of(self.trace, self.vm)
         if self._clock is None:
             if speed is not None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pageengine import given
 from pageengine.lab.workloads.base import Accesses, Paced, Release
 from pageengine.units import PAGE_BYTES, parse_size
 
@@ -14,14 +15,9 @@ class Toucher(Paced):
 
     def __init__(self, *, schedule=((0, "50 MiB"),), rate: float = 5000.0, write: float = 0.5):
         super().__init__(rate=rate, write=write)
-        try:
-            steps = [(float(t), parse_size(amount, "amount")) for t, amount in schedule]
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"schedule must be a list of [seconds, amount], got {schedule!r}: {error}"
-            ) from None
+        steps = [_step(step) for step in given.several(schedule, "schedule")]
         if not steps or any(b[0] <= a[0] for a, b in zip(steps, steps[1:], strict=False)):
-            raise ValueError(f"the times of the schedule must rise, got {schedule!r}")
+            raise ValueError(f"the times of the schedule must rise, got {given.shown(schedule)}")
         self.schedule = [(t, amount // PAGE_BYTES) for t, amount in steps]
 
     def start(self, pages: int, rng: np.random.Generator) -> None:
@@ -43,3 +39,9 @@ class Toucher(Paced):
             self._next = (self._next + n) % amount
             found.append(Accesses(ids, self.writes(n)))
         return found
+
+
+def _step(step) -> tuple[float, int]:
+    if not isinstance(step, (list, tuple)) or len(step) != 2:
+        raise ValueError(f"schedule must be a list of [seconds, amount], got {given.shown(step)}")
+    return given.seconds(step[0], "a time of the schedule"), parse_size(step[1], "amount")

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from pageengine import given
 from pageengine.draws import Ranks
-from pageengine.lab.workloads.base import Accesses, Paced, Release, at_least
+from pageengine.lab.workloads.base import Accesses, Paced, Release
 
 
 class Zipf(Paced):
@@ -14,7 +15,7 @@ class Zipf(Paced):
     def __init__(self, *, rate: float = 1000.0, memory=None, write: float = 0.3,
                  alpha: float = 0.9):  # fmt: skip
         super().__init__(rate=rate, memory=memory, write=write)
-        self.alpha = at_least(alpha, "alpha", 0)
+        self.alpha = steepness(alpha)
 
     def start(self, pages: int, rng: np.random.Generator) -> None:
         super().start(pages, rng)
@@ -23,6 +24,11 @@ class Zipf(Paced):
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         n = self.touches(seconds)
         return [Accesses(self.draws.ranks(self._popular, n), self.writes(n))]
+
+
+def steepness(alpha) -> float:
+    """alpha: beyond 20 all touches go to one page, and powers of ranks to no number."""
+    return float(given.real(alpha, "alpha", 0, 20))
 
 
 def popularity(n: int, alpha: float):
