@@ -48,7 +48,10 @@ def test_a_signal_while_modules_are_loaded_is_no_traceback(number, tmp_path):
 
 
 def test_whoever_imports_the_package_keeps_its_signals():
-    code = "import signal; a = signal.getsignal(2); import pageengine; assert a is signal.getsignal(2)"
+    code = (
+        "import signal; before = signal.getsignal(2); import pageengine\n"
+        "assert signal.getsignal(2) is before"
+    )
     subprocess.run([sys.executable, "-c", code], check=True,
                    preexec_fn=interrupts._default_signals)  # fmt: skip
 
