@@ -1,0 +1,95 @@
+"""Which tests are nearest to which source file: the order in which they are tried.
+
+C tests by the name in tests/c/test_pe_<name>.c, then Python tests as pytest takes them. A change
+that none of these sees has survived, whatever tests further away may see.
+"""
+
+from __future__ import annotations
+
+# Host-wide tests, cheap first
+CORE = ("tests/test_model.py", "tests/test_host.py", "tests/test_running_out.py",
+        "tests/test_engine_stateful.py")  # fmt: skip
+TIME = ("tests/test_governor.py", "tests/test_keeping.py", "tests/test_columns.py")
+RULES = ("tests/contracts/test_every_policy.py", "tests/policy/test_held_against_rules.py")
+
+C_TESTS: dict[str, tuple[str, ...]] = {
+    "csrc/pe_balloon.c": ("host", "check", "turns"),
+    "csrc/pe_content.h": ("host", "scan"),
+    "csrc/pe_fault.c": ("host", "check", "turns"),
+    "csrc/pe_frames.c": ("frames", "frames_hand", "frames_many"),
+    "csrc/pe_frames_many.c": ("frames_many", "frames_hand"),
+    "csrc/pe_host.c": ("host", "check", "scan"),
+    "csrc/pe_page.c": ("host", "scan", "check"),
+    "csrc/pe_place.h": ("host", "check"),
+    "csrc/pe_pool.c": ("pool",),
+    "csrc/pe_reclaim.c": ("host", "check", "scan"),
+    "csrc/pe_scan.c": ("scan", "host"),
+    "csrc/pe_sharing.c": ("sharing", "scan"),
+    "csrc/pe_sharing_check.c": ("sharing",),
+    "csrc/pe_stats.c": ("stats", "host"),
+    "csrc/pe_swap.c": ("swap", "host", "check"),
+    "csrc/pe_swap_many.c": ("swap",),
+    "csrc/pe_swapout.c": ("host", "check"),
+    "csrc/pe_touch.c": ("host", "turns", "check"),
+    "csrc/pe_vm.c": ("host", "check", "stats"),
+    "csrc/pe_zcache.c": ("zcache", "host", "check"),
+}
+
+PYTHON_TESTS: dict[str, tuple[str, ...]] = {
+    "csrc/pe_balloon.c": CORE,
+    "csrc/pe_content.h": CORE,
+    "csrc/pe_fault.c": CORE,
+    "csrc/pe_frames.c": ("tests/test_frames.py",),
+    "csrc/pe_frames_many.c": ("tests/test_frames.py",),
+    "csrc/pe_host.c": CORE,
+    "csrc/pe_page.c": CORE,
+    "csrc/pe_place.h": CORE,
+    "csrc/pe_reclaim.c": CORE,
+    "csrc/pe_scan.c": CORE,
+    "csrc/pe_sharing.c": ("tests/test_sharing.py", *CORE),
+    "csrc/pe_sharing_check.c": ("tests/test_sharing.py",),
+    "csrc/pe_stats.c": ("tests/test_columns.py", *CORE),
+    "csrc/pe_swap.c": ("tests/test_swap.py", *CORE),
+    "csrc/pe_swap_many.c": ("tests/test_swap.py",),
+    "csrc/pe_swapout.c": CORE,
+    "csrc/pe_touch.c": CORE,
+    "csrc/pe_vm.c": CORE,
+    "csrc/pe_zcache.c": ("tests/test_zcache.py", *CORE),
+    "src/pageengine/accesses.py": ("tests/test_running_out.py", "tests/test_host.py"),
+    "src/pageengine/admission.py": ("tests/test_governor.py", "tests/test_bad_input.py"),
+    "src/pageengine/balloon.py": ("tests/test_keeping.py", "tests/test_governor.py"),
+    "src/pageengine/driver.py": ("tests/test_driver.py", "tests/test_keeping.py"),
+    "src/pageengine/governor.py": (*TIME, "tests/test_pressure.py"),
+    "src/pageengine/household.py": (*TIME, "tests/test_bad_input.py"),
+    "src/pageengine/housekeeping.py": TIME,
+    "src/pageengine/keeping.py": TIME,
+    "src/pageengine/room.py": ("tests/test_running_out.py", "tests/test_governor.py",
+                               "tests/test_pressure.py"),
+    "src/pageengine/lab/costs.py": ("tests/lab/test_costs.py", "tests/lab/test_meter.py"),
+    "src/pageengine/lab/machine.py": ("tests/lab/test_meter.py", "tests/lab/test_steps.py",
+                                      "tests/lab/test_time.py"),
+    "src/pageengine/lab/meter.py": ("tests/lab/test_meter.py",),
+    "src/pageengine/lab/storage.py": ("tests/lab/test_meter.py", "tests/lab/test_costs.py"),
+    "src/pageengine/policy/advice.py": ("tests/policy/test_advice.py", *RULES),
+    "src/pageengine/policy/entitlement.py": ("tests/policy/test_entitlement.py",
+                                             "tests/policy/test_esx.py", *RULES),
+    "src/pageengine/policy/esx.py": ("tests/policy/test_esx.py", *RULES),
+    "src/pageengine/policy/ksm.py": ("tests/policy/test_kvm.py", *RULES),
+    "src/pageengine/policy/kvm.py": ("tests/policy/test_kvm.py", *RULES),
+    "src/pageengine/policy/ladder.py": ("tests/policy/test_ladder.py", "tests/policy/test_esx.py",
+                                        *RULES),
+    "src/pageengine/policy/plain.py": ("tests/policy/test_plain.py", *RULES),
+    "src/pageengine/policy/pressure.py": ("tests/policy/test_pressure.py", *RULES),
+    "src/pageengine/policy/proxmox.py": ("tests/policy/test_proxmox.py", *RULES),
+    "src/pageengine/policy/rules.py": ("tests/test_governor.py", *RULES),
+    "src/pageengine/policy/shares.py": ("tests/test_bad_input.py", "tests/test_governor.py"),
+    "src/pageengine/policy/simple.py": ("tests/policy/test_simple.py", *RULES),
+    "src/pageengine/policy/states.py": ("tests/policy/test_states.py", "tests/policy/test_esx.py"),
+    "src/pageengine/policy/taking.py": ("tests/policy/test_simple.py", "tests/policy/test_plain.py",
+                                        "tests/policy/test_kvm.py", *RULES),
+    "src/pageengine/policy/workingset.py": ("tests/policy/test_workingset.py",
+                                            "tests/test_keeping.py"),
+    "src/pageengine/policy/zram.py": ("tests/policy/test_zram.py", *RULES),
+}  # fmt: skip
+
+FILES = sorted({*C_TESTS, *PYTHON_TESTS})
