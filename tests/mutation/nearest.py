@@ -10,7 +10,7 @@ from __future__ import annotations
 CORE = ("tests/test_model.py", "tests/test_host.py", "tests/test_running_out.py",
         "tests/test_engine_stateful.py")  # fmt: skip
 TIME = ("tests/test_governor.py", "tests/test_keeping.py", "tests/test_columns.py")
-RULES = ("tests/contracts/test_every_policy.py", "tests/policy/test_held_against_rules.py")
+RULES = ("tests/policy/test_held_against_rules.py",)
 
 C_TESTS: dict[str, tuple[str, ...]] = {
     "csrc/pe_balloon.c": ("host", "check", "turns"),
@@ -59,15 +59,13 @@ PYTHON_TESTS: dict[str, tuple[str, ...]] = {
     "src/pageengine/admission.py": ("tests/test_governor.py", "tests/test_bad_input.py"),
     "src/pageengine/balloon.py": ("tests/test_keeping.py", "tests/test_governor.py"),
     "src/pageengine/driver.py": ("tests/test_driver.py", "tests/test_keeping.py"),
-    "src/pageengine/governor.py": (*TIME, "tests/test_pressure.py"),
+    "src/pageengine/governor.py": TIME,
     "src/pageengine/household.py": (*TIME, "tests/test_bad_input.py"),
     "src/pageengine/housekeeping.py": TIME,
     "src/pageengine/keeping.py": TIME,
-    "src/pageengine/room.py": ("tests/test_running_out.py", "tests/test_governor.py",
-                               "tests/test_pressure.py"),
+    "src/pageengine/room.py": ("tests/test_running_out.py", "tests/test_governor.py"),
     "src/pageengine/lab/costs.py": ("tests/lab/test_costs.py", "tests/lab/test_meter.py"),
-    "src/pageengine/lab/machine.py": ("tests/lab/test_meter.py", "tests/lab/test_steps.py",
-                                      "tests/lab/test_time.py"),
+    "src/pageengine/lab/machine.py": ("tests/lab/test_meter.py",),
     "src/pageengine/lab/meter.py": ("tests/lab/test_meter.py",),
     "src/pageengine/lab/storage.py": ("tests/lab/test_meter.py", "tests/lab/test_costs.py"),
     "src/pageengine/policy/advice.py": ("tests/policy/test_advice.py", *RULES),

@@ -109,6 +109,7 @@ def _be_pytest(tree: Path, tests, output: Path):
         resource.setrlimit(resource.RLIMIT_CPU, (PYTHON_CPU_SECONDS, PYTHON_CPU_SECONDS))
         os.chdir(tree)
         os.environ["PYTHONPATH"] = str(tree / "src")
+        os.environ["HYPOTHESIS_PROFILE"] = "quick"  # of tests/test_engine_stateful.py
         sys.path[:] = [str(tree / "src"), *(p for p in sys.path if "pageengine" not in p)]
         import pytest
 
