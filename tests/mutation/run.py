@@ -103,10 +103,10 @@ class Check:
 
     def _same_as(self, change, path):
         """Whether the program is none, or the one before the change, or one tried already."""
-        known = self._programs[change.file]
+        known, text = self._programs[change.file], path.read_text()
         if not known:
             known[self._code(path, (self.workshop.root / change.file).read_text())] = "the source"
-        code = self._code(path, path.read_text())
+        code = self._code(path, text)
         if code is None:
             return trial.Verdict("invalid")
         if code in known and known[code] != change.id:
