@@ -10,6 +10,7 @@ import pytest
 import pageengine as pe
 from pageengine.policy import ESX, Plan, Snapshot, VMView
 from pageengine.policy.rules import check_plan
+from pageengine.policy.states import PRESETS
 
 MIB, GIB = 2**20, 2**30
 
@@ -78,6 +79,40 @@ def test_nobody_waits_for_what_cannot_be_won():
     first = decide(OLD, 10 * MIB, *machines)
     again = decide(OLD, 10 * MIB, *machines, state="low", memo=first.memo)
     assert again.state == "low" and not any(p.blocked for p in again.vms.values())
+
+
+def test_only_who_holds_more_than_its_target_waits():
+    """One that holds its target to the byte goes on; a page more, and it waits."""
+    machines = view("a"), view("b", consumed=1024 * MIB, granted=1024 * MIB)
+    target = decide(OLD, 10 * MIB, *machines).vms["a"].target
+    for more, waits in ((0, False), (4096, True)):
+        shown = view("a", consumed=target + more, granted=target + more), machines[1]
+        plan = decide(OLD, 10 * MIB, *shown)
+        assert plan.vms["a"].target == target
+        assert (plan.vms["a"].blocked, plan.vms["b"].blocked) == (waits, True)
+
+
+def test_who_waits_waits_on_while_free_memory_rises():
+    machines = view("a"), view("b", consumed=1024 * MIB, granted=1024 * MIB)
+    first = decide(OLD, 10 * MIB, *machines)
+    assert first.memo == {"free": 10.0 * MIB}
+    rose = decide(OLD, 10 * MIB + 1, *machines, state="low", memo=first.memo)
+    assert rose.vms["b"].blocked and rose.memo == {"free": 10.0 * MIB + 1}
+    assert decide(OLD, 10 * MIB, *machines, state="low").vms["b"].blocked  # nothing remembered
+    assert decide(OLD, 10 * MIB, *machines, state="hard", memo=first.memo).vms["b"].blocked
+    assert decide(OLD, 30 * MIB, *machines).memo == {}
+
+
+def test_what_is_needed_is_what_is_missing_to_the_goal():
+    """Free memory is to exceed the goal by the margin, and a page: 6 % of 2000 MiB, and 10 %."""
+    machine = view("a", consumed=1024 * MIB, granted=1024 * MIB, balloon_max=0, shares=1)
+    other = view("b", consumed=10 * MIB, granted=10 * MIB, shares=10**6)
+    plan = decide(OLD, 70 * MIB, machine, other)
+    goal = int(120 * MIB * 1.1) + 4096
+    assert plan.vms["a"].reclaim == pytest.approx(goal - 70 * MIB, abs=1)
+    assert plan.again == 15.0 and decide(OLD, 30 * MIB, machine, other).again == 1.0
+    assert OLD.reserve(2000 * MIB) == 80 * MIB
+    assert ESX().reserve(16 * GIB) == PRESETS["esx6"](16 * GIB).bytes[1]
 
 
 def test_a_balloon_shrinks_when_its_machine_deserves_more():
