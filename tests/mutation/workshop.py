@@ -22,7 +22,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 #: As setup.py builds, but for time: what is compared to find changes that are none.
-PLAIN = ["-std=c11", "-O2", "-g0", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-w"]
+PLAIN = ["-std=c11", "-O2", "-g0", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off",
+         "-Werror=int-conversion", "-Werror=incompatible-pointer-types",
+         "-Werror=implicit-function-declaration"]  # fmt: skip
 COPIED = ("csrc", "src", "tests", "docs", "examples", "bench")
 
 
@@ -33,7 +35,7 @@ class Workshop:
         name = hashlib.sha256(str(root).encode()).hexdigest()[:8]
         place = Path(tempfile.gettempdir()) / f"pageengine-mutation-{os.getuid()}-{name}"
         self.root, self.folder = root, folder or place
-        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = (self.folder / "lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -93,7 +95,7 @@ class Workshop:
         """The object of a source of the copy as it is now; None when it does not compile."""
         digest = hashlib.sha256(" ".join([self.cc, *flags]).encode())
         digest.update(str(source.relative_to(self.tree)).encode())
-        for path in [source, *sorted((self.tree / "csrc").rglob("*.h"))]:
+        for path in [source, *sorted(self._headers(source))]:
             digest.update(path.read_bytes())
         folder = self.folder / kind
         folder.mkdir(exist_ok=True)
@@ -105,6 +107,26 @@ class Workshop:
             os.replace(f"{made}.part", made)
         return made
 
+    def _headers(self, source: Path) -> set[Path]:
+        """All that it includes of the tree, at whatever depth."""
+        found: set[Path] = set()
+        waiting = [source]
+        while waiting:
+            for name in re.findall(r'^#include "(.+)"', waiting.pop().read_text(), re.MULTILINE):
+                for folder in ("csrc", "csrc/codec", "tests/c"):
+                    path = (self.tree / folder / name).resolve()
+                    if path.exists() and path not in found:
+                        found.add(path)
+                        waiting.append(path)
+        return found
+
+    def users(self, path: Path) -> list[Path]:
+        """The sources that a change of this file changes: itself, or all that include it."""
+        if path.suffix == ".c":
+            return [path]
+        sources = sorted((self.tree / "csrc").rglob("*.c"))
+        return [source for source in sources if path.resolve() in self._headers(source)]
+
     def _includes(self):
         tree = self.tree
         return [f"-I{tree / 'csrc'}", f"-I{tree / 'csrc/codec'}", f"-I{tree / 'tests/c'}"]
@@ -112,10 +134,12 @@ class Workshop:
     def plain(self, source: Path) -> Path | None:
         return self.compile(source, PLAIN, "plain")
 
-    def code_of(self, source: Path) -> str | None:
-        """Two sources of the same are the same program; None: it does not compile."""
-        made = self.plain(source)
-        return made and hashlib.sha256(made.read_bytes()).hexdigest()
+    def code_of(self, path: Path) -> str | None:
+        """Two files of the same are the same program; None: it does not compile."""
+        made = [self.plain(source) for source in self.users(path)]
+        if None in made:
+            return None
+        return hashlib.sha256(b"".join(object_.read_bytes() for object_ in made)).hexdigest()
 
     # C tests
 
@@ -157,11 +181,11 @@ class Workshop:
         subprocess.run(["ar", "rc", self._archive, *objects], check=True)
         for wrapper in sorted((self.tree / "build").glob("temp.*/**/*.o")):
             if wrapper.with_suffix("").name in self._names() and "csrc" not in wrapper.parts:
-                told = self._link(wrapper, [], ["-Wl,-t"])
+                told = self._link(wrapper, [], ["-Wl,-t", "-Wl,-t"])  # twice: members too
                 found = re.findall(r"\b(pe_\w+)-[0-9a-f]{16}\.o", told)
                 self._members[str(wrapper)] = set(found)
-        if not self._members:
-            sys.exit("setup.py left no objects of extension modules in build/")
+        if not any("pe_host" in members for members in self._members.values()):
+            sys.exit("what the extension modules are linked of cannot be told (build/, ld -t)")
 
     def _names(self):
         return {path.stem for path in (self.tree / "src" / "pageengine").glob("*.pyx")}
@@ -179,13 +203,16 @@ class Workshop:
         return made.stdout
 
     @contextlib.contextmanager
-    def modules_with(self, source: Path):
-        """The extension modules linked with a source as it is now."""
-        made = self.plain(source)
-        users = [Path(w) for w, members in self._members.items() if source.stem in members]
+    def modules_with(self, path: Path):
+        """The extension modules linked with a file as it is now."""
+        sources = self.users(path)
+        made = [self.plain(source) for source in sources]
+        stems = {source.stem for source in sources}
+        users = [Path(wrapper) for wrapper, of in self._members.items() if stems & of]
         try:
             for wrapper in users:
-                self._link(wrapper, [made])
+                of = self._members[str(wrapper)]
+                self._link(wrapper, [m for s, m in zip(sources, made) if s.stem in of])
             yield
         finally:
             for wrapper in users:
