@@ -20,7 +20,8 @@ C_SECONDS = 30
 PYTHON_SECONDS, PYTHON_CPU_SECONDS = 400, 100
 PYTHON_BYTES = 6 * 2**30
 C_MIB = 2048
-OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "--benchmark-disable", "--no-header"]
+OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "--benchmark-disable", "--no-header",
+           "-W", "ignore"]  # fmt: skip
 
 
 @dataclass(frozen=True)

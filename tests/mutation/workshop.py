@@ -47,6 +47,7 @@ class Workshop:
         self._tests = _load(self.tree / "tests" / "c" / "conftest.py")
         self.cc = self._tests.CC
         self._members: dict[str, set[str]] = {}
+        self._passing: list[Path] = []  # objects of the change at hand
 
     # the copy
 
@@ -81,6 +82,7 @@ class Workshop:
         """The copy with this change in it, for as long as it is looked at."""
         path = self.tree / change.file
         text = path.read_text()
+        self._passing.clear()
         path.write_text(change.apply(text))
         self._mark(path)
         try:
@@ -88,24 +90,40 @@ class Workshop:
         finally:
             path.write_text(text)
             self._mark(path)
+            users = set(self.users(path)) if path.suffix != ".py" else set()
+            kept = {self._object(user, *kind) for user in users for kind in self._kinds()}
+            stems = {user.stem for user in users}
+            for made in set(self._passing) - kept:
+                if made.stem.rpartition("-")[0] in stems:
+                    made.unlink(missing_ok=True)
 
     # objects
 
     def compile(self, source: Path, flags: list[str], kind: str) -> Path | None:
         """The object of a source of the copy as it is now; None when it does not compile."""
-        digest = hashlib.sha256(" ".join([self.cc, *flags]).encode())
-        digest.update(str(source.relative_to(self.tree)).encode())
-        for path in [source, *sorted(self._headers(source))]:
-            digest.update(path.read_bytes())
-        folder = self.folder / kind
-        folder.mkdir(exist_ok=True)
-        made = folder / f"{source.stem}-{digest.hexdigest()[:16]}.o"
+        made = self._object(source, flags, kind)
         if not made.exists():
+            made.parent.mkdir(exist_ok=True)
             command = [self.cc, *flags, *self._includes(), "-c", str(source), "-o", f"{made}.part"]
             if subprocess.run(command, capture_output=True).returncode:
                 return None
             os.replace(f"{made}.part", made)
+            self._passing.append(made)
         return made
+
+    def _object(self, source: Path, flags: list[str], kind: str) -> Path:
+        digest = hashlib.sha256(" ".join([self.cc, *flags]).encode())
+        digest.update(str(source.relative_to(self.tree)).encode())
+        for path in [source, *sorted(self._headers(source))]:
+            digest.update(path.read_bytes())
+        return self.folder / kind / f"{source.stem}-{digest.hexdigest()[:16]}.o"
+
+    def _kinds(self):
+        return (PLAIN, "plain"), (self._checked(), "checked")
+
+    def _checked(self) -> list[str]:
+        """As C tests are built, but for warnings."""
+        return [flag for flag in self._tests.FLAGS if not flag.startswith("-W")] + ["-w"]
 
     def _headers(self, source: Path) -> set[Path]:
         """All that it includes of the tree, at whatever depth."""
@@ -148,7 +166,7 @@ class Workshop:
         tests = self._tests
         path = self.tree / "tests" / "c" / f"test_pe_{name}.c"
         sources = [path, path.parent / "oom.c", *tests._sources(path)]
-        flags = [flag for flag in tests.FLAGS if not flag.startswith("-W")] + ["-w"]
+        flags = self._checked()
         objects = [self.compile(source, flags, "checked") for source in sources]
         if None in objects:
             return None
