@@ -66,7 +66,7 @@ PYTHON_TESTS: dict[str, tuple[str, ...]] = {
     "src/pageengine/keeping.py": TIME,
     "src/pageengine/room.py": ("tests/test_running_out.py", "tests/test_governor.py"),
     "src/pageengine/lab/costs.py": ("tests/lab/test_costs.py", "tests/lab/test_meter.py"),
-    "src/pageengine/lab/machine.py": ("tests/lab/test_meter.py",),
+    "src/pageengine/lab/machine.py": ("tests/lab/test_machine.py", "tests/lab/test_meter.py"),
     "src/pageengine/lab/meter.py": ("tests/lab/test_meter.py",),
     "src/pageengine/lab/storage.py": ("tests/lab/test_meter.py", "tests/lab/test_costs.py"),
     "src/pageengine/policy/advice.py": ("tests/policy/test_advice.py", *RULES),
