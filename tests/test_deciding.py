@@ -78,6 +78,36 @@ def test_the_reserve_of_a_policy_is_its_first_mark_and_overhead_lies_under_it():
         assert policy.seen[-1].free == 9 * PAGE
 
 
+@pytest.mark.parametrize("overhead", [0, 20])
+def test_a_reserve_that_no_policy_can_spare_is_used_by_halves(overhead):
+    """So that the policy sees free memory fall; an access fails when nothing at all is idle."""
+    policy = Says(wake_below=17 * PAGE, again=1000.0)
+    with host_of((100 + overhead) * PAGE, policy=policy, compression=None, swap=0) as host:
+        vm = host.add_vm("a", 200 * PAGE, overhead=overhead * PAGE)
+        host.advance(1.0)
+        del policy.seen[:]
+        with pytest.raises(errors.OutOfFrames) as stop:
+            vm.touch(np.arange(200), True)
+        assert stop.value.done == 100
+        assert [seen.free // PAGE for seen in policy.seen] == [16, 8, 4, 2, 1, 0]
+        del policy.seen[:]
+        with pytest.raises(errors.OutOfFrames):
+            vm.touch([150], True)
+        assert [seen.free for seen in policy.seen] == [0]
+        vm.report_free(np.arange(50))
+        vm.touch([150], True)  # the mark is the plan's again: nobody is asked
+        assert len(policy.seen) == 1
+
+
+@pytest.mark.parametrize(("limit", "asked"), [(50, 0), (49, 1)])
+def test_a_policy_is_asked_when_a_batch_went_over_a_limit(limit, asked):
+    policy = Says(again=1000.0)
+    with host_of(policy=policy, swap="1 MiB") as host:
+        vm = host.add_vm("a", "1 MiB", limit=limit * PAGE)
+        vm.touch(np.arange(50), True)
+        assert len(policy.seen) == asked
+
+
 # when it is asked
 
 

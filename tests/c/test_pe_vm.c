@@ -153,6 +153,10 @@ static void draws_are_of_the_stream_that_was_asked_for(void)
         pe_vm_fini(&vm);
     }
     CHECK(memcmp(marked[0], marked[1], sizeof marked[0]) == 0);
+    CHECK(pe_vm_init(&vm, PAGES, 7, 21) == PE_OK); /* a machine's own stream is its id */
+    pe_vm_sample_begin(&vm, 10);
+    CHECK(memcmp(marked[0], vm.map, sizeof marked[0]) == 0);
+    pe_vm_fini(&vm);
     begin();
     pe_vm_draw_from(&vm, 21, 7);
     pe_vm_sample_begin(&vm, 10);

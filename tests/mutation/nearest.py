@@ -64,7 +64,7 @@ PYTHON_TESTS: dict[str, tuple[str, ...]] = {
     "src/pageengine/household.py": (*TIME, "tests/test_bad_input.py"),
     "src/pageengine/housekeeping.py": TIME,
     "src/pageengine/keeping.py": TIME,
-    "src/pageengine/room.py": ("tests/test_running_out.py", "tests/test_governor.py"),
+    "src/pageengine/room.py": ("tests/test_deciding.py", "tests/test_running_out.py"),
     "src/pageengine/lab/costs.py": ("tests/lab/test_costs.py", "tests/lab/test_meter.py"),
     "src/pageengine/lab/machine.py": ("tests/lab/test_machine.py", "tests/lab/test_meter.py"),
     "src/pageengine/lab/meter.py": ("tests/lab/test_meter.py",),
