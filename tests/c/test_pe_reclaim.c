@@ -2,6 +2,7 @@
 /* At stake: which page goes first, what becomes of it, and how many frames that won. The hand, the
    techniques and the counts are held against what the head of pe_reclaim.c says, page by page. */
 #include "check.h"
+#include "oom.h"
 #include "small_host.h"
 
 static FILE *file;
@@ -253,6 +254,20 @@ static void a_brief_search_ends_after_so_many_in_vain(void)
     end();
 }
 
+static void without_memory_for_a_blob_s_record_the_page_stays(void)
+{
+    pe_vm *vm = begin();
+    put_words(0, 60);
+    put_random(1, 1);
+    oom_fail_after(0);
+    CHECK(reclaim(2, PE_STEP_COMPRESS | PE_STEP_SWAP) == PE_ERR_NO_MEMORY);
+    oom_off();
+    CHECK(won.compressed == 0 && won.swapped == 0 && vm->in_place[PE_PRIVATE] == 2);
+    CHECK(host->error_vm == 0);
+    CHECK(reclaim(2, PE_STEP_COMPRESS | PE_STEP_SWAP) == PE_OK && won.frames == 2);
+    end();
+}
+
 static void techniques_do_what_their_names_say(void)
 {
     static const struct {
@@ -286,6 +301,7 @@ int main(void)
     RUN(what_is_compressed_goes_on_to_swap_when_nothing_else_is_left);
     RUN(sharing_comes_first_and_counts_as_what_it_is);
     RUN(a_brief_search_ends_after_so_many_in_vain);
+    RUN(without_memory_for_a_blob_s_record_the_page_stays);
     RUN(techniques_do_what_their_names_say);
     fclose(file);
     return check_result();

@@ -23,6 +23,7 @@ NAMES = {
     "max": "min", "min": "max", "maximum": "minimum", "minimum": "maximum", "any": "all",
     "all": "any", "floor": "ceil", "ceil": "floor", "sum": "max", "False": "True",
 }  # fmt: skip
+SYMMETRIC = {"max", "min", "maximum", "minimum"}
 SILENT = (ast.Raise, ast.Assert, ast.JoinedStr, ast.Import, ast.ImportFrom)
 
 
@@ -183,7 +184,8 @@ class _Walk:
             yield (*self.span(test), "True")
 
     def _of_Call(self, node):
-        for a, b in zip(node.args, node.args[1:]):
+        called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        for a, b in [] if called in SYMMETRIC else zip(node.args, node.args[1:]):
             one, two = self.source(a), self.source(b)
             if one != two and not isinstance(a, ast.Starred) and not isinstance(b, ast.Starred):
                 start, end = self.span(a)[0], self.span(b)[1]

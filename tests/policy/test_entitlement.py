@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageengine.policy.entitlement import Claims, _holdings, entitle
+from pageengine.policy.entitlement import Claims, _holdings, _price_inverse, entitle
 
 
 def claims(shares, active, minimum=None, maximum=None):
@@ -102,6 +102,16 @@ def test_the_solution_is_that_of_min_funding_revocation(clients, spare, tax):
     c = claims(*zip(*clients, strict=True))
     pages = int(c.minimum.sum()) + spare
     assert np.abs(entitle(c, pages, tax) - by_revocation(c, pages, tax)).max() <= 2
+
+
+@given(some, st.integers(0, 300), taxes)
+def test_the_price_is_the_one_at_which_all_pages_are_held(clients, spare, tax):
+    c = claims(*zip(*clients, strict=True))
+    reachable = np.where(c.shares > 0, c.maximum, c.minimum)
+    total = min(int(c.minimum.sum()) + spare, int(reachable.sum()))
+    k = 1 / (1 - tax)
+    held = _holdings(c, _price_inverse(c, total, k), k)
+    assert held.sum() == pytest.approx(total, abs=1e-6)
 
 
 @given(some, st.integers(0, 300), taxes, st.data())

@@ -59,6 +59,7 @@ def test_without_overcommitment_nothing_is_taken_and_sizes_must_fit():
     assert policy.reserve(GIB) == 0 and not policy.overcommits
     assert policy.admits(GIB, [512 * MIB, 512 * MIB]) and not policy.admits(GIB, [GIB, 4096])
     assert isinstance(decide(policy, host(0)), Plan)
+    assert decide(policy, host(0, BIG)).wake_below == 0  # it keeps nothing free
 
 
 @pytest.mark.parametrize("policy", [Proportional, FreeFirst, Shares])

@@ -27,6 +27,7 @@ LOW, HIGH = Watermarks().marks(2 * GIB)[1:]
         (64, 10, (16, 20, 24)),
         (100, 3000, (25, 50, 75)),
         (4, 10, (1, 2, 3)),
+        (12, 10, (3, 4, 5)),  # a page a step, at least
         (8192 * 262_144, 10, (65_536, 65_536 + 2_147_483, 65_536 + 2 * 2_147_483)),
     ],
 )
@@ -157,6 +158,39 @@ def test_plans_are_made_of_columns_and_what_is_not_given_stays_as_it_is():
             key: values[i] for key, values in columns.items()
         }
         assert full[name].technique == "swap"
+
+
+def test_shares_hand_out_memory_less_the_high_mark_and_what_is_reserved_in_any_case():
+    alike = view("a", consumed=GIB), view("b", consumed=GIB)
+    plan = decide(Shares(), host(0, *alike, memory=GIB))
+    pages = (GIB - Watermarks().marks(GIB)[2]) // PAGE
+    assert sum(wish.target for wish in plan.vms.values()) == pages * PAGE
+    held = view("a", reservation=600 * MIB - 1), view("b", reservation=424 * MIB)
+    plan = decide(Shares(), host(0, *held, memory=GIB))  # all of it is reserved
+    assert [plan.vms[name].target for name in "ab"] == [600 * MIB, 424 * MIB]
+    low = view("a", limit=100 * MIB), view("b", limit=GIB, reservation=300 * MIB, shares=0)
+    plan = decide(Shares(), host(0, *low, memory=GIB))
+    assert [plan.vms[name].target for name in "ab"] == [100 * MIB, 300 * MIB]
+    # one holds more than it deserves, but not as much as is needed: all give by what they hold
+    few = view("a", shares=1, consumed=MIB), view("b", shares=10**6, consumed=900 * MIB)
+    plan = decide(Shares(), host(0, *few))
+    assert plan.vms["b"].reclaim > 0
+    assert sum(wish.reclaim for wish in plan.vms.values()) == HIGH + PAGE
+
+
+def test_free_first_ends_at_one_level_per_share_and_takes_no_page_too_much():
+    machines = view("a", consumed=500 * MIB), view("b", consumed=900 * MIB, shares=2000)
+    plan = decide(FreeFirst(), host(0, *machines, memory=64 * GIB))
+    need = Watermarks().marks(64 * GIB)[2] + PAGE
+    left = [vm.consumed - plan.vms[vm.name].reclaim for vm in machines]
+    assert 1400 * MIB - sum(left) == need
+    assert left[1] == pytest.approx(2 * left[0], abs=2 * PAGE)
+    none = view("a", consumed=500 * MIB, shares=0), view("b", consumed=500 * MIB, shares=1)
+    parts = [wish.reclaim for wish in decide(FreeFirst(), host(0, *none)).vms.values()]
+    assert abs(parts[0] - parts[1]) <= PAGE and sum(parts) == HIGH + PAGE
+    held = view("a", consumed=500 * MIB, reservation=500 * MIB), view("b", consumed=100 * MIB)
+    parts = [wish.reclaim for wish in decide(FreeFirst(), host(0, *held)).vms.values()]
+    assert parts == [0, HIGH + PAGE]
 
 
 def test_plain_takes_at_its_low_mark_up_to_its_high_one():
