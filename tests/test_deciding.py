@@ -8,6 +8,7 @@ import pytest
 
 import pageengine as pe
 from pageengine import errors
+from pageengine.guest import Guest
 from pageengine.policy import Plan, VMPlan
 
 MIB, PAGE = 2**20, 4096
@@ -163,6 +164,27 @@ def test_a_machine_runs_between_nothing_and_all_of_the_time():
             with pytest.raises(ValueError, match="'a' cannot have run"):
                 host.advance(2.0, {"a": ran})
         assert host.time == 6.0
+
+
+def test_a_policy_is_told_what_the_guest_tells():
+    policy = Says(again=1.0)
+    with host_of("64 MiB", policy=policy) as host:
+        guest = Guest(2048, swap_pages=1024, kernel_pages=64)
+        vm = host.add_vm("a", "8 MiB", guest=guest)
+        host.add_vm("b", "1 MiB")
+        vm.run_ops(guest.access("file", np.arange(500), True))
+        vm.run_ops(guest.access("memory", np.arange(300), True))
+        host.apply(Plan(vms={"a": VMPlan(balloon=MIB)}, again=1.0))
+        host.advance(1.0)
+        told, stats = policy.seen[-1].vms[0].guest, guest.stats
+        assert policy.seen[-1].vms[1].guest is None
+        assert stats.ballooned == MIB and told.total == 7 * MIB == stats.total - stats.ballooned
+        assert told.free == stats.free > 0
+        assert told.cache == stats.cache_clean + stats.cache_dirty > 0
+        assert (told.swapped, told.major_faults) == (stats.swapped, stats.swap_in)
+        vm.reboot(5.0)
+        host.advance(1.0)
+        assert policy.seen[-1].vms[0].guest is None  # its driver has not started
 
 
 # what is done

@@ -276,6 +276,57 @@ static void slots_that_come_back_in_a_list_forget_what_they_held(void)
     pe_swap_fini(&swap);
 }
 
+static void growing_keeps_slots_behind_the_one_that_was_taken_last(void)
+{
+    pe_swap swap;
+    pe_slot first = PE_NONE;
+    CHECK(pe_swap_init(&swap, 8, -1) == PE_OK);
+    CHECK(pe_swap_take_run(&swap, 8, &first) == 8 && swap.reached == 8);
+    for (pe_slot slot = 0; slot < 8; slot++) {
+        pe_swap_write_token(&swap, slot, 70 + slot);
+    }
+    pe_swap_give_back(&swap, 2);
+    CHECK(pe_swap_take_run(&swap, 1, &first) == 1 && first == 2 && swap.reached == 8);
+    CHECK(pe_swap_read_token(&swap, 2) == 0);
+    CHECK(pe_swap_grow(&swap, 8) == PE_OK && pe_swap_grow(&swap, 9) == PE_OK);
+    CHECK(pe_swap_read_token(&swap, 7) == 77 && pe_swap_read_token(&swap, 0) == 70);
+    CHECK(is_sound(&swap) && pe_frames_idle(&swap.slots) == 1);
+    pe_swap_fini(&swap);
+}
+
+/* More than are put in order at a time, in an order in which no two are neighbours. */
+static void long_lists_of_slots_are_read_to_their_places(void)
+{
+    enum { MANY = 4100 };
+    pe_swap swap;
+    int file = open_file();
+    uint8_t *pages = new_pages(MANY), *back = new_pages(MANY);
+    pe_slot *slots = malloc(MANY * sizeof *slots), *asked = malloc(MANY * sizeof *asked);
+    uint32_t done = 0;
+    CHECK(pe_swap_init(&swap, MANY, file) == PE_OK && slots != NULL && asked != NULL);
+    CHECK(pe_swap_write_many(&swap, MANY, pages, slots, &done) == PE_OK && done == MANY);
+    for (uint32_t i = 0; i < MANY; i++) {
+        asked[i] = slots[i * 1237ull % MANY];
+    }
+    CHECK(pe_swap_read_many(&swap, MANY, asked, back, &done) == PE_OK && done == MANY);
+    bool same = true;
+    for (uint32_t i = 0; i < MANY; i++) {
+        same = same && memcmp(back + (size_t)i * PE_PAGE_BYTES,
+                              pages + (size_t)(i * 1237ull % MANY) * PE_PAGE_BYTES,
+                              PE_PAGE_BYTES) == 0;
+    }
+    CHECK(same && swap.read == MANY);
+    CHECK(pwrite(file, "?", 1, (off_t)asked[4098] * PE_PAGE_BYTES + 99) == 1);
+    CHECK(pe_swap_read_many(&swap, MANY, asked, back, &done) == PE_ERR_SWAP_CORRUPT);
+    CHECK(done == 4098 && swap.read == MANY + 4098u);
+    pe_swap_fini(&swap);
+    (void)close(file);
+    free(slots);
+    free(asked);
+    free(pages);
+    free(back);
+}
+
 static void tokens_need_no_file(void)
 {
     pe_swap swap;
@@ -356,6 +407,8 @@ int main(void)
     RUN(pages_in_each_other_s_slots_do_not_verify);
     RUN(pages_and_calls_are_counted_as_they_went);
     RUN(slots_that_come_back_in_a_list_forget_what_they_held);
+    RUN(growing_keeps_slots_behind_the_one_that_was_taken_last);
+    RUN(long_lists_of_slots_are_read_to_their_places);
     RUN(tokens_need_no_file);
     RUN(every_broken_rule_is_named);
     RUN(failing_allocations_change_nothing);

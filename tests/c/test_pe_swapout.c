@@ -187,6 +187,28 @@ static void others_give_way_only_where_the_limit_is_that_of_all(void)
     end();
 }
 
+static void tokens_that_leave_the_cache_are_the_tokens_that_came(void)
+{
+    pe_host_config const config = {.frames = 8, .tokens = true, .swap_file = -1,
+                                   .codec = pe_codec_find("word"),
+                                   .cache_limit_bytes = PE_ZCACHE_NO_LIMIT};
+    int64_t const ppns[3] = {0, 1, 2};
+    uint64_t const tokens[3] = {UINT64_C(0x1234567890abc008), 64 + 8, 128 + 9};
+    uint64_t read[3];
+    uint32_t id;
+    size_t done;
+    CHECK(pe_host_new(&host, &config) == PE_OK && pe_swap_grow(&host->swap, 4) == PE_OK);
+    CHECK(pe_host_add_vm(host, 4, 0, PE_ZCACHE_NO_LIMIT, &id) == PE_OK);
+    pe_vm *vm = pe_host_vm(host, id);
+    CHECK(pe_write(host, vm, ppns, 3, tokens, &done) == PE_OK && squeeze(id, 3) == PE_OK);
+    for (unsigned i = 0; i < 3; ++i)
+        CHECK(pe_evict_oldest(host, vm) == PE_OK);
+    CHECK(vm->in_place[PE_SWAPPED] == 3 && pe_zcache_total(host->zcache).blobs == 0);
+    CHECK(pe_read(host, vm, ppns, 3, read, &done) == PE_OK);
+    CHECK(memcmp(read, tokens, sizeof read) == 0);
+    end();
+}
+
 int main(void)
 {
     file = tmpfile();
@@ -197,6 +219,7 @@ int main(void)
     RUN(an_eviction_that_fails_gives_its_slot_back_and_the_blob_stays);
     RUN(without_a_slot_or_a_blob_nothing_is_evicted);
     RUN(others_give_way_only_where_the_limit_is_that_of_all);
+    RUN(tokens_that_leave_the_cache_are_the_tokens_that_came);
     fclose(file);
     return check_result();
 }

@@ -183,8 +183,10 @@ def test_what_an_event_changes_is_changed():
     assert machine.vm.shares == 7 and type(machine.workload).__name__ == "Idle"
     machine.change("workload", "zipf")
     assert type(machine.workload).__name__ == "Zipf"
-    machine._owed = 1.0
+    machine._owed, boots = 1.0, []
+    machine.memory.boot = lambda: boots.append(1)
     machine.reboot()
+    assert boots == [1] and machine.vm.balloon_max == 0  # its driver is away while it boots
     assert machine._owed == 0.0 and type(machine.workload).__name__ == "Zipf"
     assert BOOT_SECONDS == 30.0
 

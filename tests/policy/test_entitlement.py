@@ -77,6 +77,11 @@ def test_minima_that_do_not_fit_are_named():
         entitle(claims([1, 1], [1, 1], minimum=[10, 20], maximum=[50, 50]), 20)
 
 
+def test_without_a_price_all_hold_their_most_and_who_has_no_shares_the_least():
+    c = claims([0, 3], [50, 50], minimum=[7, 0], maximum=[100, 30])
+    assert _holdings(c, np.inf, 4.0).tolist() == [7, 30]
+
+
 client = st.tuples(
     st.integers(0, 40), st.integers(0, 60), st.integers(0, 20), st.integers(0, 60)
 ).map(lambda c: (c[0], c[1], c[2], c[2] + c[3]))

@@ -10,7 +10,7 @@ import pytest
 import pageengine as pe
 from pageengine.policy import ESX, Plan, Snapshot, VMView
 from pageengine.policy.rules import check_plan
-from pageengine.policy.states import PRESETS
+from pageengine.policy.states import PRESETS, Thresholds
 
 MIB, GIB = 2**20, 2**30
 
@@ -113,6 +113,16 @@ def test_what_is_needed_is_what_is_missing_to_the_goal():
     assert plan.again == 15.0 and decide(OLD, 30 * MIB, machine, other).again == 1.0
     assert OLD.reserve(2000 * MIB) == 80 * MIB
     assert ESX().reserve(16 * GIB) == PRESETS["esx6"](16 * GIB).bytes[1]
+
+
+def test_the_goal_is_half_of_memory_at_most():
+    """On a host so small that its thresholds would be most of it."""
+    policy = ESX(states=lambda memory: Thresholds(("high", "hard"), (memory, memory // 2)))
+    full = {"consumed": 1000 * MIB, "granted": 1000 * MIB}
+    plan = decide(policy, 10 * MIB, view("a", **full), view("b", **full))
+    assert plan.state == "hard"
+    assert sum(wish.reclaim for wish in plan.vms.values()) == 990 * MIB
+    assert sum(wish.target for wish in plan.vms.values()) == 1000 * MIB
 
 
 def test_a_balloon_shrinks_when_its_machine_deserves_more():

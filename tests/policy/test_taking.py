@@ -55,6 +55,8 @@ def test_what_is_needed_begins_at_low_and_ends_a_page_above_high():
 
 TAKING = [
     (Proportional(), "swap", None), (FreeFirst(), "ladder", None), (Shares(), "ladder", None),
+    (Proportional("ladder"), "ladder", None), (FreeFirst("swap"), "swap", None),
+    (Shares("compression"), "compression", None), (Pressure(technique="swap"), "swap", 6.0),
     (Zram(), "compression", None), (Pressure(period=7.0), "ladder", 7.0), (KVM(), "swap", 5.0),
     (KVM(zswap=True, balloon=False), "ladder", 10.0), (Proxmox(), "swap", 10.0),
 ]  # fmt: skip
