@@ -187,6 +187,22 @@ def test_a_policy_is_told_what_the_guest_tells():
         assert policy.seen[-1].vms[0].guest is None  # its driver has not started
 
 
+def test_a_scan_pass_is_over_when_every_machine_that_is_scanned_has_been_once():
+    with host_of() as host:
+        for name in "abc":
+            fill(host.add_vm(name, 100 * PAGE), 10)
+        passes = []
+        host.new_scan_pass = lambda: passes.append(host.time)
+        wishes = {"a": VMPlan(scan=100.0), "b": VMPlan(scan=25.0), "c": VMPlan(scan=0.0)}
+        host.apply(Plan(vms=wishes, again=1000.0))
+        for _ in range(9):
+            host.advance(1.0)
+        assert passes == [4.0, 8.0]
+        host.apply(Plan(vms=dict.fromkeys("abc", VMPlan(scan=0.0)), again=1000.0))
+        host.advance(9.0)
+        assert passes == [4.0, 8.0]  # nobody is scanned: no pass ends
+
+
 # what is done
 
 

@@ -22,7 +22,7 @@ FLAGS = [
     "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-Wall", "-Wextra",
     "-Werror", "-Wno-unused-function", "-Wno-comment",
 ]  # fmt: skip
-WRAPPED = ("malloc", "calloc", "realloc", "pe_os_map")
+WRAPPED = ("malloc", "calloc", "realloc", "pe_os_map", "pe_os_unmap")
 
 
 def pytest_collect_file(parent, file_path):
@@ -92,7 +92,7 @@ def _build(path):
     program = _folder() / f"{path.stem}-{names}"
     wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
     if not any(source.name == "pe_os.c" for source in sources):  # nothing to wrap: satisfy oom.c
-        wraps.append("-Wl,--defsym=__real_pe_os_map=0")
+        wraps += [f"-Wl,--defsym=__real_{name}=0" for name in WRAPPED if name.startswith("pe_")]
     _make(program, [*map(str, objects), *wraps])
     return program
 

@@ -164,6 +164,20 @@ static void draws_are_of_the_stream_that_was_asked_for(void)
     end();
 }
 
+static void places_that_are_none_are_named(void)
+{
+    const char *reason = "";
+    for (uint64_t place = PE_PLACES; place < 8; ++place) {
+        begin();
+        vm.map[4] = place;
+        vm.in_place[PE_ABSENT] -= 1; /* the counts agree with the words that have a place */
+        CHECK(!pe_vm_check(&vm, &reason) && strncmp(reason, "V1", 2) == 0);
+        vm.map[4] = 0;
+        vm.in_place[PE_ABSENT] += 1;
+        end();
+    }
+}
+
 static void ages_are_periods_since_the_last_access(void)
 {
     uint64_t ages[256];
@@ -217,6 +231,7 @@ int main(void)
     RUN(a_sample_is_of_different_pages_that_are_not_in_the_balloon);
     RUN(a_period_that_begins_ends_the_one_that_is_open);
     RUN(draws_are_of_the_stream_that_was_asked_for);
+    RUN(places_that_are_none_are_named);
     RUN(ages_are_periods_since_the_last_access);
     RUN(places_are_told_in_the_order_asked_for);
     return check_result();

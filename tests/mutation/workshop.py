@@ -172,7 +172,8 @@ class Workshop:
             return None
         wraps = [f"-Wl,--wrap={word}" for word in tests.WRAPPED]
         if not any(source.name == "pe_os.c" for source in sources):
-            wraps.append("-Wl,--defsym=__real_pe_os_map=0")
+            names = [word for word in tests.WRAPPED if word.startswith("pe_")]
+            wraps += [f"-Wl,--defsym=__real_{word}=0" for word in names]
         program = self.folder / f"test_pe_{name}"
         command = [self.cc, *flags, *map(str, objects), *wraps, "-o", str(program)]
         linked = subprocess.run(command, capture_output=True)

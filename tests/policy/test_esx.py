@@ -160,6 +160,9 @@ def test_scan_rates_are_the_published_ones():
     assert decide(OLD, GIB, *ten, memory=16 * GIB).vms["0"].scan == 20.0  # 200 on the host
     later = decide(ESX(), GIB, *four, memory=16 * GIB)
     assert later.vms["0"].scan == pytest.approx(291.3, abs=0.1)  # 4 GiB in an hour
+    slow = decide(ESX(host_ghz=0.1), GIB, *four, memory=16 * GIB)  # 4 MiB/s for each GHz
+    assert [p.scan for p in slow.vms.values()] == pytest.approx([102.4 / 4] * 4)
+    assert decide(ESX(), GIB, memory=16 * GIB).vms == {}
     large = view("large", size=64 * GIB, limit=64 * GIB)
     assert decide(ESX(), GIB, large, memory=128 * GIB).vms["large"].scan == 1024
 
