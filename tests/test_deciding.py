@@ -9,7 +9,9 @@ import pytest
 import pageengine as pe
 from pageengine import errors
 from pageengine.guest import Guest
+from pageengine.keeping import Keeping
 from pageengine.policy import Plan, VMPlan
+from pageengine.policy.workingset import Sampling
 
 MIB, PAGE = 2**20, 4096
 
@@ -178,7 +180,8 @@ def test_a_policy_is_told_what_the_guest_tells():
         host.advance(1.0)
         told, stats = policy.seen[-1].vms[0].guest, guest.stats
         assert policy.seen[-1].vms[1].guest is None
-        assert stats.ballooned == MIB and told.total == 7 * MIB == stats.total - stats.ballooned
+        assert vm.stats.ballooned == stats.ballooned == MIB
+        assert told.total == 7 * MIB == stats.total - stats.ballooned
         assert told.free == stats.free > 0
         assert told.cache == stats.cache_clean + stats.cache_dirty > 0
         assert (told.swapped, told.major_faults) == (stats.swapped, stats.swap_in)
@@ -201,6 +204,29 @@ def test_a_scan_pass_is_over_when_every_machine_that_is_scanned_has_been_once():
         host.apply(Plan(vms=dict.fromkeys("abc", VMPlan(scan=0.0)), again=1000.0))
         host.advance(9.0)
         assert passes == [4.0, 8.0]  # nobody is scanned: no pass ends
+
+
+def test_nobody_is_looked_at_who_has_nothing_due(monkeypatch):
+    polls, asked = [], []
+    poll, fraction = Keeping.poll, Sampling.fraction
+    monkeypatch.setattr(Keeping, "poll", lambda k, *a: polls.append(k.vm.name) or poll(k, *a))
+    monkeypatch.setattr(Sampling, "fraction", lambda s, *a: asked.append(s) or fraction(s, *a))
+    with host_of() as host:
+        host.add_vm("a", "1 MiB", driver=False)
+        host.add_vm("b", "1 MiB")
+        host.advance(1.0)
+        host.apply(Plan(vms={"b": VMPlan(balloon=64 * PAGE)}, again=1000.0))
+        del polls[:]
+        for _ in range(12):
+            host.advance(0.25)
+        assert polls == ["b"]  # it was there after one poll, and is at rest
+        host.apply(Plan(again=1000.0))
+        seen = len(asked)
+        host.apply(Plan(again=1000.0))
+        assert len(asked) == seen  # estimates that cannot have changed are not asked for again
+        host["a"].touch(np.arange(200), True)
+        host.apply(Plan(again=1000.0))
+        assert len(asked) == seen + 1
 
 
 # what is done

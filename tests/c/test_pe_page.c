@@ -175,6 +175,42 @@ static void a_full_count_of_mappers_takes_nobody_in(void)
     end();
 }
 
+/* Every place of the table is a shared entry of a frame that the host does not have. */
+static void fill_table(void)
+{
+    pe_sharing *table = &host->sharing;
+    uint64_t const slots = table->buckets * 8;
+    pe_frame frame = SMALL_FRAMES;
+    table->frames = SMALL_FRAMES + (uint32_t)slots; /* counts have a page: there is room */
+    for (uint64_t i = 0; table->shared < slots && i < 100000; ++i)
+        frame += pe_sharing_insert(table, pe_mix64(i + 1), frame) == PE_OK;
+    CHECK(table->shared == slots);
+}
+
+static void empty_table(void)
+{
+    memset(host->sharing.slots, 0, host->sharing.buckets * 8 * sizeof *host->sharing.slots);
+    host->sharing.frames = SMALL_FRAMES;
+    host->sharing.shared = 0;
+}
+
+static void without_room_in_the_table_a_page_of_zeroes_is_its_own(void)
+{
+    begin();
+    uint32_t const idle = pe_frames_idle(&host->frames);
+    fill_table();
+    CHECK(touch_page(host, 0, 1, false) == PE_OK && place(0, 1) == PE_PRIVATE);
+    CHECK(host->groups[0].zero_frame == PE_NONE && pe_frames_idle(&host->frames) == idle - 1);
+    put(0, 2, 0);
+    put(0, 3, 9);
+    pe_scan_result const result = scan(0);
+    CHECK(result.scanned == 3 && result.zero_merged == 0 && result.hinted == 0);
+    CHECK(place(0, 2) == PE_PRIVATE && pe_host_vm(host, 0)->event[PE_EV_HINTED] == 0);
+    empty_table();
+    CHECK(scan(0).zero_merged == 2); /* one becomes the zero page, one joins it */
+    end();
+}
+
 static void the_zero_page_goes_with_its_last_mapper_and_comes_again(void)
 {
     begin();
@@ -230,6 +266,7 @@ int main(void)
     RUN(a_hint_of_a_machine_that_left_gives_way);
     RUN(a_page_s_own_hint_is_kept_and_only_a_scan_keeps_it);
     RUN(a_full_count_of_mappers_takes_nobody_in);
+    RUN(without_room_in_the_table_a_page_of_zeroes_is_its_own);
     RUN(the_zero_page_goes_with_its_last_mapper_and_comes_again);
     RUN(no_zero_page_is_made_below_the_mark);
     RUN(each_salt_group_has_a_zero_page_of_its_own);

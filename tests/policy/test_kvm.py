@@ -27,6 +27,7 @@ def test_the_kernels_own_speed_is_5000_pages_a_second_by_size():
 @pytest.mark.parametrize(("memory", "ms"), [(16 * GIB, 10), (64 * GIB, 10), (4 * GIB, 40)])
 def test_ksmtuned_sleeps_10_ms_for_16_gib(memory, ms):
     assert sleep_ms(memory) == ms
+    assert sleep_ms(0) == sleep_ms(1024) > 0  # as long as it can be
 
 
 def test_ksmtuned_rises_by_300_falls_by_50_each_minute_and_stops():
