@@ -185,6 +185,30 @@ static void a_damaged_page_is_named_by_machine_and_number(void)
     end();
 }
 
+static void a_blob_that_does_not_decode_is_told_and_stays(void)
+{
+    pe_vm *vm = begin();
+    size_t length, done;
+    int64_t const ppns[1] = {SQUEEZED_PPN};
+    const void *payload =
+        pe_zcache_payload(host->zcache, pe_payload_of(vm->map[SQUEEZED_PPN]), &length);
+    uint8_t *bytes = host->pool.bytes + ((const uint8_t *)payload - host->pool.bytes);
+    uint8_t held[PE_ZCACHE_PAYLOAD_MAX];
+    memcpy(held, bytes, length);
+    memset(bytes, 0xff, length);
+    uint32_t const idle = pe_frames_idle(&host->frames);
+    host->error_ppn = 77;
+    CHECK(pe_read(host, vm, ppns, 1, page, &done) == PE_ERR_CODEC && done == 0);
+    CHECK(host->error_ppn == SQUEEZED_PPN && pe_frames_idle(&host->frames) == idle);
+    CHECK(pe_peek(host, vm, ppns, 1, page, &done) == PE_ERR_CODEC && done == 0);
+    CHECK(pe_place_of(vm->map[SQUEEZED_PPN]) == PE_COMPRESSED);
+    CHECK(vm->event[PE_EV_DECOMPRESSIONS] == 0);
+    memcpy(bytes, held, length);
+    CHECK(pe_read(host, vm, ppns, 1, page, &done) == PE_OK);
+    CHECK(memcmp(page, page_of(expected, 20), PE_PAGE_BYTES) == 0);
+    end();
+}
+
 static void many_pages_go_each_to_its_own_place(void)
 {
     pe_vm *vm = begin();
@@ -243,6 +267,7 @@ int main(void)
     RUN(the_first_number_that_is_no_page_is_found_wherever_it_stands);
     RUN(a_look_sees_what_a_read_gives_and_changes_nothing);
     RUN(a_damaged_page_is_named_by_machine_and_number);
+    RUN(a_blob_that_does_not_decode_is_told_and_stays);
     RUN(many_pages_go_each_to_its_own_place);
     RUN(tokens_go_the_same_ways);
     fclose(file);
