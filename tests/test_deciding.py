@@ -229,6 +229,30 @@ def test_nobody_is_looked_at_who_has_nothing_due(monkeypatch):
         assert len(asked) == seen + 1
 
 
+def test_guests_report_free_pages_every_two_seconds(monkeypatch):
+    told = []
+    monkeypatch.setattr(Keeping, "report_free", lambda k: told.append((k.vm.name, k.vm._host.time)))
+    with host_of("64 MiB") as host:
+        for name in "ab":
+            guest = Guest(2048, swap_pages=0, kernel_pages=64) if name == "a" else None
+            host.add_vm(name, "8 MiB", guest=guest)
+        host.advance(3.0)
+        assert told == []  # no plan asks for it
+        host.apply(Plan(report_free=True, again=1000.0))
+        for _ in range(8):
+            host.advance(0.5)
+        assert told == [("a", 5.0), ("a", 7.0)]
+        host.advance(5.0)
+        assert told[2:] == [("a", 12.0)]  # once a step at most; what is left of a period waits
+        host["a"].reboot(1.75)
+        host.advance(1.0)
+        assert len(told) == 3
+        host.advance(1.0)
+        assert len(told) == 3  # a quarter of a second since it booted, and one before
+        host.advance(1.0)
+        assert len(told) == 4
+
+
 # what is done
 
 
