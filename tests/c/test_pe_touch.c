@@ -127,6 +127,8 @@ static void the_first_number_that_is_no_page_is_found_wherever_it_stands(void)
         ppns[i] = i % 2 ? SMALL_PAGES - 1 : 0;
     CHECK(pe_first_bad_page(vm, ppns, 40) == 40 && pe_first_bad_page(vm, ppns, 0) == 0);
     for (unsigned k = 0; k < PE_COUNT_OF(bad); ++k)
+        CHECK(pe_first_bad_page(vm, &bad[k], 1) == 0);
+    for (unsigned k = 0; k < PE_COUNT_OF(bad); ++k)
         for (unsigned i = 0; i < 40; ++i) {
             int64_t const kept = ppns[i];
             ppns[i] = bad[k];

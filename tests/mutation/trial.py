@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 C_SECONDS = 30
-PYTHON_SECONDS, PYTHON_CPU_SECONDS = 400, 100
+PYTHON_SECONDS, PYTHON_CPU_SECONDS = 300, 45
 PYTHON_BYTES = 6 * 2**30
 C_MIB = 2048
 OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "--benchmark-disable", "--no-header",
