@@ -1,6 +1,6 @@
-"""At stake: what a plan says is bytes and seconds, what is done is frames and steps, and a frame too
-many on the way is never seen in a long run. Plans with numbers at the edges, on hosts so small that
-every frame can be counted.
+"""At stake: what a plan says is bytes and seconds, what is done is frames and steps, and a frame
+too many on the way is never seen in a long run. Plans with numbers at the edges, on hosts so small
+that every frame can be counted.
 """
 
 import numpy as np

@@ -77,7 +77,7 @@ static void an_accessed_page_has_a_second_chance_and_no_third(void)
     CHECK(touch_page(host, 0, 0, false) == PE_OK && touch_page(host, 0, 2, true) == PE_OK);
     CHECK(reclaim(2, PE_STEP_SWAP) == PE_OK && won.swapped == 2);
     CHECK(all_in(PE_SWAPPED, 1, 1) && all_in(PE_SWAPPED, 3, 1) && all_in(PE_PRIVATE, 0, 1));
-    CHECK(!(vm->map[0] & PE_ACCESSED) && (vm->map[0] & PE_YOUNG)); /* ages have a bit of their own */
+    CHECK(!(vm->map[0] & PE_ACCESSED) && (vm->map[0] & PE_YOUNG)); /* ages have their own */
     CHECK(touch_page(host, 0, 2, false) == PE_OK);
     CHECK(reclaim(2, PE_STEP_SWAP) == PE_OK && won.swapped == 2 && vm->in_place[PE_PRIVATE] == 0);
     end();

@@ -92,7 +92,7 @@ static void numbers_are_what_a_count_by_hand_gives(void)
     CHECK(read_page(host, 0, SQUEEZED_PPN + 1, page) == PE_OK);
     CHECK(read_page(host, 1, SQUEEZED_PPN, page) == PE_OK);
     pe_stats_host(host, out);
-    CHECK(out[PE_HOST_ZIP_SAVED] == 0); /* a page in a frame of its own saves nothing, and no less */
+    CHECK(out[PE_HOST_ZIP_SAVED] == 0); /* a page in its own frame: nothing, and no less */
     pe_host_delete(host);
 }
 

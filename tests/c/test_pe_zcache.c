@@ -167,7 +167,8 @@ static void test_a_blob_may_leave_from_anywhere(void)
     pe_blob const again = store(cache, 0, 2000, 9);
     CHECK(next_frame == 3); /* the first partly filled frame has room */
     check_order(cache, 0, (pe_blob[]){b[1], b[4], again}, 3);
-    CHECK(holds(cache, again, 2000, 9) && holds(cache, b[1], 2000, 1) && holds(cache, b[4], 2000, 4));
+    CHECK(holds(cache, again, 2000, 9) && holds(cache, b[1], 2000, 1));
+    CHECK(holds(cache, b[4], 2000, 4));
     CHECK(pe_zcache_total(cache).frames == 2 && pe_zcache_total(cache).half == 3);
     pe_zcache_delete(cache);
 }
@@ -185,7 +186,8 @@ static void test_records_grow_and_every_frame_is_told(void)
     for (uint32_t i = 0; i < 200; ++i)
         CHECK(store(cache, i % 2, 1024, (uint8_t)i) == i);
     CHECK(next_frame == 50 && whole(cache) && pe_zcache_total(cache).frames == 50);
-    CHECK(pe_zcache_bytes(cache) >= bytes + 200 * sizeof *cache->blobs + 50 * sizeof *cache->frames);
+    size_t const records = 200 * sizeof *cache->blobs + 50 * sizeof *cache->frames;
+    CHECK(pe_zcache_bytes(cache) >= bytes + records);
     for (uint32_t b = 0; b < 200; ++b)
         CHECK(holds(cache, b, 1024, (uint8_t)b));
     for (uint32_t b = 0; b < 4; ++b)

@@ -1,5 +1,5 @@
-"""At stake: a second that a machine ran, waited or had nothing to do must be counted once. A machine
-whose device and memory say what they are told to is taken through its time step by step.
+"""At stake: a second that a machine ran, waited or had nothing to do must be counted once. A
+machine whose device and memory say what they are told to is taken through its time step by step.
 """
 
 import pytest

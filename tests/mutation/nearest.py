@@ -9,7 +9,8 @@ from __future__ import annotations
 # Host-wide tests, cheap first
 CORE = ("tests/test_model.py", "tests/test_host.py", "tests/test_running_out.py",
         "tests/test_engine_stateful.py")  # fmt: skip
-TIME = ("tests/test_deciding.py", "tests/test_governor.py", "tests/test_keeping.py", "tests/test_columns.py")
+TIME = ("tests/test_deciding.py", "tests/test_governor.py", "tests/test_keeping.py",
+        "tests/test_columns.py")  # fmt: skip
 RULES = ("tests/policy/test_held_against_rules.py",)
 TAKING = "tests/policy/test_taking.py"
 

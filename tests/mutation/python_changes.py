@@ -213,7 +213,8 @@ class _Walk:
 
     def _of_Tuple(self, node):
         """A table with an entry less."""
-        if len(node.elts) < 2 or not all(isinstance(e, ast.Constant | ast.Tuple) for e in node.elts):
+        plain = all(isinstance(e, ast.Constant | ast.Tuple) for e in node.elts)
+        if len(node.elts) < 2 or not plain:
             return
         for element in node.elts:
             start, end = self.span(element)

@@ -166,7 +166,8 @@ def arguments(argv):
     parser.add_argument("--survivors", action="store_true", help="what survived, once more")
     parser.add_argument("--list", action="store_true", help="say what there is, run nothing")
     parser.add_argument("--results", type=Path, metavar="PATH", help="file of the verdicts "
-                        "(build/mutation.jsonl)", default=ROOT / "build" / "mutation.jsonl")  # fmt: skip
+                        "(build/mutation.jsonl)",
+                        default=ROOT / "build" / "mutation.jsonl")  # fmt: skip
     parser.add_argument("--anew", action="store_true", help="forget earlier verdicts")
     asked = parser.parse_args(argv)
     for name in asked.file or ():

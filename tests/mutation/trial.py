@@ -61,8 +61,8 @@ def c_verdict(workshop, names) -> Verdict | None:
 
 def _run(command) -> str:
     """What a C test said was wrong, or nothing."""
-    environment = {**os.environ, "ASAN_OPTIONS":
-                   f"allocator_may_return_null=1:detect_leaks=1:hard_rss_limit_mb={C_MIB}"}  # fmt: skip
+    options = f"allocator_may_return_null=1:detect_leaks=1:hard_rss_limit_mb={C_MIB}"
+    environment = {**os.environ, "ASAN_OPTIONS": options}
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, env=environment, timeout=C_SECONDS,
@@ -94,7 +94,8 @@ def python_verdict(workshop, tests) -> Verdict | None:
     if code is None:
         return Verdict("killed", "no end")
     text = output.read_text(errors="replace")
-    named = [line.split()[1] for line in text.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    lines = text.splitlines()
+    named = [line.split()[1] for line in lines if line.startswith(("FAILED ", "ERROR "))]
     return Verdict("killed", named[0] if named else f"exit {code}")
 
 
