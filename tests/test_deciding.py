@@ -174,8 +174,10 @@ def test_a_policy_is_told_what_the_guest_tells():
         guest = Guest(2048, swap_pages=1024, kernel_pages=64)
         vm = host.add_vm("a", "8 MiB", guest=guest)
         host.add_vm("b", "1 MiB")
-        vm.run_ops(guest.access("file", np.arange(500), True))
-        vm.run_ops(guest.access("memory", np.arange(300), True))
+        vm.run_ops(guest.access("memory", np.arange(2300), True))  # more than it has
+        vm.run_ops(guest.access("memory", np.arange(100), True))
+        guest.release("memory", np.arange(1500, 2300))
+        vm.run_ops(guest.access("file", np.arange(200), True))
         host.apply(Plan(vms={"a": VMPlan(balloon=MIB)}, again=1.0))
         host.advance(1.0)
         told, stats = policy.seen[-1].vms[0].guest, guest.stats
@@ -185,6 +187,7 @@ def test_a_policy_is_told_what_the_guest_tells():
         assert told.free == stats.free > 0
         assert told.cache == stats.cache_clean + stats.cache_dirty > 0
         assert (told.swapped, told.major_faults) == (stats.swapped, stats.swap_in)
+        assert told.swapped > 0 and told.major_faults >= 100
         vm.reboot(5.0)
         host.advance(1.0)
         assert policy.seen[-1].vms[0].guest is None  # its driver has not started
