@@ -52,25 +52,15 @@ class Workshop:
     # the copy
 
     def _copy(self) -> None:
-        listed = subprocess.run(
-            ["git", "ls-files", "-co", "--exclude-standard", "-z"],
-            cwd=self.root, capture_output=True, text=True,
-        )  # fmt: skip
-        if listed.returncode == 0:
-            names = {name for name in listed.stdout.split("\0") if name}
-        else:  # an unpacked sdist
-            names = {str(p.relative_to(self.root)) for p in self.root.rglob("*") if p.is_file()}
+        names = _sources_of(self.root)
         for name in sorted(names):
             source, target = self.root / name, self.tree / name
-            if source.is_file() and not _same(source, target):
+            if not _same(source, target):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target)
                 self._mark(target)
-        for path in [p for top in COPIED for p in (self.tree / top).rglob("*") if p.is_file()]:
-            name = str(path.relative_to(self.tree))
-            made = path.suffix in (".so", ".pyc") or path.with_suffix(".pyx").exists()
-            if name not in names and not made:
-                path.unlink()
+        for name in _sources_of(self.tree) - names:
+            (self.tree / name).unlink()
 
     def _mark(self, path: Path) -> None:
         """A time of its own: compiled Python is known by time and size alone."""
@@ -236,6 +226,18 @@ class Workshop:
         finally:
             for wrapper in users:
                 self._link(wrapper, [])
+
+
+def _sources_of(root: Path) -> set[str]:
+    """What a clone would have of it; names from the root."""
+    found = [path for path in root.glob("*") if path.is_file()]
+    found += [path for folder in COPIED for path in (root / folder).rglob("*") if path.is_file()]
+    return {
+        path.relative_to(root).as_posix()
+        for path in found
+        if path.suffix not in (".so", ".pyc") and not path.with_suffix(".pyx").exists()
+        or path.suffix in (".pyx", ".pyi", ".pxd")
+    }
 
 
 def _same(source: Path, target: Path) -> bool:
