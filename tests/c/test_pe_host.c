@@ -187,6 +187,24 @@ static void numbers_of_pages_lead_to_their_machine_and_no_other(void)
     pe_host_delete(host);
 }
 
+static void a_host_of_tokens_that_finds_no_memory_is_none(void)
+{
+    pe_host_config const config = {.frames = 64, .tokens = true, .sharing = true, .swap_file = -1,
+                                   .codec = pe_codec_find("word")};
+    pe_status status = PE_ERR_NO_MEMORY;
+    unsigned n = 0;
+    for (; status != PE_OK && n < 100; ++n) {
+        pe_host *host = NULL;
+        size_t const mapped = oom_mapped();
+        oom_fail_after(n);
+        status = pe_host_new(&host, &config);
+        oom_off();
+        CHECK(status == PE_OK || (status == PE_ERR_NO_MEMORY && !host && oom_mapped() == mapped));
+        pe_host_delete(host);
+    }
+    CHECK(n > 8 && n < 100);
+}
+
 static void a_host_has_frames_and_not_too_many(void)
 {
     pe_host *host = NULL;
@@ -227,6 +245,7 @@ int main(void)
     RUN(a_page_number_beyond_the_machine_is_found);
     RUN(all_bookkeeping_is_counted_and_nothing_twice);
     RUN(numbers_of_pages_lead_to_their_machine_and_no_other);
+    RUN(a_host_of_tokens_that_finds_no_memory_is_none);
     RUN(a_host_has_frames_and_not_too_many);
     RUN(a_machine_s_part_of_the_cache_is_limited_by_itself);
     fclose(file);

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageengine.policy.entitlement import Claims, _holdings, _price_inverse, entitle
+from pageengine.policy.entitlement import Claims, _first, _holdings, _price_inverse, entitle
 
 
 def claims(shares, active, minimum=None, maximum=None):
@@ -70,6 +70,30 @@ def test_a_client_that_cannot_move_does_not_move_the_others():
     """All it has is reserved and active: its bends fall together."""
     got = entitle(claims([5, 1, 1], [10, 40, 40], [10, 0, 0], [10, 90, 90]), 60, 0.5)
     assert got.tolist() == [10, 25, 25]
+
+
+@pytest.mark.parametrize("name", ["shares", "active", "minimum", "maximum"])
+def test_claims_are_one_number_of_at_least_nothing_each(name):
+    good = {key: np.array([1, 2]) for key in ("shares", "active", "minimum", "maximum")}
+    for bad in (np.array([5, -1]), np.array([[1, 2]])):
+        with pytest.raises(ValueError, match=f"{name} must be one number of at least 0"):
+            Claims(**good | {name: bad})
+    assert Claims(**{key: np.zeros(0) for key in good}).shares.size == 0
+    with pytest.raises(ValueError):
+        Claims(**good | {name: np.array([9])})
+    with pytest.raises(ValueError):
+        Claims(**good | {"maximum": np.array([1, 1])})
+
+
+small = st.integers(-2, 2)
+
+
+@given(st.lists(st.tuples(small, small), max_size=8), st.integers(1, 10))
+def test_the_first_few_are_those_of_a_sort(keys, n):
+    a, b = (np.array([key[i] for key in keys], float) for i in (0, 1))
+    order = sorted(range(len(keys)), key=lambda i: (*keys[i], i))
+    found = _first(a, b, np.arange(len(keys)), n)
+    assert sorted(found.tolist()) == sorted(order[:n])
 
 
 def test_minima_that_do_not_fit_are_named():
