@@ -85,6 +85,19 @@ static void test_dense_classes_take_as_many_as_fit(void)
     }
 }
 
+/* 1408 and 2048 bytes are both half a frame: one class, and the larger size is what a cell has. */
+static void test_sizes_of_as_many_cells_are_one_class(void)
+{
+    pe_zcache *cache = new_cache(PE_PACKING_DENSE, PE_ZCACHE_NO_LIMIT);
+    pe_blob const small = store(cache, 0, 1400, 1), large = store(cache, 0, 2000, 2);
+    CHECK(next_frame == 1 && pe_zcache_total(cache).slot_bytes == 2 * 2048);
+    CHECK(holds(cache, small, 1400, 1) && holds(cache, large, 2000, 2) && whole(cache));
+    for (uint32_t c = 1; c < cache->classes; ++c)
+        CHECK(cache->cells[c] < cache->cells[c - 1] && cache->size[c] > cache->size[c - 1]);
+    CHECK(cache->cells[0] == 64 && cache->size[cache->classes - 1] == PE_ZCACHE_PAYLOAD_MAX);
+    pe_zcache_delete(cache);
+}
+
 static void test_the_oldest_come_first_and_empty_frames_go_back(void)
 {
     pe_zcache *cache = new_cache(PE_PACKING_ESX, PE_ZCACHE_NO_LIMIT);
@@ -284,6 +297,7 @@ int main(void)
 {
     RUN(test_a_frame_takes_four_quarters_or_two_halves);
     RUN(test_dense_classes_take_as_many_as_fit);
+    RUN(test_sizes_of_as_many_cells_are_one_class);
     RUN(test_the_oldest_come_first_and_empty_frames_go_back);
     RUN(test_limits_refuse_and_change_nothing);
     RUN(test_limits_hold_to_the_byte);

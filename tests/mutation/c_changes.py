@@ -18,7 +18,7 @@ TOKEN = re.compile(
 )
 HIDDEN = re.compile(
     r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|^[ \t]*#(?:[^\n]*\\\n)*[^\n]*'
-    r"|\b(?:pe_assert|PE_PREFETCH\w*)\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\);",
+    r"|\b(?:pe_assert|PE_PREFETCH\w*|\w*prefetch\w*)\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\);",
     re.DOTALL | re.MULTILINE,
 )
 FUNCTION = re.compile(r"^[a-zA-Z_][^;{}#]*?\b(\w+)\(([^;{}]*)\)\s*\n?\{", re.MULTILINE)
