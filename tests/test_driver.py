@@ -59,6 +59,14 @@ def test_the_slow_rate_creeps_up_by_sixteen():
     assert driver.poll(512) == 512 and driver.slow_rate == 528
 
 
+def test_the_slow_rate_creeps_up_for_each_time_as_much_was_had():
+    """16384 free pages at once are 32 times 512: as if 32 slow polls had been well."""
+    driver = BalloonDriver(Guest(free=100_000))
+    driver.slow_rate = 512
+    assert driver.poll(50_000) == 16384 and driver.slow_rate == 512 + 32 * 16
+    assert driver.poll(50_000) == 16384 and driver.slow_rate == 1024 + 16 * 16
+
+
 def test_after_failures_a_guest_that_only_reclaims_is_back_at_8_mib_per_second_in_96_polls():
     guest = Guest(slow=0)
     driver = BalloonDriver(guest)

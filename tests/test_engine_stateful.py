@@ -39,6 +39,7 @@ QUIET = {
 }
 PROFILES = {
     "default": settings(max_examples=250, stateful_step_count=50, derandomize=True, **QUIET),
+    "quick": settings(max_examples=20, stateful_step_count=40, derandomize=True, **QUIET),
     "deep": settings(max_examples=1500, stateful_step_count=80, print_blob=True, **QUIET),
 }
 PROFILE = PROFILES[os.environ.get("HYPOTHESIS_PROFILE", "default")]

@@ -80,8 +80,9 @@ class Housekeeping(Household):
         left = np.maximum(0.0, self.every - self.period)  # and as much again for what it waits
         readings = np.maximum(READING_SECONDS, np.ceil(left / READING_SECONDS - TICK))
         found = min(float(polls.min()), float(readings.min()))
-        if plan.report_free and (self.runs() & (self.has_guest > 0)).any():
-            found = min(found, REPORT_SECONDS - float(self.report_due.max()))
+        reporting = self._reporting(slice(None))
+        if plan.report_free and reporting.any():
+            found = min(found, REPORT_SECONDS - float(self.report_due[reporting].max()))
         return max(found, TICK)
 
     def hold(self) -> None:
@@ -140,8 +141,7 @@ class Housekeeping(Household):
         reports = np.zeros(len(ran), bool)
         if plan.report_free:
             self.report_due[rows] += awake
-            reports = (self.report_due[rows] >= REPORT_SECONDS - TICK) & (self.boot_left[rows] <= 0)
-            reports &= self.has_guest[rows] > 0
+            reports = self._reporting(rows) & (self.report_due[rows] >= REPORT_SECONDS - TICK)
             self.report_due[rows][reports] -= REPORT_SECONDS * np.floor(
                 (self.report_due[rows][reports] + TICK) / REPORT_SECONDS
             )
@@ -153,6 +153,10 @@ class Housekeeping(Household):
             moves=self._moves(rows, polls, target),
             reports=reports,
         )
+
+    def _reporting(self, rows: slice) -> np.ndarray:
+        """Whose guest is there to report its free pages."""
+        return (self.has_guest[rows] > 0) & (self.boot_left[rows] <= 0)
 
     def _moves(self, rows: slice, polls: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Which drivers are polled and not at rest: their target is another, or the guest took

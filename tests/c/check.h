@@ -1,6 +1,9 @@
-/* The few words of a C test: CHECK counts and shows a failure and goes on, RUN names the test. */
+/* The few words of a C test: CHECK counts and shows a failure and goes on, RUN names the test. At
+   the end every mapping must have been given back; the sanitizer sees to the rest. */
 #ifndef CHECK_H
 #define CHECK_H
+
+#include "oom.h"
 
 #include <stdio.h>
 
@@ -24,6 +27,10 @@ static int check_failures;
 
 static inline int check_result(void)
 {
+    if (oom_mapped() != 0) {
+        printf("%zu bytes are mapped at the end\n", oom_mapped());
+        return 2;
+    }
     return check_failures != 0;
 }
 

@@ -22,7 +22,7 @@ FLAGS = [
     "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-Wall", "-Wextra",
     "-Werror", "-Wno-unused-function", "-Wno-comment",
 ]  # fmt: skip
-WRAPPED = ("malloc", "calloc", "realloc", "pe_os_map")
+WRAPPED = ("malloc", "calloc", "realloc", "pe_os_map", "pe_os_unmap")
 
 
 def pytest_collect_file(parent, file_path):
@@ -87,27 +87,44 @@ def _build(path):
     changed.
     """
     sources = [path, HERE / "oom.c", *_sources(path)]
-    headers = [*ROOT.glob("csrc/**/*.h"), *HERE.glob("*.h")]
-    digest = hashlib.sha256(" ".join([CC, *FLAGS]).encode())
-    for source in sorted({*sources, *headers}):
-        digest.update(source.read_bytes())
-    folder = Path(tempfile.gettempdir()) / f"pageengine-c-tests-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    program = folder / f"{path.stem}-{digest.hexdigest()[:16]}"
-    if program.exists():
-        return program
+    objects = [_object(source) for source in sources]
+    names = hashlib.sha256("".join(made.name for made in objects).encode()).hexdigest()[:16]
+    program = _folder() / f"{path.stem}-{names}"
     wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
     if not any(source.name == "pe_os.c" for source in sources):  # nothing to wrap: satisfy oom.c
-        wraps.append("-Wl,--defsym=__real_pe_os_map=0")
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        made = Path(scratch) / "program"
-        command = [CC, *FLAGS, f"-I{ROOT / 'csrc'}", f"-I{ROOT / 'csrc/codec'}", f"-I{HERE}",
-                   *map(str, sources), *wraps, "-o", str(made)]  # fmt: skip
+        wraps += [f"-Wl,--defsym=__real_{name}=0" for name in WRAPPED if name.startswith("pe_")]
+    _make(program, [*map(str, objects), *wraps])
+    return program
+
+
+def _object(source):
+    """The object of a source, which other tests that name it link too."""
+    digest = hashlib.sha256(" ".join([CC, *FLAGS, str(source)]).encode())
+    for file in [source, *sorted([*ROOT.glob("csrc/**/*.h"), *HERE.glob("*.h")])]:
+        digest.update(file.read_bytes())
+    made = _folder() / f"{source.stem}-{digest.hexdigest()[:16]}.o"
+    _make(made, ["-c", str(source)])
+    return made
+
+
+def _folder():
+    folder = Path(tempfile.gettempdir()) / f"pageengine-c-tests-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _make(made, arguments):
+    """Compiles or links, unless that was done before. Several may do it at once."""
+    if made.exists():
+        return
+    includes = [f"-I{ROOT / 'csrc'}", f"-I{ROOT / 'csrc/codec'}", f"-I{HERE}"]
+    with tempfile.TemporaryDirectory(dir=_folder()) as scratch:
+        part = Path(scratch) / "made"
+        command = [CC, *FLAGS, *includes, *arguments, "-o", str(part)]
         result = subprocess.run(command, capture_output=True, text=True)
         if result.returncode:
-            raise CFailure(f"{path.name} does not compile:\n{result.stderr}")
-        made.replace(program)
-    return program
+            raise CFailure(f"{made.name} cannot be made:\n{result.stderr}")
+        part.replace(made)
 
 
 def _run(program):

@@ -6,6 +6,7 @@
 
 static bool armed;
 static unsigned fail_at, seen;
+static size_t mapped;
 
 void oom_fail_after(unsigned n)
 {
@@ -25,6 +26,11 @@ unsigned oom_count(void)
     return seen;
 }
 
+size_t oom_mapped(void)
+{
+    return mapped;
+}
+
 static bool fails_now(void)
 {
     return seen++ == fail_at && armed;
@@ -34,6 +40,8 @@ void *__real_malloc(size_t bytes);
 void *__real_calloc(size_t n, size_t bytes);
 void *__real_realloc(void *memory, size_t bytes);
 void *__real_pe_os_map(size_t bytes, bool huge);
+void __real_pe_os_unmap(void *memory, size_t bytes);
+void __wrap_pe_os_unmap(void *memory, size_t bytes);
 void *__wrap_malloc(size_t bytes);
 void *__wrap_calloc(size_t n, size_t bytes);
 void *__wrap_realloc(void *memory, size_t bytes);
@@ -56,5 +64,13 @@ void *__wrap_realloc(void *memory, size_t bytes)
 
 void *__wrap_pe_os_map(size_t bytes, bool huge)
 {
-    return fails_now() ? NULL : __real_pe_os_map(bytes, huge);
+    void *memory = fails_now() ? NULL : __real_pe_os_map(bytes, huge);
+    mapped += memory ? bytes : 0;
+    return memory;
+}
+
+void __wrap_pe_os_unmap(void *memory, size_t bytes)
+{
+    mapped -= memory ? bytes : 0;
+    __real_pe_os_unmap(memory, bytes);
 }

@@ -155,6 +155,114 @@ static void no_entry_goes_by_a_number_that_is_no_page(void)
     pe_host_delete(host);
 }
 
+static pe_host *host_of(bool tokens, const char *codec)
+{
+    pe_host_config const config = {.frames = 1024, .tokens = tokens, .sharing = true,
+                                   .codec = codec ? pe_codec_find(codec) : NULL,
+                                   .cache_limit_bytes = PE_ZCACHE_NO_LIMIT,
+                                   .swap_file = tokens ? -1 : fileno(file)};
+    pe_host *host = NULL;
+    CHECK(pe_host_new(&host, &config) == PE_OK);
+    return host;
+}
+
+static void all_bookkeeping_is_counted_and_nothing_twice(void)
+{
+    pe_host *bytes = host_of(false, NULL), *tokens = host_of(true, NULL);
+    pe_host *cached = host_of(false, "word");
+    uint64_t id;
+    uint64_t const base = pe_host_metadata_bytes(bytes);
+    CHECK(base == 1024 / 8 * 2 + pe_sharing_bytes(&bytes->sharing) + pe_swap_bytes(&bytes->swap));
+    CHECK(pe_host_metadata_bytes(tokens) == base + 1024 * sizeof(uint64_t));
+    CHECK(pe_host_metadata_bytes(cached) == base + pe_zcache_bytes(cached->zcache));
+    CHECK(pe_host_add_vm(bytes, 5000, 1, PE_ZCACHE_NO_LIMIT, &id) == PE_OK);
+    uint64_t const one = base + pe_vm_bytes(pe_host_vm(bytes, id)) + 2 * sizeof(uint32_t);
+    CHECK(pe_host_metadata_bytes(bytes) == one);
+    CHECK(pe_host_add_vm(bytes, 1, 2, PE_ZCACHE_NO_LIMIT, &id) == PE_OK); /* a second salt group */
+    CHECK(pe_host_metadata_bytes(bytes)
+          == one + pe_vm_bytes(pe_host_vm(bytes, id)) + sizeof(uint32_t) + 1024 * sizeof(uint32_t));
+    pe_host_delete(bytes);
+    pe_host_delete(tokens);
+    pe_host_delete(cached);
+}
+
+/* Numbers of pages come in chunks of 4096; those of a machine that left are handed out again. */
+static void numbers_of_pages_lead_to_their_machine_and_no_other(void)
+{
+    pe_host *host = host_of(true, NULL);
+    uint64_t ids[4];
+    uint32_t ppn;
+    pe_vm *vm;
+    static const uint32_t pages[4] = {4096, 4097, 1, 8192};
+    static const uint64_t bases[4] = {0, 4096, 3 * 4096, 4 * 4096};
+    for (unsigned i = 0; i < 4; ++i) {
+        CHECK(pe_host_add_vm(host, pages[i], 0, PE_ZCACHE_NO_LIMIT, &ids[i]) == PE_OK);
+        CHECK(pe_host_vm(host, ids[i])->base == bases[i]);
+    }
+    for (unsigned i = 0; i < 4; ++i) {
+        uint64_t const last = bases[i] + pages[i] - 1;
+        CHECK(pe_host_page(host, bases[i], &vm, &ppn) && vm->id == ids[i] && ppn == 0);
+        CHECK(pe_host_page(host, last, &vm, &ppn) && vm->id == ids[i] && ppn == pages[i] - 1);
+    }
+    CHECK(!pe_host_page(host, 4096 + 4097, &vm, &ppn)); /* in the chunk, beyond the machine */
+    CHECK(!pe_host_page(host, 6 * 4096, &vm, &ppn) && host->chunk_count == 6);
+    CHECK(pe_host_remove_vm(host, ids[1]) == PE_OK);
+    CHECK(!pe_host_page(host, 4096, &vm, &ppn) && sound(host));
+    CHECK(pe_host_add_vm(host, 8193, 0, PE_ZCACHE_NO_LIMIT, &ids[1]) == PE_OK); /* one too many */
+    CHECK(pe_host_vm(host, ids[1])->base == 6 * 4096 && host->chunk_count == 9);
+    CHECK(pe_host_add_vm(host, 8192, 0, PE_ZCACHE_NO_LIMIT, &ids[2]) == PE_OK); /* just fits */
+    CHECK(pe_host_vm(host, ids[2])->base == 4096 && host->chunk_count == 9 && sound(host));
+    CHECK(pe_host_vm(host, host->vm_count) == NULL);
+    CHECK(pe_host_add_vm(host, 0, 0, PE_ZCACHE_NO_LIMIT, &ids[0]) == PE_ERR_ARGUMENT);
+    pe_host_delete(host);
+}
+
+static void a_host_of_tokens_that_finds_no_memory_is_none(void)
+{
+    pe_host_config const config = {.frames = 64, .tokens = true, .sharing = true, .swap_file = -1,
+                                   .codec = pe_codec_find("word")};
+    pe_status status = PE_ERR_NO_MEMORY;
+    unsigned n = 0;
+    for (; status != PE_OK && n < 100; ++n) {
+        pe_host *host = NULL;
+        size_t const mapped = oom_mapped();
+        oom_fail_after(n);
+        status = pe_host_new(&host, &config);
+        oom_off();
+        CHECK(status == PE_OK || (status == PE_ERR_NO_MEMORY && !host && oom_mapped() == mapped));
+        pe_host_delete(host);
+    }
+    CHECK(n > 8 && n < 100);
+}
+
+static void a_host_has_frames_and_not_too_many(void)
+{
+    pe_host *host = NULL;
+    pe_host_config config = {.frames = 0, .tokens = true, .swap_file = -1};
+    CHECK(pe_host_new(&host, &config) == PE_ERR_ARGUMENT && !host);
+    config.frames = UINT32_MAX - 64;
+    CHECK(pe_host_new(&host, &config) == PE_ERR_ARGUMENT && !host);
+    pe_host_delete(NULL);
+}
+
+static void a_machine_s_part_of_the_cache_is_limited_by_itself(void)
+{
+    pe_host *host;
+    uint64_t id;
+    uint8_t page[PE_PAGE_BYTES];
+    pe_reclaim_result won = {0};
+    CHECK(small_host(&host, file, 16) == PE_OK);
+    CHECK(pe_host_add_vm(host, SMALL_PAGES, 0, 1024, &id) == PE_OK && id == 2);
+    for (uint32_t ppn = 0; ppn < 2; ++ppn)
+        for (uint32_t vm = 0; vm < 3; vm += 2)
+            CHECK(write_page(host, vm, ppn, page_of(page, (uint8_t)(40 + 2 * vm + ppn))) == PE_OK);
+    for (uint32_t vm = 0; vm < 3; vm += 2)
+        CHECK(pe_reclaim(host, pe_host_vm(host, vm), 2, PE_STEP_COMPRESS, &won) == PE_OK);
+    CHECK(pe_host_vm(host, 0)->in_place[PE_COMPRESSED] == 2);
+    CHECK(pe_host_vm(host, 2)->in_place[PE_COMPRESSED] == 1 && sound(host));
+    pe_host_delete(host);
+}
+
 int main(void)
 {
     file = tmpfile();
@@ -166,6 +274,11 @@ int main(void)
     RUN(a_batch_stops_exactly_before_the_access_that_needs_a_frame);
     RUN(a_page_number_beyond_the_machine_is_found);
     RUN(no_entry_goes_by_a_number_that_is_no_page);
+    RUN(all_bookkeeping_is_counted_and_nothing_twice);
+    RUN(numbers_of_pages_lead_to_their_machine_and_no_other);
+    RUN(a_host_of_tokens_that_finds_no_memory_is_none);
+    RUN(a_host_has_frames_and_not_too_many);
+    RUN(a_machine_s_part_of_the_cache_is_limited_by_itself);
     fclose(file);
     return check_result();
 }

@@ -100,6 +100,13 @@ static void a_zeroed_frame_is_zero_whatever_was_there(void)
     pe_pool_page(&pool, 70)[4095] = 9;
     CHECK(pe_pool_release(&pool, idle) == 1);
     CHECK(is_filled(&pool, 70, 0));
+    memset(pe_pool_page_to_fill(&pool, 71), 7, PE_PAGE_BYTES);
+    memset(pe_pool_page_to_fill(&pool, 72), 8, PE_PAGE_BYTES);
+    (void)pe_pool_page_zeroed(&pool, 70); /* its neighbours are used as before */
+    (void)pe_pool_page_zeroed(&pool, 71);
+    CHECK(is_filled(&pool, 71, 0));
+    CHECK(is_filled(&pool, 72, 8) && pe_pool_release(&pool, idle) == 3);
+    CHECK(is_filled(&pool, 72, 0));
     pe_pool_fini(&pool);
 }
 

@@ -163,6 +163,95 @@ static void a_pinned_page_is_not_looked_at(void)
     pe_host_delete(host);
 }
 
+static void a_page_that_was_shared_as_the_scan_passed_is_unchanged(void)
+{
+    pe_host *host;
+    CHECK(small_host(&host, file, 16) == PE_OK);
+    for (uint32_t vm = 0; vm < 2; ++vm)
+        CHECK(fill_page(host, vm, 3, 9) == PE_OK);
+    (void)scan_both(host, PE_SCAN_TWO_SCANS);
+    CHECK(scan_both(host, PE_SCAN_TWO_SCANS).merged == 1);
+    pe_scan_end_pass(host);
+    CHECK(scan_both(host, PE_SCAN_TWO_SCANS).scanned == 0); /* it passes two shared pages */
+    for (uint32_t vm = 0; vm < 2; ++vm)
+        CHECK(touch_page(host, vm, 3, true) == PE_OK); /* apart again, with the same bytes */
+    CHECK(host->sharing.shared == 0);
+    pe_scan_result const result = scan_both(host, PE_SCAN_TWO_SCANS);
+    CHECK(result.unstable == 0 && result.hinted == 1 && result.merged == 1);
+    CHECK(sound(host));
+    pe_host_delete(host);
+}
+
+static pe_host *many_pages(uint32_t pages, uint32_t different)
+{
+    pe_host_config const config = {.frames = 2 * pages, .tokens = true, .sharing = true, .seed = 3,
+                                   .swap_file = -1};
+    pe_host *host = NULL;
+    uint64_t id;
+    size_t done;
+    CHECK(pe_host_new(&host, &config) == PE_OK);
+    CHECK(pe_host_add_vm(host, pages, 0, PE_ZCACHE_NO_LIMIT, &id) == PE_OK);
+    for (int64_t ppn = 0; ppn < pages; ++ppn) {
+        uint64_t const token = (uint64_t)(ppn % different + 1) << 6;
+        CHECK(pe_write(host, pe_host_vm(host, id), &ppn, 1, &token, &done) == PE_OK);
+    }
+    return host;
+}
+
+static void a_long_scan_does_what_scans_of_one_page_do(void)
+{
+    enum { PAGES = 300, DIFFERENT = 40 };
+    uint64_t words[2][PAGES], events[2][PE_EVENTS];
+    for (unsigned how = 0; how < 2; ++how) {
+        pe_host *host = many_pages(PAGES, DIFFERENT);
+        pe_vm *vm = pe_host_vm(host, 0);
+        pe_scan_result result = {0};
+        for (uint32_t at = 0; at < PAGES; at += how ? PAGES : 1)
+            CHECK(pe_scan(host, vm, how ? PAGES : 1, 0, &result) == PE_OK);
+        CHECK(result.visited == PAGES && vm->scan_hand == 0);
+        CHECK(result.hinted == DIFFERENT && result.merged == PAGES - DIFFERENT);
+        CHECK(vm->event[PE_EV_HINTED] == result.hinted && vm->event[PE_EV_MERGED] == result.merged);
+        /* a page that became a partner in its own batch is not scanned any more */
+        CHECK(vm->event[PE_EV_SCANNED] == result.scanned && result.scanned == PAGES);
+        CHECK(host->sharing.shared == DIFFERENT && host->sharing.hints == 0);
+        memcpy(words[how], vm->map, sizeof words[how]);
+        memcpy(events[how], vm->event, sizeof events[how]);
+        CHECK(sound(host));
+        pe_host_delete(host);
+    }
+    CHECK(memcmp(words[0], words[1], sizeof words[0]) == 0);
+    CHECK(memcmp(events[0], events[1], sizeof events[0]) == 0);
+}
+
+static void a_scan_goes_on_where_the_last_one_ended(void)
+{
+    pe_host *host = many_pages(100, 100);
+    pe_vm *vm = pe_host_vm(host, 0);
+    pe_scan_result result = {0};
+    CHECK(pe_scan(host, vm, 70, 0, &result) == PE_OK && vm->scan_hand == 70);
+    CHECK(result.hinted == 70);
+    CHECK(pe_scan(host, vm, 31, 0, &result) == PE_OK && vm->scan_hand == 1);
+    CHECK(result.hinted == 100 && result.scanned == 101); /* the first has its own hint */
+    pe_scan_result random = {0};
+    CHECK(pe_scan(host, vm, 100, PE_SCAN_RANDOM, &random) == PE_OK && vm->scan_hand == 1);
+    CHECK(random.visited == 100 && random.scanned == 100 && random.hinted == 0);
+    host->config.sharing = false;
+    CHECK(pe_scan(host, vm, 9, 0, &random) == PE_OK && random.visited == 100);
+    host->config.sharing = true;
+    vm->sharing = false;
+    CHECK(pe_scan(host, vm, 9, 0, &random) == PE_OK && random.visited == 100);
+    pe_host_delete(host);
+}
+
+static void a_random_scan_looks_at_pages_anywhere(void)
+{
+    pe_host *host = many_pages(200, 200);
+    pe_scan_result result = {0};
+    CHECK(pe_scan(host, pe_host_vm(host, 0), 200, PE_SCAN_RANDOM, &result) == PE_OK);
+    CHECK(result.hinted > 100 && result.hinted < 160); /* 200 (1 - 1/e) = 126 different ones */
+    pe_host_delete(host);
+}
+
 static void without_room_for_checksums_nothing_is_done(void)
 {
     pe_host *host;
@@ -238,6 +327,10 @@ int main(void)
     RUN(a_page_of_zeroes_joins_the_zero_page_or_becomes_it);
     RUN(the_hint_rule_merges_at_once_and_keeps_no_checksum);
     RUN(a_pinned_page_is_not_looked_at);
+    RUN(a_page_that_was_shared_as_the_scan_passed_is_unchanged);
+    RUN(a_long_scan_does_what_scans_of_one_page_do);
+    RUN(a_scan_goes_on_where_the_last_one_ended);
+    RUN(a_random_scan_looks_at_pages_anywhere);
     RUN(without_room_for_checksums_nothing_is_done);
     RUN(a_reported_page_is_gone_from_every_place);
     RUN(only_what_is_in_the_balloon_comes_back_from_it);

@@ -246,6 +246,136 @@ static void more_pieces_than_one_call_takes_are_written_in_several(void)
     (void)close(file);
 }
 
+/* Each page is whole; only the slot's number tells that it is not the one that was written here. */
+static void pages_in_each_other_s_slots_do_not_verify(void)
+{
+    pe_swap swap;
+    int file = open_file();
+    uint8_t *pages = new_pages(3), page[PE_PAGE_BYTES];
+    pe_slot slots[3];
+    uint32_t done = 0;
+    CHECK(pe_swap_init(&swap, 10, file) == PE_OK);
+    CHECK(pe_swap_write_many(&swap, 3, pages, slots, &done) == PE_OK && done == 3);
+    for (uint32_t i = 0; i < 2; i++) { /* the first two change places */
+        off_t at = (off_t)slots[1 - i] * PE_PAGE_BYTES;
+        CHECK(pwrite(file, pages + (size_t)i * PE_PAGE_BYTES, PE_PAGE_BYTES, at) == PE_PAGE_BYTES);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        CHECK(pe_swap_read(&swap, slots[i], page) == (i < 2 ? PE_ERR_SWAP_CORRUPT : PE_OK));
+    }
+    CHECK(pe_swap_read_many(&swap, 3, slots, pages, &done) == PE_ERR_SWAP_CORRUPT && done == 0);
+    CHECK(pe_swap_read_many(&swap, 1, slots + 2, pages, &done) == PE_OK && done == 1);
+    CHECK(swap.read == 2);
+    pe_swap_fini(&swap);
+    (void)close(file);
+    free(pages);
+}
+
+static void pages_and_calls_are_counted_as_they_went(void)
+{
+    pe_swap swap;
+    int file = open_file();
+    uint8_t *pages = new_pages(40);
+    const uint8_t *list[4];
+    pe_slot first = PE_NONE, slots[40];
+    uint32_t done = 0;
+    CHECK(pe_swap_init(&swap, 100, file) == PE_OK && swap.file != file);
+    CHECK(pe_swap_take_run(&swap, 4, &first) == 4 && first == 0 && swap.reached == 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        list[i] = pages + (size_t)i * PE_PAGE_BYTES;
+    }
+    CHECK(pe_swap_write(&swap, 1, 3, list) == PE_OK);
+    CHECK(swap.written == 3 && swap.write_calls == 1 && swap.error == 0);
+    CHECK(swap.checksums[0] == 0 && swap.checksums[1] != 0 && swap.checksums[3] != 0);
+    int kept = swap.file;
+    swap.file = open("/dev/null", O_RDONLY);
+    CHECK(pe_swap_write(&swap, 2, 2, list) == PE_ERR_BACKING && swap.error == EBADF);
+    CHECK(swap.written == 3 && swap.write_calls == 2);
+    CHECK(swap.checksums[1] != 0 && swap.checksums[2] == 0 && swap.checksums[3] == 0);
+    (void)close(swap.file);
+    swap.file = kept;
+    CHECK(pe_swap_read(&swap, 2, pages) == PE_ERR_SWAP_CORRUPT && swap.read == 0);
+    CHECK(swap.read_calls == 1);
+    CHECK(pe_swap_write_many(&swap, 40, pages, slots, &done) == PE_OK && done == 40);
+    CHECK(swap.written == 43 && swap.write_calls == 3 && slots[0] == 4 && swap.reached == 44);
+    CHECK(pe_swap_read_many(&swap, 40, slots, pages, &done) == PE_OK);
+    CHECK(swap.read == 40 && swap.read_calls == 3); /* 32 at most at a time */
+    CHECK(pe_swap_read_many(&swap, 0, slots, pages, &done) == PE_OK && done == 0);
+    CHECK(pe_swap_bytes(&swap) >= 100 * sizeof(uint64_t) + PE_SWAP_CLUSTER_MAX * sizeof(void *));
+    pe_swap_fini(&swap);
+    (void)close(file);
+    free(pages);
+}
+
+static void slots_that_come_back_in_a_list_forget_what_they_held(void)
+{
+    pe_swap swap;
+    pe_slot first = PE_NONE;
+    CHECK(pe_swap_init(&swap, 10, -1) == PE_OK);
+    CHECK(pe_swap_take_run(&swap, 4, &first) == 4);
+    for (pe_slot slot = 0; slot < 4; slot++) {
+        pe_swap_write_token(&swap, slot, 70 + slot);
+    }
+    pe_slot twice[3] = {1, 2, 1}, good[2] = {1, 2};
+    CHECK(pe_swap_give_back_checked(&swap, 3, twice) == 2 && pe_frames_idle(&swap.slots) == 6);
+    CHECK(pe_swap_read_token(&swap, 1) == 71 && pe_swap_read_token(&swap, 2) == 72);
+    CHECK(pe_swap_give_back_checked(&swap, 2, good) == 2 && pe_frames_idle(&swap.slots) == 8);
+    CHECK(is_sound(&swap) && pe_swap_read_token(&swap, 0) == 70);
+    CHECK(pe_swap_read_token(&swap, 3) == 73 && swap.written == 4);
+    pe_swap_fini(&swap);
+}
+
+static void growing_keeps_slots_behind_the_one_that_was_taken_last(void)
+{
+    pe_swap swap;
+    pe_slot first = PE_NONE;
+    CHECK(pe_swap_init(&swap, 8, -1) == PE_OK);
+    CHECK(pe_swap_take_run(&swap, 8, &first) == 8 && swap.reached == 8);
+    for (pe_slot slot = 0; slot < 8; slot++) {
+        pe_swap_write_token(&swap, slot, 70 + slot);
+    }
+    pe_swap_give_back(&swap, 2);
+    CHECK(pe_swap_take_run(&swap, 1, &first) == 1 && first == 2 && swap.reached == 8);
+    CHECK(pe_swap_read_token(&swap, 2) == 0);
+    CHECK(pe_swap_grow(&swap, 8) == PE_OK && pe_swap_grow(&swap, 9) == PE_OK);
+    CHECK(pe_swap_read_token(&swap, 7) == 77 && pe_swap_read_token(&swap, 0) == 70);
+    CHECK(is_sound(&swap) && pe_frames_idle(&swap.slots) == 1);
+    pe_swap_fini(&swap);
+}
+
+/* More than are put in order at a time, in an order in which no two are neighbours. */
+static void long_lists_of_slots_are_read_to_their_places(void)
+{
+    enum { MANY = 4100 };
+    pe_swap swap;
+    int file = open_file();
+    uint8_t *pages = new_pages(MANY), *back = new_pages(MANY);
+    pe_slot *slots = malloc(MANY * sizeof *slots), *asked = malloc(MANY * sizeof *asked);
+    uint32_t done = 0;
+    CHECK(pe_swap_init(&swap, MANY, file) == PE_OK && slots != NULL && asked != NULL);
+    CHECK(pe_swap_write_many(&swap, MANY, pages, slots, &done) == PE_OK && done == MANY);
+    for (uint32_t i = 0; i < MANY; i++) {
+        asked[i] = slots[i * 1237ull % MANY];
+    }
+    CHECK(pe_swap_read_many(&swap, MANY, asked, back, &done) == PE_OK && done == MANY);
+    bool same = true;
+    for (uint32_t i = 0; i < MANY; i++) {
+        same = same && memcmp(back + (size_t)i * PE_PAGE_BYTES,
+                              pages + (size_t)(i * 1237ull % MANY) * PE_PAGE_BYTES,
+                              PE_PAGE_BYTES) == 0;
+    }
+    CHECK(same && swap.read == MANY);
+    CHECK(pwrite(file, "?", 1, (off_t)asked[4098] * PE_PAGE_BYTES + 99) == 1);
+    CHECK(pe_swap_read_many(&swap, MANY, asked, back, &done) == PE_ERR_SWAP_CORRUPT);
+    CHECK(done == 4098 && swap.read == MANY + 4098u);
+    pe_swap_fini(&swap);
+    (void)close(file);
+    free(slots);
+    free(asked);
+    free(pages);
+    free(back);
+}
+
 static void tokens_need_no_file(void)
 {
     pe_swap swap;
@@ -278,7 +408,14 @@ static void every_broken_rule_is_named(void)
     swap.read = 4;
     CHECK(broken_rule_is(&swap, "S3:"));
     swap.read = 0;
+    swap.written = 4;
+    CHECK(broken_rule_is(&swap, "S3:"));
+    swap.write_calls = 1;
     CHECK(is_sound(&swap));
+    pe_swap_fini(&swap);
+    CHECK(pe_swap_init(&swap, 100, -1) == PE_OK);
+    swap.read_calls = 1;
+    CHECK(broken_rule_is(&swap, "S3:"));
     pe_swap_fini(&swap);
 }
 
@@ -290,6 +427,7 @@ static void failing_allocations_change_nothing(void)
     for (pe_status status = PE_ERR_NO_MEMORY; status != PE_OK && n < 50; n++) {
         oom_fail_after(n);
         status = pe_swap_init(&swap, 100, -1);
+        CHECK(status == PE_OK || status == PE_ERR_NO_MEMORY);
         CHECK(status == PE_OK || memcmp(&swap, &zero, sizeof zero) == 0);
     }
     CHECK(n == 4); /* three allocations */
@@ -317,6 +455,11 @@ int main(void)
     RUN(a_write_that_fails_half_way_gives_every_slot_back);
     RUN(the_cause_is_the_one_of_the_failing_call);
     RUN(more_pieces_than_one_call_takes_are_written_in_several);
+    RUN(pages_in_each_other_s_slots_do_not_verify);
+    RUN(pages_and_calls_are_counted_as_they_went);
+    RUN(slots_that_come_back_in_a_list_forget_what_they_held);
+    RUN(growing_keeps_slots_behind_the_one_that_was_taken_last);
+    RUN(long_lists_of_slots_are_read_to_their_places);
     RUN(tokens_need_no_file);
     RUN(every_broken_rule_is_named);
     RUN(failing_allocations_change_nothing);

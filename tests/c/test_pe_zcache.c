@@ -85,6 +85,19 @@ static void test_dense_classes_take_as_many_as_fit(void)
     }
 }
 
+/* 1408 and 2048 bytes are both half a frame: one class, and the larger size is what a cell has. */
+static void test_sizes_of_as_many_cells_are_one_class(void)
+{
+    pe_zcache *cache = new_cache(PE_PACKING_DENSE, PE_ZCACHE_NO_LIMIT);
+    pe_blob const small = store(cache, 0, 1400, 1), large = store(cache, 0, 2000, 2);
+    CHECK(next_frame == 1 && pe_zcache_total(cache).slot_bytes == 2 * 2048);
+    CHECK(holds(cache, small, 1400, 1) && holds(cache, large, 2000, 2) && whole(cache));
+    for (uint32_t c = 1; c < cache->classes; ++c)
+        CHECK(cache->cells[c] < cache->cells[c - 1] && cache->size[c] > cache->size[c - 1]);
+    CHECK(cache->cells[0] == 64 && cache->size[cache->classes - 1] == PE_ZCACHE_PAYLOAD_MAX);
+    pe_zcache_delete(cache);
+}
+
 static void test_the_oldest_come_first_and_empty_frames_go_back(void)
 {
     pe_zcache *cache = new_cache(PE_PACKING_ESX, PE_ZCACHE_NO_LIMIT);
@@ -117,6 +130,84 @@ static void test_limits_refuse_and_change_nothing(void)
     CHECK(pe_zcache_total(cache).slot_bytes == 8192 && whole(cache));
     pe_zcache_set_limit(cache, 0);
     CHECK(whole(cache));
+    pe_zcache_delete(cache);
+}
+
+static void test_limits_hold_to_the_byte(void)
+{
+    pe_zcache *cache = new_cache(PE_PACKING_ESX, 3 * 1024);
+    pe_zcache_set_group_limit(cache, 0, 2 * 1024 - 1);
+    CHECK(store(cache, 0, 100, 1) != PE_NONE);
+    CHECK(store(cache, 0, 100, 2) == PE_NONE); /* a byte too much for its group */
+    pe_zcache_set_group_limit(cache, 0, 2 * 1024);
+    CHECK(store(cache, 0, 100, 3) != PE_NONE);
+    CHECK(store(cache, 1, 1025, 4) == PE_NONE); /* and for all */
+    CHECK(store(cache, 1, 1024, 5) != PE_NONE);
+    CHECK(pe_zcache_of_group(cache, 0).slot_bytes == 2048);
+    CHECK(pe_zcache_of_group(cache, 1).slot_bytes == 1024);
+    CHECK(pe_zcache_of_group(cache, 0).payload_bytes == 200);
+    CHECK(pe_zcache_of_group(cache, 2).blobs == 0 && pe_zcache_total(cache).blobs == 3);
+    pe_zcache_set_limit(cache, 5 * 1024);
+    CHECK(store(cache, 1, 1025, 6) != PE_NONE && pe_zcache_total(cache).half == 1);
+    CHECK(pe_zcache_groups(cache, 1) == PE_OK); /* groups only come */
+    CHECK(pe_zcache_of_group(cache, 1).blobs == 2 && pe_zcache_total(cache).payload_bytes == 2249);
+    CHECK(whole(cache));
+    pe_zcache_delete(cache);
+}
+
+static void check_order(const pe_zcache *cache, uint32_t group, const pe_blob *expected, uint32_t n)
+{
+    pe_blob blob = pe_zcache_oldest(cache, group);
+    for (uint32_t i = 0; i < n; ++i, blob = cache->blobs[blob].next)
+        CHECK(blob == expected[i]);
+    CHECK(blob == PE_NONE && whole(cache));
+}
+
+static void test_a_blob_may_leave_from_anywhere(void)
+{
+    pe_zcache *cache = new_cache(PE_PACKING_ESX, PE_ZCACHE_NO_LIMIT);
+    pe_blob b[6];
+    for (uint8_t i = 0; i < 6; ++i)
+        b[i] = store(cache, 0, 2000, i);
+    CHECK(pe_zcache_erase(cache, 0, b[2]) == PE_NONE); /* from the middle */
+    check_order(cache, 0, (pe_blob[]){b[0], b[1], b[3], b[4], b[5]}, 5);
+    CHECK(!pe_zcache_needs_frame(cache, 2000)); /* a full frame that is one no more */
+    CHECK(pe_zcache_erase(cache, 0, b[5]) == PE_NONE);
+    check_order(cache, 0, (pe_blob[]){b[0], b[1], b[3], b[4]}, 4);
+    CHECK(pe_zcache_erase(cache, 0, b[0]) == PE_NONE);
+    check_order(cache, 0, (pe_blob[]){b[1], b[3], b[4]}, 3);
+    CHECK(pe_zcache_erase(cache, 0, b[3]) == 1 && next_frame == 3);
+    pe_blob const again = store(cache, 0, 2000, 9);
+    CHECK(next_frame == 3); /* the first partly filled frame has room */
+    check_order(cache, 0, (pe_blob[]){b[1], b[4], again}, 3);
+    CHECK(holds(cache, again, 2000, 9) && holds(cache, b[1], 2000, 1));
+    CHECK(holds(cache, b[4], 2000, 4));
+    CHECK(pe_zcache_total(cache).frames == 2 && pe_zcache_total(cache).half == 3);
+    pe_zcache_delete(cache);
+}
+
+static void see(void *context, pe_frame frame)
+{
+    *(uint64_t *)context |= UINT64_C(1) << frame;
+}
+
+static void test_records_grow_and_every_frame_is_told(void)
+{
+    pe_zcache *cache = new_cache(PE_PACKING_ESX, PE_ZCACHE_NO_LIMIT);
+    uint64_t frames = 0;
+    size_t const bytes = pe_zcache_bytes(cache);
+    for (uint32_t i = 0; i < 200; ++i)
+        CHECK(store(cache, i % 2, 1024, (uint8_t)i) == i);
+    CHECK(next_frame == 50 && whole(cache) && pe_zcache_total(cache).frames == 50);
+    size_t const records = 200 * sizeof *cache->blobs + 50 * sizeof *cache->frames;
+    CHECK(pe_zcache_bytes(cache) >= bytes + records);
+    for (uint32_t b = 0; b < 200; ++b)
+        CHECK(holds(cache, b, 1024, (uint8_t)b));
+    for (uint32_t b = 0; b < 4; ++b)
+        CHECK(pe_zcache_erase(cache, b % 2, b) == (b == 3 ? 0 : PE_NONE));
+    pe_zcache_each_frame(cache, see, &frames);
+    CHECK(frames == (UINT64_C(1) << 50) - 2); /* all but the first */
+    CHECK(pe_zcache_owner(cache, 0) == UINT64_MAX && pe_zcache_owner(cache, 999) == UINT64_MAX);
     pe_zcache_delete(cache);
 }
 
@@ -206,8 +297,12 @@ int main(void)
 {
     RUN(test_a_frame_takes_four_quarters_or_two_halves);
     RUN(test_dense_classes_take_as_many_as_fit);
+    RUN(test_sizes_of_as_many_cells_are_one_class);
     RUN(test_the_oldest_come_first_and_empty_frames_go_back);
     RUN(test_limits_refuse_and_change_nothing);
+    RUN(test_limits_hold_to_the_byte);
+    RUN(test_a_blob_may_leave_from_anywhere);
+    RUN(test_records_grow_and_every_frame_is_told);
     RUN(test_without_a_frame_nothing_is_stored);
     RUN(test_tokens_are_kept_aside);
     RUN(test_every_allocation_may_fail);

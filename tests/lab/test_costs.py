@@ -1,11 +1,16 @@
 """All stall times come from one small table of seconds: its sum, its presets, its errors."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageengine.lab.costs import EVENTS, PRESETS, CostModel, make
+from pageengine.lab.costs import EVENTS, PRESETS, REQUESTS, WRITES, CostModel, make
+from pageengine.records import Faults
+
+NO_FAULTS = Faults()
 
 
 def test_counts_become_seconds():
@@ -13,6 +18,70 @@ def test_counts_become_seconds():
     events = {"swap_in": 3, "decompressions": 100, "faults_absent": 10**6, "accesses": 10**9}
     assert costs.stall(events) == pytest.approx(4e-3)
     assert costs.stall({}) == 0
+
+
+FREE = dict.fromkeys(EVENTS, 0.0)
+#: Every event that a machine may wait for; whoever adds one says what it costs.
+WAITED_FOR = {
+    "faults_absent", "cow_breaks", "decompressions", "swap_in", "swap_out", "sample_faults",
+    "guest_reads", "guest_writes",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("event", sorted(WAITED_FOR))
+def test_each_event_is_charged_and_no_other(event):
+    costs = CostModel(**FREE | {event: 0.25})
+    assert costs.stall({event: 3}) == 0.75
+    assert costs.stall(dict.fromkeys(WAITED_FOR, 4)) == 1.0
+    assert costs.stall(dataclasses.replace(NO_FAULTS, accesses=7)) == 0
+    assert costs.stalls({event: np.array([0, 2])}).tolist() == [0.0, 0.5]
+    both = dict.fromkeys(EVENTS, np.array([2]))
+    assert costs.stalls(both, [e for e in EVENTS if e != event]).tolist() == [0]
+    assert costs.stalls(both, [event]).tolist() == [0.5]
+
+
+def test_events_are_those_that_are_waited_for_and_no_other():
+    assert set(EVENTS) == WAITED_FOR and len(EVENTS) == len(WAITED_FOR)
+    assert set(REQUESTS) == {"swap_in", "guest_reads"}
+    assert set(WRITES) == {"swap_out", "guest_writes"}
+
+
+def test_faults_are_charged_by_their_names():
+    costs = CostModel(**FREE | {"faults_absent": 0.5, "cow_breaks": 2.0, "swap_in": 8.0})
+    faults = dataclasses.replace(NO_FAULTS, **{"cow_breaks": 3})
+    assert costs.stall(faults) == 6.0
+
+
+def test_the_device_is_busy_for_as_long_as_its_rates_say():
+    costs = CostModel(read_rate=100.0, swap_bandwidth=4096 * 1000.0, swap_in=0.5)
+    assert costs.service == 0.01 and costs.writing(3) == 0.003
+    slow = CostModel(read_rate=100.0, swap_bandwidth=4096 * 10.0, swap_in=0.5)
+    assert slow.service == 0.1  # a page read is a page moved
+    assert CostModel(read_rate=100.0, swap_in=0.002).service == 0.002  # an idle one's answer
+
+
+PUBLISHED = {
+    "swap_in": (90e-6, 200e-6, 7e-3), "guest_reads": (80e-6, 180e-6, 7e-3),
+    "swap_out": (4e-6, 10e-6, 40e-6), "guest_writes": (4e-6, 10e-6, 40e-6),
+    "read_rate": (400e3, 90e3, 1 / 7e-3), "swap_bandwidth": (1000e6, 400e6, 100e6),
+    "faults_absent": (1e-6,) * 3, "cow_breaks": (2e-6,) * 3, "decompressions": (20e-6,) * 3,
+    "sample_faults": (1e-6,) * 3,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", sorted(PUBLISHED))
+def test_presets_are_the_figures_of_their_sources(key):
+    """Those that the docstring of the model gives, of NVMe, SATA flash and a disk."""
+    names = ("nvme", "sata-ssd", "hdd")
+    figures = [getattr(PRESETS[name], key) for name in names]
+    assert figures == pytest.approx(PUBLISHED[key], rel=1e-12)
+    assert [PRESETS[name].name for name in names] == list(names)
+
+
+@pytest.mark.parametrize("key", ["swap_bandwidth", "read_rate"])
+def test_rates_are_above_nothing(key):
+    with pytest.raises(ValueError, match=f"{key} must be above 0, got 0"):
+        CostModel(**{key: 0})
 
 
 counts = st.one_of(st.just(0), st.integers(-5, 10**6))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageengine.policy.entitlement import Claims, _holdings, entitle
+from pageengine.policy.entitlement import Claims, _first, _holdings, _price_inverse, entitle
 
 
 def claims(shares, active, minimum=None, maximum=None):
@@ -72,9 +72,38 @@ def test_a_client_that_cannot_move_does_not_move_the_others():
     assert got.tolist() == [10, 25, 25]
 
 
+@pytest.mark.parametrize("name", ["shares", "active", "minimum", "maximum"])
+def test_claims_are_one_number_of_at_least_nothing_each(name):
+    good = {key: np.array([1, 2]) for key in ("shares", "active", "minimum", "maximum")}
+    for bad in (np.array([5, -1]), np.array([[1, 2]])):
+        with pytest.raises(ValueError, match=f"{name} must be one number of at least 0"):
+            Claims(**good | {name: bad})
+    assert Claims(**{key: np.zeros(0) for key in good}).shares.size == 0
+    with pytest.raises(ValueError):
+        Claims(**good | {name: np.array([9])})
+    with pytest.raises(ValueError):
+        Claims(**good | {"maximum": np.array([1, 1])})
+
+
+small = st.integers(-2, 2)
+
+
+@given(st.lists(st.tuples(small, small), max_size=8), st.integers(1, 10))
+def test_the_first_few_are_those_of_a_sort(keys, n):
+    a, b = (np.array([key[i] for key in keys], float) for i in (0, 1))
+    order = sorted(range(len(keys)), key=lambda i: (*keys[i], i))
+    found = _first(a, b, np.arange(len(keys)), n)
+    assert sorted(found.tolist()) == sorted(order[:n])
+
+
 def test_minima_that_do_not_fit_are_named():
     with pytest.raises(ValueError, match="add up to 30 pages and there are 20"):
         entitle(claims([1, 1], [1, 1], minimum=[10, 20], maximum=[50, 50]), 20)
+
+
+def test_without_a_price_all_hold_their_most_and_who_has_no_shares_the_least():
+    c = claims([0, 3], [50, 50], minimum=[7, 0], maximum=[100, 30])
+    assert _holdings(c, np.inf, 4.0).tolist() == [7, 30]
 
 
 client = st.tuples(
@@ -102,6 +131,16 @@ def test_the_solution_is_that_of_min_funding_revocation(clients, spare, tax):
     c = claims(*zip(*clients, strict=True))
     pages = int(c.minimum.sum()) + spare
     assert np.abs(entitle(c, pages, tax) - by_revocation(c, pages, tax)).max() <= 2
+
+
+@given(some, st.integers(0, 300), taxes)
+def test_the_price_is_the_one_at_which_all_pages_are_held(clients, spare, tax):
+    c = claims(*zip(*clients, strict=True))
+    reachable = np.where(c.shares > 0, c.maximum, c.minimum)
+    total = min(int(c.minimum.sum()) + spare, int(reachable.sum()))
+    k = 1 / (1 - tax)
+    held = _holdings(c, _price_inverse(c, total, k), k)
+    assert held.sum() == pytest.approx(total, abs=1e-6)
 
 
 @given(some, st.integers(0, 300), taxes, st.data())

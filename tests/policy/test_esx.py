@@ -10,6 +10,7 @@ import pytest
 import pageengine as pe
 from pageengine.policy import ESX, Plan, Snapshot, VMView
 from pageengine.policy.rules import check_plan
+from pageengine.policy.states import PRESETS, Thresholds
 
 MIB, GIB = 2**20, 2**30
 
@@ -80,6 +81,50 @@ def test_nobody_waits_for_what_cannot_be_won():
     assert again.state == "low" and not any(p.blocked for p in again.vms.values())
 
 
+def test_only_who_holds_more_than_its_target_waits():
+    """One that holds its target to the byte goes on; a page more, and it waits."""
+    machines = view("a"), view("b", consumed=1024 * MIB, granted=1024 * MIB)
+    target = decide(OLD, 10 * MIB, *machines).vms["a"].target
+    for more, waits in ((0, False), (4096, True)):
+        shown = view("a", consumed=target + more, granted=target + more), machines[1]
+        plan = decide(OLD, 10 * MIB, *shown)
+        assert plan.vms["a"].target == target
+        assert (plan.vms["a"].blocked, plan.vms["b"].blocked) == (waits, True)
+
+
+def test_who_waits_waits_on_while_free_memory_rises():
+    machines = view("a"), view("b", consumed=1024 * MIB, granted=1024 * MIB)
+    first = decide(OLD, 10 * MIB, *machines)
+    assert first.memo == {"free": 10.0 * MIB}
+    rose = decide(OLD, 10 * MIB + 1, *machines, state="low", memo=first.memo)
+    assert rose.vms["b"].blocked and rose.memo == {"free": 10.0 * MIB + 1}
+    assert decide(OLD, 10 * MIB, *machines, state="low").vms["b"].blocked  # nothing remembered
+    assert decide(OLD, 10 * MIB, *machines, state="hard", memo=first.memo).vms["b"].blocked
+    assert decide(OLD, 30 * MIB, *machines).memo == {}
+
+
+def test_what_is_needed_is_what_is_missing_to_the_goal():
+    """Free memory is to exceed the goal by the margin, and a page: 6 % of 2000 MiB, and 10 %."""
+    machine = view("a", consumed=1024 * MIB, granted=1024 * MIB, balloon_max=0, shares=1)
+    other = view("b", consumed=10 * MIB, granted=10 * MIB, shares=10**6)
+    plan = decide(OLD, 70 * MIB, machine, other)
+    goal = int(120 * MIB * 1.1) + 4096
+    assert plan.vms["a"].reclaim == pytest.approx(goal - 70 * MIB, abs=1)
+    assert plan.again == 15.0 and decide(OLD, 30 * MIB, machine, other).again == 1.0
+    assert OLD.reserve(2000 * MIB) == 80 * MIB
+    assert ESX().reserve(16 * GIB) == PRESETS["esx6"](16 * GIB).bytes[1]
+
+
+def test_the_goal_is_half_of_memory_at_most():
+    """On a host so small that its thresholds would be most of it."""
+    policy = ESX(states=lambda memory: Thresholds(("high", "hard"), (memory, memory // 2)))
+    full = {"consumed": 1000 * MIB, "granted": 1000 * MIB}
+    plan = decide(policy, 10 * MIB, view("a", **full), view("b", **full))
+    assert plan.state == "hard"
+    assert sum(wish.reclaim for wish in plan.vms.values()) == 990 * MIB
+    assert sum(wish.target for wish in plan.vms.values()) == 1000 * MIB
+
+
 def test_a_balloon_shrinks_when_its_machine_deserves_more():
     plan = decide(OLD, 500 * MIB, view("a", ballooned=300 * MIB), view("b", consumed=100 * MIB))
     assert plan.vms["a"].target > 900 * MIB
@@ -115,6 +160,9 @@ def test_scan_rates_are_the_published_ones():
     assert decide(OLD, GIB, *ten, memory=16 * GIB).vms["0"].scan == 20.0  # 200 on the host
     later = decide(ESX(), GIB, *four, memory=16 * GIB)
     assert later.vms["0"].scan == pytest.approx(291.3, abs=0.1)  # 4 GiB in an hour
+    slow = decide(ESX(host_ghz=0.1), GIB, *four, memory=16 * GIB)  # 4 MiB/s for each GHz
+    assert [p.scan for p in slow.vms.values()] == pytest.approx([102.4 / 4] * 4)
+    assert decide(ESX(), GIB, memory=16 * GIB).vms == {}
     large = view("large", size=64 * GIB, limit=64 * GIB)
     assert decide(ESX(), GIB, large, memory=128 * GIB).vms["large"].scan == 1024
 

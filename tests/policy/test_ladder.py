@@ -50,6 +50,8 @@ def test_many_small_parts_do_not_add_up_to_a_page_from_each():
 
 def test_nothing_is_split_among_nobody():
     assert split(5, np.zeros(0, np.int64)).tolist() == []
+    for need in (0, -1, -10 * PAGE):
+        assert split(need, np.array([3 * PAGE, 5], np.int64)).tolist() == [0, 0]
     assert plans(Machines(())) == {}
 
 

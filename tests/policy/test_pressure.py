@@ -30,8 +30,15 @@ def test_memory_that_is_nearly_out_is_taken_whoever_stalls():
     assert sum(w.reclaim for w in decide(Pressure(), host(0, view(stall=1.0))).vms.values()) > 0
 
 
+def test_all_of_it_is_a_share_too():
+    assert (Pressure(ratio=1, threshold=1).ratio, Pressure(threshold=1).threshold) == (1, 1)
+    assert given(0.0005, time=6.0, memo={"time": 0.0}) > 0
+
+
 @pytest.mark.parametrize(
-    "options", [{"ratio": 0}, {"threshold": 2}, {"period": 0}, {"technique": "x"}]
+    "options",
+    [{"ratio": 0}, {"ratio": 1.1}, {"threshold": 0}, {"threshold": 2}, {"period": 0},
+     {"technique": "x"}],
 )
 def test_bad_options_are_named(options):
     with pytest.raises(ValueError, match=f"{next(iter(options))} must be"):

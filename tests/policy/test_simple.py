@@ -56,9 +56,11 @@ def test_without_overcommitment_nothing_is_taken_and_sizes_must_fit():
     policy = NoOvercommit()
     assert parts(policy, BIG, SMALL) == [0, 0]
     assert parts(policy, view("over", limit=500 * MIB)) == [100 * MIB]
+    assert parts(policy, view("new", consumed=0), BIG) == [0, 0]
     assert policy.reserve(GIB) == 0 and not policy.overcommits
     assert policy.admits(GIB, [512 * MIB, 512 * MIB]) and not policy.admits(GIB, [GIB, 4096])
     assert isinstance(decide(policy, host(0)), Plan)
+    assert decide(policy, host(0, BIG)).wake_below == 0  # it keeps nothing free
 
 
 @pytest.mark.parametrize("policy", [Proportional, FreeFirst, Shares])

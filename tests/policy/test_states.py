@@ -4,7 +4,7 @@ figures (VMware's minfree, OSDI 2002 section 6.3), and the way up and down.
 
 import pytest
 
-from pageengine.policy.states import PRESETS, STATES, Thresholds, minfree
+from pageengine.policy.states import PRESETS, STATES, TECHNIQUES, Thresholds, minfree, rank
 
 MIB, GIB = 2**20, 2**30
 
@@ -71,6 +71,55 @@ def test_reclaim_aims_at_the_last_state_without_reclaim():
 def test_bad_thresholds_are_named(names, bytes_, message):
     with pytest.raises(ValueError, match=message):
         Thresholds(names, bytes_)
+
+
+def test_presets_are_the_published_parts():
+    memory = 96 * GIB
+    least = minfree(memory)
+    assert PRESETS["esx5"](memory).names == ("high", "soft", "hard", "low")
+    parts = (1.0, 0.64, 0.32, 0.16)
+    assert PRESETS["esx5"](memory).bytes == tuple(int(least * part) for part in parts)
+    assert PRESETS["esx6"](memory).names == ("high", "clear", "soft", "hard", "low")
+    assert PRESETS["esx6"](memory).bytes == tuple(int(least * part) for part in (4.0, *parts))
+
+
+def test_where_the_next_state_begins_is_told_both_ways():
+    thresholds = PRESETS["esx2002"](10_001)  # 600, 400, 200, 100
+    assert [thresholds.below(s) for s in ("high", "soft", "hard", "low")] == [400, 200, 100, 0]
+    assert [thresholds.above(s, 0.1) for s in ("soft", "hard", "low")] == [660, 440, 220]
+    assert thresholds.above("high", 0.1) is None
+    assert thresholds.above("soft", 0.001) == 601  # rounded up
+    assert thresholds.above("soft", 0.0) == 600
+    assert [thresholds.state(f) for f in (400, 399, 200, 199, 100, 99, 0)] == [
+        "high", "soft", "soft", "hard", "hard", "low", "low"
+    ]  # fmt: skip
+    assert thresholds.next_state("hard", 300, 0.1) == "hard"
+    assert thresholds.next_state("soft", 200, 0.1) == "soft"
+
+
+def test_two_states_are_enough_and_the_last_may_begin_at_nothing():
+    assert Thresholds(("high", "low"), (1, 0)).state(0) == "high"
+    with pytest.raises(ValueError, match="must fall"):
+        Thresholds(("high", "low"), (5, 5))
+    with pytest.raises(ValueError, match="must fall"):
+        Thresholds(("high", "low"), (5, -1))
+    with pytest.raises(ValueError, match="one per state"):
+        Thresholds(("high",), (5,))
+    with pytest.raises(ValueError, match="must be high and some of"):
+        Thresholds(("high", "low", "low"), (5, 4, 3))
+
+
+def test_what_each_state_allows():
+    """OSDI 2002 section 6.3: sharing always, ballooning from soft on, paging in hard and low,
+    blocking in low.
+    """
+    allowed = {name: [s for s in STATES if name in TECHNIQUES[s]] for name in (
+        "sharing", "balloon", "compression", "swap", "block")}  # fmt: skip
+    assert allowed["sharing"] == list(STATES) == ["high", "clear", "soft", "hard", "low"]
+    assert allowed["balloon"] == ["soft", "hard", "low"]
+    assert allowed["compression"] == allowed["swap"] == ["hard", "low"]
+    assert allowed["block"] == ["low"]
+    assert [rank(s) for s in STATES] == [0, 1, 2, 3, 4] and rank("") == rank("none") == 0
 
 
 def test_every_preset_uses_known_states():
