@@ -53,7 +53,7 @@ static uint64_t hash_in_group_of(uint32_t vm, uint8_t key)
 
 static void a_hint_that_leads_to_another_salt_group_joins_nothing(void)
 {
-    uint32_t other;
+    uint64_t other;
     begin();
     CHECK(pe_host_add_vm(host, SMALL_PAGES, 77, PE_ZCACHE_NO_LIMIT, &other) == PE_OK);
     put(0, 1, 9);
@@ -242,7 +242,7 @@ static void no_zero_page_is_made_below_the_mark(void)
 
 static void each_salt_group_has_a_zero_page_of_its_own(void)
 {
-    uint32_t other;
+    uint64_t other;
     begin();
     CHECK(pe_host_add_vm(host, SMALL_PAGES, 77, PE_ZCACHE_NO_LIMIT, &other) == PE_OK);
     for (uint32_t vm = 0; vm < 3; vm += 2)

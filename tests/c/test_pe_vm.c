@@ -217,7 +217,7 @@ static void places_are_told_in_the_order_asked_for(void)
     uint8_t out[4] = {77, 77, 77, 77};
     begin();
     pe_vm_put(&vm, 9, PE_SWAPPED, 1);
-    pe_vm_places(&vm, 3, ppns, out);
+    CHECK(pe_vm_places(&vm, 3, ppns, out) == PE_OK);
     CHECK(out[0] == PE_SWAPPED && out[1] == PE_ABSENT && out[2] == PE_SWAPPED && out[3] == 77);
     CHECK(pe_event_name(PE_EVENTS) == NULL && strcmp(pe_event_name(0), "accesses") == 0);
     end();
