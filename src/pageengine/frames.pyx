@@ -18,10 +18,10 @@ COUNT_MAX = 2**32 - 64
 
 
 cdef object ids(object values, uint32_t count, str noun):
-    """``values`` as a contiguous uint32 array of numbers below ``count``; ``noun`` is for
-    messages.
+    """``values`` as a contiguous uint32 array of numbers below ``count``, a copy that no other
+    thread has; ``noun`` is for messages.
     """
-    array = np.asarray(values)
+    array = np.array(values)
     if array.size == 0 and array.ndim <= 1:
         return np.empty(0, np.uint32)
     if array.dtype.kind not in "iu":
@@ -86,8 +86,9 @@ cdef class FrameBitmap:
 
         IndexError for a frame that does not exist; ValueError for one that is idle or named twice.
         """
-        if not (type(frames) is np.ndarray and frames.dtype == np.uint32 and frames.ndim == 1
-                and frames.flags.c_contiguous):  # else the core sees what does not exist
+        if type(frames) is np.ndarray and frames.dtype == np.uint32 and frames.ndim == 1:
+            frames = np.array(frames, order="C")  # the core sees what does not exist
+        else:
             frames = ids(frames, self._c.count, "frame")
         cdef const uint32_t[::1] numbers = frames
         cdef uint32_t n = numbers.shape[0], given = n

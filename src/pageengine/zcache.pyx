@@ -24,6 +24,7 @@ NONE = 2**32 - 1  # in the place of a blob: the page does not fit half a page
 GROUPS_MAX = 2**16
 OWNER_MAX = 2**48 - 1
 DEF PAYLOAD_MAX = 2048
+DEF PAGE = 4096
 
 
 cdef class CompressionCache:
@@ -95,11 +96,13 @@ cdef class CompressionCache:
         out = np.full(n, NONE, np.uint32)
         cdef uint32_t[::1] blobs = out
         cdef pe_status status = PE_OK
+        cdef uint8_t page[PAGE]
         with self._lock:
             self._need_group(which)
             with nogil:
                 while i < n:
-                    status = self._store(&data[i, 0], whose[i], which, &blobs[i])
+                    memcpy(page, &data[i, 0], PAGE)  # another thread may be writing to it
+                    status = self._store(page, whose[i], which, &blobs[i])
                     if status != PE_OK:
                         break
                     i += 1
@@ -132,7 +135,7 @@ cdef class CompressionCache:
         return status
 
     cdef const uint32_t[::1] _held(self, blobs) except *:
-        array = np.atleast_1d(np.asarray(blobs))
+        array = np.atleast_1d(np.array(blobs))  # a copy that no other thread has
         if array.ndim != 1 or array.dtype.kind not in "iu":
             raise TypeError(f"blobs must be whole numbers in one row, got {array.dtype}")
         if array.size and (array.min() < 0 or array.max() >= NONE):
@@ -258,7 +261,7 @@ def _group(group):
 
 
 def _owners(owners, n):
-    array = np.zeros(n, np.uint64) if owners is None else np.atleast_1d(np.asarray(owners))
+    array = np.zeros(n, np.uint64) if owners is None else np.atleast_1d(np.array(owners))
     if array.shape != (n,) or array.dtype.kind not in "iu":
         raise ValueError(f"owners must be {n} whole numbers, got {array.dtype} {array.shape}")
     if n and (array.min() < 0 or array.max() > OWNER_MAX):
