@@ -47,7 +47,8 @@ uint32_t pe_frames_take_run(pe_frames *self, uint32_t want, pe_frame *first);
 void pe_frames_give_back(pe_frames *self, pe_frame frame);
 void pe_frames_give_back_many(pe_frames *self, uint32_t n, const pe_frame *frames);
 /* The same for numbers that cannot be trusted: returns n, or the position of the first number that
-   is out of range, idle or named before; nothing is changed then. Not with a hand. */
+   is out of range, idle or named before; nothing is changed then. The numbers are read twice: they
+   must be the caller's own, which no other thread changes meanwhile. Not with a hand. */
 uint32_t pe_frames_give_back_checked(pe_frames *self, uint32_t n, const pe_frame *frames);
 
 /* Between these two the bitmap knows of the frames at hand, and none may be taken or given back. */

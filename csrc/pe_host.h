@@ -60,7 +60,7 @@ typedef struct pe_host {
     uint8_t *blob_scratch; /* PE_ZCACHE_PAYLOAD_MAX bytes */
     uint8_t *page_scratch; /* one page */
     uint64_t error_vm;  /* id and page of the last error, for the message */
-    uint32_t error_ppn;
+    uint32_t error_ppn;  /* PE_NONE: pages on their way out, not one that was asked for */
 } pe_host;
 
 PE_MUST_USE pe_status pe_host_new(pe_host **out, const pe_host_config *config);

@@ -206,7 +206,9 @@ pe_status pe_reclaim(pe_host *host, pe_vm *vm, uint64_t want, unsigned steps,
         status = drain_cache(&self, idle_wanted);
     uint32_t const idle_now = pe_frames_idle(&host->frames);
     result->frames += idle_now > idle_before ? idle_now - idle_before : 0;
-    if (status != PE_OK)
+    if (status != PE_OK && status != PE_ERR_CODEC) { /* that names its page itself */
         host->error_vm = vm->id;
+        host->error_ppn = PE_NONE;
+    }
     return status;
 }

@@ -91,6 +91,7 @@ void pe_swap_fini(pe_swap *self)
     pe_frames_fini(&self->slots);
     free(self->checksums);
     free(self->scratch);
+    free(self->copies);
     memset(self, 0, sizeof *self);
 }
 
@@ -212,7 +213,8 @@ uint64_t pe_swap_read_token(const pe_swap *self, pe_slot slot)
 size_t pe_swap_bytes(const pe_swap *self)
 {
     return pe_frames_bytes(&self->slots) + self->slots.count * sizeof(uint64_t) +
-           PE_SWAP_CLUSTER_MAX * sizeof(const uint8_t *);
+           PE_SWAP_CLUSTER_MAX * sizeof(const uint8_t *) +
+           (self->copies == NULL ? 0 : (size_t)PE_SWAP_CLUSTER_MAX << PE_PAGE_SHIFT);
 }
 
 bool pe_swap_check(const pe_swap *self, const char **reason)

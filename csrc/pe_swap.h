@@ -13,6 +13,7 @@ typedef struct pe_swap {
     uint32_t reached;    /* slots from here on were never taken, nor their checksums touched */
     uint64_t *checksums; /* per slot: salted hash of what was written; token mode: the token */
     const uint8_t **scratch; /* page pointers of one cluster */
+    uint8_t *copies;     /* pages of one cluster; NULL until a batch was written */
     pe_hash_key key;     /* of the checksums */
     int file;            /* descriptor of its own, or -1 in token mode */
     int error;           /* errno of the last failed file operation, captured there */
@@ -34,7 +35,7 @@ PE_MUST_USE pe_status pe_swap_grow(pe_swap *self, uint32_t slots);
 uint32_t pe_swap_take_run(pe_swap *self, uint32_t want, pe_slot *first);
 void pe_swap_give_back(pe_swap *self, pe_slot slot);
 /* For numbers that cannot be trusted: returns n, or the position of the first slot that is out of
-   range, free or named before; nothing is changed then. */
+   range, free or named before; nothing is changed then. As in pe_frames: no other thread has them. */
 uint32_t pe_swap_give_back_checked(pe_swap *self, uint32_t n, const pe_slot *slots);
 
 /* Writes n pages to taken slots first..first+n-1 and notes their checksums. PE_ERR_BACKING:
@@ -50,8 +51,9 @@ PE_MUST_USE pe_status pe_swap_read(pe_swap *self, pe_slot slot, uint8_t *page);
 PE_MUST_USE pe_status pe_swap_read_run(pe_swap *self, pe_slot first, uint32_t n,
                                        uint8_t *const *pages);
 /* Swaps out n pages that lie side by side: takes slots, writes clusters, names the slots in out.
-   *done of them, short when swap is full. PE_ERR_BACKING: every slot of this call was given back
-   and *done is 0. */
+   *done of them, short when swap is full. PE_ERR_BACKING, PE_ERR_NO_MEMORY: every slot of this call
+   was given back and *done is 0. Others may write to the pages meanwhile: what comes back is what
+   was there at some time. */
 PE_MUST_USE pe_status pe_swap_write_many(pe_swap *self, uint32_t n, const uint8_t *pages,
                                          pe_slot *out, uint32_t *done);
 /* Reads n taken slots, which may come in any order: neighbours with one call. After an error *done

@@ -1,6 +1,8 @@
 /* Many pages to and from swap space at once.
 
-   Out: pages that lie side by side go to runs of neighbouring slots, a cluster with one call.
+   Out: pages that lie side by side go to runs of neighbouring slots, a cluster with one call. The
+   cluster is copied first: the pages are the caller's, and a page that another thread changes
+   between the checksum and the write would be lost. The copy stays in the processor's cache.
 
    In: slots are asked for in the order in which pages were touched, which is seldom that of the
    file. 4096 of them at a time are put in order first (by their bytes, lowest first, of which few
@@ -11,6 +13,9 @@
    When something fails, what was asked for is read once more, one by one in the caller's order: so
    the first slot that fails is named, and those before it are delivered. */
 #include "pe_swap.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 #define SORTED_MAX 4096u
 #define DIGITS 256u
@@ -24,8 +29,11 @@ typedef struct order {
 pe_status pe_swap_write_many(pe_swap *self, uint32_t n, const uint8_t *pages, pe_slot *out,
                              uint32_t *done)
 {
-    pe_status status = PE_OK;
     uint32_t taken = 0;
+    if (self->copies == NULL) {
+        self->copies = malloc((size_t)PE_SWAP_CLUSTER_MAX << PE_PAGE_SHIFT);
+    }
+    pe_status status = self->copies == NULL ? PE_ERR_NO_MEMORY : PE_OK;
     while (taken < n && status == PE_OK) {
         pe_slot first = PE_NONE;
         uint32_t run = pe_swap_take_run(self, n - taken, &first);
@@ -34,8 +42,9 @@ pe_status pe_swap_write_many(pe_swap *self, uint32_t n, const uint8_t *pages, pe
         }
         for (uint32_t i = 0; i < run; i++) {
             out[taken + i] = first + i;
-            self->scratch[i] = pages + ((size_t)(taken + i) << PE_PAGE_SHIFT);
+            self->scratch[i] = self->copies + ((size_t)i << PE_PAGE_SHIFT);
         }
+        memcpy(self->copies, pages + ((size_t)taken << PE_PAGE_SHIFT), (size_t)run << PE_PAGE_SHIFT);
         taken += run;
         status = pe_swap_write(self, first, run, self->scratch);
     }

@@ -98,19 +98,36 @@ static pe_status unpack(pe_host *host, pe_blob blob, pe_slot slot)
              : PE_ERR_CODEC;
 }
 
+/* Whose page a blob is; false for a blob that is no one's, which never is. */
+static bool page_of_blob(pe_host *host, pe_blob blob, pe_vm **vm, uint32_t *ppn)
+{
+    bool const found = pe_host_page(host, pe_zcache_owner(host->zcache, blob), vm, ppn);
+    pe_assert(found && pe_payload_of((*vm)->map[*ppn]) == blob);
+    return found;
+}
+
 /* One blob leaves the cache for a slot that holds its page. */
 static void settle_blob(pe_host *host, pe_blob blob, pe_slot slot)
 {
     pe_vm *vm;
     uint32_t ppn;
-    bool const found = pe_host_page(host, pe_zcache_owner(host->zcache, blob), &vm, &ppn);
-    pe_assert(found && pe_payload_of(vm->map[ppn]) == blob);
-    if (!found)
+    if (!page_of_blob(host, blob, &vm, &ppn))
         return;
     pe_page_erase_blob(host, vm, blob);
     pe_vm_put(vm, ppn, PE_SWAPPED, slot);
     vm->event[PE_EV_CACHE_EVICTIONS] += 1;
     vm->event[PE_EV_SWAP_OUT] += 1;
+}
+
+/* The page that the error is about: it may be another machine's than the one that is reclaimed. */
+static void blame(pe_host *host, pe_blob blob)
+{
+    pe_vm *vm;
+    uint32_t ppn;
+    if (!page_of_blob(host, blob, &vm, &ppn))
+        return;
+    host->error_vm = vm->id;
+    host->error_ppn = ppn;
 }
 
 /* A blob whose going may make room for one of this machine: its own oldest, or anyone's where the
@@ -135,6 +152,8 @@ pe_status pe_evict_oldest(pe_host *host, const pe_vm *vm)
     if (blob == PE_NONE || pe_swap_take_run(&host->swap, 1, &slot) == 0)
         return PE_NO_SLOT;
     pe_status status = unpack(host, blob, slot);
+    if (status == PE_ERR_CODEC)
+        blame(host, blob);
     if (status == PE_OK && !host->config.tokens) {
         const uint8_t *page = host->page_scratch;
         status = pe_swap_write(&host->swap, slot, 1, &page);

@@ -9,11 +9,6 @@ import numpy as np
 import pytest
 
 import pageengine as pe
-from pageengine.codec import Codec
-from pageengine.frames import FrameBitmap
-from pageengine.sharing import SharingTable
-from pageengine.swap import SwapSpace
-from pageengine.zcache import CompressionCache
 
 PAGE = 4096
 
@@ -69,63 +64,6 @@ def test_ppns_that_another_thread_changes_lead_to_no_other_page(kind):
         assert outcomes <= {"done", "refused"} and outcomes
         host.check()
         assert (other.read(np.arange(256)) == 7).all()
-
-
-def frames_given_back():
-    bitmap = FrameBitmap(512)
-
-    def call(numbers):
-        bitmap.take(512 - bitmap.taken)
-        bitmap.give_back(numbers)
-
-    return call, bitmap.check, np.uint32
-
-
-def blobs_loaded():
-    cache = CompressionCache(600 * PAGE)
-    pages = np.zeros((512, PAGE), np.uint8)
-    pages[:, 0] = np.arange(512) % 251
-    assert len(cache.store(pages)) == 512
-    return cache.load, cache.check, np.uint32
-
-
-def slots_read():
-    space = SwapSpace(512)
-    space.write(np.ones((512, PAGE), np.uint8))
-    return space.read, space.check, np.uint32
-
-
-def frames_shared():
-    def call(numbers):
-        SharingTable(512).inserts(np.arange(512, dtype=np.uint64), numbers)
-
-    return call, lambda: None, np.uint32
-
-
-@pytest.mark.parametrize("make", [frames_given_back, blobs_loaded, slots_read, frames_shared])
-def test_numbers_of_a_store_that_another_thread_changes(make):
-    call, check, kind = make()
-    good = np.arange(512, dtype=kind)
-    bad = np.where(np.arange(512) % 2, good, 2**31 + good).astype(kind)
-    numbers = good.copy()
-    outcomes = fight(numbers, good, bad, lambda: call(numbers))
-    assert outcomes <= {"done", "refused"} and outcomes
-    check()
-
-
-@pytest.mark.parametrize("name", ["word", "lz"])
-def test_pages_that_another_thread_changes_while_they_are_compressed(name):
-    """What comes out is a page, which one nobody can say."""
-    codec = Codec(name)
-    pages = np.zeros((64, PAGE), np.uint8)
-    noise = np.random.default_rng(1).integers(0, 256, (64, PAGE), dtype=np.uint8)
-
-    def call():
-        blobs = [blob for blob in codec.compress(pages) if blob is not None]
-        codec.decompress(blobs)
-        assert (codec.sizes(pages) <= PAGE).all()
-
-    assert fight(pages, 0, noise, call) == {"done"}
 
 
 def test_what_a_changed_array_stops_says_what_was_done():

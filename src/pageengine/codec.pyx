@@ -162,13 +162,13 @@ cdef class Codec:
         cdef size_t room = _as_max(max), i, n = data.shape[0]
         out = np.empty(n, np.uint32)
         cdef uint32_t[::1] lengths = out
+        cdef uint8_t page[PAGE]
         cdef uint8_t scratch[PAGE]
-        cdef uint8_t own[PAGE]  # a codec reads twice what another thread may change
         cdef void *work = self._take_work()
         with nogil:
             for i in range(n):
-                memcpy(own, &data[i, 0], PAGE)
-                lengths[i] = <uint32_t>self.ops.compress(self.ops, own, scratch, room, work)
+                memcpy(page, &data[i, 0], PAGE)  # another thread may be writing to it
+                lengths[i] = <uint32_t>self.ops.compress(self.ops, page, scratch, room, work)
         self._give_work(work)
         return out
 
@@ -179,7 +179,7 @@ cdef class Codec:
         cdef const uint8_t[:, ::1] data = _as_pages(pages)
         cdef size_t room = _as_max(max), first, i, count, n = data.shape[0]
         cdef size_t lengths[BATCH]
-        cdef uint8_t own[PAGE]  # as in ``sizes``
+        cdef uint8_t page[PAGE]
         cdef size_t batch = n if n < BATCH else BATCH
         cdef list blobs = []
         cdef uint8_t *out = NULL
@@ -192,8 +192,8 @@ cdef class Codec:
                 count = n - first if n - first < BATCH else BATCH
                 with nogil:
                     for i in range(count):
-                        memcpy(own, &data[first + i, 0], PAGE)
-                        lengths[i] = self.ops.compress(self.ops, own, out + i * room, room, work)
+                        memcpy(page, &data[first + i, 0], PAGE)  # as in sizes
+                        lengths[i] = self.ops.compress(self.ops, page, out + i * room, room, work)
                 for i in range(count):
                     if lengths[i] == 0:
                         blobs.append(None)
@@ -216,8 +216,11 @@ cdef class Codec:
         cdef size_t i = 0, n = len(kept)
         pages = np.empty((n, PAGE), np.uint8) if out is None else _as_out(out, n)
         cdef uint8_t[:, ::1] data = pages
+        # a decoder reads what it wrote; in the caller's array another thread may have written since
+        cdef bint is_theirs = out is not None
+        cdef uint8_t page[PAGE]
+        cdef uint8_t *made
         cdef const uint8_t **starts = NULL
-        cdef uint8_t own[PAGE]  # a codec reads again what it wrote
         cdef size_t *lengths = NULL
         cdef void *work = self._take_work()
         try:
@@ -230,8 +233,12 @@ cdef class Codec:
                 lengths[i] = <size_t>PyBytes_GET_SIZE(kept[i])
             with nogil:
                 i = 0
-                while i < n and self.ops.decompress(self.ops, starts[i], lengths[i], own, work):
-                    memcpy(&data[i, 0], own, PAGE)
+                while i < n:
+                    made = &page[0] if is_theirs else &data[i, 0]
+                    if not self.ops.decompress(self.ops, starts[i], lengths[i], made, work):
+                        break
+                    if is_theirs:
+                        memcpy(&data[i, 0], made, PAGE)
                     i += 1
         finally:
             self._give_work(work)

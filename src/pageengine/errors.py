@@ -40,12 +40,19 @@ class CountOverflow(PageEngineError):
 
 
 class SwapError(PageEngineError, OSError):
-    """The swap file could not be read or written (disk full, I/O error); ``errno`` says why."""
+    """The swap file could not be read or written (disk full, I/O error); ``errno`` says why.
+
+    Where a page could not be read, ``vm`` and ``ppn`` name it: it stays in swap. Otherwise (``ppn``
+    is -1) pages could not go out, and stayed where they were.
+    """
+
+    vm: str = ""
+    ppn: int = -1
 
 
 class SwapCorruption(PageEngineError):
-    """A swap slot does not hold what was written to it. ``vm`` and ``ppn`` name the page that is
-    lost; all other pages stay readable.
+    """A swap slot does not hold what was written to it. ``vm`` and ``ppn`` name the page whose
+    content is lost; every other page is as it was.
     """
 
     def __init__(self, message: str, vm: str = "", ppn: int = -1):

@@ -18,8 +18,8 @@ COUNT_MAX = 2**32 - 64
 
 
 cdef object ids(object values, uint32_t count, str noun):
-    """``values`` as a contiguous uint32 array of numbers below ``count``; ``noun`` is for
-    messages. A copy: what is checked here is used later, without the GIL.
+    """``values`` as a contiguous uint32 array of numbers below ``count``, a copy that no other
+    thread has; ``noun`` is for messages.
     """
     array = np.array(values)
     if array.size == 0 and array.ndim <= 1:
@@ -86,11 +86,10 @@ cdef class FrameBitmap:
 
         IndexError for a frame that does not exist; ValueError for one that is idle or named twice.
         """
-        if not (type(frames) is np.ndarray and frames.dtype == np.uint32 and frames.ndim == 1
-                and frames.flags.c_contiguous):
+        if type(frames) is np.ndarray and frames.dtype == np.uint32 and frames.ndim == 1:
+            frames = np.array(frames, order="C")  # the core sees what does not exist
+        else:
             frames = ids(frames, self._c.count, "frame")
-        else:  # the core sees what does not exist, in a copy that nobody else can change
-            frames = frames.copy()
         cdef const uint32_t[::1] numbers = frames
         cdef uint32_t n = numbers.shape[0], given = n
         with self._lock:

@@ -223,7 +223,8 @@ class Governor:
             won += result
             if status and STATUS_NAMES[status] != "PE_NO_SLOT":
                 done = result.swapped + result.evicted
-                failure = failure or error_of(status, host._engine, name, done)
+                machines = host._vms.values()
+                failure = failure or error_of(status, host._engine, name, done, machines)
         if failure:
             raise failure
         return won

@@ -49,6 +49,15 @@ cdef object output(object out, Py_ssize_t n):
     return out
 
 
+cdef Py_ssize_t count_of(const uint8_t[:, :] view) except -1:
+    """Rows of a view, which keeps the shape that it was made with; the array that was looked at may
+    have got another between the two, from another thread.
+    """
+    if view.shape[1] != PAGE_BYTES or view.strides[1] != 1 or view.strides[0] < 0:
+        raise ValueError("the shape of the pages changed while the call was made")
+    return view.shape[0]
+
+
 def hash_pages(pages, salt=0, out=None):
     """64-bit content hashes of ``pages`` (uint8[n, 4096]): uint64[n], written to ``out`` if given.
 
@@ -56,13 +65,14 @@ def hash_pages(pages, salt=0, out=None):
     each), but only comparing proves equality: ``pages_equal``. Different salts (0 to 2**64 - 1)
     give independent hashes. TypeError and ValueError for arrays of another type or shape.
     """
-    array = rows(pages, "pages")
-    cdef Py_ssize_t n = array.shape[0]
-    result = output(out, n)
     cdef pe_hash_key key
     pe_hash_key_init(&key, salt_of(salt), BEST)
-    cdef const uint8_t[:, :] view = array
+    cdef const uint8_t[:, :] view = rows(pages, "pages")
+    cdef Py_ssize_t n = count_of(view)
+    result = output(out, n)
     cdef uint64_t[::1] hashes = result
+    if hashes.shape[0] != n:
+        raise ValueError("the shape of out changed while the call was made")
     if n > 0:
         with nogil:
             pe_hash_pages(&key, &view[0, 0], <size_t>view.strides[0], n, &hashes[0])
@@ -97,9 +107,8 @@ def hash_tokens(tokens, salt=0):
 
 def zero_pages(pages):
     """Which of ``pages`` (uint8[n, 4096]) are all zero: bool[n]."""
-    array = rows(pages, "pages")
-    cdef Py_ssize_t n = array.shape[0]
-    cdef const uint8_t[:, :] view = array
+    cdef const uint8_t[:, :] view = rows(pages, "pages")
+    cdef Py_ssize_t n = count_of(view)
     result = np.empty(n, np.bool_)
     cdef uint8_t[::1] zero = result.view(np.uint8)
     if n > 0:
@@ -114,9 +123,8 @@ def same_filled(pages):
 
     Words are little-endian; the word is 0 where the page is not so (and where it is all zero).
     """
-    array = rows(pages, "pages")
-    cdef Py_ssize_t i, n = array.shape[0]
-    cdef const uint8_t[:, :] view = array
+    cdef const uint8_t[:, :] view = rows(pages, "pages")
+    cdef Py_ssize_t i, n = count_of(view)
     result, filled = np.zeros(n, np.bool_), np.zeros(n, np.uint64)
     cdef uint8_t[::1] same = result.view(np.uint8)
     cdef uint64_t[::1] words = filled
@@ -128,12 +136,11 @@ def same_filled(pages):
 
 def pages_equal(a, b):
     """Whether row i of ``a`` equals row i of ``b`` (both uint8[n, 4096]), byte by byte: bool[n]."""
-    left, right = rows(a, "a"), rows(b, "b")
-    if left.shape != right.shape:
-        raise ValueError(f"a and b must be of one shape, not {left.shape} and {right.shape}")
-    cdef Py_ssize_t i, n = left.shape[0]
-    cdef const uint8_t[:, :] x = left
-    cdef const uint8_t[:, :] y = right
+    cdef const uint8_t[:, :] x = rows(a, "a")
+    cdef const uint8_t[:, :] y = rows(b, "b")
+    cdef Py_ssize_t i, n = count_of(x)
+    if n != count_of(y):
+        raise ValueError(f"a and b must be of one shape, not {np.shape(a)} and {np.shape(b)}")
     result = np.empty(n, np.bool_)
     cdef uint8_t[::1] equal = result.view(np.uint8)
     with nogil:

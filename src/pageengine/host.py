@@ -242,7 +242,8 @@ class Host(Governed):
         machine = self[vm]
         result, status = self._reclaim(machine, pages, technique)
         if status:
-            raise error_of(status, self._engine, machine.name, result.swapped + result.evicted)
+            done, machines = result.swapped + result.evicted, self._vms.values()
+            raise error_of(status, self._engine, machine.name, done, machines)
         return result
 
     def _reclaim(self, machine: VM, pages: int, technique: str, brief: bool = False):

@@ -29,8 +29,8 @@ cdef uint64_t below(object value, object limit, str noun) except? 0:
 
 
 cdef object array_of(object values, object limit, str noun, object dtype):
-    """``values`` as a contiguous one-dimensional array of ``dtype``, all of them below
-    ``limit``. A copy: what is checked here is used later, without the GIL.
+    """``values`` as a contiguous one-dimensional array of ``dtype``, all of them below ``limit``; a
+    copy that no other thread has.
     """
     array = np.array(values)
     if array.size == 0 and array.ndim <= 1:

@@ -3,21 +3,23 @@ names and numbers.
 """
 
 import os
+from errno import EIO
 
 from pageengine import _status, errors
 from pageengine.engine import EVENTS
 
 STATUS_NAMES = dict(_status.NAMES)
+_NO_PAGE = 2**32 - 1  # in the place of a PPN: pages on their way out
 
 __all__ = ["EVENTS", "STATUS_NAMES", "error_of"]
 
 
-def error_of(status: int, engine, vm: str, done: int) -> Exception:
+def error_of(status: int, engine, vm: str, done: int, machines=()) -> Exception:
     """The exception for a batch on machine ``vm`` that stopped with ``status`` after ``done``
-    accesses or pages.
+    accesses or pages. machines: all of the host's, where the page that failed may be of another.
     """
     name = STATUS_NAMES[status]
-    _, ppn, errno = engine.error
+    id, ppn, errno = engine.error
     if name == "PE_NO_FRAME":
         return errors.OutOfFrames(
             f"no machine frame is idle and none could be reclaimed; {done} accesses of {vm!r} "
@@ -40,19 +42,36 @@ def error_of(status: int, engine, vm: str, done: int) -> Exception:
     if name == "PE_ERR_SWAP_CORRUPT":
         return errors.SwapCorruption(
             f"the swapped page {ppn} of virtual machine {vm!r} does not hold what was written to "
-            "it; all other pages stay readable",
+            "it: its content is lost, and every other page is as it was",
             vm,
             ppn,
         )
     if name == "PE_ERR_BACKING":
-        reason = os.strerror(errno) if errno else "the file ended early"
-        return errors.SwapError(
-            errno,
-            f"the swap file failed for virtual machine {vm!r}: {reason}; {done} pages were done, "
-            "nothing that was held is lost",
-        )
+        return _failed_write(errno, vm, done) if ppn == _NO_PAGE else _failed_read(errno, vm, ppn)
     if name == "PE_ERR_CODEC":
+        owner = next((machine.name for machine in machines if machine._id == id), vm)
         return errors.CodecError(
-            f"the compressed page {ppn} of virtual machine {vm!r} does not decode"
+            f"the compressed page {ppn} of virtual machine {owner!r} does not decode: its content "
+            "is lost, and every other page is as it was"
         )
     return _status.exception_of(status)
+
+
+def _failed_write(errno: int, vm: str, done: int) -> errors.SwapError:
+    return errors.SwapError(
+        errno,
+        f"the swap file could not be written for virtual machine {vm!r}: {os.strerror(errno)}; "
+        f"{done} pages went out, the others stayed where they were, and nothing is lost",
+    )
+
+
+def _failed_read(errno: int, vm: str, ppn: int) -> errors.SwapError:
+    """errno: 0 where the file ends too early."""
+    page = f"the swapped page {ppn} of virtual machine {vm!r}"
+    if errno:
+        what = f"{page} could not be read: {os.strerror(errno)}; it stays in swap for another try"
+    else:
+        what = f"the swap file was cut short and ends before {page}: its content is lost"
+    error = errors.SwapError(errno or EIO, f"{what}, and every other page is as it was")
+    error.vm, error.ppn = vm, ppn
+    return error

@@ -24,7 +24,7 @@ NONE = 2**32 - 1  # in the place of a blob: the page does not fit half a page
 GROUPS_MAX = 2**16
 OWNER_MAX = 2**48 - 1
 DEF PAYLOAD_MAX = 2048
-DEF PAGE_SIZE = 4096
+DEF PAGE = 4096
 
 
 cdef class CompressionCache:
@@ -96,11 +96,13 @@ cdef class CompressionCache:
         out = np.full(n, NONE, np.uint32)
         cdef uint32_t[::1] blobs = out
         cdef pe_status status = PE_OK
+        cdef uint8_t page[PAGE]
         with self._lock:
             self._need_group(which)
             with nogil:
                 while i < n:
-                    status = self._store(&data[i, 0], whose[i], which, &blobs[i])
+                    memcpy(page, &data[i, 0], PAGE)  # another thread may be writing to it
+                    status = self._store(page, whose[i], which, &blobs[i])
                     if status != PE_OK:
                         break
                     i += 1
@@ -118,12 +120,10 @@ cdef class CompressionCache:
     cdef pe_status _store(self, const uint8_t *page, uint64_t owner, uint32_t group,
                           uint32_t *blob) noexcept nogil:
         cdef uint8_t payload[PAYLOAD_MAX]
-        cdef uint8_t own[PAGE_SIZE]  # a codec reads twice what another thread may change
         cdef const pe_codec *ops = self.codec.ops
         cdef bool used = False
         cdef uint32_t spare = NONE_FRAME
-        cdef size_t length = ops.compress(ops, <uint8_t *>memcpy(own, page, PAGE_SIZE), payload,
-                                          PAYLOAD_MAX, self._work)
+        cdef size_t length = ops.compress(ops, page, payload, PAYLOAD_MAX, self._work)
         if length == 0:
             return PE_OK
         if pe_zcache_needs_frame(self._cache, length):
@@ -135,7 +135,7 @@ cdef class CompressionCache:
         return status
 
     cdef const uint32_t[::1] _held(self, blobs) except *:
-        array = np.atleast_1d(np.array(blobs))  # checked here, and used without the GIL
+        array = np.atleast_1d(np.array(blobs))  # a copy that no other thread has
         if array.ndim != 1 or array.dtype.kind not in "iu":
             raise TypeError(f"blobs must be whole numbers in one row, got {array.dtype}")
         if array.size and (array.min() < 0 or array.max() >= NONE):

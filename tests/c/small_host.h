@@ -51,21 +51,21 @@ static inline const uint8_t *random_page(uint8_t *page, uint64_t key)
     return page;
 }
 
-static inline pe_status write_page(pe_host *host, uint32_t vm, uint32_t ppn, const uint8_t *page)
+static inline pe_status write_page(pe_host *host, uint64_t vm, uint32_t ppn, const uint8_t *page)
 {
     int64_t const ppns[1] = {ppn};
     size_t done;
     return pe_write(host, pe_host_vm(host, vm), ppns, 1, page, &done);
 }
 
-static inline pe_status read_page(pe_host *host, uint32_t vm, uint32_t ppn, uint8_t *page)
+static inline pe_status read_page(pe_host *host, uint64_t vm, uint32_t ppn, uint8_t *page)
 {
     int64_t const ppns[1] = {ppn};
     size_t done;
     return pe_read(host, pe_host_vm(host, vm), ppns, 1, page, &done);
 }
 
-static inline pe_status touch_page(pe_host *host, uint32_t vm, uint32_t ppn, bool write)
+static inline pe_status touch_page(pe_host *host, uint64_t vm, uint32_t ppn, bool write)
 {
     int64_t const ppns[1] = {ppn};
     size_t done;
@@ -92,7 +92,7 @@ static inline pe_status small_host(pe_host **out, FILE *file, uint32_t slots)
     return status;
 }
 
-static inline pe_status fill_far_places(pe_host *host, uint32_t vm, uint8_t *page)
+static inline pe_status fill_far_places(pe_host *host, uint64_t vm, uint8_t *page)
 {
     pe_reclaim_result won = {0};
     pe_status status = write_page(host, vm, SWAPPED_PPN, random_page(page, 1 + vm));
@@ -105,7 +105,7 @@ static inline pe_status fill_far_places(pe_host *host, uint32_t vm, uint8_t *pag
     return status;
 }
 
-static inline pe_status fill_near_places(pe_host *host, uint32_t vm, uint8_t *page)
+static inline pe_status fill_near_places(pe_host *host, uint64_t vm, uint8_t *page)
 {
     int64_t const given[2] = {BALLOON_PPN, BALLOON_PPN + 1};
     pe_status status = write_page(host, vm, SHARED_PPN, page_of(page, 1));

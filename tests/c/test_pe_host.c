@@ -6,6 +6,9 @@
 #include "oom.h"
 #include "small_host.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 static FILE *file;
 
 static bool sound(pe_host *host)
@@ -55,6 +58,34 @@ static void contents_come_back_from_every_place(void)
         CHECK(memcmp(page, page_of(expected, 0), PE_PAGE_BYTES) == 0);
         CHECK(sound(host));
     }
+    pe_host_delete(host);
+}
+
+static void an_error_names_the_page_it_is_about(void)
+{
+    pe_host *host;
+    pe_reclaim_result won = {0};
+    CHECK(scenario(&host) == PE_OK);
+    pe_vm *vm = pe_host_vm(host, 1);
+    pe_blob const blob = pe_payload_of(vm->map[SQUEEZED_PPN]);
+    size_t length;
+    void *payload = (void *)(uintptr_t)pe_zcache_payload(host->zcache, blob, &length);
+    uint8_t kept[PE_PAGE_BYTES];
+    memcpy(kept, payload, length);
+    memset(payload, 0xff, length);
+    host->error_ppn = 1;
+    CHECK(pe_reclaim(host, vm, 1000, PE_STEP_SWAP, &won) == PE_ERR_CODEC);
+    CHECK(host->error_vm == vm->id && host->error_ppn == SQUEEZED_PPN);
+    memcpy(payload, kept, length);
+    CHECK(sound(host));
+    int const none = open("/dev/null", O_RDONLY), own = dup(host->swap.file);
+    CHECK(dup2(none, host->swap.file) >= 0);
+    CHECK(pe_reclaim(host, vm, 1000, PE_STEP_SWAP, &won) == PE_ERR_BACKING);
+    CHECK(host->error_vm == vm->id && host->error_ppn == PE_NONE);
+    CHECK(dup2(own, host->swap.file) >= 0);
+    (void)close(own);
+    (void)close(none);
+    CHECK(sound(host));
     pe_host_delete(host);
 }
 
@@ -269,6 +300,7 @@ int main(void)
     CHECK(file);
     RUN(every_allocation_may_fail_and_nothing_is_lost);
     RUN(contents_come_back_from_every_place);
+    RUN(an_error_names_the_page_it_is_about);
     RUN(a_removed_machine_gives_everything_back);
     RUN(equal_pages_of_two_salt_groups_stay_apart);
     RUN(a_batch_stops_exactly_before_the_access_that_needs_a_frame);

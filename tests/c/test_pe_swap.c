@@ -8,7 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -147,6 +149,49 @@ static void a_batch_survives_gaps_growth_and_damage(void)
     pe_swap_fini(&swap);
     (void)close(file);
     free(pages);
+    free(back);
+}
+
+typedef struct scribbler {
+    uint8_t *pages;
+    size_t bytes;
+    atomic_bool stop;
+} scribbler;
+
+static void *scribble(void *argument)
+{
+    scribbler *self = argument;
+    for (uint8_t value = 0; !atomic_load(&self->stop); value++) {
+        for (size_t at = 100; at < self->bytes; at += PE_PAGE_BYTES) {
+            ((volatile uint8_t *)self->pages)[at] = value;
+        }
+    }
+    return NULL;
+}
+
+static void pages_that_change_while_they_are_written_come_back(void)
+{
+    pe_swap swap;
+    int file = open_file();
+    scribbler other = {new_pages(PAGES), (size_t)PAGES * PE_PAGE_BYTES, false};
+    uint8_t *back = new_pages(PAGES);
+    pe_slot slots[PAGES];
+    uint32_t done = 0;
+    pthread_t thread;
+    CHECK(pe_swap_init(&swap, PAGES, file) == PE_OK);
+    CHECK(pthread_create(&thread, NULL, scribble, &other) == 0);
+    pe_status status = PE_OK;
+    for (int i = 0; i < 40 && status == PE_OK; i++) {
+        CHECK(pe_swap_write_many(&swap, PAGES, other.pages, slots, &done) == PE_OK);
+        status = pe_swap_read_many(&swap, PAGES, slots, back, &done);
+        CHECK(pe_swap_give_back_checked(&swap, PAGES, slots) == PAGES);
+    }
+    CHECK(status == PE_OK);
+    atomic_store(&other.stop, true);
+    CHECK(pthread_join(thread, NULL) == 0);
+    pe_swap_fini(&swap);
+    (void)close(file);
+    free(other.pages);
     free(back);
 }
 
@@ -431,6 +476,13 @@ static void failing_allocations_change_nothing(void)
         CHECK(status == PE_OK || memcmp(&swap, &zero, sizeof zero) == 0);
     }
     CHECK(n == 4); /* three allocations */
+    uint8_t *pages = new_pages(3);
+    pe_slot slots[3];
+    uint32_t done = 3;
+    oom_fail_after(0);
+    CHECK(pe_swap_write_many(&swap, 3, pages, slots, &done) == PE_ERR_NO_MEMORY && done == 0);
+    CHECK(pe_frames_idle(&swap.slots) == 100 && is_sound(&swap));
+    free(pages);
     for (n = 0; n < 2; n++) {
         oom_fail_after(n);
         CHECK(pe_swap_grow(&swap, 1000) == PE_ERR_NO_MEMORY);
@@ -451,6 +503,7 @@ int main(void)
     RUN(the_descriptor_is_its_own);
     RUN(a_file_without_a_descriptor_leaves_nothing_behind);
     RUN(a_batch_survives_gaps_growth_and_damage);
+    RUN(pages_that_change_while_they_are_written_come_back);
     RUN(a_slot_that_was_never_written_does_not_verify);
     RUN(a_write_that_fails_half_way_gives_every_slot_back);
     RUN(the_cause_is_the_one_of_the_failing_call);
