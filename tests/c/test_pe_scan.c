@@ -100,8 +100,10 @@ static void a_page_that_was_not_in_memory_as_the_scan_passed_begins_again(void)
         CHECK(fill_page(host, 0, 3, (uint8_t)(9 + passes)) == PE_OK);
         CHECK(scan_one(host, 0, PE_SCAN_TWO_SCANS).unstable == 1);
         CHECK(pe_reclaim(host, pe_host_vm(host, 0), 1, PE_STEP_SWAP, &won) == PE_OK);
-        if (passes)
+        if (passes) {
             CHECK(scan_one(host, 0, PE_SCAN_TWO_SCANS).scanned == 0);
+            CHECK(pe_host_vm(host, 0)->checksums[3] == 0);
+        }
         CHECK(read_page(host, 0, 3, page) == PE_OK);
         CHECK(scan_one(host, 0, PE_SCAN_TWO_SCANS).unstable == passes);
     }
