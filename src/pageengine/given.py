@@ -10,7 +10,6 @@ of range. Sizes are in units.py, arrays in arrays.py; both are made of these.
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 from collections.abc import Iterable
@@ -48,6 +47,8 @@ def listed(names: Iterable[str], most: int = 20) -> str:
 
 def near(name, names: Iterable[str], alike: float = 0.6) -> str:
     """``"did you mean 'zipf'?"``, or nothing."""
+    import difflib  # where a name is wrong only
+
     said = name[:NAME_MOST].lower() if isinstance(name, str) else ""
     close = difflib.get_close_matches(said, list(names), 1, alike)
     return f"did you mean {close[0]!r}?" if close else ""

@@ -112,7 +112,7 @@ BAD = {
     "ragged": ([[0, 1], [2]], (ValueError, TypeError), r"\[\[0, 1\], \[2\]\]|list"),
     "two rows": ([[0, 1], [2, 3]], ValueError, r"\(2, 2\)"),
     "masked": (np.ma.masked_array([0, 1], [False, True]), TypeError, "masked"),
-    "a matrix": (np.matrix([0, 1]), ValueError, r"\(1, 2\)"),
+    "a column": (np.array([[0], [1]]), ValueError, r"\(2, 1\)"),
 }
 CALLS = {
     "touch": lambda vm, ppns: vm.touch(ppns),

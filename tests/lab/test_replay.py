@@ -117,7 +117,7 @@ def test_times_that_go_back_are_said_and_ones_that_stand_still_are_none(tmp_path
     ("options", "message"),
     [
         ({"vm": 7}, "no accesses of vm 7; it has vm 0, 1, 2"),
-        ({"vm": "web"}, "vm must be the number"),
+        ({"vm": "web"}, "vm, the number of a machine, must be a whole number"),
         ({"rate": 3, "speed": 2}, "say one"),
         ({"speed": 2}, "has none: say rate"),
         ({"speed": 0}, "speed must be a number from"),

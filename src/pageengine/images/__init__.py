@@ -79,13 +79,15 @@ def open(
     reader = find(name, "raw" if kind is None and offset is not None else kind)
     options: dict[str, Any] = {"offset": offset, "packed": packed, "stop": stop}
     told = {key: value for key, value in options.items() if value is not None}
+    if packed is not None:
+        told["packed"] = given.flag(packed, "packed")
     if "packed" not in reader.options:
         told.pop("packed", None)  # the others have no gaps
     for key in told:
         if key not in reader.options:
             raise ValueError(f"{key} does not apply to {reader.kind} images such as {name}")
-    for key in told.keys() & {"packed", "stop"}:
-        told[key] = given.flag(told[key], key)
+    if "stop" in told:
+        told["stop"] = given.flag(stop, "stop")
     return reader.open(name, batch, **told)
 
 
