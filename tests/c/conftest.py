@@ -3,25 +3,19 @@ AddressSanitizer and UndefinedBehaviorSanitizer, and run; every RUN(test) inside
 item.
 """
 
-import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+import c_objects
 import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CC = os.environ.get("CC") or shutil.which("gcc") or shutil.which("cc") or shutil.which("clang")
-FLAGS = [
-    "-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-fno-omit-frame-pointer",
-    "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-Wall", "-Wextra",
-    "-Werror", "-Wno-unused-function", "-Wno-comment",
-]  # fmt: skip
 WRAPPED = ("malloc", "calloc", "realloc", "pe_os_map")
 
 
@@ -83,31 +77,15 @@ def _sources(path):
 
 
 def _build(path):
-    """The program for a test file; built anew only when a source, a header or a flag has
-    changed.
-    """
+    """The program for a test file."""
     sources = [path, HERE / "oom.c", *_sources(path)]
-    headers = [*ROOT.glob("csrc/**/*.h"), *HERE.glob("*.h")]
-    digest = hashlib.sha256(" ".join([CC, *FLAGS]).encode())
-    for source in sorted({*sources, *headers}):
-        digest.update(source.read_bytes())
-    folder = Path(tempfile.gettempdir()) / f"pageengine-c-tests-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    program = folder / f"{path.stem}-{digest.hexdigest()[:16]}"
-    if program.exists():
-        return program
     wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
     if not any(source.name == "pe_os.c" for source in sources):  # nothing to wrap: satisfy oom.c
         wraps.append("-Wl,--defsym=__real_pe_os_map=0")
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        made = Path(scratch) / "program"
-        command = [CC, *FLAGS, f"-I{ROOT / 'csrc'}", f"-I{ROOT / 'csrc/codec'}", f"-I{HERE}",
-                   *map(str, sources), *wraps, "-o", str(made)]  # fmt: skip
-        result = subprocess.run(command, capture_output=True, text=True)
-        if result.returncode:
-            raise CFailure(f"{path.name} does not compile:\n{result.stderr}")
-        made.replace(program)
-    return program
+    try:
+        return c_objects.program(path.stem, CC, sources, c_objects.SANITIZERS, wraps)
+    except c_objects.DoesNotCompile as error:
+        raise CFailure(str(error)) from None
 
 
 def _run(program):
