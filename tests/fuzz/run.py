@@ -121,7 +121,7 @@ def distil(name, kib):
         room -= len(data)
         if room < 0:
             break
-        (targets.HERE / "corpus" / name / f"reached-{path.name[:12]}").write_bytes(data)
+        (targets.HERE / "corpus" / name / f"reached-{path.name[:12]}.bin").write_bytes(data)
 
 
 def main():

@@ -56,7 +56,7 @@ def main():
         folder = targets.HERE / "corpus" / target
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in seeds:
-            (folder / name).write_bytes(data)
+            (folder / f"{name}.bin").write_bytes(data)
         print(f"{target}: {sum(path.stat().st_size for path in folder.iterdir())} bytes")
 
 

@@ -26,7 +26,7 @@ def module(name):
 
 def corpus(name):
     """The files of its seeds."""
-    return sorted((HERE / "corpus" / name).iterdir())
+    return sorted((HERE / "corpus" / name).glob("*.bin"))
 
 
 def program(name, cc, flags, main=True):
