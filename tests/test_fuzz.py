@@ -1,5 +1,5 @@
-"""What once led a reader or the core astray does so again when somebody forgets why a line is there.
-Every fuzz target is run on its seeds and on seeded changes of them, without any foreign tool;
+"""What once led a reader or the core astray does so again when somebody forgets why a line is
+there. Every fuzz target is run on its seeds and on seeded changes, without any foreign tool;
 tests/fuzz/run.py does so for hours, led by what is reached.
 """
 

@@ -14,15 +14,14 @@ import c_objects
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-OURS = re.compile(r"\bpe_\w+|csrc/|pageengine/\w+\.c\b|pageengine\.\w+\.cpython|\w+\.cpython-\S+\.so")
-FOREIGN = re.compile(r"site-packages|lib-dynload")
+OURS = re.compile(r"\bpe_\w+|csrc/|pageengine/\w+\.(c\b|cpython)")
 CC = os.environ.get("CC", "gcc")
 
 
 def races():
     """Reports of ThreadSanitizer."""
     sources = [HERE / "threads.c", *ROOT.glob("csrc/**/*.c")]
-    program = c_objects.program("threads", CC, sorted(sources), ["-fsanitize=thread"], ["-lpthread"])
+    program = c_objects.program("threads", CC, sorted(sources), ["-fsanitize=thread"])
     done = subprocess.run([program], capture_output=True, text=True)
     reports = [done.stderr[-6000:]] if done.returncode or done.stderr else []
     package, logs = build("thread"), emptied("thread-logs")
@@ -47,16 +46,13 @@ def memory():
     blocks = re.split(r"\n==\d+== *\n", text)
     if "ERROR SUMMARY" not in text:
         reports.append(f"valgrind did not come to its end: {text[-500:]}")
-    return reports + [block for block in blocks if re.search(r"(at|by) 0x", block) and is_ours(block)]
+    return reports + [block for block in blocks if is_ours(block)]
 
 
 def is_ours(block):
     """Whether a frame of a report is of the core or its wrappers."""
-    return any(
-        OURS.search(line) and not FOREIGN.search(line.partition("(in ")[2] or line)
-        for line in block.splitlines()
-        if re.search(r"#\d+ |(at|by) 0x", line)
-    )
+    frames = (line for line in block.splitlines() if re.search(r"#\d+ |(at|by) 0x", line))
+    return any(OURS.search(frame) for frame in frames)
 
 
 def missing_compiler():

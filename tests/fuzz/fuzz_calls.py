@@ -54,8 +54,10 @@ class Run:
         self.bytes = Bytes(data)
         how = self.bytes.take()
         self.tokens = bool(how & 1)
-        self.host = Host("256 KiB", contents="tokens" if self.tokens else "bytes",
-                         sharing=not how & 2, swap="128 KiB" if how & 4 else None, seed=how)  # fmt: skip
+        self.host = Host(
+            "256 KiB", contents="tokens" if self.tokens else "bytes", sharing=not how & 2,
+            swap="128 KiB" if how & 4 else None, seed=how,
+        )  # fmt: skip
         self.vms = [self.host.add_vm(name, PAGES * 4096) for name in "ab"]
         self.holds = np.zeros((2, PAGES), np.uint64)
         self.guest = Guest(PAGES, swap_pages=8)

@@ -65,8 +65,8 @@ def seeds():
         "events": f"\n{host}{guest}workload = {{ kind = 'idle' }}\nstart = 2\n[[event]]\nat = 5\n"
         "set = 'vm.a.shares'\nto = 'low'\n[[event]]\nat = 6\nstop = 'a'\n[[event]]\nat = 7\n"
         "start = 'a'\n[[event]]\nat = 8\nreboot = 'a'\n",
-        "contents": f"\n{host}contents = 'bytes'\n{guest}contents = {{ zero = 0.1, common = 0.2 }}\n"
-        "salt = 's'\nworkload = { kind = 'sequential' }\n",
+        "contents": f"\n{host}contents = 'bytes'\n{guest}contents = {{ zero = 0.1, common = 0.2 }}"
+        "\nsalt = 's'\nworkload = { kind = 'sequential' }\n",
         "changed": f"vm.a.size=4 MiB\n{host}{guest}workload = {{ kind = 'idle' }}\n",
         "changed-many": f"vm.count=5\n{host}{guest}workload = {{ kind = 'heap' }}\n",
     }

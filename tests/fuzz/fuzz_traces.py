@@ -1,5 +1,5 @@
-"""Readers of traces. The first byte says which reader, the second how the file is named, the rest is
-the file. A reader gives accesses, with warnings or without, or a TraceError that names the file.
+"""Readers of traces. The first byte says which reader, the second how the file is named, the rest
+is the file. A reader gives accesses, with warnings or without, or a TraceError that names the file.
 """
 
 import gzip

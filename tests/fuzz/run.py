@@ -47,8 +47,8 @@ def missing(name):
 
 
 def compiled(name):
-    return targets.program(name, CLANG, ["-fsanitize=fuzzer,address,undefined",
-                                         "-fno-sanitize-recover=undefined"], main=False)  # fmt: skip
+    flags = ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined"]
+    return targets.program(name, CLANG, flags, main=False)
 
 
 def command(name):
@@ -62,7 +62,8 @@ def dictionary(name):
     """A file of the words that mean something to a target, as libFuzzer reads them."""
     words = targets.module(name).DICTIONARY if name in targets.PYTHON else ()
     path = GROWN / f"{name}.dict"
-    path.write_text("".join(f'"{"".join(f"{chr(92)}x{b:02x}" for b in word)}"\n' for word in words))
+    lines = ("".join(rf"\x{byte:02x}" for byte in word) for word in words)
+    path.write_text("".join(f'"{line}"\n' for line in lines))
     return [f"-dict={path}"] if words else []
 
 

@@ -1,5 +1,5 @@
-"""The fuzz targets there are: a file fuzz_<name>.py or fuzz_<name>.c each, with a folder of seeds in
-corpus/. What they are made of, and how each is run without any fuzzer: its seeds, then seeded
+"""The fuzz targets there are: a file fuzz_<name>.py or fuzz_<name>.c each, with a folder of seeds
+in corpus/. What they are made of, and how each is run without any fuzzer: its seeds, then seeded
 changes of them.
 """
 
@@ -41,7 +41,8 @@ def program(name, cc, flags, main=True):
 def replay_c(name, cc, changes, seed, keep=None):
     """Runs a target in C on its seeds and on changes of them. What was printed, or AssertionError
     with it."""
-    command = [program(name, cc, c_objects.SANITIZERS), str(changes), str(seed), *map(str, corpus(name))]
+    built = program(name, cc, c_objects.SANITIZERS)
+    command = [built, str(changes), str(seed), *map(str, corpus(name))]
     environment = dict(os.environ)
     if keep:
         environment["PAGEENGINE_FUZZ_KEEP"] = str(keep)
