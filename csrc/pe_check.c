@@ -130,8 +130,8 @@ static bool check_page(walk *self, const pe_vm *vm, uint32_t ppn)
 static bool check_vms(walk *self)
 {
     pe_host *host = self->host;
-    for (uint32_t id = 0; id < host->vm_count; ++id) {
-        const pe_vm *vm = host->vms[id];
+    for (uint32_t i = 0; i < host->vm_count; ++i) {
+        const pe_vm *vm = host->vms[i];
         if (!vm)
             continue;
         if (!pe_vm_check(vm, self->reason))
@@ -147,8 +147,8 @@ static bool check_vms(walk *self)
 static void count_up(walk *self)
 {
     pe_host *host = self->host;
-    for (uint32_t id = 0; id < host->vm_count && self->counted > 0; ++id) {
-        const pe_vm *vm = host->vms[id];
+    for (uint32_t i = 0; i < host->vm_count && self->counted > 0; ++i) {
+        const pe_vm *vm = host->vms[i];
         for (uint32_t ppn = 0; vm && ppn < vm->pages && self->counted > 0; ++ppn)
             if (pe_place_of(vm->map[ppn]) == PE_SHARED) {
                 host->sharing.mappers[pe_payload_of(vm->map[ppn])] += 1;
@@ -212,8 +212,8 @@ static bool check_groups(walk *self)
     for (uint32_t g = 0; g < host->group_count; ++g) {
         uint32_t vms = 0;
         pe_frame const zero = host->groups[g].zero_frame;
-        for (uint32_t id = 0; id < host->vm_count; ++id)
-            vms += host->vms[id] && host->vms[id]->group == g;
+        for (uint32_t i = 0; i < host->vm_count; ++i)
+            vms += host->vms[i] && host->vms[i]->group == g;
         if (vms != host->groups[g].vms)
             return broken(self, "H3: a salt group's count of machines differs from a recount");
         if (vms > 0 && zero != PE_NONE
@@ -229,14 +229,16 @@ static bool check_chunks(walk *self)
     uint64_t owned = 0, expected = 0;
     for (uint32_t c = 0; c < host->chunk_count; ++c)
         owned += host->vm_of_chunk[c] != PE_NONE;
-    for (uint32_t id = 0; id < host->vm_count; ++id) {
-        const pe_vm *vm = host->vms[id];
+    for (uint32_t i = 0; i < host->vm_count; ++i) {
+        const pe_vm *vm = host->vms[i];
         uint64_t const up = (1u << PE_CHUNK_SHIFT) - 1;
         uint64_t const chunks = vm ? ((uint64_t)vm->pages + up) >> PE_CHUNK_SHIFT
                                    : 0;
         expected += chunks;
+        if (vm && (vm->index != i || vm->id != ((uint64_t)host->lives[i] << 32 | i)))
+            return broken(self, "H2: a machine's id is not made of its index and the lives before");
         for (uint64_t c = 0; c < chunks; ++c)
-            if (host->vm_of_chunk[(vm->base >> PE_CHUNK_SHIFT) + c] != id)
+            if (host->vm_of_chunk[(vm->base >> PE_CHUNK_SHIFT) + c] != i)
                 return broken(self, "H1: a machine's chunk of page numbers names another machine");
     }
     return owned == expected || broken(self, "H1: a chunk of page numbers belongs to no machine");

@@ -68,7 +68,9 @@ pe_status pe_guest_touch(pe_guest *self, const pe_guest_touches *touches, pe_gue
 void pe_guest_release(pe_guest *self, pe_guest_kind kind, const int64_t *ids, size_t n)
 {
     for (size_t i = 0; i < n; ++i) {
-        uint32_t const place = pe_guest_find(self, pe_guest_key(kind, ids[i]));
+        /* read once: another thread may write there */
+        int64_t const id = *(const volatile int64_t *)&ids[i];
+        uint32_t const place = id < 0 ? PE_NONE : pe_guest_find(self, pe_guest_key(kind, id));
         if (place == PE_NONE)
             continue;
         pe_guest_table_erase(self, place);

@@ -65,7 +65,8 @@ const char *pe_guest_replacement_name(size_t replacement); /* NULL beyond the la
    which is counted; PE_ERR_ARGUMENT: the next id is negative; PE_ERR_NO_MEMORY: of this process. */
 PE_MUST_USE pe_status pe_guest_touch(pe_guest *self, const pe_guest_touches *touches,
                                      pe_guest_ops *ops, pe_guest_made *made);
-/* These are not used any more: their pages and slots are free. Unknown ones are passed over. */
+/* These are not used any more: their pages and slots are free. Unknown ones and negative ones
+   are passed over. */
 void pe_guest_release(pe_guest *self, pe_guest_kind kind, const int64_t *ids, size_t n);
 /* Forgets up to n clean pages of the cache; returns how many. */
 uint32_t pe_guest_drop_cache(pe_guest *self, uint32_t n);

@@ -5,6 +5,10 @@
    loads from a number to its machine. A removed machine's chunks may be handed out again; a number
    kept in a stale hint then names another page, which costs a comparison and no more.
 
+   Ids. A machine's index in the list is used again after it, its id never: the upper half counts
+   the machines that had the index before, and an index that has had 2^32 - 1 of them is given up.
+   Whoever kept the id of a removed machine finds none, and not the next one.
+
    Salt groups. Machines of equal salt are one group and may share pages; a group is found by its
    salt, lives while it has machines, and knows its zero page. group_of names the group of every
    shared frame, so that no hash, however unlucky, joins two groups.
@@ -13,8 +17,9 @@
    used; adding a machine, its checksums, and growing the compression cache are the only later
    allocations, and they come before any change.
 
-     H1  chunks of a machine name its id, and no other chunk does
-     H2  vms[id]->id == id
+     H1  chunks of a machine name its index, and no other chunk does
+     H2  vms[index]->index == index, and its id is made of the index and of how many machines had
+         it before
      H3  a group's vms == machines that name it
      H4  a group's zero page is a shared frame of that group, of zeroes, or there is none */
 #include "pe_content.h"
@@ -92,10 +97,10 @@ void pe_host_delete(pe_host *self)
 {
     if (!self)
         return;
-    for (uint32_t id = 0; id < self->vm_count; ++id)
-        if (self->vms[id]) {
-            pe_vm_fini(self->vms[id]);
-            free(self->vms[id]);
+    for (uint32_t i = 0; i < self->vm_count; ++i)
+        if (self->vms[i]) {
+            pe_vm_fini(self->vms[i]);
+            free(self->vms[i]);
         }
     pe_zcache_delete(self->zcache);
     pe_swap_fini(&self->swap);
@@ -108,6 +113,7 @@ void pe_host_delete(pe_host *self)
     free(self->blob_scratch);
     free(self->page_scratch);
     free(self->vms);
+    free(self->lives);
     free(self->vm_of_chunk);
     free(self->groups);
     free(self);
@@ -166,16 +172,21 @@ static pe_status find_chunks(pe_host *self, uint32_t want, uint32_t *first)
     return PE_OK;
 }
 
-/* The lowest id without a machine, the list grown if need be. */
-static pe_status find_id(pe_host *self, uint32_t *id)
+/* The lowest index without a machine, the list grown if need be. */
+static pe_status find_index(pe_host *self, uint32_t *index)
 {
-    for (*id = 0; *id < self->vm_count; ++*id)
-        if (!self->vms[*id])
+    for (*index = 0; *index < self->vm_count; ++*index)
+        if (!self->vms[*index] && self->lives[*index] < UINT32_MAX)
             return PE_OK;
+    uint32_t *lives = realloc(self->lives, ((size_t)self->vm_count + 1) * sizeof *lives);
+    if (!lives)
+        return PE_ERR_NO_MEMORY;
+    self->lives = lives;
     pe_vm **grown = realloc(self->vms, ((size_t)self->vm_count + 1) * sizeof *grown);
     if (!grown)
         return PE_ERR_NO_MEMORY;
     self->vms = grown;
+    lives[self->vm_count] = 0;
     grown[self->vm_count++] = NULL;
     return PE_OK;
 }
@@ -184,27 +195,28 @@ static pe_status prepare_vm(pe_host *self, uint32_t pages, uint64_t salt,
                             uint64_t cache_limit_bytes,
                             pe_vm *vm, uint32_t *first_chunk)
 {
-    uint32_t id, group;
-    pe_status status = find_id(self, &id);
+    uint32_t index, group;
+    pe_status status = find_index(self, &index);
     if (status == PE_OK)
         status = group_for(self, salt, &group);
     if (status == PE_OK)
         status = find_chunks(self, chunks_of(pages), first_chunk);
     if (status == PE_OK && self->zcache)
-        status = pe_zcache_groups(self->zcache, id + 1);
+        status = pe_zcache_groups(self->zcache, index + 1);
     if (status == PE_OK)
-        status = pe_vm_init(vm, pages, self->config.seed, id);
+        status = pe_vm_init(vm, pages, self->config.seed, index);
     if (status != PE_OK)
         return status;
+    vm->id = (uint64_t)self->lives[index] << 32 | index;
     vm->group = group;
     vm->base = (uint64_t)*first_chunk << PE_CHUNK_SHIFT;
     if (self->zcache)
-        pe_zcache_set_group_limit(self->zcache, id, cache_limit_bytes);
+        pe_zcache_set_group_limit(self->zcache, index, cache_limit_bytes);
     return PE_OK;
 }
 
 pe_status pe_host_add_vm(pe_host *self, uint32_t pages, uint64_t salt, uint64_t cache_limit_bytes,
-                         uint32_t *id)
+                         uint64_t *id)
 {
     uint32_t first_chunk = 0;
     if (pages == 0)
@@ -218,14 +230,14 @@ pe_status pe_host_add_vm(pe_host *self, uint32_t pages, uint64_t salt, uint64_t 
         return status;
     }
     for (uint32_t c = 0; c < chunks_of(pages); ++c)
-        self->vm_of_chunk[first_chunk + c] = vm->id;
+        self->vm_of_chunk[first_chunk + c] = vm->index;
     self->groups[vm->group].vms += 1;
-    self->vms[vm->id] = vm;
+    self->vms[vm->index] = vm;
     *id = vm->id;
     return PE_OK;
 }
 
-pe_status pe_host_remove_vm(pe_host *self, uint32_t id)
+pe_status pe_host_remove_vm(pe_host *self, uint64_t id)
 {
     pe_vm *vm = pe_host_vm(self, id);
     if (!vm)
@@ -238,15 +250,18 @@ pe_status pe_host_remove_vm(pe_host *self, uint32_t id)
         self->vm_of_chunk[(vm->base >> PE_CHUNK_SHIFT) + c] = PE_NONE;
     pe_assert(self->groups[vm->group].vms > 0);
     self->groups[vm->group].vms -= 1;
-    self->vms[id] = NULL;
+    self->vms[vm->index] = NULL;
+    self->lives[vm->index] += 1;
     pe_vm_fini(vm);
     free(vm);
     return PE_OK;
 }
 
-pe_vm *pe_host_vm(const pe_host *self, uint32_t id)
+pe_vm *pe_host_vm(const pe_host *self, uint64_t id)
 {
-    return id < self->vm_count ? self->vms[id] : NULL;
+    uint32_t const index = (uint32_t)id;
+    pe_vm *vm = index < self->vm_count ? self->vms[index] : NULL;
+    return vm && vm->id == id ? vm : NULL;
 }
 
 bool pe_host_page(const pe_host *self, uint64_t number, pe_vm **vm, uint32_t *ppn)
@@ -270,8 +285,8 @@ uint64_t pe_host_metadata_bytes(const pe_host *self)
     bytes += self->group_count > 1 ? frames * sizeof *self->group_of : 0;
     bytes += pe_sharing_bytes(&self->sharing) + pe_swap_bytes(&self->swap);
     bytes += self->zcache ? pe_zcache_bytes(self->zcache) : 0;
-    for (uint32_t id = 0; id < self->vm_count; ++id)
-        if (self->vms[id])
-            bytes += pe_vm_bytes(self->vms[id]);
+    for (uint32_t i = 0; i < self->vm_count; ++i)
+        if (self->vms[i])
+            bytes += pe_vm_bytes(self->vms[i]);
     return bytes + self->chunk_count * sizeof *self->vm_of_chunk;
 }

@@ -25,7 +25,7 @@ typedef struct pe_host_config {
     const pe_codec *codec;
     pe_packing packing;
     uint64_t cache_limit_bytes;
-    int swap_file;           /* descriptor, or -1: token mode or no swap */
+    int swap_file;           /* descriptor to duplicate, or -1: token mode or no swap */
     bool random_victims;     /* reclaim picks at random, as ESX does; else second chance */
 } pe_host_config;
 
@@ -47,9 +47,10 @@ typedef struct pe_host {
     uint32_t *group_of; /* per frame: salt group of a shared frame */
     pe_zcache *zcache;  /* NULL without compression */
     pe_swap swap;
-    pe_vm **vms;        /* by id; NULL where one was removed */
-    uint32_t vm_count;  /* length of vms */
-    uint32_t *vm_of_chunk; /* id by host-wide page number >> PE_CHUNK_SHIFT; PE_NONE: no one's */
+    pe_vm **vms;        /* by index; NULL where one was removed */
+    uint32_t *lives;    /* by index: machines that had it before */
+    uint32_t vm_count;  /* length of vms and of lives */
+    uint32_t *vm_of_chunk; /* index by host-wide page number >> PE_CHUNK_SHIFT; PE_NONE: no one's */
     uint32_t chunk_count;
     pe_group *groups;
     uint32_t group_count;
@@ -58,19 +59,19 @@ typedef struct pe_host {
     void *codec_work;
     uint8_t *blob_scratch; /* PE_ZCACHE_PAYLOAD_MAX bytes */
     uint8_t *page_scratch; /* one page */
-    uint32_t error_vm;  /* id and page of the last error, for the message */
+    uint64_t error_vm;  /* id and page of the last error, for the message */
     uint32_t error_ppn;
 } pe_host;
 
 PE_MUST_USE pe_status pe_host_new(pe_host **out, const pe_host_config *config);
-void pe_host_delete(pe_host *self); /* NULL is fine; does not close the swap file */
+void pe_host_delete(pe_host *self); /* NULL is fine; closes its duplicate of the swap file */
 
 /* Adds a machine; its id to *id. cache_limit_bytes bounds its slots in the compression cache. */
 PE_MUST_USE pe_status pe_host_add_vm(pe_host *self, uint32_t pages, uint64_t salt,
-                                     uint64_t cache_limit_bytes, uint32_t *id);
-/* Gives back everything it holds; its id may be used again. PE_ERR_NO_SUCH_VM. */
-PE_MUST_USE pe_status pe_host_remove_vm(pe_host *self, uint32_t id);
-pe_vm *pe_host_vm(const pe_host *self, uint32_t id); /* NULL when there is none */
+                                     uint64_t cache_limit_bytes, uint64_t *id);
+/* Gives back everything it holds; its id is never used again. PE_ERR_NO_SUCH_VM. */
+PE_MUST_USE pe_status pe_host_remove_vm(pe_host *self, uint64_t id);
+pe_vm *pe_host_vm(const pe_host *self, uint64_t id); /* NULL when there is none */
 
 /* The page that a host-wide number names; false when no machine has it (any more). */
 bool pe_host_page(const pe_host *self, uint64_t number, pe_vm **vm, uint32_t *ppn);

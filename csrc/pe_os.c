@@ -19,7 +19,8 @@
    size. A short write goes on where it stopped. An interrupted call is repeated. A write of nothing
    is taken as an I/O error, because repeating it could go on for ever. errno is read right after
    the call that failed and handed out; nobody reads it later. Positions are explicit: no two
-   callers race for one file offset. */
+   callers race for one file offset. A descriptor that is kept is a duplicate, closed once by who
+   made it: whatever becomes of the original, its number never comes to mean another file here. */
 #if !defined(_WIN32)
 #define _FILE_OFFSET_BITS 64
 #define _DEFAULT_SOURCE
@@ -39,6 +40,7 @@
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 
+#include <fcntl.h>
 #include <io.h>
 
 void *pe_os_map(size_t bytes, bool huge)
@@ -124,8 +126,29 @@ pe_status pe_os_read_pages(int file, uint64_t first, uint32_t n, uint8_t *const 
     return PE_OK;
 }
 
+int pe_os_dup(int file, int *error)
+{
+    HANDLE own = NULL, process = GetCurrentProcess(); /* which _dup would let children inherit */
+    int descriptor = -1;
+    if (DuplicateHandle(process, (HANDLE)_get_osfhandle(file), process, &own, 0, FALSE,
+                        DUPLICATE_SAME_ACCESS)) {
+        descriptor = _open_osfhandle((intptr_t)own, _O_RDWR | _O_BINARY | _O_NOINHERIT);
+        if (descriptor < 0) {
+            (void)CloseHandle(own);
+        }
+    }
+    *error = descriptor < 0 ? EMFILE : 0;
+    return descriptor;
+}
+
+void pe_os_close(int file)
+{
+    (void)_close(file);
+}
+
 #else
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -251,6 +274,20 @@ pe_status pe_os_read_pages(int file, uint64_t first, uint32_t n, uint8_t *const 
         }
     }
     return PE_OK;
+}
+
+int pe_os_dup(int file, int *error)
+{
+    int own = fcntl(file, F_DUPFD_CLOEXEC, 3); /* never one of the standard streams */
+    *error = own < 0 ? errno : 0;
+    return own;
+}
+
+/* Once, whatever it says: the descriptor is gone even after EINTR, and its number may be another
+   file's by the time of a second try. */
+void pe_os_close(int file)
+{
+    (void)close(file);
 }
 
 #endif

@@ -20,5 +20,9 @@ PE_MUST_USE pe_status pe_os_write_pages(int file, uint64_t first, uint32_t n,
    PE_ERR_BACKING with *error 0. */
 PE_MUST_USE pe_status pe_os_read_pages(int file, uint64_t first, uint32_t n, uint8_t *const *pages,
                                        int *error);
+/* A descriptor of one's own for the same open file, which no child process inherits; -1 and an
+   errno value in *error when there is none left. */
+int pe_os_dup(int file, int *error);
+void pe_os_close(int file);
 
 #endif

@@ -57,7 +57,7 @@ void pe_page_unmap_shared(pe_host *host, const pe_vm *vm, pe_frame frame)
 
 void pe_page_erase_blob(pe_host *host, const pe_vm *vm, pe_blob blob)
 {
-    pe_frame const emptied = pe_zcache_erase(host->zcache, vm->id, blob);
+    pe_frame const emptied = pe_zcache_erase(host->zcache, vm->index, blob);
     if (emptied != PE_NONE)
         pe_frames_give_back(&host->frames, emptied);
 }

@@ -120,15 +120,15 @@ static pe_status compress(job *self, uint32_t ppn)
     }
     bool lent = false;
     pe_blob blob;
-    pe_status status = pe_zcache_store(host->zcache, vm->id, vm->base + ppn, payload, length, frame,
-                                       &lent, &blob);
+    pe_status status = pe_zcache_store(host->zcache, vm->index, vm->base + ppn, payload, length,
+                                       frame, &lent, &blob);
     while (status == PE_NO_ROOM && (self->steps & PE_STEP_SWAP)) {
         if (pe_evict_oldest(host, vm) != PE_OK)
             return PE_NO_ROOM;
         self->result->evicted += 1;
         /* the payload is untouched: it is in the victim's frame (tokens) or in the blob scratch,
            which evicting does not use */
-        status = pe_zcache_store(host->zcache, vm->id, vm->base + ppn, payload, length, frame,
+        status = pe_zcache_store(host->zcache, vm->index, vm->base + ppn, payload, length, frame,
                                  &lent, &blob);
     }
     if (status != PE_OK)
@@ -165,7 +165,7 @@ static pe_status drain_cache(job *self, uint64_t idle_wanted)
     pe_host *host = self->host;
     pe_status status = PE_OK;
     while (status == PE_OK && pe_frames_idle(&host->frames) < idle_wanted
-           && pe_zcache_oldest(host->zcache, self->vm->id) != PE_NONE) {
+           && pe_zcache_oldest(host->zcache, self->vm->index) != PE_NONE) {
         status = pe_evict_oldest(host, self->vm);
         self->result->evicted += status == PE_OK;
     }

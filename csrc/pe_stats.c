@@ -81,8 +81,8 @@ typedef struct cost {
 static cost cost_of_shared(const pe_host *host)
 {
     uint64_t zero_pages = 0;
-    for (uint32_t id = 0; id < host->vm_count; ++id)
-        zero_pages += host->vms[id] ? host->vms[id]->zero : 0;
+    for (uint32_t i = 0; i < host->vm_count; ++i)
+        zero_pages += host->vms[i] ? host->vms[i]->zero : 0;
     return (cost){.frames = host->sharing.shared - zero_frames(host),
                   .pages = host->sharing.mapped - zero_pages};
 }
@@ -99,7 +99,7 @@ static uint64_t charge_for_shared(cost each, const pe_vm *vm)
 static void numbers_of(const pe_host *host, const pe_vm *vm, cost shared,
                        uint64_t out[PE_VM_NUMBERS])
 {
-    pe_zcache_stats const cache = host->zcache ? pe_zcache_of_group(host->zcache, vm->id)
+    pe_zcache_stats const cache = host->zcache ? pe_zcache_of_group(host->zcache, vm->index)
                                                : (pe_zcache_stats){0};
     out[PE_VM_SIZE] = in_bytes(vm->pages);
     out[PE_VM_GRANTED] = in_bytes((uint64_t)vm->in_place[PE_PRIVATE] + vm->in_place[PE_SHARED]);
@@ -123,7 +123,7 @@ void pe_stats_vm(const pe_host *host, const pe_vm *vm, uint64_t out[PE_VM_NUMBER
     numbers_of(host, vm, cost_of_shared(host), out);
 }
 
-void pe_stats_vms(const pe_host *host, const uint32_t *ids, size_t n, uint64_t *out)
+void pe_stats_vms(const pe_host *host, const uint64_t *ids, size_t n, uint64_t *out)
 {
     cost const shared = cost_of_shared(host); /* once: it walks all machines */
     uint64_t numbers[PE_VM_NUMBERS];
@@ -145,8 +145,8 @@ void pe_stats_vms(const pe_host *host, const uint32_t *ids, size_t n, uint64_t *
 static void sum_places(const pe_host *host, uint64_t sum[PE_PLACES], uint64_t *zero)
 {
     *zero = 0;
-    for (uint32_t id = 0; id < host->vm_count; ++id) {
-        const pe_vm *vm = host->vms[id];
+    for (uint32_t i = 0; i < host->vm_count; ++i) {
+        const pe_vm *vm = host->vms[i];
         for (uint32_t place = 0; vm && place < PE_PLACES; ++place)
             sum[place] += vm->in_place[place];
         *zero += vm ? vm->zero : 0;

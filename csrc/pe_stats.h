@@ -56,7 +56,7 @@ void pe_stats_vm(const pe_host *host, const pe_vm *vm, uint64_t out[PE_VM_NUMBER
    ids, each of which must be there. Rows: the numbers, the events, whether it is blocked, and of
    the open sampling period the pages touched and the pages marked. */
 #define PE_VM_ROWS (PE_VM_NUMBERS + PE_EVENTS + 3)
-void pe_stats_vms(const pe_host *host, const uint32_t *ids, size_t n, uint64_t *out);
+void pe_stats_vms(const pe_host *host, const uint64_t *ids, size_t n, uint64_t *out);
 void pe_stats_host(const pe_host *host, uint64_t out[PE_HOST_NUMBERS]);
 
 #endif

@@ -23,6 +23,7 @@ const char *pe_status_name(pe_status status)
     case PE_ERR_BACKING: return "PE_ERR_BACKING";
     case PE_ERR_SWAP_CORRUPT: return "PE_ERR_SWAP_CORRUPT";
     case PE_ERR_CODEC: return "PE_ERR_CODEC";
+    case PE_ERR_NO_DESCRIPTOR: return "PE_ERR_NO_DESCRIPTOR";
     case PE_ERR_CORRUPT: return "PE_ERR_CORRUPT";
     }
     return "unknown status";
@@ -45,6 +46,7 @@ const char *pe_status_text(pe_status status)
     case PE_ERR_BACKING: return "the swap file could not be read or written";
     case PE_ERR_SWAP_CORRUPT: return "a swap slot does not hold what was written to it";
     case PE_ERR_CODEC: return "a compressed page does not decode";
+    case PE_ERR_NO_DESCRIPTOR: return "the process has no file descriptor left for the swap file";
     case PE_ERR_CORRUPT: return "an internal structure breaks one of its rules";
     }
     return "unknown status";

@@ -22,6 +22,7 @@ typedef enum pe_status {
     PE_ERR_BACKING = -30,      /* the swap file failed; errno was captured at the failing call */
     PE_ERR_SWAP_CORRUPT = -31, /* a swap slot's checksum is wrong */
     PE_ERR_CODEC = -32,        /* a compressed page does not decode */
+    PE_ERR_NO_DESCRIPTOR = -33, /* the process has none left for the swap file */
     PE_ERR_CORRUPT = -40       /* a structure breaks one of its rules */
 } pe_status;
 

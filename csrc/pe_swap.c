@@ -31,6 +31,9 @@
    read that fails leaves the slot taken, so that it can be tried again. The cause (an errno
    value) is kept in `error` as it was at the failing call.
 
+   The descriptor is a duplicate, made when everything else is there and closed by fini: whether
+   and when the caller closes its own, pages go to this file and no other.
+
    Tokens. Without a file, the content of a page is one 64-bit token, and `checksums` holds the
    tokens: the same slots, the same counts of pages, no bytes.
 
@@ -58,24 +61,33 @@ static uint64_t *new_checksums(uint32_t slots)
 
 pe_status pe_swap_init(pe_swap *self, uint32_t slots, int file)
 {
+    int error = 0;
     memset(self, 0, sizeof *self);
+    self->file = -1;
     pe_status status = pe_frames_init(&self->slots, slots);
-    if (status != PE_OK) {
-        return status;
-    }
     self->checksums = new_checksums(slots);
     self->scratch = calloc(PE_SWAP_CLUSTER_MAX, sizeof(const uint8_t *));
-    if (self->checksums == NULL || self->scratch == NULL) {
+    if (status == PE_OK && (self->checksums == NULL || self->scratch == NULL)) {
+        status = PE_ERR_NO_MEMORY;
+    }
+    if (status == PE_OK && file >= 0) {
+        self->file = pe_os_dup(file, &error);
+        status = self->file < 0 ? PE_ERR_NO_DESCRIPTOR : PE_OK;
+    }
+    if (status != PE_OK) {
         pe_swap_fini(self);
-        return PE_ERR_NO_MEMORY;
+        return status;
     }
     pe_hash_key_init(&self->key, SALT, pe_hash_best());
-    self->file = file;
     return PE_OK;
 }
 
 void pe_swap_fini(pe_swap *self)
 {
+    bool made = self->scratch != NULL; /* else it is zeroed, and 0 is no descriptor of its own */
+    if (made && self->file >= 0) {
+        pe_os_close(self->file);
+    }
     pe_frames_fini(&self->slots);
     free(self->checksums);
     free(self->scratch);

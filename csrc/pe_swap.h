@@ -1,6 +1,6 @@
 /* Swap space: a bitmap of page-sized slots, a checksum per slot, and the file behind it (or, in
    token mode, an array). The file is opened, named and removed by the caller; here it is a
-   descriptor. */
+   descriptor, a duplicate of the caller's. */
 #ifndef PE_SWAP_H
 #define PE_SWAP_H
 
@@ -14,7 +14,7 @@ typedef struct pe_swap {
     uint64_t *checksums; /* per slot: salted hash of what was written; token mode: the token */
     const uint8_t **scratch; /* page pointers of one cluster */
     pe_hash_key key;     /* of the checksums */
-    int file;            /* descriptor, or -1 in token mode */
+    int file;            /* descriptor of its own, or -1 in token mode */
     int error;           /* errno of the last failed file operation, captured there */
     uint64_t written, read, write_calls, read_calls; /* pages, calls to the system */
 } pe_swap;
@@ -22,9 +22,10 @@ typedef struct pe_swap {
 #define PE_SWAP_CLUSTER_MAX 256u /* pages in one write: 1 MiB */
 #define PE_SWAP_READ_MAX 32u     /* pages in one read: what stays in a cache until it is verified */
 
-/* slots may be 0; file -1 means tokens. */
+/* slots may be 0; file -1 means tokens. The caller may close its descriptor at once, or never.
+   PE_ERR_NO_DESCRIPTOR. */
 PE_MUST_USE pe_status pe_swap_init(pe_swap *self, uint32_t slots, int file);
-void pe_swap_fini(pe_swap *self); /* does not close the file */
+void pe_swap_fini(pe_swap *self); /* closes its descriptor, and the caller's never */
 /* Now at least `slots` slots; contents stay. */
 PE_MUST_USE pe_status pe_swap_grow(pe_swap *self, uint32_t slots);
 

@@ -120,7 +120,7 @@ static void settle_blob(pe_host *host, pe_blob blob, pe_slot slot)
 static pe_blob oldest_blob(const pe_host *host, const pe_vm *vm)
 {
     uint32_t group;
-    pe_blob const own = pe_zcache_oldest(host->zcache, vm->id);
+    pe_blob const own = pe_zcache_oldest(host->zcache, vm->index);
     if (own != PE_NONE)
         return own;
     uint64_t const used = pe_zcache_total(host->zcache).slot_bytes;

@@ -5,8 +5,9 @@
 
    The words of a batch are independent and spread over the map (8 bytes per 4 KiB of guest memory),
    so what limits hits is memory, and the loop asks for the words a few accesses ahead. Bounds are
-   checked by the caller in a pass of its own (pe_first_bad_page), which keeps the check out of this
-   loop and makes a bad batch fail before its first access. */
+   checked by the caller in a pass of its own (pe_first_bad_page), which makes a bad batch fail
+   before its first access, and again here, where a number is used: the array is not ours, and what
+   another thread writes to it meanwhile must not lead out of the map. */
 #include "pe_touch.h"
 
 #include "pe_content.h"
@@ -39,42 +40,56 @@ static pe_status stop_if_blocked(pe_vm *vm, size_t n)
     return PE_BLOCKED;
 }
 
-/* Makes accesses from `first` on that are hits; the position of the first that is none, or n. */
-static size_t hits(uint64_t *map, const int64_t *ppns, size_t first, size_t n, bool write)
+/* The word of an access that is a few ahead. An address that is none costs nothing. */
+PE_INLINE void ask_for(const uint64_t *map, int64_t ppn)
 {
+    PE_PREFETCH_WRITE((const void *)((uintptr_t)map + ((uintptr_t)ppn << 3)));
+}
+
+/* Makes accesses from `first` on that are hits; the position of the first that is none, or n. */
+static size_t hits(pe_vm *vm, const int64_t *ppns, size_t first, size_t n, bool write)
+{
+    uint64_t *const map = vm->map;
     uint64_t const permission = write ? PE_WRITABLE : PE_READABLE;
     uint64_t const seen = PE_ACCESSED | PE_YOUNG;
     uint64_t const all = permission | seen;
     size_t const asked = n > AHEAD ? n - AHEAD : 0;
     for (size_t i = first; i < n; ++i) {
         if (i < asked)
-            PE_PREFETCH_WRITE(&map[ppns[i + AHEAD]]);
-        uint64_t const word = map[ppns[i]];
+            ask_for(map, ppns[i + AHEAD]);
+        uint32_t ppn;
+        if (PE_UNLIKELY(!pe_vm_page_at(vm, &ppns[i], &ppn)))
+            return i;
+        uint64_t const word = map[ppn];
         if (PE_LIKELY((word & all) == all))
             continue;
         if (!(word & permission))
             return i;
-        map[ppns[i]] = word | seen;
+        map[ppn] = word | seen;
     }
     return n;
 }
 
 /* The same with a flag per access. */
-static size_t hits_by_flag(uint64_t *map, const int64_t *ppns, const uint8_t *write, size_t first,
+static size_t hits_by_flag(pe_vm *vm, const int64_t *ppns, const uint8_t *write, size_t first,
                            size_t n)
 {
+    uint64_t *const map = vm->map;
     uint64_t const seen = PE_ACCESSED | PE_YOUNG;
     size_t const asked = n > AHEAD ? n - AHEAD : 0;
     for (size_t i = first; i < n; ++i) {
         if (i < asked)
-            PE_PREFETCH_WRITE(&map[ppns[i + AHEAD]]);
+            ask_for(map, ppns[i + AHEAD]);
+        uint32_t ppn;
+        if (PE_UNLIKELY(!pe_vm_page_at(vm, &ppns[i], &ppn)))
+            return i;
         uint64_t const writes = 0 - (uint64_t)(write[i] != 0); /* all bits, or none */
         uint64_t const permission = PE_READABLE ^ (writes & (PE_READABLE ^ PE_WRITABLE));
-        uint64_t const word = map[ppns[i]];
+        uint64_t const word = map[ppn];
         if (!(word & permission))
             return i;
         if ((word & seen) != seen)
-            map[ppns[i]] = word | seen;
+            map[ppn] = word | seen;
     }
     return n;
 }
@@ -85,11 +100,14 @@ pe_status pe_touch(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, cons
     pe_status status = stop_if_blocked(vm, n);
     size_t i = 0;
     while (status == PE_OK) {
-        i = write ? hits_by_flag(vm->map, ppns, write, i, n) : hits(vm->map, ppns, i, n, all_write);
+        uint32_t ppn;
+        i = write ? hits_by_flag(vm, ppns, write, i, n) : hits(vm, ppns, i, n, all_write);
         if (i == n)
             break;
         bool const writes = write ? write[i] != 0 : all_write;
-        status = pe_fault(host, vm, (uint32_t)ppns[i], writes ? PE_ACCESS_WRITE : PE_ACCESS_READ);
+        status = pe_vm_page_at(vm, &ppns[i], &ppn)
+                   ? pe_fault(host, vm, ppn, writes ? PE_ACCESS_WRITE : PE_ACCESS_READ)
+                   : PE_ERR_PAGE_RANGE;
         i += status == PE_OK;
     }
     *done = i;
@@ -112,9 +130,11 @@ pe_status pe_write(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, cons
     pe_status status = stop_if_blocked(vm, n);
     size_t i = 0;
     while (status == PE_OK && i < n) {
-        status = pe_fault(host, vm, (uint32_t)ppns[i], PE_ACCESS_FILL);
+        uint32_t ppn;
+        status = pe_vm_page_at(vm, &ppns[i], &ppn) ? pe_fault(host, vm, ppn, PE_ACCESS_FILL)
+                                                   : PE_ERR_PAGE_RANGE;
         if (status == PE_OK) {
-            fill(host, pe_payload_of(vm->map[ppns[i]]), contents, i);
+            fill(host, pe_payload_of(vm->map[ppn]), contents, i);
             ++i;
         }
     }
@@ -138,11 +158,13 @@ pe_status pe_read(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, void 
     pe_status status = stop_if_blocked(vm, n);
     size_t i = 0;
     while (status == PE_OK && i < n) {
+        uint32_t ppn;
         if (i + CONTENT_AHEAD < n)
-            PE_PREFETCH(&vm->map[ppns[i + CONTENT_AHEAD]]);
-        status = pe_fault(host, vm, (uint32_t)ppns[i], PE_ACCESS_READ);
+            ask_for(vm->map, ppns[i + CONTENT_AHEAD]);
+        status = pe_vm_page_at(vm, &ppns[i], &ppn) ? pe_fault(host, vm, ppn, PE_ACCESS_READ)
+                                                   : PE_ERR_PAGE_RANGE;
         if (status == PE_OK) {
-            copy_out(host, pe_payload_of(vm->map[ppns[i]]), contents, i);
+            copy_out(host, pe_payload_of(vm->map[ppn]), contents, i);
             ++i;
         }
     }
@@ -151,24 +173,36 @@ pe_status pe_read(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, void 
     return status;
 }
 
+static pe_status peek_token(pe_host *host, uint64_t word, uint64_t *token)
+{
+    size_t length;
+    if (pe_place_of(word) == PE_SWAPPED)
+        *token = pe_swap_read_token(&host->swap, pe_payload_of(word));
+    else
+        memcpy(token, pe_zcache_payload(host->zcache, pe_payload_of(word), &length), sizeof *token);
+    return PE_OK;
+}
+
+/* The page is made and verified here and then copied, as the caller's memory may be written to by
+   others while a codec or a checksum reads it again. */
 static pe_status peek_far(pe_host *host, uint64_t word, void *contents, size_t i)
 {
-    size_t const size = host->config.tokens ? sizeof(uint64_t) : PE_PAGE_BYTES;
-    uint8_t *page = (uint8_t *)contents + i * size;
+    if (host->config.tokens)
+        return peek_token(host, word, (uint64_t *)contents + i);
+    _Alignas(64) uint8_t page[PE_PAGE_BYTES];
+    pe_status status = PE_OK;
     if (pe_place_of(word) == PE_SWAPPED) {
-        if (!host->config.tokens)
-            return pe_swap_read(&host->swap, pe_payload_of(word), page);
-        ((uint64_t *)contents)[i] = pe_swap_read_token(&host->swap, pe_payload_of(word));
-        return PE_OK;
+        status = pe_swap_read(&host->swap, pe_payload_of(word), page);
+    } else {
+        size_t length;
+        const void *payload = pe_zcache_payload(host->zcache, pe_payload_of(word), &length);
+        const pe_codec *codec = host->config.codec;
+        if (!codec->decompress(codec, payload, length, page, host->codec_work))
+            status = PE_ERR_CODEC;
     }
-    size_t length;
-    const void *payload = pe_zcache_payload(host->zcache, pe_payload_of(word), &length);
-    if (host->config.tokens) {
-        memcpy(page, payload, sizeof(uint64_t));
-        return PE_OK;
-    }
-    const pe_codec *codec = host->config.codec;
-    return codec->decompress(codec, payload, length, page, host->codec_work) ? PE_OK : PE_ERR_CODEC;
+    if (status == PE_OK)
+        memcpy((uint8_t *)contents + i * PE_PAGE_BYTES, page, PE_PAGE_BYTES);
+    return status;
 }
 
 pe_status pe_peek(pe_host *host, const pe_vm *vm, const int64_t *ppns, size_t n, void *contents,
@@ -177,8 +211,13 @@ pe_status pe_peek(pe_host *host, const pe_vm *vm, const int64_t *ppns, size_t n,
     size_t const size = host->config.tokens ? sizeof(uint64_t) : PE_PAGE_BYTES;
     pe_status status = PE_OK;
     size_t i = 0;
-    for (; status == PE_OK && i < n; ++i) {
-        uint64_t const word = vm->map[ppns[i]];
+    for (; i < n; ++i) {
+        uint32_t ppn;
+        if (!pe_vm_page_at(vm, &ppns[i], &ppn)) {
+            status = PE_ERR_PAGE_RANGE;
+            break;
+        }
+        uint64_t const word = vm->map[ppn];
         switch (pe_place_of(word)) {
         case PE_ABSENT:
         case PE_BALLOONED: memset((uint8_t *)contents + i * size, 0, size); break;
@@ -189,7 +228,7 @@ pe_status pe_peek(pe_host *host, const pe_vm *vm, const int64_t *ppns, size_t n,
         }
         if (status != PE_OK) {
             host->error_vm = vm->id;
-            host->error_ppn = (uint32_t)ppns[i];
+            host->error_ppn = ppn;
             break;
         }
     }

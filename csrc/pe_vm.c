@@ -58,7 +58,7 @@ const char *pe_event_name(size_t event)
     return event < PE_EVENTS ? event_names[event] : NULL;
 }
 
-pe_status pe_vm_init(pe_vm *self, uint32_t pages, uint64_t seed, uint32_t id)
+pe_status pe_vm_init(pe_vm *self, uint32_t pages, uint64_t seed, uint32_t index)
 {
     memset(self, 0, sizeof *self);
     if (pages == 0 || pages == UINT32_MAX)
@@ -67,10 +67,10 @@ pe_status pe_vm_init(pe_vm *self, uint32_t pages, uint64_t seed, uint32_t id)
     if (!self->map)
         return PE_ERR_NO_MEMORY;
     self->pages = pages;
-    self->id = id;
+    self->id = self->index = index;
     self->sharing = true;
     self->in_place[PE_ABSENT] = pages;
-    self->rng = pe_rng_make(seed, id);
+    self->rng = pe_rng_make(seed, index);
     return PE_OK;
 }
 
@@ -234,10 +234,13 @@ bool pe_vm_check(const pe_vm *self, const char **reason)
     return ever == self->ever;
 }
 
-void pe_vm_places(const pe_vm *self, size_t n, const int64_t *ppns, uint8_t *out)
+pe_status pe_vm_places(const pe_vm *self, size_t n, const int64_t *ppns, uint8_t *out)
 {
     for (size_t i = 0; i < n; i++) {
-        pe_assert(ppns[i] >= 0 && ppns[i] < self->pages);
-        out[i] = (uint8_t)pe_place_of(self->map[ppns[i]]);
+        uint32_t ppn;
+        if (!pe_vm_page_at(self, &ppns[i], &ppn))
+            return PE_ERR_PAGE_RANGE;
+        out[i] = (uint8_t)pe_place_of(self->map[ppn]);
     }
+    return PE_OK;
 }

@@ -41,7 +41,8 @@ typedef struct pe_vm {
                             it came to its frame; NULL until the first such scan */
     uint64_t base;      /* host-wide number of page 0 */
     uint32_t pages;
-    uint32_t id;        /* index in the host's list */
+    uint64_t id;        /* of no other machine in the host's life */
+    uint32_t index;     /* in the host's list */
     uint32_t group;     /* salt group */
     bool sharing;       /* may its pages be shared */
     bool blocked;       /* no access is made */
@@ -57,10 +58,21 @@ typedef struct pe_vm {
     uint64_t event[PE_EVENTS];
 } pe_vm;
 
-/* Where each of these pages is, a pe_place each. */
-void pe_vm_places(const pe_vm *self, size_t n, const int64_t *ppns, uint8_t *out);
+/* The number that stands at `at` now, which is the caller's memory: another thread may write there
+   while a batch runs, so it is read once, and what was checked is what is used. False: it is not a
+   page of the machine. */
+PE_INLINE bool pe_vm_page_at(const pe_vm *self, const int64_t *at, uint32_t *ppn)
+{
+    int64_t const number = *(const volatile int64_t *)at;
+    *ppn = (uint32_t)number;
+    return (uint64_t)number < self->pages;
+}
 
-PE_MUST_USE pe_status pe_vm_init(pe_vm *self, uint32_t pages, uint64_t seed, uint32_t id);
+/* Where each of these pages is, a pe_place each. PE_ERR_PAGE_RANGE: one is none of the machine's.
+   */
+PE_MUST_USE pe_status pe_vm_places(const pe_vm *self, size_t n, const int64_t *ppns, uint8_t *out);
+
+PE_MUST_USE pe_status pe_vm_init(pe_vm *self, uint32_t pages, uint64_t seed, uint32_t index);
 void pe_vm_fini(pe_vm *self);
 /* Its random draws are of this stream from now on, and not of its id. */
 void pe_vm_draw_from(pe_vm *self, uint64_t seed, uint64_t stream);

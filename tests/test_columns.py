@@ -63,7 +63,7 @@ def test_one_scan_of_many_machines_is_a_scan_of_each_in_turn():
             vms = list(host.vms.values())
             for pages in ([100, 0, 7], [3, 200, 250]):
                 if many:
-                    ids = np.array([vm._id for vm in vms], np.uint32)
+                    ids = np.array([vm._id for vm in vms], np.uint64)
                     columns.scan(host._engine, ids, np.array(pages))
                 else:
                     for vm, amount in zip(vms, pages, strict=True):
@@ -76,7 +76,7 @@ def test_one_scan_of_many_machines_is_a_scan_of_each_in_turn():
 
 def test_machines_that_are_not_there_are_named():
     with filled() as host:
-        gone = np.array([0, 7], np.uint32)
+        gone = np.array([0, 7], np.uint64)
         for call in (columns.numbers, columns.ballooned):
             with pytest.raises(pe.errors.NoSuchVM, match="id 7"):
                 call(host._engine, gone)
@@ -95,7 +95,7 @@ def test_samples_of_many_machines_are_those_of_each_alone():
     for many in (False, True):
         with filled() as host:
             vms, sizes = list(host.vms.values()), [10, 0, 300]
-            ids = np.array([vm._id for vm in vms], np.uint32)
+            ids = np.array([vm._id for vm in vms], np.uint64)
             for _ in range(3):
                 if many:
                     columns.begin_samples(host._engine, ids, np.array(sizes, np.uint32))

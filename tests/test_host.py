@@ -191,7 +191,7 @@ def test_a_corrupted_swap_slot_names_the_page_and_spares_the_others():
         vm = host.add_vm("web", "256 KiB")
         vm.write(np.arange(32), incompressible(32))
         host.reclaim(vm, 32, "swap")
-        os.pwrite(host._swap_file.fileno(), b"garbage", 3 * 4096)
+        os.pwrite(host._engine.swap_file, b"garbage", 3 * 4096)
         bad = next(ppn for ppn in range(32) if _fails(vm, ppn))
         with pytest.raises(
             pe.errors.SwapCorruption, match=f"page {bad} of virtual machine 'web'"
@@ -217,7 +217,7 @@ def test_a_swap_file_that_cannot_be_written_loses_nothing():
         vm = host.add_vm("a", "128 KiB")
         vm.write(np.arange(8), incompressible(8))
         full = os.open("/dev/full", os.O_RDWR)
-        os.dup2(full, host._swap_file.fileno())
+        os.dup2(full, host._engine.swap_file)
         os.close(full)
         with pytest.raises(pe.errors.SwapError, match="No space left"):
             host.reclaim(vm, 4, "swap")
@@ -243,7 +243,7 @@ def test_nothing_is_left_in_the_swap_directory(tmp_path):
     host = pe.Host("64 KiB", swap_dir=tmp_path)
     host.add_vm("a", "128 KiB").write(np.arange(32), incompressible(32))
     assert os.listdir(tmp_path) == []
-    descriptor = host._swap_file.fileno()
+    descriptor = host._engine.swap_file
     del host
     gc.collect()
     with pytest.raises(OSError, match="Bad file"):

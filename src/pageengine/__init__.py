@@ -1,5 +1,7 @@
 """pageengine: a memory manager for overcommitted hosts, on real pages."""
 
+from pageengine import startup as _startup  # first: it hears signals  # isort: split
+
 from typing import TYPE_CHECKING
 
 from pageengine import errors, policy

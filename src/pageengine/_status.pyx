@@ -1,5 +1,8 @@
 """The only place where a status of the core becomes a Python exception."""
 
+from errno import EMFILE
+from functools import partial
+
 from pageengine._c.status cimport *
 
 from pageengine import errors
@@ -18,6 +21,7 @@ _EXCEPTIONS = {
     <int>PE_ERR_BACKING: errors.SwapError,
     <int>PE_ERR_SWAP_CORRUPT: errors.SwapCorruption,
     <int>PE_ERR_CODEC: errors.CodecError,
+    <int>PE_ERR_NO_DESCRIPTOR: partial(errors.SwapError, EMFILE),
     <int>PE_ERR_CORRUPT: errors.CorruptState,
 }
 

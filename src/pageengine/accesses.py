@@ -7,6 +7,7 @@ import numpy as np
 
 from pageengine import errors
 from pageengine.arrays import as_contents, as_ppns, as_write_flags, empty_contents
+from pageengine.lock import serialised
 from pageengine.records import Faults
 from pageengine.status import EVENTS, STATUS_NAMES, error_of
 
@@ -17,6 +18,7 @@ _fault_events = itemgetter(*(
 ))  # fmt: skip
 
 
+@serialised
 class Accesses:
     """The part of ``VM`` that makes accesses.
 
@@ -38,6 +40,7 @@ class Accesses:
         _engine: Any
         _id: int
         claim: Any
+        there: bool
 
         @property
         def host(self) -> Any: ...
@@ -88,7 +91,8 @@ class Accesses:
 
     def touch_some(self, ppns, write=False) -> int:
         """Like touch, as far as it goes: how many accesses were made before memory ran out or the
-        machine was blocked. Faults are not told: ``events`` counts them.
+        machine was blocked. Faults are not told: ``events`` counts them. Where memory ran out
+        because the swap file failed, OutOfFrames is raised with that as its cause.
         """
         host, (call, n) = self.host, self._touch_call(ppns, write)
         return self._some(host, call, n, *call(0))
@@ -111,7 +115,7 @@ class Accesses:
 
     def write_some(self, ppns, pages) -> int:
         """Like write, as far as it goes: how many pages were written before memory ran out or the
-        machine was blocked.
+        machine was blocked. Errors as of ``touch_some``.
         """
         host, (call, n) = self.host, self._write_call(ppns, pages)
         return self._some(host, call, n, *call(0))
@@ -211,6 +215,8 @@ class Accesses:
         try:
             self._go_on(host, call, done, status)
         except (errors.OutOfFrames, errors.Blocked) as stop:
+            if stop.__cause__ is not None:  # the swap file failed: that is no want of memory
+                raise
             return stop.done
         return n
 
@@ -220,7 +226,14 @@ class Accesses:
             return
         with host._making_room(self) as room:
             while status:
-                if STATUS_NAMES[status] != "PE_NO_FRAME" or not room.more():
+                goes_on = STATUS_NAMES[status] == "PE_NO_FRAME" and room.more()
+                if not self.there:
+                    raise errors.Closed(
+                        f"virtual machine {self.name!r} was removed while a batch waited for "
+                        f"memory; {done} accesses were made",
+                        done,
+                    )
+                if not goes_on:
                     raise self._error(status, done) from room.cause
                 more, status = call(done)
                 done += more

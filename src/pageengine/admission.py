@@ -43,6 +43,35 @@ def read_claim(size, shares, reservation, limit, overhead) -> Claim:
     )
 
 
+class Promises:
+    """What a host has promised its machines. memory: bytes of machine memory that it has; swap: of
+    swap space, None where that grows with the machines; reserve_swap: whether swap space of a fixed
+    size is promised too.
+    """
+
+    def __init__(self, memory: int, swap: int | None, reserve_swap: bool):
+        self._memory, self._swap_left = memory, 0 if swap is None else swap
+        self._grows, self._reserve_swap = swap is None, reserve_swap
+        self.slots = 0 if swap is None else swap // PAGE_BYTES  # pages that swap space must hold
+
+    def admit(self, name: str, claim: Claim, instead: Claim | None = None) -> None:
+        """Refuses with AdmissionError, or makes the promise, in place of another one."""
+        memory = self._memory + (instead.memory if instead else 0)
+        swap = self._swap_left + (instead.swap if instead else 0)
+        fixed = self._reserve_swap and not self._grows
+        admit(name, claim, memory, swap if fixed else None)
+        self._memory, self._swap_left = memory - claim.memory, swap - claim.swap
+        needed = -self._swap_left // PAGE_BYTES
+        if self._grows and needed > self.slots:
+            # by an eighth at least: many machines in turn do not each move the whole table
+            self.slots = max(needed, self.slots + self.slots // 8)
+
+    def take_back(self, claim: Claim, instead: Claim | None = None) -> None:
+        """Nobody is promised this any more; what it stood for is promised again."""
+        self._memory += claim.memory - (instead.memory if instead else 0)
+        self._swap_left += claim.swap - (instead.swap if instead else 0)
+
+
 def admit(name: str, claim: Claim, unreserved: int, swap_left: int | None) -> None:
     """Raises AdmissionError. unreserved: machine memory that is promised to nobody; swap_left: swap
     space likewise, None where it need not be promised.

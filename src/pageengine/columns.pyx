@@ -23,18 +23,19 @@ from pageengine.engine import EVENTS, VM_NUMBERS
 ROWS = (*VM_NUMBERS, *EVENTS, "blocked", "touched", "marked")
 
 
-cdef int _all_there(Engine engine, const uint32_t[::1] ids) except -1:
+cdef int _all_there(Engine engine, const uint64_t[::1] ids) except -1:
     for i in range(ids.shape[0]):
         engine._vm(ids[i])
     engine._open()
     return 0
 
 
-def numbers(Engine engine not None, const uint32_t[::1] ids):
+def numbers(Engine engine not None, const uint64_t[::1] ids):
     """ROWS of these machines: int64 [rows, n]."""
     cdef size_t n = ids.shape[0]
     out = np.empty((PE_VM_ROWS, n), np.int64)
     cdef int64_t[:, ::1] view = out
+    ids = np.array(ids)  # what is checked here is what the core reads
     with engine._lock:
         _all_there(engine, ids)
         if n > 0:
@@ -42,7 +43,7 @@ def numbers(Engine engine not None, const uint32_t[::1] ids):
     return out
 
 
-def ballooned(Engine engine not None, const uint32_t[::1] ids):
+def ballooned(Engine engine not None, const uint64_t[::1] ids):
     """Pages of these machines that are in their balloons: int64 [n]."""
     out = np.empty(ids.shape[0], np.int64)
     cdef int64_t[::1] view = out
@@ -53,7 +54,7 @@ def ballooned(Engine engine not None, const uint32_t[::1] ids):
     return out
 
 
-def end_samples(Engine engine not None, const uint32_t[::1] ids):
+def end_samples(Engine engine not None, const uint64_t[::1] ids):
     """Ends the sampling periods of these machines: int64 [2, n], pages touched and pages marked."""
     out = np.empty((2, ids.shape[0]), np.int64)
     cdef int64_t[:, ::1] view = out
@@ -66,7 +67,7 @@ def end_samples(Engine engine not None, const uint32_t[::1] ids):
     return out
 
 
-def begin_samples(Engine engine not None, const uint32_t[::1] ids, const uint32_t[::1] n):
+def begin_samples(Engine engine not None, const uint64_t[::1] ids, const uint32_t[::1] n):
     """Begins a period for each: n[i] random pages of machine ids[i] are marked."""
     if n.shape[0] != ids.shape[0]:
         raise ValueError(f"{ids.shape[0]} machines and {n.shape[0]} samples")
@@ -76,7 +77,7 @@ def begin_samples(Engine engine not None, const uint32_t[::1] ids, const uint32_
             pe_vm_sample_begin(engine._vm(ids[i]), n[i])
 
 
-def scan(Engine engine not None, const uint32_t[::1] ids, const int64_t[::1] pages,
+def scan(Engine engine not None, const uint64_t[::1] ids, const int64_t[::1] pages,
          bint two_scans=False):
     """Looks for equal pages: at pages[i] of machine ids[i], one machine after the other.
     MemoryError: a machine's checksums found no room; those before it were scanned.
@@ -87,6 +88,7 @@ def scan(Engine engine not None, const uint32_t[::1] ids, const int64_t[::1] pag
     cdef pe_status status = PE_OK
     if pages.shape[0] != ids.shape[0]:
         raise ValueError(f"{ids.shape[0]} machines and {pages.shape[0]} numbers of pages")
+    ids, pages = np.array(ids), np.array(pages)  # checked, and then used without the GIL
     for i in range(n):
         if pages[i] < 0:
             raise ValueError(f"pages must not be negative, got {pages[i]}")

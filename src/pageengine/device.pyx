@@ -80,8 +80,8 @@ cdef class Device:
         _seconds(writes, "writes")
         if not piece > 0 or writes / piece > 1e9:
             raise ValueError(f"{writes!r} s of writes cannot come in pieces of {piece!r} s")
-        with nogil:
-            pe_device_serve(&self._device, until, writes, piece)
+        # not without the GIL: clients that another thread adds would move
+        pe_device_serve(&self._device, until, writes, piece)
 
     def hold(self, client) -> float:
         """A client that has nothing to do is here now; the seconds that it had nothing to do."""

@@ -1,15 +1,18 @@
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from pageengine._c.host cimport pe_host
 from pageengine._c.vm cimport pe_vm
+from pageengine.lock cimport HostLock
 
 
 cdef class Engine:
     cdef pe_host *_host
-    cdef object _lock, _codec
+    cdef HostLock _lock
+    cdef object _codec
     cdef uint64_t _seed
     cdef readonly bint tokens
 
     cdef int _open(self) except -1
-    cdef pe_vm *_vm(self, uint32_t id) except NULL
+    cdef pe_vm *_vm(self, uint64_t id) except NULL
+    cdef object _own(self, const pe_vm *vm, const int64_t[::1] ppns)
     cdef int _check_pages(self, const pe_vm *vm, const int64_t[::1] ppns) except -1

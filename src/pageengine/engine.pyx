@@ -5,8 +5,6 @@ are named by id here, sizes are in pages, and what a batch could not do is said 
 instead of an exception.
 """
 
-from _thread import allocate_lock
-
 import numpy as np
 
 from cpython.bytes cimport PyBytes_FromString
@@ -30,6 +28,7 @@ from pageengine._c.vm cimport *
 from pageengine._c.zcache cimport PE_PACKING_DENSE, PE_PACKING_ESX
 from pageengine._status cimport check
 from pageengine.codec cimport Codec
+from pageengine.lock cimport HostLock
 
 from pageengine import errors
 
@@ -62,7 +61,9 @@ TECHNIQUES = _techniques()
 
 
 cdef class Engine:
-    """A host in the core. ``codec`` is a Codec or None, ``swap_file`` a descriptor or -1."""
+    """A host in the core. ``codec`` is a Codec or None. ``swap_file`` is a descriptor or -1; the
+    engine makes a duplicate, so that the caller closes its own when it likes.
+    """
 
     def __init__(self, uint32_t frames, *, uint64_t seed=0, bint tokens=False, bint sharing=True,
                  Codec codec=None, bint dense=False, uint64_t cache_limit=2**64 - 1,
@@ -79,7 +80,7 @@ cdef class Engine:
         config.cache_limit_bytes = cache_limit
         config.swap_file = swap_file
         config.random_victims = random_victims
-        self._lock = allocate_lock()
+        self._lock = HostLock()
         self._codec = codec  # its table must outlive the host
         self.tokens, self._seed = tokens, seed
         check(pe_host_new(&self._host, &config))
@@ -87,18 +88,38 @@ cdef class Engine:
     def __dealloc__(self):
         pe_host_delete(self._host)
 
+    @property
+    def swap_file(self) -> int:
+        """The engine's own descriptor of the swap file, or -1; slot s is at byte 4096 * s. For
+        tests and tools: do not close it.
+        """
+        with self._lock:
+            self._open()
+            return self._host.swap.file
+
     def close(self):
-        """Gives all memory back; every later call raises Closed."""
+        """Gives all memory and the swap file back; every later call raises Closed."""
+        if self._lock.forked:  # the child's copy goes with it
+            return
         with self._lock:
             pe_host_delete(self._host)
             self._host = NULL
+
+    @property
+    def open(self) -> bool:
+        return self._host != NULL
+
+    @property
+    def lock(self) -> HostLock:
+        """What every call here holds."""
+        return self._lock
 
     cdef int _open(self) except -1:
         if self._host == NULL:
             raise errors.Closed("the host is closed")
         return 0
 
-    cdef pe_vm *_vm(self, uint32_t id) except NULL:
+    cdef pe_vm *_vm(self, uint64_t id) except NULL:
         self._open()
         cdef pe_vm *vm = pe_host_vm(self._host, id)
         if vm == NULL:
@@ -107,14 +128,14 @@ cdef class Engine:
 
     def add_vm(self, uint32_t pages, uint64_t salt, uint64_t cache_limit, uint64_t stream) -> int:
         """``stream`` is of its random draws."""
-        cdef uint32_t id
+        cdef uint64_t id
         with self._lock:
             self._open()
             check(pe_host_add_vm(self._host, pages, salt, cache_limit, &id))
             pe_vm_draw_from(pe_host_vm(self._host, id), self._seed, stream)
         return id
 
-    def remove_vm(self, uint32_t id):
+    def remove_vm(self, uint64_t id):
         with self._lock:
             self._vm(id)
             check(pe_host_remove_vm(self._host, id))
@@ -126,6 +147,12 @@ cdef class Engine:
             check(pe_swap_grow(&self._host.swap, slots))
 
     # accesses ------------------------------------------------------------------------------------
+
+    cdef object _own(self, const pe_vm *vm, const int64_t[::1] ppns):
+        """A copy of the PPNs, which nobody else can change, checked."""
+        pages = np.array(ppns)
+        self._check_pages(vm, pages)
+        return pages
 
     cdef int _check_pages(self, const pe_vm *vm, const int64_t[::1] ppns) except -1:
         cdef size_t n = ppns.shape[0], bad
@@ -139,7 +166,7 @@ cdef class Engine:
             )
         return 0
 
-    def touch(self, uint32_t id, const int64_t[::1] ppns, const uint8_t[::1] write, bint all_write):
+    def touch(self, uint64_t id, const int64_t[::1] ppns, const uint8_t[::1] write, bint all_write):
         """(done, status number); ``write`` is None or one flag per access."""
         cdef size_t done = 0, n = ppns.shape[0]
         cdef pe_status status = PE_OK
@@ -153,7 +180,7 @@ cdef class Engine:
                     status = pe_touch(self._host, vm, &ppns[0], n, flags, all_write, &done)
         return done, <int>status
 
-    def write(self, uint32_t id, const int64_t[::1] ppns, const uint8_t[::1] contents):
+    def write(self, uint64_t id, const int64_t[::1] ppns, const uint8_t[::1] contents):
         """(done, status number); ``contents`` holds the pages or tokens as bytes, one after the
         other.
         """
@@ -168,7 +195,7 @@ cdef class Engine:
                     status = pe_write(self._host, vm, &ppns[0], n, &contents[0], &done)
         return done, <int>status
 
-    def read(self, uint32_t id, const int64_t[::1] ppns, uint8_t[::1] out, bint peek=False):
+    def read(self, uint64_t id, const int64_t[::1] ppns, uint8_t[::1] out, bint peek=False):
         """(done, status number); fills ``out``. peek: no access, nothing moves."""
         cdef size_t done = 0, n = ppns.shape[0]
         cdef pe_status status = PE_OK
@@ -186,7 +213,7 @@ cdef class Engine:
 
     # techniques ----------------------------------------------------------------------------------
 
-    def scan(self, uint32_t id, uint64_t pages, bint random=False, bint two_scans=False):
+    def scan(self, uint64_t id, uint64_t pages, bint random=False, bint two_scans=False):
         cdef pe_scan_result result = pe_scan_result(0, 0, 0, 0, 0, 0)
         cdef unsigned how = (PE_SCAN_RANDOM if random else 0) | (
             PE_SCAN_TWO_SCANS if two_scans else 0)
@@ -204,7 +231,7 @@ cdef class Engine:
             self._open()
             pe_scan_end_pass(self._host)
 
-    def reclaim(self, uint32_t id, uint64_t frames, unsigned steps, bint brief=False):
+    def reclaim(self, uint64_t id, uint64_t frames, unsigned steps, bint brief=False):
         """(result as a dict, status number). brief: many victims in a row in vain are the end."""
         cdef pe_reclaim_result result = pe_reclaim_result(0, 0, 0, 0, 0, 0, 0)
         cdef pe_status status = PE_OK
@@ -216,62 +243,65 @@ cdef class Engine:
                 status = pe_reclaim(self._host, vm, frames, how, &result)
         return result, <int>status
 
-    def balloon_pages(self, uint32_t id, const int64_t[::1] ppns) -> int:
+    def balloon_pages(self, uint64_t id, const int64_t[::1] ppns) -> int:
+        cdef const int64_t[::1] own
         cdef pe_vm *vm
         cdef uint64_t given = 0
         with self._lock:
             vm = self._vm(id)
-            self._check_pages(vm, ppns)
-            if ppns.shape[0] > 0:
+            own = self._own(vm, ppns)
+            if own.shape[0] > 0:
                 with nogil:
-                    given = pe_balloon_pages(self._host, vm, &ppns[0], ppns.shape[0])
+                    given = pe_balloon_pages(self._host, vm, &own[0], own.shape[0])
         return given
 
-    def balloon_absent(self, uint32_t id, uint64_t n) -> int:
+    def balloon_absent(self, uint64_t id, uint64_t n) -> int:
         with self._lock:
             return pe_balloon_absent(self._vm(id), n)
 
-    def balloon_return(self, uint32_t id, const int64_t[::1] ppns) -> int:
+    def balloon_return(self, uint64_t id, const int64_t[::1] ppns) -> int:
+        cdef const int64_t[::1] own
         cdef pe_vm *vm
         with self._lock:
             vm = self._vm(id)
-            self._check_pages(vm, ppns)
-            return pe_balloon_return(vm, &ppns[0], ppns.shape[0]) if ppns.shape[0] else 0
+            own = self._own(vm, ppns)
+            return pe_balloon_return(vm, &own[0], own.shape[0]) if own.shape[0] else 0
 
-    def report_free(self, uint32_t id, const int64_t[::1] ppns) -> int:
+    def report_free(self, uint64_t id, const int64_t[::1] ppns) -> int:
+        cdef const int64_t[::1] own
         cdef pe_vm *vm
         with self._lock:
             vm = self._vm(id)
-            self._check_pages(vm, ppns)
-            return (pe_balloon_report(self._host, vm, &ppns[0], ppns.shape[0])
-                    if ppns.shape[0] else 0)
+            own = self._own(vm, ppns)
+            return pe_balloon_report(self._host, vm, &own[0], own.shape[0]) if own.shape[0] else 0
 
-    def ballooned(self, uint32_t id) -> int:
+    def ballooned(self, uint64_t id) -> int:
         """Pages in the balloon."""
         with self._lock:
             return self._vm(id).in_place[<int>PE_BALLOONED]
 
-    def deflate(self, uint32_t id, uint64_t n) -> int:
+    def deflate(self, uint64_t id, uint64_t n) -> int:
         with self._lock:
             return pe_balloon_deflate(self._vm(id), n)
 
-    def pin(self, uint32_t id, const int64_t[::1] ppns, bint pinned):
+    def pin(self, uint64_t id, const int64_t[::1] ppns, bint pinned):
+        cdef const int64_t[::1] own
         cdef pe_vm *vm
         with self._lock:
             vm = self._vm(id)
-            self._check_pages(vm, ppns)
-            for i in range(ppns.shape[0]):
-                pe_vm_pin(vm, <uint32_t>ppns[i], pinned)
+            own = self._own(vm, ppns)
+            for i in range(own.shape[0]):
+                pe_vm_pin(vm, <uint32_t>own[i], pinned)
 
-    def set_blocked(self, uint32_t id, bint blocked):
+    def set_blocked(self, uint64_t id, bint blocked):
         with self._lock:
             self._vm(id).blocked = blocked
 
-    def is_blocked(self, uint32_t id):
+    def is_blocked(self, uint64_t id):
         with self._lock:
             return True if self._vm(id).blocked else False
 
-    def set_sharing(self, uint32_t id, bint sharing):
+    def set_sharing(self, uint64_t id, bint sharing):
         with self._lock:
             self._vm(id).sharing = sharing
 
@@ -283,26 +313,26 @@ cdef class Engine:
 
     # activity ------------------------------------------------------------------------------------
 
-    def sample_begin(self, uint32_t id, uint32_t n):
+    def sample_begin(self, uint64_t id, uint32_t n):
         with self._lock:
             pe_vm_sample_begin(self._vm(id), n)
 
-    def sample_end(self, uint32_t id):
+    def sample_end(self, uint64_t id):
         cdef uint32_t size, touched
         with self._lock:
             pe_vm_sample_end(self._vm(id), &size, &touched)
         return touched, size
 
-    def sample_now(self, uint32_t id):
+    def sample_now(self, uint64_t id):
         """(touched, marked) of the period that is open; (0, 0) when none is."""
         with self._lock:
             return self._vm(id).sample_touched, self._vm(id).sample_size
 
-    def age(self, uint32_t id) -> int:
+    def age(self, uint64_t id) -> int:
         with self._lock:
             return pe_vm_age(self._vm(id))
 
-    def ages(self, uint32_t id):
+    def ages(self, uint64_t id):
         histogram = np.zeros(256, dtype=np.uint64)
         cdef uint64_t[::1] view = histogram
         with self._lock:
@@ -311,8 +341,9 @@ cdef class Engine:
 
     # what is there -------------------------------------------------------------------------------
 
-    def places(self, uint32_t id, const int64_t[::1] ppns):
+    def places(self, uint64_t id, const int64_t[::1] ppns):
         """Where each page is, uint8 [n]."""
+        cdef pe_status status = PE_OK
         cdef pe_vm *vm
         out = np.empty(ppns.shape[0], dtype=np.uint8)
         cdef uint8_t[::1] view = out
@@ -321,10 +352,11 @@ cdef class Engine:
             self._check_pages(vm, ppns)
             if ppns.shape[0]:
                 with nogil:
-                    pe_vm_places(vm, ppns.shape[0], &ppns[0], &view[0])
+                    status = pe_vm_places(vm, ppns.shape[0], &ppns[0], &view[0])
+            check(status)
         return out
 
-    def vm_numbers(self, uint32_t id):
+    def vm_numbers(self, uint64_t id):
         """VM_NUMBERS and EVENTS of one machine as a dict."""
         cdef uint64_t numbers[PE_VM_NUMBERS]
         cdef pe_vm *vm
@@ -335,7 +367,7 @@ cdef class Engine:
             values.update((name, vm.event[i]) for i, name in enumerate(EVENTS))
         return values
 
-    def vm_events(self, uint32_t id) -> tuple:
+    def vm_events(self, uint64_t id) -> tuple:
         """EVENTS of one machine, in order."""
         cdef pe_vm *vm
         with self._lock:

@@ -76,7 +76,17 @@ class NoSuchVM(PageEngineError, KeyError):
 
 
 class Closed(PageEngineError):
-    """The host was closed, or the virtual machine was removed."""
+    """The host was closed, or the virtual machine was removed. Where that happened while a batch
+    waited for memory, ``done`` accesses of it were made.
+    """
+
+    def __init__(self, message: str, done: int = 0):
+        super().__init__(message)
+        self.done = done
+
+
+class Forked(PageEngineError):
+    """The host was made by the parent of this process: a forked child cannot use it."""
 
 
 class AdmissionError(PageEngineError, ValueError):

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pageengine.lock import serialised
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.records import Reclaimed
 
 
+@serialised
 class Governed:
     """Policy, time and plans of a ``Host``."""
 
     if TYPE_CHECKING:
         _governor: Any
+        _lock: Any
 
     @property
     def policy(self):
@@ -33,13 +36,13 @@ class Governed:
         """Bytes per second of ``advance`` that plans may write to swap; None: as much as they like,
         at once. A host whose swap is slow falls to lower states before it recovers.
         """
-        return self._governor.swap_bandwidth
+        return self._governor.swap_rate.bandwidth
 
     @swap_bandwidth.setter
     def swap_bandwidth(self, value: float | None) -> None:
         if value is not None and not value > 0:
             raise ValueError(f"swap_bandwidth must be bytes per second above 0, got {value!r}")
-        self._governor.swap_bandwidth = value
+        self._governor.swap_rate.bandwidth = value
 
     def swap_was_read(self, seconds: float) -> None:
         """Tells that reads kept the swap device busy for so long since the last ``advance``: what
@@ -47,7 +50,7 @@ class Governed:
         """
         if not 0 <= seconds < math.inf:
             raise ValueError(f"seconds must be from 0 on, got {seconds!r}")
-        self._governor.swap_was_read(seconds)
+        self._governor.swap_rate.was_read(seconds)
 
     @property
     def headroom(self) -> tuple[int, int]:

@@ -15,16 +15,13 @@ import numpy as np
 from pageengine.columns import ROWS
 from pageengine.housekeeping import TICK, Housekeeping
 from pageengine.policy.base import Plan, Snapshot, VMView
-from pageengine.policy.ladder import split
 from pageengine.policy.plain import Plain
 from pageengine.policy.rules import check_plan
 from pageengine.records import Reclaimed
 from pageengine.status import STATUS_NAMES, error_of
+from pageengine.swaprate import SwapRate
 from pageengine.units import PAGE_BYTES
 
-WRITES = ("swap", "ladder")  # techniques that write to swap
-#: Seconds of writing that may be under way: their frames are free when the device has them.
-WRITE_WINDOW = 0.05
 BALANCE_PERIOD = 15.0  # seconds, where a plan does not say (Mem.BalancePeriod)
 
 _VIEW = VMView.__match_args__
@@ -43,11 +40,10 @@ class Governor:
         self.mark = 0
         self.keeping = Housekeeping(host)
         self._due = 0.0
+        self._deciding = False
         self.floor = 0  # frames that the overhead of machines takes: no access may use them
         self._states: set[str] = set()
-        self.swap_bandwidth: float | None = None
-        self._swap_left = 0.0  # pages that may be written now
-        self._swap_read = 0.0  # seconds that reads kept the device busy since the last advance
+        self.swap_rate = SwapRate()
         self.set_policy(policy)
 
     def set_policy(self, policy) -> None:
@@ -165,16 +161,39 @@ class Governor:
     # doing what it says
 
     def balance(self) -> Reclaimed:
+        self._not_while_deciding()
         self.keeping.hold()
         snapshot = self.snapshot()
-        return self._do(snapshot, self.policy.decide(snapshot))
+        self._deciding = True
+        try:
+            plan = self.policy.decide(snapshot)
+        finally:
+            self._deciding = False
+        return self._do(snapshot, plan)
+
+    def make_room(self) -> None:
+        """For an access that lacks a frame; one that the policy itself makes cannot ask it."""
+        if not self._deciding:
+            self.balance()
 
     def apply(self, plan: Plan) -> Reclaimed:
+        self._not_while_deciding()
         self.keeping.hold()
         return self._do(self.snapshot(), plan)
 
+    def _not_while_deciding(self) -> None:
+        if self._deciding:
+            raise RuntimeError(
+                "the policy is deciding: its decide() may not have the host balance, apply a plan "
+                "or advance, but returns a plan"
+            )
+
     def _do(self, snapshot: Snapshot, plan: Plan) -> Reclaimed:
         check_plan(snapshot, plan)
+        gone = plan.vms.keys() - self._host.vms.keys()
+        if gone:  # decide() itself removed them
+            left = {name: wish for name, wish in plan.vms.items() if name not in gone}
+            plan = plan.__replace__(vms=left)
         self.plan = plan
         self._states.add(plan.state)
         again = BALANCE_PERIOD if plan.again is None else plan.again
@@ -195,13 +214,11 @@ class Governor:
                 machine = host[name]
                 frames = min(-(-int(wish.reclaim) // PAGE_BYTES), self._spare(machine, wish))
                 asked.append((name, machine, frames, wish.technique))
-        if self.swap_bandwidth is not None:
-            asked = self._within_bandwidth(asked)
-        for name, machine, frames, technique in asked:
+        for name, machine, frames, technique in self.swap_rate.within(asked):
             # what compression cannot take while the device is busy is not looked for everywhere
             brief = technique != plan.vms[name].technique
             result, status = host._reclaim(machine, frames, technique, brief)
-            self._swap_left -= result.swapped + result.evicted
+            self.swap_rate.wrote(result.swapped + result.evicted)
             won += result
             if status and STATUS_NAMES[status] != "PE_NO_SLOT":
                 done = result.swapped + result.evicted
@@ -209,25 +226,6 @@ class Governor:
         if failure:
             raise failure
         return won
-
-    def _within_bandwidth(self, asked: list) -> list:
-        """As many frames as swap space can take by now, from each machine its part of them,
-        whatever their order; without swap, where it can take none.
-        """
-        left = max(0, int(self._swap_left)) * PAGE_BYTES
-        writes = [frames * (technique in WRITES) for _, _, frames, technique in asked]
-        parts = split(left, np.array(writes, np.int64) * PAGE_BYTES) // PAGE_BYTES
-        found = []
-        for (name, machine, frames, technique), write, part in zip(
-            asked, writes, parts.tolist(), strict=True
-        ):
-            if write > part and technique == "ladder":  # most of its victims need no slot
-                frames, technique = (min(frames, 2 * part), technique) if part else (
-                    frames, "compression")  # fmt: skip
-            elif write > part:
-                frames = part
-            found.append((name, machine, frames, technique))
-        return found
 
     def _spare(self, machine, wish) -> int:
         """Frames that can be won without going under the reservation. What is charged for
@@ -245,11 +243,11 @@ class Governor:
     def advance(self, seconds: float, ran) -> None:
         if not 0 < seconds < math.inf:
             raise ValueError(f"seconds must be above 0, got {seconds!r}")
+        self._not_while_deciding()
         self._host._engine.idle  # Closed, before time passes
         ran = self._seconds_of_each(seconds, {} if ran is None else ran)
         self.time += seconds
-        if self.swap_bandwidth is not None:
-            self._swap_left = self._may_be_written(seconds)
+        self.swap_rate.advance(seconds)
         self.keeping.advance(seconds, ran, lambda: self.plan)
         if self.keeping.ends_scan_pass():  # hints older than one pass over every machine expire
             self._host.new_scan_pass()
@@ -260,19 +258,6 @@ class Governor:
     def _free(self) -> int:
         """Bytes that are free to machines."""
         return (self._host._engine.idle - self.floor) * PAGE_BYTES
-
-    def _may_be_written(self, seconds: float) -> float:
-        """Pages that plans may write from now on. Reads and writes share the device; where both
-        want more than there is, each has half. What was not used is lost, but for a window.
-        """
-        pages = self.swap_bandwidth / PAGE_BYTES
-        writing = max(seconds - self._swap_read, seconds / 2)
-        self._swap_read = 0.0
-        return min(self._swap_left + pages * writing, pages * max(seconds, WRITE_WINDOW))
-
-    def swap_was_read(self, seconds: float) -> None:
-        """The swap device was busy with reads for so long since the last ``advance``."""
-        self._swap_read += seconds
 
     def due(self) -> float:
         """The time of what comes next: a decision, a poll of a driver at work, a reading."""

@@ -1,29 +1,30 @@
 """Host: machine memory, swap space and the virtual machines on it."""
 
-import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 
 from pageengine import errors
-from pageengine.admission import Claim, admit, read_claim
+from pageengine.admission import Claim, Promises, read_claim
 from pageengine.arrays import as_count
 from pageengine.codec import Codec
 from pageengine.engine import TECHNIQUES, Engine
 from pageengine.governed import Governed
 from pageengine.governor import Governor
+from pageengine.lock import locks_itself, serialised
 from pageengine.options import find_estimator, number_of, one_of, part_of, salt_number
 from pageengine.records import Events, HostStats, Reclaimed, ScanResult
 from pageengine.room import Room
 from pageengine.status import error_of
-from pageengine.swapfile import close_swap_file, open_swap_file
+from pageengine.swapfile import open_swap_file
 from pageengine.units import PAGE_BYTES, format_size, parse_pages, parse_size
 from pageengine.vm import VM
 
 _EVENT_NAMES = Events.__match_args__
 
 
+@serialised
 class Host(Governed):
     """A host that really holds pages.
 
@@ -46,8 +47,8 @@ class Host(Governed):
     arguments that makes one (policy.workingset).
     victims: "clock" (second chance) or "random" (as ESX chooses).
 
-    A context manager; ``close()`` gives everything back. One thread at a time gets in; batch calls
-    release the GIL.
+    A context manager; ``close()`` gives everything back. Any thread may call a host and its
+    machines: calls are made one at a time. In a forked child they raise Forked.
     """
 
     def __init__(self, memory, *, seed: int = 0, contents: str = "bytes", sharing: bool = True,
@@ -55,7 +56,6 @@ class Host(Governed):
                  swap=None, swap_dir=None, policy=None, victims: str = "clock",
                  reserve_swap: bool = False, estimator="sampling"):  # fmt: skip
         self._engine: Any = None
-        self._swap_file = None
         frames = parse_pages(memory, "memory")
         if not 0 < frames < 2**32 - 64:
             raise ValueError(f"memory must be at least one page (4096 bytes), got {memory!r}")
@@ -66,33 +66,40 @@ class Host(Governed):
         self.victims = one_of(victims, "victims", ("clock", "random"))
         self.packing = one_of(packing, "packing", ("esx", "dense"))
         self.compression, self.sharing = compression, bool(sharing)
-        self._swap_grows, slots = swap is None, 0 if swap is None else parse_pages(swap, "swap")
-        if self.contents == "bytes" and (self._swap_grows or slots):
-            self._swap_file = open_swap_file(swap_dir)
-        self._engine = Engine(
-            frames,
-            seed=self.seed % 2**64,
-            tokens=self.contents == "tokens",
-            sharing=sharing,
-            codec=None if compression is None else Codec(compression),
-            dense=packing == "dense",
-            cache_limit=2**64 - 1
-            if cache_limit is None
-            else parse_size(cache_limit, "cache_limit"),
-            swap_file=-1 if self._swap_file is None else self._swap_file.fileno(),
-            random_victims=victims == "random",
-        )
-        self._finalizer = weakref.finalize(self, close_swap_file, self._swap_file)
-        self._slots = slots
-        self._promised = 0, 0  # machine memory and swap space, in bytes
-        self._engine.grow_swap(slots)
-        self._vms: dict[str, VM] = {}
-        self._reserve_swap = bool(reserve_swap)
+        swap = None if swap is None else parse_pages(swap, "swap") * PAGE_BYTES
+        has_file = self.contents == "bytes" and swap != 0
         self._new_estimator = find_estimator(estimator)
-        self._governor = Governor(self, policy)
+        with open_swap_file(swap_dir) if has_file else nullcontext() as file:
+            self._engine = Engine(
+                frames,
+                seed=self.seed % 2**64,
+                tokens=self.contents == "tokens",
+                sharing=sharing,
+                codec=None if compression is None else Codec(compression),
+                dense=packing == "dense",
+                cache_limit=2**64 - 1
+                if cache_limit is None
+                else parse_size(cache_limit, "cache_limit"),
+                swap_file=-1 if file is None else file.fileno(),
+                random_victims=victims == "random",
+            )
+        self._lock = self._engine.lock
+        self._promises = Promises(self.memory, swap, bool(reserve_swap))
+        self._vms: dict[str, VM] = {}
+        try:
+            self._engine.grow_swap(self._promises.slots)
+            self._governor = Governor(self, policy)
+        except BaseException:
+            self._engine.close()  # not when a traceback lets go of it
+            raise
 
     def __repr__(self) -> str:
         return f"<Host: {format_size(self.memory)}, {len(self._vms)} virtual machines>"
+
+    def __reduce__(self):
+        raise TypeError(
+            "a host cannot be sent to another process: send what it is made from, and make it there"
+        )
 
     def __enter__(self):
         return self
@@ -100,10 +107,17 @@ class Host(Governed):
     def __exit__(self, *_):
         self.close()
 
+    @locks_itself
     def close(self) -> None:
-        """Gives memory and swap file back; every later use raises Closed. May be called twice."""
+        """Gives memory and swap file back; every later use raises Closed. May be called twice, and
+        in a forked child, where it does nothing."""
+        if self._lock.forked:
+            return
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
         self._engine.close()
-        self._finalizer()
         for vm in self._vms.values():
             vm._host = None
         self._vms = {}
@@ -119,8 +133,7 @@ class Host(Governed):
         if isinstance(name, VM):
             name = name.name
         if name not in self._vms:
-            if not self._finalizer.alive:
-                raise errors.Closed("the host is closed")
+            _ = self._engine.idle  # raises Closed, where that is why
             raise errors.NoSuchVM(
                 f"there is no virtual machine {name!r}; there are: {', '.join(self._vms) or 'none'}"
             )
@@ -162,7 +175,7 @@ class Host(Governed):
             vm = VM(self, name, id, claim, guest)
             self._governor.add(vm, estimator, bool(driver), balloon_limit)
         except BaseException:
-            self._forget(claim)
+            self._promises.take_back(claim)
             if id is not None:
                 self._engine.remove_vm(id)
             raise
@@ -171,24 +184,13 @@ class Host(Governed):
 
     def _admit(self, name: str, claim: Claim) -> None:
         """Refuses, or makes sure that there is swap space for the claim."""
-        memory, swap = self._promised
-        if name in self._vms:
-            memory, swap = memory - self._vms[name].claim.memory, swap - self._vms[name].claim.swap
-        fixed = self._reserve_swap and not self._swap_grows
-        swap_left = self._slots * PAGE_BYTES - swap if fixed else None
-        admit(name, claim, self.memory - memory, swap_left)
-        if self._swap_grows:
-            self._grow_swap((swap + claim.swap) // PAGE_BYTES)
-        self._promised = memory + claim.memory, swap + claim.swap
-
-    def _grow_swap(self, slots: int) -> None:
-        """By an eighth at least, so that many machines in turn do not each move the whole table."""
-        if slots > self._slots:
-            self._slots = max(slots, self._slots + self._slots // 8)
-            self._engine.grow_swap(self._slots)
-
-    def _forget(self, claim: Claim) -> None:
-        self._promised = self._promised[0] - claim.memory, self._promised[1] - claim.swap
+        old = self._vms[name].claim if name in self._vms else None
+        self._promises.admit(name, claim, old)
+        try:
+            self._engine.grow_swap(self._promises.slots)
+        except BaseException:
+            self._promises.take_back(claim, old)
+            raise
 
     def remove_vm(self, name) -> None:
         """Removes a virtual machine (by name or object); everything it held is given back, to the
@@ -197,7 +199,7 @@ class Host(Governed):
         vm = self[name]
         self._engine.remove_vm(vm._id)
         del self._vms[vm.name]
-        self._forget(vm.claim)
+        self._promises.take_back(vm.claim)
         self._governor.remove(vm)
         vm._host = None
         self._engine.trim()
@@ -265,8 +267,10 @@ class Host(Governed):
         try:
             yield room
         finally:
-            self._engine.set_mark(self._governor.mark)
-            room.enforce_limit()
+            if self._engine.open:
+                self._engine.set_mark(self._governor.mark)
+            if vm.there:
+                room.enforce_limit()
 
     # what is there
 

@@ -88,6 +88,16 @@ class Household:
         keeping.row, self._rows = self._rows, self._rows + 1
         self._of[vm.name], self._laid_out = keeping, False
 
+    def _keeps(self, keeping: Keeping) -> bool:
+        """False once its machine was removed."""
+        return self._of.get(keeping.vm.name) is keeping
+
+    def rests(self, keeping: Keeping, target: int) -> None:
+        """Its driver is at rest at this target in pages; -1: it is not."""
+        if self._keeps(keeping):
+            self.tidy()
+            self.rest[keeping.row] = target
+
     def remove(self, vm) -> None:
         del self._of[vm.name]
         self._laid_out = False
@@ -108,7 +118,7 @@ class Household:
             for row, keeping in enumerate(keepings):
                 keeping.row = row
             self._rows = n
-        self.ids = np.array([keeping.vm._id for keeping in keepings], np.uint32)
+        self.ids = np.array([keeping.vm._id for keeping in keepings], np.uint64)
         self._clocks = self._all[: len(_CLOCKS), :n]
         for i, name in enumerate(_COLUMNS):
             setattr(self, name, self._all[i, :n])

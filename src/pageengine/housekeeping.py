@@ -22,6 +22,7 @@ import numpy as np
 
 from pageengine import columns
 from pageengine.household import Household
+from pageengine.keeping import Keeping
 from pageengine.policy.base import Plan
 from pageengine.units import PAGE_BYTES
 
@@ -48,7 +49,8 @@ class Housekeeping(Household):
 
     def __init__(self, host):
         super().__init__(host)
-        self._saved: tuple[int, np.ndarray] | None = None  # from which machine on, and the clocks
+        # from which machine on, the clocks, and whose they are
+        self._saved: tuple[int, np.ndarray, list[Keeping]] | None = None
         self._at = -1
 
     def advance(self, seconds: float, ran: np.ndarray, plan: Callable[[], Plan]) -> None:
@@ -58,7 +60,14 @@ class Housekeeping(Household):
         self.tidy()
         first = 0
         while first < len(self):
+            before = self._keepings
             first = self._advance_from(first, seconds, ran, plan())
+            self.tidy()
+            if self._keepings is not before:  # a policy added or removed machines on the way
+                done = set(before[:first])
+                lived = dict(zip(before, ran.tolist(), strict=True))
+                ran = np.array([lived.get(keeping, seconds) for keeping in self._keepings])
+                first = sum(keeping in done for keeping in self._keepings)
 
     def due_in(self, plan: Plan) -> float:
         """Seconds until a driver at work is polled, a guest reports, or an estimator is read."""
@@ -79,14 +88,21 @@ class Housekeeping(Household):
         """A decision is coming. Machines whose turn in ``advance`` has not come yet are as they
         were before it, and theirs begins anew after the one at work.
         """
-        if self._saved is not None:
-            first, clocks = self._saved
+        if self._saved is None:
+            return
+        first, clocks, keepings = self._saved
+        self._saved = None
+        self.tidy()
+        if keepings is self._keepings:
             self._clocks[:, self._at + 1 :] = clocks[:, self._at + 1 - first :]
-            self._saved = None
+        else:  # machines came or went
+            for row in range(self._at + 1, len(keepings)):
+                if self._keeps(keepings[row]):
+                    self._clocks[:, keepings[row].row] = clocks[:, row - first]
 
     def _advance_from(self, first: int, seconds: float, ran: np.ndarray, plan) -> int:
         """Up to the first machine whose work brings a decision about; the machine after it."""
-        clocks = first, self._clocks[:, first:].copy()
+        clocks = first, self._clocks[:, first:].copy(), self._keepings
         due = self._pass_time(slice(first, None), seconds, ran[first:], plan)
         two_scans, at = plan.scan_rule == "two-scans", first
         for i in np.flatnonzero(due.moves | due.reports).tolist():
@@ -94,11 +110,12 @@ class Housekeeping(Household):
             try:
                 self._watch(due, slice(at - first, i + 1), at, two_scans)
                 at, self._saved = row + 1, clocks
+                keeping = self._keepings[row]
                 if due.moves[i]:
-                    there = self._keepings[row].poll(int(due.polls[i]), int(due.target[i]))
-                    self.rest[row] = due.target[i] if there else -1
-                if due.reports[i]:
-                    self._keepings[row].report_free()
+                    there = keeping.poll(int(due.polls[i]), int(due.target[i]))
+                    self.rests(keeping, due.target[i] if there else -1)
+                if due.reports[i] and self._keeps(keeping):
+                    keeping.report_free()
             except BaseException:
                 self._saved = clocks
                 self.hold()
@@ -167,7 +184,7 @@ class Housekeeping(Household):
         self.period[rows] %= self.every[rows]
         keepings = [self._keepings[row] for row in rows.tolist()]
         sampled = [keeping for keeping in keepings if keeping.samples]
-        ids = np.array([keeping.vm._id for keeping in sampled], np.uint32)
+        ids = np.array([keeping.vm._id for keeping in sampled], np.uint64)
         engine = self._host._engine
         readings = dict(zip(sampled, columns.end_samples(engine, ids).T.tolist(), strict=True))
         self._seen[:, rows] = -1

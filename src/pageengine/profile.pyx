@@ -60,7 +60,7 @@ cdef class MachineContents:
         """Tokens uint64 [n] of pages int64 [n] that are written now, by versions int32 [pages of
         the machine]; zero for those of kinds uint8 [n] that have a bit of ``zeroed``.
         """
-        cdef const int64_t[::1] pages = ppns
+        cdef const int64_t[::1] pages = np.array(ppns)  # checked, and then used without the GIL
         cdef const uint8_t[::1] whats = kinds
         cdef const int32_t[::1] numbers = versions
         out = np.empty(pages.shape[0], np.uint64)

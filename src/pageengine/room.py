@@ -23,9 +23,11 @@ class Room:
         host, engine = self._host, self._host._engine
         engine.set_mark(host._governor.mark)
         try:
-            host.balance()
+            host._governor.make_room()
         except errors.SwapError as error:
             self.cause = error
+        if not engine.open:
+            raise errors.Closed("the host was closed while a batch waited for memory")
         idle = engine.idle
         if idle > host._governor.mark:
             return True

@@ -24,6 +24,11 @@ def error_of(status: int, engine, vm: str, done: int) -> Exception:
             "were made",
             done,
         )
+    if name == "PE_ERR_PAGE_RANGE":
+        return IndexError(
+            f"the PPNs changed while the batch was made, and entry {done} is not a page of virtual "
+            f"machine {vm!r} any more; {done} accesses were made"
+        )
     if name == "PE_BLOCKED":
         return errors.Blocked(f"virtual machine {vm!r} is blocked; {done} accesses were made", done)
     if name == "PE_NO_SLOT":

@@ -44,28 +44,22 @@ cdef class SwapSpace:
 
     cdef pe_swap _c
     cdef cython.pymutex _lock
-    cdef object _file
-    cdef bint _made
+    cdef bint _made, _is_open
 
     def __init__(self, slots, directory=None):
         number = _slot_count(slots)
         if self._made:
             raise RuntimeError("a SwapSpace is made only once")
-        file = tempfile.TemporaryFile(prefix="pageengine-", dir=directory, buffering=0)
-        try:
+        with tempfile.TemporaryFile(prefix="pageengine-", dir=directory, buffering=0) as file:
             check(pe_swap_init(&self._c, number, file.fileno()))
-        except BaseException:
-            file.close()
-            raise
-        self._file = file
-        self._made = True
+        self._made = self._is_open = True
 
     def __dealloc__(self):
         pe_swap_fini(&self._c)
 
     cdef int _open(self) except -1:
         """Raises Closed unless there is a file; to be called under the lock."""
-        if self._file is None:
+        if not self._is_open:
             raise errors.Closed("the swap space is closed")
         return 0
 
@@ -197,15 +191,13 @@ cdef class SwapSpace:
         """
         with self._lock:
             self._open()
-            return self._file.fileno()
+            return self._c.file
 
     def close(self):
         """Closes the file, which gives its room on the disk back. Legal twice."""
         with self._lock:
-            file, self._file = self._file, None
+            self._is_open = False
             pe_swap_fini(&self._c)
-            if file is not None:
-                file.close()
 
     def __enter__(self):
         return self
@@ -249,6 +241,6 @@ cdef class SwapSpace:
         return self._c.read_calls
 
     def __repr__(self):
-        if not self._file:
+        if not self._is_open:
             return "SwapSpace(closed)"
         return f"SwapSpace(slots={self.slots}, free={self.free})"

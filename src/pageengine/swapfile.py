@@ -23,9 +23,3 @@ def open_swap_file(directory=None):
             error.errno,
             f"no swap file can be made in the swap directory {directory!r}: {error.strerror}",
         ) from error
-
-
-def close_swap_file(file) -> None:
-    """Closes what open_swap_file gave; None is no file."""
-    if file is not None:
-        file.close()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from pageengine._c.place cimport PE_PLACES
 from pageengine._c.status cimport PE_OK, pe_status
@@ -38,10 +38,11 @@ cdef class Turns:
         self._turns.of, self._turns.writes = &turn_view[0, 0], &kind_view[0]
         self._kept, self.apart, self.plain = (turns, kinds), apart, plain
 
-    def make(self, Engine engine not None, uint32_t id, ppns, kinds):
+    def make(self, Engine engine not None, uint64_t id, ppns, kinds):
         """Accesses of machine ``id``, PPNs int64 [n] and kinds uint8 [n], are put in order, and
         made if they are plain: (PPNs, kinds, how many there are of each turn, done, status number).
         """
+        ppns, kinds = np.array(ppns), np.array(kinds)  # they are looked at twice
         cdef const int64_t[::1] pages = ppns
         cdef const uint8_t[::1] whats = kinds
         cdef int64_t[::1] out_pages
@@ -69,7 +70,7 @@ cdef class Turns:
         counts = tuple([count[i] for i in range(PE_TURNS)])
         return ppns, kinds, counts, done, <int>status
 
-    def touch(self, Engine engine not None, uint32_t id, ppns, kinds):
+    def touch(self, Engine engine not None, uint64_t id, ppns, kinds):
         """Makes these accesses in their order: (done, status number)."""
         cdef const int64_t[::1] pages = ppns
         cdef const uint8_t[::1] whats = kinds

@@ -6,12 +6,14 @@ from pageengine import errors
 from pageengine.accesses import Accesses
 from pageengine.admission import Claim, read_claim
 from pageengine.arrays import as_count, as_ppns
+from pageengine.lock import serialised
 from pageengine.options import part_of
 from pageengine.records import VMStats
 from pageengine.status import EVENTS
 from pageengine.units import PAGE_BYTES
 
 
+@serialised
 class VM(Accesses):
     """A virtual machine: ``pages`` pages of 4096 bytes, numbered (PPN) from 0. Made by
     ``Host.add_vm``.
@@ -22,11 +24,18 @@ class VM(Accesses):
 
     def __init__(self, host, name: str, id: int, claim: Claim, guest=None):
         self._host, self._engine, self._id = host, host._engine, id
+        self._lock = host._lock
         self.name, self.claim, self.guest = name, claim, guest
         self.pages = claim.size // PAGE_BYTES
 
     def __repr__(self) -> str:
         return f"<VM {self.name!r}: {self.pages} pages{'' if self._host else ', removed'}>"
+
+    def __reduce__(self):
+        raise TypeError(
+            "a virtual machine cannot be sent to another process: send what its host is made from, "
+            "and make it there"
+        )
 
     @property
     def size(self) -> int:
@@ -68,6 +77,11 @@ class VM(Accesses):
         self.host._admit(self.name, claim)
         self.claim = claim
         self.host._governor.configured(self)
+
+    @property
+    def there(self) -> bool:
+        """False once it was removed, or its host closed."""
+        return self._host is not None
 
     @property
     def host(self):

@@ -82,7 +82,7 @@ static inline pe_status small_host(pe_host **out, FILE *file, uint32_t slots)
                                    .codec = pe_codec_find("word"),
                                    .cache_limit_bytes = PE_ZCACHE_NO_LIMIT,
                                    .swap_file = fileno(file)};
-    uint32_t id;
+    uint64_t id;
     pe_status status = pe_host_new(out, &config);
     if (status != PE_OK)
         return status;

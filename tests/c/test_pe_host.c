@@ -69,8 +69,11 @@ static void a_removed_machine_gives_everything_back(void)
     CHECK(pe_frames_idle(&host->frames) == SMALL_FRAMES);
     CHECK(pe_frames_idle(&host->swap.slots) == host->swap.slots.count);
     CHECK(pe_host_remove_vm(host, 0) == PE_ERR_NO_SUCH_VM);
-    uint32_t id;
-    CHECK(pe_host_add_vm(host, 5, 3, PE_ZCACHE_NO_LIMIT, &id) == PE_OK && id == 0);
+    uint64_t id;
+    CHECK(pe_host_add_vm(host, 5, 3, PE_ZCACHE_NO_LIMIT, &id) == PE_OK);
+    CHECK(pe_host_vm(host, id) && (uint32_t)id == 0); /* the same place in the list, */
+    CHECK(!pe_host_vm(host, 0));                      /* and never the same id */
+    CHECK(pe_host_remove_vm(host, 0) == PE_ERR_NO_SUCH_VM);
     CHECK(sound(host));
     pe_host_delete(host);
 }
@@ -78,7 +81,7 @@ static void a_removed_machine_gives_everything_back(void)
 static void equal_pages_of_two_salt_groups_stay_apart(void)
 {
     pe_host *host;
-    uint32_t id;
+    uint64_t id;
     uint8_t page[PE_PAGE_BYTES];
     pe_scan_result result = {0};
     CHECK(small_host(&host, file, 16) == PE_OK);
@@ -126,6 +129,32 @@ static void a_page_number_beyond_the_machine_is_found(void)
     pe_host_delete(host);
 }
 
+/* The check comes first, but another thread may write to the array after it: every entry stops at
+   the number as it is when it is used. */
+static void no_entry_goes_by_a_number_that_is_no_page(void)
+{
+    pe_host *host;
+    static uint8_t pages[4][PE_PAGE_BYTES];
+    int64_t const bad[3] = {SMALL_PAGES, -1, INT64_MIN};
+    uint8_t const flags[4] = {1, 0, 1, 0};
+    uint8_t places[4];
+    CHECK(small_host(&host, file, 0) == PE_OK);
+    pe_vm *vm = pe_host_vm(host, 0);
+    for (unsigned k = 0; k < PE_COUNT_OF(bad); ++k) {
+        int64_t const ppns[4] = {1, 2, bad[k], 3};
+        size_t done = 9;
+        CHECK(pe_write(host, vm, ppns, 4, pages, &done) == PE_ERR_PAGE_RANGE && done == 2);
+        CHECK(pe_read(host, vm, ppns, 4, pages, &done) == PE_ERR_PAGE_RANGE && done == 2);
+        CHECK(pe_peek(host, vm, ppns, 4, pages, &done) == PE_ERR_PAGE_RANGE && done == 2);
+        CHECK(pe_touch(host, vm, ppns, 4, NULL, true, &done) == PE_ERR_PAGE_RANGE && done == 2);
+        CHECK(pe_touch(host, vm, ppns, 4, flags, false, &done) == PE_ERR_PAGE_RANGE && done == 2);
+        CHECK(pe_vm_places(vm, 4, ppns, places) == PE_ERR_PAGE_RANGE);
+        CHECK(pe_vm_places(vm, 2, ppns, places) == PE_OK && places[1] == PE_PRIVATE);
+    }
+    CHECK(sound(host));
+    pe_host_delete(host);
+}
+
 int main(void)
 {
     file = tmpfile();
@@ -136,6 +165,7 @@ int main(void)
     RUN(equal_pages_of_two_salt_groups_stay_apart);
     RUN(a_batch_stops_exactly_before_the_access_that_needs_a_frame);
     RUN(a_page_number_beyond_the_machine_is_found);
+    RUN(no_entry_goes_by_a_number_that_is_no_page);
     fclose(file);
     return check_result();
 }

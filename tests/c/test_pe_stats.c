@@ -10,7 +10,7 @@ static void many_machines_at_once_are_each_one_alone(void)
 {
     pe_host *host;
     uint64_t alone[PE_VM_NUMBERS], rows[PE_VM_ROWS][3];
-    uint32_t const ids[3] = {1, 0, 1};
+    uint64_t const ids[3] = {1, 0, 1};
     CHECK(small_host(&host, file, 16) == PE_OK && small_host_fill(host) == PE_OK);
     pe_vm *const marked = pe_host_vm(host, 1);
     pe_vm_sample_begin(marked, 32);
@@ -38,7 +38,7 @@ static void what_machines_are_charged_adds_up_to_what_is_taken(void)
 {
     pe_host *host;
     uint64_t rows[PE_VM_ROWS][2], numbers[PE_HOST_NUMBERS];
-    uint32_t const ids[2] = {0, 1};
+    uint64_t const ids[2] = {0, 1};
     CHECK(small_host(&host, file, 16) == PE_OK && small_host_fill(host) == PE_OK);
     pe_stats_vms(host, ids, 2, &rows[0][0]);
     pe_stats_host(host, numbers);

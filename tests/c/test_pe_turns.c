@@ -70,7 +70,7 @@ static pe_host *tokens_of(uint32_t frames, uint32_t pages)
 {
     pe_host_config const config = {.frames = frames, .tokens = true, .swap_file = -1};
     pe_host *host = NULL;
-    uint32_t id;
+    uint64_t id;
     CHECK(pe_host_new(&host, &config) == PE_OK);
     CHECK(pe_host_add_vm(host, pages, 0, PE_ZCACHE_NO_LIMIT, &id) == PE_OK);
     return host;

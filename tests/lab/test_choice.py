@@ -109,6 +109,27 @@ def test_a_policy_in_the_current_folder_is_found(folder, name, capsys):
     assert f"under {name}" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.parametrize("name", ["subprocess:Popen", "./fails.py:P", "minepolicy:Mine:greed=3"])
+def test_a_scenario_file_runs_no_code(folder, name, capsys):
+    """A file of a stranger's is data: it is refused before anything is loaded."""
+    path = folder / "lab.toml"
+    path.write_text(path.read_text().replace('MiB"\n', f'MiB"\npolicy = "{name}"\n', 1))
+    assert main(["run", "lab.toml"]) == 2
+    err = capsys.readouterr().err
+    assert "names code to run" in err and "lab.toml:3" in err and err.count("\n") == 1
+    assert not {"minepolicy", "fails"} & set(sys.modules)
+
+
+def test_code_that_is_named_by_hand_runs(folder):
+    path = folder / "lab.toml"
+    path.write_text(path.read_text().replace('MiB"\n', 'MiB"\npolicy = "minepolicy:Mine"\n', 1))
+    assert main(["run", "lab.toml", "--policy", "minepolicy:Mine"]) == 0
+    assert main(["run", "lab.toml", "--set", "host.policy=minepolicy:Mine"]) == 0
+    assert build.run(Scenario.load(path, trusted=True)).meta["policy"] == "minepolicy:Mine"
+    with pytest.raises(ScenarioError, match="names code to run"):
+        build.run(Scenario.load(path))
+
+
 @pytest.mark.parametrize(
     "name, says",
     [("broken:Broken", "broken fails when it is loaded: SyntaxError"),

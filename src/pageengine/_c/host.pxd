@@ -26,12 +26,12 @@ cdef extern from "pe_host.h" nogil:
         pe_pool pool
         pe_swap swap
         uint32_t mark
-        uint32_t error_vm
+        uint64_t error_vm
         uint32_t error_ppn
 
     pe_status pe_host_new(pe_host **out, const pe_host_config *config)
     void pe_host_delete(pe_host *self)
     pe_status pe_host_add_vm(pe_host *self, uint32_t pages, uint64_t salt,
-                             uint64_t cache_limit_bytes, uint32_t *id)
-    pe_status pe_host_remove_vm(pe_host *self, uint32_t id)
-    pe_vm *pe_host_vm(const pe_host *self, uint32_t id)
+                             uint64_t cache_limit_bytes, uint64_t *id)
+    pe_status pe_host_remove_vm(pe_host *self, uint64_t id)
+    pe_vm *pe_host_vm(const pe_host *self, uint64_t id)

@@ -12,3 +12,5 @@ cdef extern from "pe_os.h" nogil:
                                 const uint8_t *const *pages, int *error)
     pe_status pe_os_read_pages(int file, uint64_t first, uint32_t n, uint8_t *const *pages,
                                int *error)
+    int pe_os_dup(int file, int *error)
+    void pe_os_close(int file)

@@ -1,5 +1,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+from pageengine._c.status cimport pe_status
+
 
 cdef extern from "<stdbool.h>" nogil:
     ctypedef bint bool
@@ -12,7 +14,7 @@ cdef extern from "pe_vm.h" nogil:
 
     ctypedef struct pe_vm:
         uint32_t pages
-        uint32_t id
+        uint64_t id
         uint32_t group
         bool sharing
         bool blocked
@@ -24,7 +26,7 @@ cdef extern from "pe_vm.h" nogil:
 
     void pe_vm_draw_from(pe_vm *self, uint64_t seed, uint64_t stream)
     const char *pe_event_name(size_t event)
-    void pe_vm_places(const pe_vm *self, size_t n, const int64_t *ppns, uint8_t *out)
+    pe_status pe_vm_places(const pe_vm *self, size_t n, const int64_t *ppns, uint8_t *out)
     void pe_vm_pin(pe_vm *self, uint32_t ppn, bool pinned)
     void pe_vm_sample_begin(pe_vm *self, uint32_t n)
     void pe_vm_sample_end(pe_vm *self, uint32_t *size, uint32_t *touched)

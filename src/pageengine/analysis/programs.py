@@ -89,8 +89,11 @@ def _answer(program: Program) -> str:
 
 def _ask(program: Program, line: str) -> None:
     assert program.process.stdin is not None
-    program.process.stdin.write(line + "\n")
-    program.process.stdin.flush()
+    try:
+        program.process.stdin.write(line + "\n")
+        program.process.stdin.flush()
+    except BrokenPipeError:
+        raise PageEngineError(f"the program {program.name!r} ended early") from None
 
 
 def capture(program: Program, folder: str, progress: Progress | None = None) -> Capture:

@@ -1,8 +1,6 @@
 """pageengine advise: how far may I go?"""
 
-from pathlib import Path
-
-from pageengine import report
+from pageengine import report, writing
 from pageengine.cli import places, values
 from pageengine.cli.console import Usage, size
 from pageengine.cli.stopping import Stop, add_max_time, seconds_of
@@ -167,7 +165,8 @@ def _curves(arguments, console, scenario, seeds, limit) -> int:
     if found:
         _tell_curves(console, found)
     if arguments.output and found:
-        Path(arguments.output).write_bytes(report.picture("rightsizing", found))
+        with writing.whole(arguments.output) as file:
+            file.write(report.picture("rightsizing", found))
         console.say(f"Saved {arguments.output}")
     if stop.why:
         left = ", ".join(list(scenario.groups)[len(found) :])

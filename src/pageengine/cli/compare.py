@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from pageengine import report
+from pageengine import report, writing
 from pageengine.cli import outcome, places, values
 from pageengine.cli.console import Usage, size
 from pageengine.cli.run import follow
 from pageengine.cli.stopping import Stop, add_max_time, seconds_of
 from pageengine.lab import build, choice, figures
 from pageengine.lab.compare import compare
-from pageengine.lab.results import Whole, can_save
+from pageengine.lab.results import can_save
 from pageengine.lab.standings import OBJECTIVE
 
 HELP = "policies side by side on one scenario, with a verdict"
@@ -156,7 +156,7 @@ def _save(comparison, scenario, folder: Path) -> None:
         for seed, result in zip(comparison.seeds, runs, strict=True):
             report.save(result, place if len(comparison.seeds) == 1 else place / str(seed))
     if report.available():
-        with Whole(folder / "compare.png") as path:
-            path.write_bytes(report.picture("compare", comparison.results))
-        with Whole(folder / "compare.html") as path:
-            path.write_text(report.comparison(comparison, scenario.name), encoding="utf-8")
+        with writing.together() as files:
+            files.open(folder / "compare.png").write(report.picture("compare", comparison.results))
+            page = report.comparison(comparison, scenario.name)
+            files.open(folder / "compare.html").write(page.encode())

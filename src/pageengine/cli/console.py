@@ -1,17 +1,21 @@
-"""Output shared by the commands: tables on standard output, progress on standard error, JSON when
-asked for.
+"""Where everything that a command says is said: tables on standard output, progress and errors on
+standard error, JSON when asked for.
 
-Tables need the package `rich`, which is an extra; JSON does not.
+Names and texts that are shown come from files and arguments: nothing of them is an instruction to
+the terminal (``pageengine.visible``), or to `rich`, which lays tables out. JSON has them as they
+are, escaped. Tables need the package `rich`, which is an extra; JSON does not.
 """
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from pageengine.units import format_size
+from pageengine.visible import visible
 
 _WIDTH = 100
 
@@ -26,20 +30,25 @@ class Console:
 
     def __init__(self, json: bool = False):
         self.json = json
-        self._out = None if json else _rich_console(sys.stdout)
+        self._out = None if json else _rich_console(_Output())
         self._bars = None
 
     def result(self, data: dict) -> None:
         """The command's result, printed with --json only."""
         if self.json:
-            json.dump(plain(data), sys.stdout, indent=2, allow_nan=False)
-            sys.stdout.write("\n")
+            text = json.dumps(plain(data), indent=2, allow_nan=False)
+            self.write(text.replace("\x7f", "\\u007f") + "\n")
 
-    def say(self, text: str = "", style: str | None = None) -> None:
-        """A paragraph."""
+    def write(self, text: str) -> None:
+        """A text of ours as it is: help, a file that comes with the package."""
+        _Output().write(text)
+
+    def say(self, text: str = "", style: str | None = None, *, lines: bool = False) -> None:
+        """A paragraph. lines: it is a text of ours, whose line ends stay."""
         if self._out:
             with self._no_bars():
-                self._out.print(text, style=style, markup=False, highlight=False)
+                self._out.print(_fit(text, lines=lines), style=style, markup=False,
+                                highlight=False, emoji=False)  # fmt: skip
 
     def heading(self, text: str) -> None:
         """A line that begins a part."""
@@ -66,13 +75,15 @@ class Console:
 
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="cyan")
         for number, column in enumerate(columns):
-            table.add_column(column, justify="left" if number < texts else "right", overflow="fold")
+            side: Any = "left" if number < texts else "right"
+            table.add_column(Text(_fit(column)), justify=side, overflow="fold")
         rows = list(rows)
         for number, row in enumerate(rows):
             last = total and number == len(rows) - 1
             if last:
                 table.add_section()
-            table.add_row(*(Text(cell(value)) for value in row), style="bold" if last else None)
+            shown = (Text(_fit(cell(value))) for value in row)
+            table.add_row(*shown, style="bold" if last else None)
         self.heading(title)
         with self._no_bars():
             self._out.print(table)
@@ -97,9 +108,10 @@ class Console:
         with bars.Progress(*parts, console=_rich_console(sys.stderr), transient=True) as progress:
 
             def show(key: str, text: str, done: int, total: int) -> None:
+                shown = visible(text)
                 if key not in tasks:
-                    tasks[key] = progress.add_task(text)
-                progress.update(tasks[key], description=text, completed=done, total=total or None)
+                    tasks[key] = progress.add_task(shown)
+                progress.update(tasks[key], description=shown, completed=done, total=total or None)
 
             self._bars = progress
             try:
@@ -116,6 +128,61 @@ class Console:
         yield
         if bars:
             bars.start()
+
+
+class _Output:
+    """Standard output, whose errors name it."""
+
+    def write(self, text: str) -> int:
+        with _of_output():
+            return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        with _of_output():
+            sys.stdout.flush()
+
+    def __getattr__(self, name: str):
+        return getattr(sys.stdout, name)
+
+
+def _fit(text: str, *, lines: bool = False) -> str:
+    """The text as it will be on standard output, so that tables know how wide it is."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return visible(text, lines=lines).encode(encoding, "backslashreplace").decode(encoding)
+
+
+@contextmanager
+def _of_output():
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "standard output") from None
+
+
+def flush() -> None:
+    """Hands on what standard output still holds. OSError names it."""
+    _Output().flush()
+
+
+def forget_output() -> None:
+    """Standard output takes nothing any more: what is still held goes nowhere, so that Python can
+    end quietly."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass
+
+
+def say_error(message: str, *, lines: bool = False) -> None:
+    """What is wrong, in one line on standard error; lines: in several."""
+    text = visible(message, lines=True)
+    text = text.rstrip() if lines else "pageengine: " + " ".join(text.split())
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        pass  # nobody hears it
 
 
 def plain(value: Any) -> Any:

@@ -1,7 +1,6 @@
 """pageengine demo: the whole story on real memory, without any file."""
 
-import tempfile
-
+from pageengine import survivor
 from pageengine.analysis import programs
 from pageengine.analysis.overcommit import memory_for, overcommit
 from pageengine.cli.console import Usage, size
@@ -37,7 +36,7 @@ def run(arguments, console) -> int:
     if not 1 <= arguments.size <= 65536:
         raise Usage(f"--size must be from 1 to 65536 (MiB), not {arguments.size:g}")
     memory_for(arguments.memory, 1 << 40)  # a bad size is said before anything is started
-    with tempfile.TemporaryDirectory(prefix="pageengine-demo-") as folder:
+    with survivor.folder("pageengine-demo-") as folder:
         captures = _capture(arguments, console, folder)
         total = sum(one.data_pages for one in captures) * 4096
         memory = memory_for(arguments.memory, total)

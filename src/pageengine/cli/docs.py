@@ -1,7 +1,5 @@
 """pageengine docs: the pages of the documentation, as they came with this version."""
 
-import sys
-
 from pageengine import shipped
 from pageengine.cli.console import Usage
 from pageengine.lab import fields
@@ -30,7 +28,7 @@ def run(arguments, console) -> int:
         text = pages[name].read_text(encoding="utf-8")
         console.result({"page": name, "file": str(pages[name]), "text": text})
         if not console.json:
-            sys.stdout.write(text)
+            console.write(text)
         return 0
     titles = {name: shipped.about(path) for name, path in pages.items()}
     console.result({"pages": {

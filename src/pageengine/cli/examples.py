@@ -1,10 +1,8 @@
 """pageengine examples: what is shipped to begin with."""
 
-import shutil
-import sys
 from pathlib import Path
 
-from pageengine import shipped
+from pageengine import shipped, writing
 from pageengine.cli.console import Usage
 from pageengine.lab import fields
 
@@ -56,7 +54,7 @@ def _print(name: str, path: Path, console) -> int:
     text = path.read_text(encoding="utf-8")
     console.result({"example": name, "file": str(path), "text": text})
     if not console.json:
-        sys.stdout.write(text)  # as it is: it may go to a file
+        console.write(text)
     return 0
 
 
@@ -67,7 +65,8 @@ def _copy(found: dict[str, Path], folder: Path, console) -> int:
             raise Usage(f"{target} is there already: name another folder, or remove it")
     folder.mkdir(parents=True, exist_ok=True)
     for path, target in targets.items():
-        shutil.copyfile(path, target)
+        with writing.whole(target) as file:
+            file.write(path.read_bytes())
     console.result({"copied": [str(target) for target in targets.values()]})
     for target in targets.values():
         console.say(str(target))

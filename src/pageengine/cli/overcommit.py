@@ -1,11 +1,10 @@
 """pageengine overcommit: memory images on a host too small for them."""
 
 import os
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from pageengine import images
+from pageengine import images, survivor
 from pageengine.analysis.overcommit import memory_for, names_for, overcommit
 from pageengine.cli import holdings
 from pageengine.cli.console import Usage
@@ -113,7 +112,7 @@ def _captured(paths: list[str], names: list[str], console, stack: ExitStack) -> 
     live = [path for path in paths if images.is_process(path)]
     if not live:
         return paths
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pageengine-"))
+    folder = stack.enter_context(survivor.folder("pageengine-"))
     with console.progress() as show:
         return [
             _capture(path, os.path.join(folder, f"{name}.core"), show) if path in live else path

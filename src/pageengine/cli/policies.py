@@ -47,7 +47,7 @@ def _one(name: str, console) -> int:
     })  # fmt: skip
     console.heading(f"{name}: {entry.says}")
     console.say()
-    console.say(doc)
+    console.say(doc, lines=True)
     console.say()
     console.say(f"options: {_options(entry) or 'none'}")
     console.say(f"keeps to: {', '.join(sorted(entry.promises)) or 'nothing'}")

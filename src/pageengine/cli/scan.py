@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pageengine import images
+from pageengine import images, writing
 from pageengine.analysis import subpage
 from pageengine.analysis.sharing import SAMPLE_PAGES, survey
 from pageengine.cli import holdings, places
@@ -101,7 +101,7 @@ def _write_profile(report, arguments, console) -> None:
     codec = "word" if "word" in tried else tried[0]
     path = Path(arguments.profile)
     profile = ContentProfile.from_report(report, path.stem, codec)
-    path.write_text(profile.to_json() + "\n", encoding="utf-8")
+    writing.text(path, profile.to_json() + "\n")
     console.say(f"Content profile written to {path} (compressed sizes by {codec}).")
 
 

@@ -1,18 +1,19 @@
-"""How a command is ended before its time: Ctrl-C, SIGTERM, or --max-time.
+"""How a command is ended before its time: Ctrl-C, SIGTERM, SIGHUP, or --max-time.
 
 The first signal asks what runs to end at its next step, so that what is complete is kept and shown;
 a second one ends it at once. What ended a command is its exit status.
 """
 
+import os
 import signal
 import threading
 import time
 
+from pageengine import startup
 from pageengine.lab import fields
 
 #: Exit status after --max-time, as timeout(1) has it.
 OUT_OF_TIME = 124
-_SIGNALS = {signal.SIGINT: ("interrupted", 130), signal.SIGTERM: ("terminated", 143)}
 
 
 def add_max_time(parser) -> None:
@@ -44,10 +45,11 @@ class Stop:
         self._number: int | None = None
         self._late = False
         self._before: dict[int, object] = {}
+        self._process = os.getpid()
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
-            for number in _SIGNALS:
+            for number in startup.heard():
                 self._before[number] = signal.signal(number, self._hear)
             if self._at_once and self._end is not None:
                 self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._ring)
@@ -70,22 +72,28 @@ class Stop:
     def why(self) -> str:
         """What ended the command; empty where it came to its end."""
         if self._number is not None:
-            return _SIGNALS[self._number][0]
+            return startup.ENDS[self._number][0]
         return "out of its time limit" if self._late else ""
 
     @property
     def status(self) -> int:
         """The exit status that says so; 0 where it came to its end."""
         if self._number is not None:
-            return _SIGNALS[self._number][1]
+            return startup.ENDS[self._number][1]
         return OUT_OF_TIME if self._late else 0
 
     def _hear(self, number, _frame) -> None:
+        if os.getpid() != self._process:  # forked, and not yet told what signals mean to it
+            if number == signal.SIGTERM:
+                os._exit(startup.ENDS[number][1])
+            return
         again = self._number is not None
         if not again:
             self._number = number
         if again:
-            raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(143)
+            if number == signal.SIGINT:
+                raise KeyboardInterrupt
+            raise SystemExit(startup.ENDS[number][1])
         if self._at_once:
             raise Stopped
 

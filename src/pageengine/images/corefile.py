@@ -23,6 +23,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from pageengine import writing
 from pageengine.images.base import Progress
 from pageengine.images.elf import (
     ET_CORE,
@@ -83,18 +84,12 @@ def capture(
     behind.
     """
     target = os.fspath(path)
-    folder, name = os.path.split(os.path.abspath(target))
-    part = os.path.join(folder, f".{name}.{os.getpid()}-{os.urandom(4).hex()}.part")
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise ValueError(f"{target} is no regular file, and a core cannot be written to it")
     with process(pid, stop=stop) as image:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(handle, "wb", buffering=0) as file:
-                written = write(image, file, progress)
-                size = os.fstat(file.fileno()).st_size
-            os.replace(part, target)
-        except BaseException:
-            os.unlink(part)
-            raise
+        with writing.whole(target, 0o600) as file:
+            written = write(image, file, progress)
+            size = os.fstat(file.fileno()).st_size
         data, hole, unknown, _ = image.kinds
         return Captured(target, data + hole, written, unknown, image.unreadable_pages, size)
 
@@ -126,16 +121,14 @@ def write(image: ProcessImage, file: BinaryIO, progress: Progress | None = None)
     at = HEADER_BYTES
     if image.unreadable:
         loads, at = without_unreadable(loads, image.unreadable), size
-    write_all(file, memoryview(header(image.pid, loads, at)), 0)
-    write_all(file, memoryview(table(loads, notes, at, begin)), at)
+    write_all(file, header(image.pid, loads, at), 0)
+    write_all(file, table(loads, notes, at, begin), at)
     return written
 
 
-def write_all(file: BinaryIO, data: memoryview, offset: int) -> None:
+def write_all(file: BinaryIO, data: bytes | memoryview, offset: int) -> None:
     """Write all of ``data`` at an offset."""
-    while data:
-        done = os.pwrite(file.fileno(), data, offset)
-        data, offset = data[done:], offset + done
+    writing.write_at(file, data, offset)
 
 
 def plan(image: ProcessImage) -> list[Load]:

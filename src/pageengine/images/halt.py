@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from pageengine.errors import ImageError
+from pageengine.survivor import Resumer
 
 STOP_SECONDS = 2.0
 
@@ -21,6 +22,10 @@ def stop_process(pid: int) -> Callable[[], None]:
     except ProcessLookupError:
         raise ImageError(f"process {pid}: there is no such process") from None
     resumed = False
+    if is_stopped(pid):
+        os.close(handle)
+        return lambda: None
+    resumer = Resumer(handle)  # it must not stand for ever if we are killed meanwhile
 
     def resume() -> None:
         nonlocal resumed
@@ -31,10 +36,8 @@ def stop_process(pid: int) -> Callable[[], None]:
             except ProcessLookupError:
                 pass
             os.close(handle)
+            resumer.drop()
 
-    if is_stopped(pid):
-        os.close(handle)
-        return lambda: None
     try:
         signal.pidfd_send_signal(handle, signal.SIGSTOP)
         deadline = time.monotonic() + STOP_SECONDS
@@ -45,6 +48,7 @@ def stop_process(pid: int) -> Callable[[], None]:
     except PermissionError:
         resumed = True
         os.close(handle)
+        resumer.drop()
         raise ImageError(f"process {pid}: may not be stopped: be the same user or root") from None
     except BaseException:
         resume()

@@ -60,6 +60,11 @@ def choose(scenario: Scenario, policy=None) -> Choice:
         return Choice(policy, {}, scenario.events)
     files, given = parse(scenario.host["policy"])
     name, own = (files, given) if policy is None else parse(policy)
+    if policy is None and ":" in name and not scenario.trusted:
+        raise ValueError(
+            f"the file names code to run, {name!r}: say yourself that it may, with --policy {name} "
+            "or Scenario.load(path, trusted=True)"
+        )
     if name == files:
         return Choice(name, {**given, **scenario.policy, **own}, scenario.events)
     entry = table.entry_of(name)

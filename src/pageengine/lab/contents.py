@@ -18,9 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
+from pageengine import reading
 from pageengine.analysis.report import BIN
 from pageengine.profile import STEPS, MachineContents
 from pageengine.tokens import UNIT
+
+_TEXT_MOST = 1 << 20  # bytes of a profile
 
 
 @dataclass(frozen=True)
@@ -112,15 +115,16 @@ class ContentProfile:
     @classmethod
     def from_json(cls, text: str) -> ContentProfile:
         """The profile of a text that ``to_json`` or ``pageengine scan --profile`` wrote."""
+        values = reading.parsed(text, json.loads, "this is not a content profile", ValueError)
         try:
-            values = json.loads(text)
             known = set(cls.__dataclass_fields__)
             unknown = set(values) - known
             if unknown:
-                raise ValueError(f"unknown keys {sorted(unknown)}; there are {sorted(known)}")
+                named = reading.some(sorted(unknown))
+                raise ValueError(f"unknown keys [{named}]; there are {sorted(known)}")
             return cls(**values)
-        except (TypeError, AttributeError, json.JSONDecodeError) as error:
-            raise ValueError(f"this is not a content profile: {error}") from None
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"this is not a content profile: {reading.brief(error)}") from None
 
 
 #: Assumptions, for want of measured ones; ``pageengine scan --profile`` measures. "linux": the
@@ -149,10 +153,11 @@ def find(contents) -> ContentProfile:
         return PROFILES[contents]
     path = Path(contents)
     if path.suffix == ".json":
+        told = reading.text(path, ValueError, _TEXT_MOST)
         try:
-            return ContentProfile.from_json(path.read_text(encoding="utf-8"))
+            return ContentProfile.from_json(told)
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
+            raise ValueError(f"{path}: {reading.clipped(str(error), 600)}") from None
     close = difflib.get_close_matches(str(contents), list(PROFILES), n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise ValueError(

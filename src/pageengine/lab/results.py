@@ -8,7 +8,6 @@ nothing of this machine or this moment is in them.
 """
 
 import hashlib
-import html
 import json
 import os
 from collections.abc import Mapping
@@ -18,11 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from pageengine import reading, writing
 from pageengine.errors import PageEngineError
 from pageengine.units import format_size
+from pageengine.visible import on_page
 
 #: Written into summary.json; a file of a later version is refused.
 VERSION = 1
+_SUMMARY_MOST = 1 << 28  # bytes of a summary.json
 
 
 class ResultError(PageEngineError, ValueError):
@@ -73,13 +75,18 @@ class Result:
         """SHA-256 over all columns, summary, events and meta: equal results have equal digests."""
         total = hashlib.sha256()
         for table in (self.host, self.vms):
-            for key in sorted(table):
-                column = np.asarray(table[key])
-                data = json.dumps(column.tolist()) if column.dtype.kind in "OUS" else None
-                total.update(f"{key} {column.dtype.kind} {len(column)} ".encode())
-                total.update(data.encode() if data else np.ascontiguousarray(column).tobytes())
+            _add(total, table)
         total.update(_dump(self._record()).encode())
         return total.hexdigest()
+
+    def _tables(self) -> dict[str, str]:
+        """Digests of the tables: a summary belongs to those that were saved with it."""
+        found = {}
+        for name, table in (("host", self.host), ("vms", self.vms)):
+            total = hashlib.sha256()
+            _add(total, table)
+            found[name] = total.hexdigest()
+        return found
 
     def save(self, folder: str | os.PathLike) -> Path:
         """Writes the folder, which is made where it is missing. Each file is whole or not there.
@@ -87,11 +94,12 @@ class Result:
         arrow, parquet = _arrow()
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        for name, table in (("host", self.host), ("vms", self.vms)):
-            with Whole(folder / f"{name}.parquet") as path:
-                parquet.write_table(_to_arrow(arrow, table), path, compression="zstd")
-        with Whole(folder / "summary.json") as path:
-            path.write_text(_dump(self._record()) + "\n", encoding="utf-8")
+        with writing.together() as files:
+            for name, table in (("host", self.host), ("vms", self.vms)):
+                file = files.open(folder / f"{name}.parquet")
+                parquet.write_table(_to_arrow(arrow, table), file, compression="zstd")
+            record = self._record() | {"tables": self._tables()}
+            files.open(folder / "summary.json").write(_dump(record).encode() + b"\n")
         return folder
 
     @classmethod
@@ -100,23 +108,18 @@ class Result:
         _, parquet = _arrow()
         folder = Path(folder)
         path = folder / "summary.json"
-        if not path.exists():
+        if not os.path.lexists(path):
             raise ResultError(f"{folder} holds no result: there is no summary.json")
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            version = record["version"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ResultError(f"{path} is not the summary of a result: {error}") from None
-        if version != VERSION:
-            raise ResultError(f"{path} has version {version}; this program reads {VERSION}")
-        tables = []
-        for name in ("host", "vms"):
-            path = folder / f"{name}.parquet"
-            try:
-                tables.append(_from_arrow(parquet.read_table(path)))
-            except (OSError, ValueError) as error:
-                raise ResultError(f"{path} cannot be read as Parquet: {error}") from None
-        return cls(*tables, record["summary"], record["events"], record["meta"])
+        record = _summary_in(path)
+        tables = [_table_in(folder / f"{name}.parquet", parquet) for name in ("host", "vms")]
+        result = cls(*tables, record["summary"], record["events"], record["meta"])
+        for name, digest in result._tables().items():
+            if record.get("tables", {}).get(name, digest) != digest:
+                raise ResultError(
+                    f"{folder / name}.parquet is not what was saved with summary.json: it was "
+                    "changed, or saving was cut short between two files"
+                )
+        return result
 
     def to_pandas(self):
         """Two data frames: the host's with the time as index, and the machines' with time and
@@ -158,10 +161,10 @@ class Result:
         for name in self.names:
             last = {key: column[-1] for key, column in self.of(name).items()}
             cells = "".join(f"<td>{format_size(int(last.get(key, 0)))}</td>" for key in keys)
-            rows.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
+            rows.append(f"<tr><th>{on_page(name)}</th>{cells}</tr>")
         head = "".join(f"<th>{key}</th>" for key in ("machine", *keys))
         return (
-            f"<p>{html.escape(repr(self))}</p><table><thead><tr>{head}</tr></thead>"
+            f"<p>{on_page(repr(self))}</p><table><thead><tr>{head}</tr></thead>"
             f"<tbody>{''.join(rows)}</tbody></table>"
         )
 
@@ -183,20 +186,53 @@ def summary_of(host: Mapping[str, np.ndarray]) -> dict[str, Any]:
     }
 
 
-class Whole:
-    """A file that appears under its name only when it is written to its end."""
+def _summary_in(path: Path) -> dict[str, Any]:
+    """The record of a summary.json."""
+    what = f"{path} is not the summary of a result"
+    text = reading.text(path, ResultError, _SUMMARY_MOST)
+    record = reading.parsed(text, json.loads, what, ResultError)
+    if not isinstance(record, dict) or "version" not in record:
+        raise ResultError(f"{what}: it has no version")
+    if record["version"] != VERSION:
+        version = reading.clipped(repr(record["version"]))
+        raise ResultError(f"{path} has version {version}; this program reads {VERSION}")
+    for key, kind in (("summary", dict), ("events", list), ("meta", dict), ("tables", dict)):
+        if not isinstance(record.get(key, {} if key == "tables" else None), kind):
+            raise ResultError(f"{what}: {key} is missing, or no {kind.__name__}")
+    return record
 
-    def __init__(self, target: Path):
-        self._target, self._path = target, target.with_name(f".{target.name}.part")
 
-    def __enter__(self) -> Path:
-        return self._path
+def _table_in(path: Path, parquet) -> dict[str, np.ndarray]:
+    """The columns of a Parquet file."""
+    try:
+        reading.regular(path, ResultError)
+        with open(path, "rb") as file:
+            rows = parquet.ParquetFile(file)
+            needed = 8 * rows.metadata.num_rows * rows.metadata.num_columns
+            if needed > _memory():
+                raise ResultError(f"{path} cannot be read: it asks for {format_size(needed)}")
+            return _from_arrow(rows.read())
+    except ResultError:
+        raise
+    except Exception as error:  # pyarrow documents few of the errors that damaged files cause
+        raise ResultError(f"{path} cannot be read as Parquet: {reading.brief(error)}") from None
 
-    def __exit__(self, kind, *_):
-        if kind is None:
-            os.replace(self._path, self._target)
-        else:
-            self._path.unlink(missing_ok=True)
+
+def _memory() -> int:
+    """Bytes of memory that this machine has; a lot, where it does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 1 << 36
+
+
+def _add(total, table: Mapping[str, np.ndarray]) -> None:
+    """Adds a table to a digest."""
+    for key in sorted(table):
+        column = np.asarray(table[key])
+        data = json.dumps(column.tolist()) if column.dtype.kind in "OUS" else None
+        total.update(f"{key} {column.dtype.kind} {len(column)} ".encode())
+        total.update(data.encode() if data else np.ascontiguousarray(column).tobytes())
 
 
 def _dump(value) -> str:

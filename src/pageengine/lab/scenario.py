@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pageengine import shipped
+from pageengine import reading, shipped
 from pageengine.lab import changes, events, fields, promises, sections
 from pageengine.lab.fields import ScenarioError
 from pageengine.lab.locate import line_of
@@ -24,17 +24,22 @@ from pageengine.units import format_size
 
 __all__ = ["Scenario", "ScenarioError"]
 
+_TEXT_MOST = 16 << 20  # bytes of a scenario
+_MESSAGE_MOST = 1000  # characters of what is wrong with one
+
 
 class Scenario:
     """A scenario that was checked. ``host``, ``run``: the values of these sections, defaults filled
     in; ``policy``: options of the policy, ``asked``: those of them that were changed after the file
     was read; ``entries``: the [[vm]] tables; ``events``: Event objects in the order of time;
-    ``data``: the tables as they were written."""
+    ``data``: the tables as they were written; ``trusted``: whether it may name code to run, a
+    policy as "module:Class" or "file.py:Class"."""
 
     def __init__(self, data: Mapping[str, Any], *, source: str = "scenario", text: str = "",
-                 asked: Iterable[str] = ()):  # fmt: skip
+                 asked: Iterable[str] = (), trusted: bool = True):  # fmt: skip
         self.data = copy.deepcopy(dict(data))
         self.source, self._text, self.asked = source, text, frozenset(asked)
+        self.trusted = trusted
         self._check_top()
         self.host = self._section("host", sections.HOST)
         self.run = self._section("run", sections.RUN)
@@ -47,19 +52,17 @@ class Scenario:
         self._check_promises()
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> "Scenario":
+    def load(cls, path: str | os.PathLike, *, trusted: bool = False) -> "Scenario":
         """Reads and checks a file. Where there is none and the path is a mere name, it is the
-        shipped scenario of that name (``pageengine examples``).
+        shipped scenario of that name (``pageengine examples``). A file is data, and runs no code of
+        its own unless it is trusted.
 
         Raises ScenarioError with file and line, OSError where the file cannot be read.
         """
         path = shipped.scenario(path)
-        try:
-            text = path.read_text(encoding="utf-8")
-            data = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ScenarioError(f"{path}: this is not TOML: {error}") from None
-        return cls(data, source=str(path), text=text)
+        text = reading.text(path, ScenarioError, _TEXT_MOST)
+        data = reading.parsed(text, tomllib.loads, f"{path}: this is not TOML", ScenarioError)
+        return cls(data, source=str(path), text=text, trusted=trusted)
 
     @property
     def name(self) -> str:
@@ -90,7 +93,8 @@ class Scenario:
         machines in all, in the same mix)."""
         data = changes.change(self.data, list(self.groups), key, value)
         asked = self.asked | ({key.split(".")[1]} if key.startswith("policy.") else set())
-        return Scenario(data, source=self.source, asked=asked)
+        trusted = self.trusted or key == "host.policy"  # whoever changes it names the code himself
+        return Scenario(data, source=self.source, asked=asked, trusted=trusted)
 
     # reading
 
@@ -102,9 +106,11 @@ class Scenario:
         if number is not None:
             entry = self.data[section][number]
             named = entry.get("name") if isinstance(entry, dict) else None
-            label = f"{section} {named!r}" if named else f"{section} {number + 1}"
+            named = reading.clipped(repr(named)) if named else ""
+            label = f"{section} {named}" if named else f"{section} {number + 1}"
         elif section:
             label = f"[{section}]"
+        message = reading.clipped(message, _MESSAGE_MOST)
         return ScenarioError(f"{where}: {label + ': ' if label else ''}{message}")
 
     def _check_top(self) -> None:

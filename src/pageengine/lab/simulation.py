@@ -27,6 +27,7 @@ from pageengine.lab.results import Result, summary_of
 from pageengine.lab.slices import Slices, on_grid
 from pageengine.lab.storage import Storage
 from pageengine.lab.workloads import make as make_workload
+from pageengine.lock import locks_itself, serialised
 from pageengine.units import format_size, parse_size
 
 
@@ -54,6 +55,7 @@ class VMSpec:
     stop: float | None = None
 
 
+@serialised
 class Simulation:
     """memory, policy and host: as for ``Host`` (host: its further options). vms: VMSpecs. costs: of
     events (``lab.costs``). epoch: seconds of one step. events: what changes meanwhile
@@ -75,6 +77,7 @@ class Simulation:
         self.events = self._all_events(events)
         self._check_every, self._epochs = check_every, 0
         self.host = Host(memory, seed=seed, contents=contents, policy=policy, **(host or {}))
+        self._lock = self.host._lock
         self.host.swap_bandwidth = self.costs.swap_bandwidth
         self.machines: dict[str, Machine] = {}
         self._overrides: dict[str, dict[str, Any]] = {}
@@ -100,6 +103,7 @@ class Simulation:
                 all_.append(Event(spec.stop, "stop", spec.name))
         return sorted(all_, key=lambda event: event.at)
 
+    @locks_itself
     def run(self, seconds: float, progress: Callable[[float, str], Any] | None = None,
             max_time: float | None = None) -> Result:  # fmt: skip
         """Runs for ``seconds`` of simulated time. progress(time, state): called every epoch; when

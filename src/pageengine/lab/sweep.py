@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, wait
 from pathlib import Path
@@ -18,16 +19,22 @@ from typing import Any
 
 import numpy as np
 
+from pageengine import reading, writing
 from pageengine.errors import PageEngineError
 from pageengine.lab import build
 from pageengine.lab.compare import verdict
-from pageengine.lab.results import Whole
 from pageengine.lab.scenario import Scenario
 from pageengine.policy.states import STATES
 
+_JOURNAL_MOST = 1 << 28  # bytes
 _GLANCE = 0.2  # seconds between two questions whether to stop
 
 POLICY = "policy"  # the key that chooses one, instead of a value of the file
+
+
+class JournalError(PageEngineError, ValueError):
+    """What a sweep left to go on from is damaged, or of another scenario; the message names file
+    and line."""
 
 
 def grid(vary: Mapping[str, Sequence], seeds: Iterable[int]) -> list[dict[str, Any]]:
@@ -153,6 +160,11 @@ def _key(cell: Mapping[str, Any]) -> str:
     return json.dumps(cell, sort_keys=True, default=str)
 
 
+def _check(entry: Mapping[str, Any]) -> int:
+    """A sum by which a line that was damaged shows."""
+    return zlib.crc32(json.dumps(entry, sort_keys=True).encode())
+
+
 class _Journal:
     """Rows that are finished, in ``OUTPUT.journal``: the scenario's digest, then a row per line."""
 
@@ -164,32 +176,40 @@ class _Journal:
 
     def read(self):
         """(key, row) of every whole line of a sweep of the same scenario."""
-        if not self.path.exists():
+        if not os.path.lexists(self.path):
             self.output.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(self._digest + "\n", encoding="utf-8")
+            writing.text(self.path, self._digest + "\n")
             return
-        first, *lines = self.path.read_text(encoding="utf-8").split("\n")
+        first, *lines = reading.text(self.path, JournalError, _JOURNAL_MOST).split("\n")
         if first != self._digest:
-            raise PageEngineError(
+            raise JournalError(
                 f"{self.path} is of another scenario: remove it, or write to another file"
             )
         whole = lines[:-1]  # what follows the last line end was not written to its end
-        self.path.write_text("\n".join([first, *whole, ""]), encoding="utf-8")
-        for line in whole:
-            entry = json.loads(line)
-            yield entry["cell"], entry["row"]
+        entries = [self._entry(number, line) for number, line in enumerate(whole, 2)]
+        writing.text(self.path, "\n".join([first, *whole, ""]))
+        yield from entries
+
+    def _entry(self, number: int, line: str) -> tuple[str, dict[str, Any]]:
+        what = f"{self.path}, line {number}: no finished run; remove the line"
+        entry = reading.parsed(line, json.loads, what, JournalError)
+        check = entry.pop("check", None) if isinstance(entry, dict) else None
+        if check is None or check != _check(entry):
+            raise JournalError(what)
+        return entry["cell"], entry["row"]
 
     def add(self, cell, row) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"cell": _key(cell), "row": row}) + "\n")
+        entry = {"cell": _key(cell), "row": row}
+        line = json.dumps(entry | {"check": _check(entry)}) + "\n"
+        writing.append(self.path, line.encode())
 
     def finish(self, table) -> None:
         """Writes the table and removes the journal."""
         import pyarrow
         from pyarrow import parquet
 
-        with Whole(self.output) as path:
-            parquet.write_table(pyarrow.Table.from_pylist(_of_one_kind(table)), path)
+        with writing.whole(self.output) as file:
+            parquet.write_table(pyarrow.Table.from_pylist(_of_one_kind(table)), file)
         self.path.unlink()
 
 

@@ -3,36 +3,64 @@ what is made of several would take what is left for the whole.
 """
 
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
+
+from pageengine.errors import PageEngineError
+
+_PATIENCE = 5.0  # seconds that a process has to end by itself
 
 
 @contextmanager
 def workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """``jobs`` processes. Ctrl-C reaches every process of a terminal; these do not hear it, so that
     no run is cut short and taken for a whole one. When the block is left by an exception, what
-    still runs is ended."""
+    still runs is ended; when this process is killed, they end by themselves. PageEngineError: one
+    of them was killed."""
     before = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(jobs, initializer=_leave_signals)
     try:
         yield executor
-    except BaseException:
+    except BaseException as error:
         executor.shutdown(wait=False, cancel_futures=True)
-        started = set(multiprocessing.active_children()) - before
-        for child in started:
-            child.terminate()
-        for child in started:
-            child.join(5)
+        _end(set(multiprocessing.active_children()) - before)
+        if isinstance(error, BrokenExecutor):
+            raise PageEngineError(
+                "a process that ran simulations was killed, perhaps for want of memory: fewer at a "
+                "time (--jobs) need less"
+            ) from None
         raise
     executor.shutdown()
 
 
+def _end(children) -> None:
+    for child in children:
+        child.terminate()
+    for child in children:
+        child.join(_PATIENCE)
+        if child.is_alive():
+            child.kill()
+
+
 def _leave_signals() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Called in each of the processes, first."""
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """What was killed cannot end its processes, which would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class _Interrupted(BaseException):

@@ -3,7 +3,7 @@
 import textwrap
 from pathlib import Path
 
-from pageengine import papers
+from pageengine import papers, writing
 
 NAME, PICTURES = "reproduction.md", "pictures/paper"
 
@@ -87,7 +87,8 @@ def save(outcomes, folder: Path) -> Path:
     """Writes the page and the pictures; returns the folder."""
     pictures = folder / PICTURES
     pictures.mkdir(parents=True, exist_ok=True)
-    for outcome in outcomes:
-        (pictures / f"{outcome.name}.png").write_bytes(papers.picture(outcome))
-    (folder / NAME).write_text(markdown(outcomes), encoding="utf-8")
+    with writing.together() as files:
+        for outcome in outcomes:
+            files.open(pictures / f"{outcome.name}.png").write(papers.picture(outcome))
+        files.open(folder / NAME).write(markdown(outcomes).encode())
     return folder

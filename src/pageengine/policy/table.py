@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pageengine import reading
 from pageengine.policy.base import Policy
 from pageengine.policy.esx import ESX
 from pageengine.policy.kvm import KVM
@@ -133,6 +134,7 @@ def _module(name: str):
     if not name.endswith(".py"):
         return importlib.import_module(name)
     stem = name.replace("\\", "/").rpartition("/")[2].removesuffix(".py")
+    reading.regular(name, ValueError)
     spec = importlib.util.spec_from_file_location(stem, name)
     if spec is None or spec.loader is None:
         raise ImportError(f"{name} cannot be loaded as a module")
@@ -151,9 +153,13 @@ def _module(name: str):
 
 
 def _why(error: Exception, module: str) -> str:
+    if isinstance(error, OSError) and error.filename == module:
+        return f"{module}: {error.strerror}"
     if isinstance(error, ModuleNotFoundError | AttributeError | FileNotFoundError):
         return str(error)
-    return f"{module} fails when it is loaded: {type(error).__name__}: {error}"
+    return reading.clipped(
+        f"{module} fails when it is loaded: {type(error).__name__}: {error}".replace("\n", " ")
+    )
 
 
 def _as_it_is(policy, options: Mapping[str, Any]) -> Policy:

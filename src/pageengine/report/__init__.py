@@ -11,8 +11,8 @@ import io
 import os
 from pathlib import Path
 
+from pageengine import writing
 from pageengine.errors import PageEngineError
-from pageengine.lab.results import Whole
 
 __all__ = ["PLOTS", "available", "comparison", "figure", "page", "picture", "save"]
 
@@ -48,7 +48,9 @@ def figure(name: str, data, *, width: float = 9.5, height: float | None = None):
     module = plot(name)
     if height is None:
         height = module.height(data) if hasattr(module, "height") else _HEIGHTS[name]
-    return made(lambda figure: module.draw(figure, data), (width, height))
+    from pageengine.report.shown import named_visibly
+
+    return made(lambda figure: module.draw(figure, named_visibly(data)), (width, height))
 
 
 def made(draw, size: tuple[float, float]):
@@ -102,6 +104,5 @@ def save(result, folder: str | os.PathLike, **others) -> Path:
     """Saves the result and, where matplotlib is installed, its page as ``report.html``."""
     saved_in = Path(result.save(folder))
     if available():
-        with Whole(saved_in / "report.html") as path:
-            path.write_text(page(result, **others), encoding="utf-8")
+        writing.text(saved_in / "report.html", page(result, **others))
     return saved_in

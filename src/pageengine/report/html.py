@@ -1,13 +1,13 @@
 """One HTML page of a result that needs nothing else: pictures are inside it, as are the tables."""
 
 import base64
-from html import escape
 
 import numpy as np
 
 from pageengine import report
 from pageengine.lab.figures import untouched, won, worst_minute
 from pageengine.units import format_size
+from pageengine.visible import on_page
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2em auto; max-width: 62em;
@@ -25,11 +25,11 @@ th:first-child, td:first-child { text-align: left } thead th { border-bottom: 2p
 def page(result, *, curves=None, others=None) -> str:
     """curves: right-sizing curves to show too. others: further results by policy to compare."""
     name = str(result.meta.get("name") or "result")
-    parts = [f"<h1>{escape(name)}</h1>", f'<p class="sub">{escape(_about(result))}</p>']
+    parts = [f"<h1>{on_page(name)}</h1>", f'<p class="sub">{on_page(_about(result))}</p>']
     if result.meta.get("description"):
-        parts.append(f"<p>{escape(str(result.meta['description']))}</p>")
+        parts.append(f"<p>{on_page(result.meta['description'])}</p>")
     if result.partial:
-        parts.append(f'<p class="note">{escape(_why_partial(result))}</p>')
+        parts.append(f'<p class="note">{on_page(_why_partial(result))}</p>')
     if len(result.host.get("time", ())):
         parts += [table("The machines", *machines(result)), _techniques(result)]
         parts += [embedded(name, result) for name in ("host", "vms", "stall")]
@@ -47,7 +47,7 @@ def document(title: str, parts) -> str:
     """A page of parts, in their order; empty ones are left out."""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><title>{on_page(title)}</title>'
         f"<style>{_STYLE}</style></head><body>\n" + "\n".join(filter(None, parts)) + "\n</body>"
         "</html>\n"
     )
@@ -98,7 +98,7 @@ def _techniques(result) -> str:
 def embedded(name: str, data) -> str:
     """A picture under its title, inside the page."""
     image = base64.b64encode(report.picture(name, data)).decode("ascii")
-    title = escape(report.plot(name).TITLE)
+    title = on_page(report.plot(name).TITLE)
     return f'<h2>{title}</h2><img alt="{title}" src="data:image/png;base64,{image}">'
 
 
@@ -131,11 +131,11 @@ def _readable(key: str, value) -> str:
 
 def table(title: str, head, rows) -> str:
     """A table under its title."""
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    top = "".join(f"<th>{on_page(cell)}</th>" for cell in head)
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
+        "<tr>" + "".join(f"<td>{on_page(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
     return (
-        f'<h2>{escape(title)}</h2><div class="wide"><table><thead><tr>{top}</tr></thead>'
+        f'<h2>{on_page(title)}</h2><div class="wide"><table><thead><tr>{top}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )

@@ -1,7 +1,17 @@
 """A figure that shows itself. matplotlib's own do so in a notebook only once pyplot was imported,
-and then those that pyplot made; ours are made without it."""
+and then those that pyplot made; ours are made without it. And what is drawn, with names that a
+picture can show: fonts have no control characters, and SVG may not hold them.
+"""
 
+from collections.abc import Mapping
+from dataclasses import is_dataclass, replace
+from typing import Any
+
+import numpy as np
 from matplotlib.figure import Figure
+
+from pageengine.lab.results import Result
+from pageengine.visible import visible
 
 
 class Shown(Figure):
@@ -11,3 +21,21 @@ class Shown(Figure):
         from pageengine.report import saved
 
         return saved(self)
+
+
+def named_visibly(data: Any) -> Any:
+    """Results and curves as they are, but for names of machines and policies (``visible``)."""
+    if isinstance(data, Result):
+        names = np.array([visible(name) for name in np.asarray(data.vms.get("vm", ()))], dtype=str)
+        return replace(data, vms={**data.vms, "vm": names}, meta=_texts(data.meta))
+    if isinstance(data, Mapping):
+        return {visible(name): named_visibly(each) for name, each in data.items()}
+    if isinstance(data, list | tuple):
+        return [named_visibly(each) for each in data]
+    if is_dataclass(data) and isinstance(getattr(data, "vm", None), str):
+        return replace(data, vm=visible(data.vm))  # type: ignore[type-var, call-arg]
+    return data
+
+
+def _texts(meta: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: visible(each) if isinstance(each, str) else each for key, each in meta.items()}

@@ -24,7 +24,7 @@ _LOOK = {
     "axes.axisbelow": True, "axes.titlesize": 10, "axes.titleweight": "bold",
     "axes.titlelocation": "left", "axes.labelcolor": "#333333", "legend.frameon": False,
     "legend.fontsize": 8.5, "xtick.color": "#333333", "ytick.color": "#333333",
-    "svg.hashsalt": "pageengine",
+    "svg.hashsalt": "pageengine", "text.parse_math": False,  # a name may hold two dollar signs
 }  # fmt: skip
 
 

@@ -1,21 +1,20 @@
 """One HTML page of a comparison of policies: the verdict, its tables and a picture."""
 
-from html import escape
-
 from pageengine.lab.figures import CARRIED_BELOW
 from pageengine.lab.standings import OBJECTIVE
 from pageengine.report.html import document, embedded, table
 from pageengine.units import format_size
+from pageengine.visible import on_page
 
 
 def page(comparison, name: str) -> str:
     """comparison: a ``lab.standings.Comparison``; name: of the scenario."""
     seeds = ", ".join(str(seed) for seed in comparison.seeds)
     parts = [
-        f"<h1>{escape(name)}: policies compared</h1>",
-        f'<p class="sub">seed {escape(seeds)}; judged by {escape(OBJECTIVE)}</p>',
-        f'<p class="note">{escape(comparison.sentence())}</p>',
-        table("Machines", *_machines(comparison)), f"<p>{escape(_how(comparison))}</p>",
+        f"<h1>{on_page(name)}: policies compared</h1>",
+        f'<p class="sub">seed {on_page(seeds)}; judged by {on_page(OBJECTIVE)}</p>',
+        f'<p class="note">{on_page(comparison.sentence())}</p>',
+        table("Machines", *_machines(comparison)), f"<p>{on_page(_how(comparison))}</p>",
         table("Memory reclaimed, mean of the run", *_memory(comparison)),
         "<p>Untouched: in balloons, and beyond what the machine used under any of the policies; no "
         "memory is won by it, and it is in no other column.</p>",

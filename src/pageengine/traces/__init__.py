@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple
 
+from pageengine import reading
 from pageengine.errors import TraceError
 from pageengine.traces import csv, lines, npz, oracle, parquet
 from pageengine.traces.base import Batch, Trace
@@ -65,6 +66,7 @@ def open(path, *, kind: str | None = None, instructions: bool | None = None,
 
 def _find(path: str, kind: str | None) -> Reader:
     kinds = [reader.kind for reader in READERS]
+    reading.regular(path, TraceError)
     with builtins.open(path, "rb") as file:
         head = file.read(4096)
     if kind is not None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from pageengine.errors import TraceError
+from pageengine.reading import some
 from pageengine.traces.base import PAGE_SHIFT, Batch
 
 NAMING = ("page", "address", "key")  # what says which page it is; the first that is there
@@ -23,14 +24,14 @@ def chosen(names: Sequence[str], path: str, place: str = "") -> tuple[list[str],
     if naming is None:
         raise TraceError(
             f"{where}: a trace needs a column 'page', 'address' or 'key' (and may have write, "
-            f"time, vm, run); this one has {', '.join(map(repr, names)) or 'none'}"
+            f"time, vm, run); this one has {some(names) or 'none'}"
         )
     read = [name for name in COLUMNS if name in names and (name not in NAMING or name == naming)]
     for name in read:
         if list(names).count(name) > 1:
             raise TraceError(f"{where}: the column {name!r} is there twice")
     others = [name for name in names if name not in read]
-    return read, f"not read: the columns {', '.join(map(repr, others))}" if others else ""
+    return read, f"not read: the columns {some(others)}" if others else ""
 
 
 def batch_of(columns: Mapping[str, np.ndarray], where: Callable[[int], str]) -> Batch:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from pageengine.errors import TraceError
+from pageengine.reading import brief
 
 T = TypeVar("T")
 _END = object()
@@ -47,6 +48,4 @@ def guarded(parts: Iterator[T], where: Callable[[], str], what: str) -> Iterator
 
 
 def _says(where: str, what: str, error: Exception) -> str:
-    lines = str(error).split("\n") or [""]
-    told = lines[0].strip()[:200] or type(error).__name__
-    return f"{where}: the {what} is damaged or cut off: {told}"
+    return f"{where}: the {what} is damaged or cut off: {brief(error)}"

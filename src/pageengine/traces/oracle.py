@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pageengine import writing
 from pageengine.errors import TraceError
 from pageengine.traces.base import BATCH, Batch, Trace
 
@@ -95,4 +96,5 @@ def write_oracle(path: str, pages: np.ndarray, times: np.ndarray | None = None) 
     again = pages[order[1:]] == pages[order[:-1]]
     records["next"] = -1
     records["next"][order[:-1][again]] = order[1:][again]
-    records.tofile(path)
+    with writing.whole(path) as file:
+        file.write(records.view(np.uint8))

@@ -5,6 +5,7 @@ there are. Needs pyarrow (``pip install 'pageengine[report]'``).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -30,17 +31,20 @@ def open_parquet(path: str) -> Trace:
     return Trace(path, "parquet", lambda _: _batches(path, read), unread)
 
 
+@contextmanager
 def _opened(path: str):
+    """The file, opened here: pyarrow takes no name that is not UTF-8."""
     try:
         import pyarrow.parquet
     except ImportError as error:
         raise TraceError(
             f"{path}: reading Parquet needs pyarrow: pip install 'pageengine[report]'"
         ) from error
-    with open(path, "rb"):  # that it cannot be opened is no damage
-        pass
-    with damaged(path, _WHAT):
-        return pyarrow.parquet.ParquetFile(path)
+    with open(path, "rb") as raw:  # that it cannot be opened is no damage
+        with damaged(path, _WHAT):
+            file = pyarrow.parquet.ParquetFile(raw)
+        with file:
+            yield file
 
 
 def _check_type(field, path: str) -> None:

@@ -1,0 +1,14 @@
+from libc.stdint cimport uint32_t
+
+
+cdef uint32_t forks() noexcept
+
+
+cdef class HostLock:
+    cdef object _lock
+    cdef unsigned long _owner
+    cdef size_t _depth
+    cdef uint32_t _forks
+
+    cdef int enter(self) except -1
+    cdef int leave(self) except -1

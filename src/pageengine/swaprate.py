@@ -1,0 +1,61 @@
+"""How fast plans may write to swap: what a device of so many bytes per second takes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pageengine.policy.ladder import split
+from pageengine.units import PAGE_BYTES
+
+#: Seconds of writing that may be under way: their frames are free when the device has them.
+WRITE_WINDOW = 0.05
+_WRITES = ("swap", "ladder")  # techniques that write to swap
+
+
+class SwapRate:
+    """bandwidth: bytes per second of ``Host.advance``; None: as much as plans like, at once."""
+
+    def __init__(self):
+        self.bandwidth: float | None = None
+        self._left = 0.0  # pages that may be written now
+        self._read = 0.0  # seconds that reads kept the device busy since the last advance
+
+    def was_read(self, seconds: float) -> None:
+        """The swap device was busy with reads for so long since the last ``advance``."""
+        self._read += seconds
+
+    def wrote(self, pages: int) -> None:
+        """So many pages went out."""
+        self._left -= pages
+
+    def advance(self, seconds: float) -> None:
+        """Time passes. Reads and writes share the device; where both want more than there is, each
+        has half. What was not used is lost, but for a window.
+        """
+        if self.bandwidth is None:
+            return
+        pages = self.bandwidth / PAGE_BYTES
+        writing = max(seconds - self._read, seconds / 2)
+        self._read = 0.0
+        self._left = min(self._left + pages * writing, pages * max(seconds, WRITE_WINDOW))
+
+    def within(self, asked: list) -> list:
+        """Of (name, machine, frames, technique) as many frames as swap space can take by now, from
+        each machine its part of them, whatever their order; without swap, where it can take none.
+        """
+        if self.bandwidth is None:
+            return asked
+        left = max(0, int(self._left)) * PAGE_BYTES
+        writes = [frames * (technique in _WRITES) for _, _, frames, technique in asked]
+        parts = split(left, np.array(writes, np.int64) * PAGE_BYTES) // PAGE_BYTES
+        found = []
+        for (name, machine, frames, technique), write, part in zip(
+            asked, writes, parts.tolist(), strict=True
+        ):
+            if write > part and technique == "ladder":  # most of its victims need no slot
+                frames, technique = (min(frames, 2 * part), technique) if part else (
+                    frames, "compression")  # fmt: skip
+            elif write > part:
+                frames = part
+            found.append((name, machine, frames, technique))
+        return found
