@@ -61,7 +61,7 @@ static pe_host *new_host(uint64_t number, FILE *file)
 }
 
 /* What a thread does with the machine that it added. */
-static void work(worker *self, uint32_t vm_id, pe_rng *rng)
+static void work(worker *self, uint64_t vm_id, pe_rng *rng)
 {
     static const uint8_t zero[BATCH * 64];
     uint8_t *pages = malloc(BATCH * PE_PAGE_BYTES);
@@ -101,7 +101,7 @@ static void *run(void *argument)
     pe_guest *guest;
     MUST(pe_guest_new(&guest, PAGES, 8, 2, self->number % 3) == PE_OK);
     for (unsigned round = 0; round < ROUNDS; ++round) {
-        uint32_t id;
+        uint64_t id;
         int64_t const ids[4] = {round, round + 1, 3 * round, 7};
         pe_guest_touches const touches = {PE_GUEST_MEMORY, true, NULL, ids, sizeof *ids, 4};
         pe_guest_made made;

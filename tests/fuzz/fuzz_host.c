@@ -21,7 +21,8 @@
 
 typedef struct machine {
     bool there;
-    uint32_t id, pages;
+    uint64_t id;
+    uint32_t pages;
     uint8_t holds[PAGES_MAX]; /* key of the content of each page; 0: zeroes */
 } machine;
 
@@ -35,7 +36,7 @@ typedef struct run {
 typedef struct batch {
     int64_t *ppns;
     uint8_t *flags;
-    size_t n;
+    size_t n, good; /* good: before the first that is no page of the machine */
 } batch;
 
 static uint8_t contents[KEYS][PE_PAGE_BYTES];
@@ -94,13 +95,11 @@ static pe_vm *vm_of(const run *self, const machine *of)
     return vm;
 }
 
-/* A batch as it comes from outside. What the door (pe_first_bad_page) refuses is cut off there, and
-   the model's own search must find the same entry. */
+/* A batch as it comes from outside. The door (pe_first_bad_page) must find its first bad number. */
 static batch take_batch(run *self, const machine *of)
 {
     uint8_t const how = (uint8_t)take(self, 1);
-    batch made = {NULL, NULL, how % BATCH};
-    size_t good = 0;
+    batch made = {NULL, NULL, how % BATCH, 0};
     made.ppns = fuzz_room(made.n * sizeof *made.ppns);
     made.flags = fuzz_room(made.n);
     for (size_t i = 0; i < made.n; ++i) {
@@ -109,10 +108,9 @@ static batch take_batch(run *self, const machine *of)
             made.ppns[i] %= of->pages;
         made.flags[i] = (uint8_t)take(self, 1);
     }
-    while (good < made.n && made.ppns[good] >= 0 && made.ppns[good] < of->pages)
-        good += 1;
-    MUST(pe_first_bad_page(vm_of(self, of), made.ppns, made.n) == good);
-    made.n = good;
+    while (made.good < made.n && made.ppns[made.good] >= 0 && made.ppns[made.good] < of->pages)
+        made.good += 1;
+    MUST(pe_first_bad_page(vm_of(self, of), made.ppns, made.n) == made.good);
     return made;
 }
 
@@ -122,12 +120,16 @@ static void drop_batch(batch *made)
     free(made->flags);
 }
 
-/* Nothing was made to fail here, so a batch can only stop for want of room. */
-static void stopped_for_a_reason(pe_status status, size_t done, size_t n)
+/* Nothing was made to fail here, so a batch can only stop for want of room, or at a bad number. */
+static void stopped_for_a_reason(pe_status status, size_t done, const batch *made)
 {
-    MUST(done <= n);
-    MUST(status == PE_OK ? done == n
-                         : status == PE_NO_FRAME || status == PE_NO_SLOT || status == PE_BLOCKED);
+    MUST(done <= made->good);
+    if (status == PE_OK)
+        MUST(done == made->n);
+    else if (status == PE_ERR_PAGE_RANGE)
+        MUST(done == made->good && done < made->n);
+    else
+        MUST(status == PE_NO_FRAME || status == PE_NO_SLOT || status == PE_BLOCKED);
 }
 
 static void touch(run *self, machine *of)
@@ -137,7 +139,7 @@ static void touch(run *self, machine *of)
     size_t done = 0;
     pe_status const status = pe_touch(self->host, vm_of(self, of), made.ppns, made.n,
                                       how & 1 ? made.flags : NULL, (how & 2) != 0, &done);
-    stopped_for_a_reason(status, done, made.n);
+    stopped_for_a_reason(status, done, &made);
     drop_batch(&made);
 }
 
@@ -149,7 +151,7 @@ static void write(run *self, machine *of)
     for (size_t i = 0; i < made.n; ++i)
         put_content(self, from, i, made.flags[i]);
     pe_status const status = pe_write(self->host, vm_of(self, of), made.ppns, made.n, from, &done);
-    stopped_for_a_reason(status, done, made.n);
+    stopped_for_a_reason(status, done, &made);
     for (size_t i = 0; i < done; ++i)
         of->holds[made.ppns[i]] = made.flags[i];
     free(from);
@@ -164,8 +166,8 @@ static void read(run *self, machine *of, bool peek)
     pe_vm *vm = vm_of(self, of);
     pe_status const status = peek ? pe_peek(self->host, vm, made.ppns, made.n, to, &done)
                                   : pe_read(self->host, vm, made.ppns, made.n, to, &done);
-    stopped_for_a_reason(status, done, made.n);
-    MUST(!peek || status == PE_OK);
+    stopped_for_a_reason(status, done, &made);
+    MUST(!peek || done == made.good);
     for (size_t i = 0; i < done; ++i)
         MUST(holds(self, to, i, of->holds[made.ppns[i]]));
     free(to);
@@ -208,12 +210,12 @@ static void balloon(run *self, machine *of)
     }
     batch made = take_batch(self, of);
     if (how % 8 < 2)
-        MUST(pe_balloon_pages(self->host, vm, made.ppns, made.n) <= made.n);
+        MUST(pe_balloon_pages(self->host, vm, made.ppns, made.good) <= made.good);
     else if (how % 8 < 4)
-        MUST(pe_balloon_report(self->host, vm, made.ppns, made.n) <= made.n);
+        MUST(pe_balloon_report(self->host, vm, made.ppns, made.good) <= made.good);
     else
-        MUST(pe_balloon_return(vm, made.ppns, made.n) <= made.n);
-    for (size_t i = 0; how % 8 < 4 && i < made.n; ++i)
+        MUST(pe_balloon_return(vm, made.ppns, made.good) <= made.good);
+    for (size_t i = 0; how % 8 < 4 && i < made.good; ++i)
         of->holds[made.ppns[i]] = 0;
     drop_batch(&made);
 }
@@ -222,7 +224,7 @@ static void pin(run *self, machine *of)
 {
     bool const pinned = (take(self, 1) & 1) != 0;
     batch made = take_batch(self, of);
-    for (size_t i = 0; i < made.n; ++i)
+    for (size_t i = 0; i < made.good; ++i)
         pe_vm_pin(vm_of(self, of), (uint32_t)made.ppns[i], pinned);
     drop_batch(&made);
 }
@@ -232,6 +234,7 @@ static void take_turns(run *self, machine *of)
     uint8_t table[256 * PE_PLACES], writes[256];
     uint8_t const seed = (uint8_t)take(self, 1);
     batch made = take_batch(self, of);
+    made.n = made.good; /* whoever sorts has copies that were looked at */
     pe_vm *vm = vm_of(self, of);
     pe_turns const turns = {table, writes};
     size_t count[PE_TURNS], sum = 0, done = 0;
@@ -247,9 +250,21 @@ static void take_turns(run *self, machine *of)
     uint8_t *kinds = fuzz_room(made.n);
     pe_turns_sort(turns, vm, made.ppns, made.flags, count, ppns, kinds);
     pe_status const status = pe_turns_touch(turns, self->host, vm, ppns, kinds, made.n, &done);
-    stopped_for_a_reason(status, done, made.n);
+    stopped_for_a_reason(status, done, &made);
     free(kinds);
     free(ppns);
+    drop_batch(&made);
+}
+
+static void places(run *self, machine *of)
+{
+    batch made = take_batch(self, of);
+    uint8_t *out = fuzz_room(made.n);
+    pe_status const status = pe_vm_places(vm_of(self, of), made.n, made.ppns, out);
+    MUST(status == (made.good < made.n ? PE_ERR_PAGE_RANGE : PE_OK));
+    for (size_t i = 0; i < made.good; ++i)
+        MUST(out[i] < PE_PLACES);
+    free(out);
     drop_batch(&made);
 }
 
@@ -258,7 +273,8 @@ static void look(run *self, machine *of)
     uint64_t numbers[PE_VM_NUMBERS], ages[256];
     uint32_t size, touched;
     pe_vm *vm = vm_of(self, of);
-    switch (take(self, 1) % 4) {
+    switch (take(self, 1) % 5) {
+    case 4: places(self, of); break;
     case 0: pe_vm_sample_begin(vm, (uint32_t)take(self, 1)); break;
     case 1:
         pe_vm_sample_end(vm, &size, &touched);
