@@ -46,7 +46,7 @@ def test_seeds_are_valid_and_those_of_the_folder(name):
 
 
 def kept_on_purpose(file):
-    return file.startswith(("found-", "reached-"))
+    return file.startswith("found-")
 
 
 def test_the_seeds_of_the_core_are_those_of_the_script():

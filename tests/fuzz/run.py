@@ -3,7 +3,6 @@
     python tests/fuzz/run.py                                   every target, a minute each
     python tests/fuzz/run.py --target host --seconds 600
     python tests/fuzz/run.py --target host --coverage          which lines the inputs reach
-    python tests/fuzz/run.py --target host --distil 60         and keep the most telling of them
 
 Targets in C need clang with libFuzzer (CLANG names it; Debian: clang, libclang-rt-14-dev), those in
 Python need atheris in this Python (PyPI) and the extension modules in src/. What is missing is said
@@ -105,26 +104,6 @@ def coverage(name):
     subprocess.run(report, check=True)
 
 
-def distil(name, kib):
-    """Takes the fewest inputs that reach all that was reached over into the seeds, the shortest
-    first and so many KiB in all."""
-    least = GROWN / f"{name}.least"
-    shutil.rmtree(least, ignore_errors=True)
-    least.mkdir()
-    merge = [*command(name), "-merge=1", f"-max_len={targets.LONGEST}", str(least),
-             str(targets.HERE / "corpus" / name), str(GROWN / name)]  # fmt: skip
-    subprocess.run(merge, check=True, capture_output=True, cwd=ROOT)
-    room, there = kib * 1024, {path.read_bytes() for path in targets.corpus(name)}
-    for path in sorted(least.iterdir(), key=lambda path: (path.stat().st_size, path.name)):
-        data = path.read_bytes()
-        if data in there:
-            continue
-        room -= len(data)
-        if room < 0:
-            break
-        (targets.HERE / "corpus" / name / f"reached-{path.name[:12]}.bin").write_bytes(data)
-
-
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -132,7 +111,6 @@ def main():
     parser.add_argument("--target", action="append", choices=[*targets.C, *targets.PYTHON])
     parser.add_argument("--seconds", type=int, default=60, help="of each target (60)")
     parser.add_argument("--coverage", action="store_true", help="of targets in C, by clang")
-    parser.add_argument("--distil", type=int, metavar="KIB", help="keep inputs as seeds")
     given = parser.parse_args()
     GROWN.mkdir(parents=True, exist_ok=True)
     held, ran = True, 0
@@ -142,9 +120,7 @@ def main():
             print(f"{name}: skipped: {why}", flush=True)
             continue
         ran += 1
-        if given.distil:
-            distil(name, given.distil)
-        elif not given.coverage:
+        if not given.coverage:
             held &= fuzz(name, given.seconds)
         elif name in targets.C:
             coverage(name)

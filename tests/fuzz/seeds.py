@@ -2,8 +2,7 @@
 
     python tests/fuzz/seeds.py
 
-Files whose names begin with "found-" are inputs that once broke a rule, and those that begin with
-"reached-" reach code that no other does (run.py --distil); neither is touched here.
+Files whose names begin with "found-" are inputs that once broke a rule; they are left alone.
 """
 
 import random
