@@ -35,7 +35,8 @@ PE_MUST_USE pe_status pe_swap_grow(pe_swap *self, uint32_t slots);
 uint32_t pe_swap_take_run(pe_swap *self, uint32_t want, pe_slot *first);
 void pe_swap_give_back(pe_swap *self, pe_slot slot);
 /* For numbers that cannot be trusted: returns n, or the position of the first slot that is out of
-   range, free or named before; nothing is changed then. As in pe_frames: no other thread has them. */
+   range, free or named before; nothing is changed then. As in pe_frames: no other thread has
+   them. */
 uint32_t pe_swap_give_back_checked(pe_swap *self, uint32_t n, const pe_slot *slots);
 
 /* Writes n pages to taken slots first..first+n-1 and notes their checksums. PE_ERR_BACKING:

@@ -44,7 +44,8 @@ pe_status pe_swap_write_many(pe_swap *self, uint32_t n, const uint8_t *pages, pe
             out[taken + i] = first + i;
             self->scratch[i] = self->copies + ((size_t)i << PE_PAGE_SHIFT);
         }
-        memcpy(self->copies, pages + ((size_t)taken << PE_PAGE_SHIFT), (size_t)run << PE_PAGE_SHIFT);
+        memcpy(self->copies, pages + ((size_t)taken << PE_PAGE_SHIFT),
+               (size_t)run << PE_PAGE_SHIFT);
         taken += run;
         status = pe_swap_write(self, first, run, self->scratch);
     }

@@ -44,7 +44,7 @@ class Workshop:
         self.tree = self.folder / "tree"
         self._times = itertools.count(int(time.time()) - 10**6)
         self._copy()
-        self._objects = _load("c_objects", self.tree / "tests" / "c_objects.py")  # which the next uses
+        self._objects = _load("c_objects", self.tree / "tests" / "c_objects.py")
         self._tests = _load("c_tests", self.tree / "tests" / "c" / "conftest.py")
         self.cc = self._tests.CC
         self._members: dict[str, set[str]] = {}
