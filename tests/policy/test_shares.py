@@ -25,7 +25,8 @@ def test_a_name_is_a_share_at_least_on_the_smallest_machine():
 
 @pytest.mark.parametrize(
     ("value", "error", "message"),
-    [(-1, ValueError, "must not be negative, got -1"), ("much", ValueError, "low, normal, high, got 'much'"),
+    [(-1, ValueError, "must not be negative, got -1"),
+     ("much", ValueError, "low, normal, high, got 'much'"),
      (1.5, TypeError, "a whole number, got 1.5"), (None, TypeError, "got None")],
 )  # fmt: skip
 def test_what_is_no_weight_is_named(value, error, message):
