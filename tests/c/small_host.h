@@ -120,6 +120,16 @@ static inline pe_status fill_near_places(pe_host *host, uint64_t vm, uint8_t *pa
     return status;
 }
 
+/* Whether every rule of the host holds, deep; the broken one is printed. */
+static inline bool sound(pe_host *host)
+{
+    const char *reason = "";
+    pe_status const status = pe_check(host, true, &reason);
+    if (status == PE_ERR_CORRUPT)
+        printf("broken: %s\n", reason);
+    return status == PE_OK;
+}
+
 /* A page in every place, in both machines. */
 static inline pe_status small_host_fill(pe_host *host)
 {

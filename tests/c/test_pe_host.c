@@ -11,15 +11,6 @@
 
 static FILE *file;
 
-static bool sound(pe_host *host)
-{
-    const char *reason = "";
-    pe_status const status = pe_check(host, true, &reason);
-    if (status == PE_ERR_CORRUPT)
-        printf("broken: %s\n", reason);
-    return status == PE_OK;
-}
-
 static pe_status scenario(pe_host **host)
 {
     pe_status const status = small_host(host, file, 16);

@@ -10,15 +10,6 @@ static pe_host *host;
 static pe_reclaim_result won;
 static uint8_t page[PE_PAGE_BYTES];
 
-static bool sound(void)
-{
-    const char *reason = "";
-    pe_status const status = pe_check(host, true, &reason);
-    if (status == PE_ERR_CORRUPT)
-        printf("broken: %s\n", reason);
-    return status == PE_OK;
-}
-
 static pe_vm *begin(void)
 {
     CHECK(small_host(&host, file, 64) == PE_OK);
@@ -27,7 +18,7 @@ static pe_vm *begin(void)
 
 static void end(void)
 {
-    CHECK(sound());
+    CHECK(sound(host));
     pe_host_delete(host);
 }
 

@@ -9,15 +9,6 @@
 
 static FILE *file;
 
-static bool sound(pe_host *host)
-{
-    const char *reason = "";
-    pe_status const status = pe_check(host, true, &reason);
-    if (status == PE_ERR_CORRUPT)
-        printf("broken: %s\n", reason);
-    return status == PE_OK;
-}
-
 static pe_scan_result scan_one(pe_host *host, uint32_t vm, unsigned how)
 {
     pe_scan_result result = {0};

@@ -4,7 +4,7 @@
    behind the swap space, every rule is broken on purpose, and every allocation is made to fail. */
 #include "check.h"
 #include "oom.h"
-#include "pe_swap.h"
+#include "swap_pages.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,30 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define PAGES 600u
-
-static int open_file(void)
-{
-    FILE *file = tmpfile();
-    int descriptor = file == NULL ? -1 : dup(fileno(file));
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return descriptor;
-}
-
-static uint8_t *new_pages(uint32_t n)
-{
-    uint8_t *pages = malloc((size_t)n * PE_PAGE_BYTES);
-    for (uint32_t i = 0; pages != NULL && i < n; i++) {
-        memset(pages + (size_t)i * PE_PAGE_BYTES, (int)(i % 251), PE_PAGE_BYTES);
-        memcpy(pages + (size_t)i * PE_PAGE_BYTES + 17, &i, sizeof i);
-    }
-    return pages;
-}
 
 static bool is_sound(const pe_swap *swap)
 {

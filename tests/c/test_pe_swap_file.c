@@ -3,36 +3,14 @@
 /* At stake: a file of somebody else's. Swap space has a descriptor of its own for its file, and
    closes that one, once. */
 #include "check.h"
-#include "oom.h"
-#include "pe_swap.h"
+#include "swap_pages.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static int open_file(void)
-{
-    FILE *file = tmpfile();
-    int descriptor = file == NULL ? -1 : dup(fileno(file));
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return descriptor;
-}
-
-static uint8_t *new_pages(uint32_t n)
-{
-    uint8_t *pages = malloc((size_t)n * PE_PAGE_BYTES);
-    for (uint32_t i = 0; pages != NULL && i < n; i++) {
-        memset(pages + (size_t)i * PE_PAGE_BYTES, (int)(i % 251), PE_PAGE_BYTES);
-        memcpy(pages + (size_t)i * PE_PAGE_BYTES + 17, &i, sizeof i);
-    }
-    return pages;
-}
 
 static void the_descriptor_is_its_own(void)
 {

@@ -14,15 +14,6 @@ static uint8_t many[SMALL_PAGES * PE_PAGE_BYTES], again[SMALL_PAGES * PE_PAGE_BY
 
 static uint64_t const SEEN = PE_ACCESSED | PE_YOUNG;
 
-static bool sound(void)
-{
-    const char *reason = "";
-    pe_status const status = pe_check(host, true, &reason);
-    if (status == PE_ERR_CORRUPT)
-        printf("broken: %s\n", reason);
-    return status == PE_OK;
-}
-
 static pe_vm *begin(void)
 {
     CHECK(small_host(&host, file, 16) == PE_OK && small_host_fill(host) == PE_OK);
@@ -31,7 +22,7 @@ static pe_vm *begin(void)
 
 static void end(void)
 {
-    CHECK(sound());
+    CHECK(sound(host));
     pe_host_delete(host);
 }
 

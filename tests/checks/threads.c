@@ -10,6 +10,8 @@
 #include "pe_stats.h"
 #include "pe_touch.h"
 
+#include "../must.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,14 +21,6 @@
 #define ROUNDS 60u
 #define PAGES 96u
 #define BATCH 48u
-
-#define MUST(condition)                                                             \
-    do {                                                                            \
-        if (!(condition)) {                                                         \
-            fprintf(stderr, "%s:%d: MUST(%s)\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                \
-        }                                                                           \
-    } while (0)
 
 typedef struct worker {
     pe_host *host;

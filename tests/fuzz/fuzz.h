@@ -10,14 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Ends the process where a rule is broken, as a sanitizer does. */
-#define MUST(condition)                                                          \
-    do {                                                                         \
-        if (!(condition)) {                                                      \
-            fprintf(stderr, "%s:%d: MUST(%s)\n", __FILE__, __LINE__, #condition); \
-            abort();                                                             \
-        }                                                                        \
-    } while (0)
+#include "../must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
