@@ -56,6 +56,16 @@ def parsed(content: str, loads: Callable[[str], Any], what: str, error: type[Exc
         raise error(f"{what}: {brief(wrong)}") from None
 
 
+def memory() -> int | None:
+    """Bytes of memory that this machine has, which no file should ask for more than; None where it
+    does not tell.
+    """
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
 def brief(error: BaseException) -> str:
     """What a library says, in one line that is not too long."""
     if isinstance(error, OSError) and error.strerror:

@@ -7,7 +7,7 @@ import tempfile
 from importlib import metadata
 from typing import Any
 
-from pageengine import __version__
+from pageengine import __version__, reading
 from pageengine import codec as codec_room
 from pageengine.cli.console import size
 
@@ -35,7 +35,7 @@ def run(arguments, console) -> int:
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "memory": _memory(),
+        "memory": reading.memory(),
         "byte_order": sys.byteorder,
         "page_size": os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else None,
         "swap_directory": folder,
@@ -68,10 +68,3 @@ def _processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def _memory() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None

@@ -25,6 +25,7 @@ from pageengine.visible import on_page
 #: Written into summary.json; a file of a later version is refused.
 VERSION = 1
 _SUMMARY_MOST = 1 << 28  # bytes of a summary.json
+_MEMORY = 1 << 36  # bytes, where the machine does not tell what it has
 
 
 class ResultError(PageEngineError, ValueError):
@@ -211,21 +212,13 @@ def _table_in(path: Path, parquet) -> dict[str, np.ndarray]:
         with open(path, "rb") as file:
             rows = parquet.ParquetFile(file)
             needed = 8 * rows.metadata.num_rows * rows.metadata.num_columns
-            if needed > _memory():
+            if needed > (reading.memory() or _MEMORY):
                 raise ResultError(f"{path} cannot be read: it asks for {format_size(needed)}")
             return _from_arrow(rows.read())
     except ResultError:
         raise
     except Exception as error:  # pyarrow documents few of the errors that damaged files cause
         raise ResultError(f"{path} cannot be read as Parquet: {reading.brief(error)}") from None
-
-
-def _memory() -> int:
-    """Bytes of memory that this machine has; a lot, where it does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 1 << 36
 
 
 def _add(total, table: Mapping[str, np.ndarray]) -> None:
