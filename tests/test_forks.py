@@ -12,6 +12,7 @@ import pytest
 
 import pageengine as pe
 from pageengine import errors
+from pageengine.swap import SwapSpace
 
 PAGE = 4096
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
@@ -66,6 +67,33 @@ def test_a_forked_child_can_use_nothing_of_a_host_and_the_parent_loses_nothing()
         assert in_child(work) == len(calls)
         assert (vm.read(np.arange(128)) == contents).all()
         host.check(deep=True)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_swap_space_by_itself_is_of_one_process_too():
+    with SwapSpace(8) as space:
+        slots = space.write(np.full((8, PAGE), 3, np.uint8))
+        calls = [
+            lambda: space.write(np.zeros((1, PAGE), np.uint8)),
+            lambda: space.read(slots),
+            lambda: space.give_back(slots),
+            lambda: space.grow(9),
+            space.check,
+            space.fileno,
+        ]
+
+        def work():
+            refused = 0
+            for call in calls:
+                try:
+                    call()
+                except errors.Forked as error:
+                    refused += "this swap space was made by the parent" in str(error)
+            space.close()
+            return refused
+
+        assert in_child(work) == len(calls)
+        assert (space.read(slots) == 3).all()
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")

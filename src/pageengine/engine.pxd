@@ -2,12 +2,12 @@ from libc.stdint cimport int64_t, uint64_t
 
 from pageengine._c.host cimport pe_host
 from pageengine._c.vm cimport pe_vm
-from pageengine.lock cimport HostLock
+from pageengine.lock cimport CallLock
 
 
 cdef class Engine:
     cdef pe_host *_host
-    cdef HostLock _lock
+    cdef CallLock _lock
     cdef object _codec
     cdef uint64_t _seed
     cdef readonly bint tokens

@@ -28,7 +28,7 @@ from pageengine._c.vm cimport *
 from pageengine._c.zcache cimport PE_PACKING_DENSE, PE_PACKING_ESX
 from pageengine._status cimport check
 from pageengine.codec cimport Codec
-from pageengine.lock cimport HostLock
+from pageengine.lock cimport CallLock
 
 from pageengine import errors
 
@@ -80,7 +80,7 @@ cdef class Engine:
         config.cache_limit_bytes = cache_limit
         config.swap_file = swap_file
         config.random_victims = random_victims
-        self._lock = HostLock()
+        self._lock = CallLock("host")
         self._codec = codec  # its table must outlive the host
         self.tokens, self._seed = tokens, seed
         check(pe_host_new(&self._host, &config))
@@ -110,7 +110,7 @@ cdef class Engine:
         return self._host != NULL
 
     @property
-    def lock(self) -> HostLock:
+    def lock(self) -> CallLock:
         """What every call here holds."""
         return self._lock
 

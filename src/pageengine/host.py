@@ -111,13 +111,10 @@ class Host(Governed):
         if self._lock.forked:
             return
         with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        self._engine.close()
-        for vm in self._vms.values():
-            vm._host = None
-        self._vms = {}
+            self._engine.close()
+            for vm in self._vms.values():
+                vm._host = None
+            self._vms = {}
 
     # virtual machines
 

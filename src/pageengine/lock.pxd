@@ -1,11 +1,9 @@
 from libc.stdint cimport uint32_t
 
 
-cdef uint32_t forks() noexcept
-
-
-cdef class HostLock:
+cdef class CallLock:
     cdef object _lock
+    cdef str _what
     cdef unsigned long _owner
     cdef size_t _depth
     cdef uint32_t _forks

@@ -4,7 +4,8 @@ from typing import Any, TypeVar
 _Class = TypeVar("_Class", bound=type)
 _Call = TypeVar("_Call", bound=Callable[..., Any])
 
-class HostLock:
+class CallLock:
+    def __new__(cls, what: str) -> CallLock: ...
     def __enter__(self) -> None: ...
     def __exit__(self, *_: object) -> None: ...
     @property

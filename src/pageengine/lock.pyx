@@ -1,5 +1,5 @@
 """The rule for threads: the public calls of one host and its machines are made one at a time, in
-the process that made the host.
+the process that made the host. Swap space by itself keeps it too, as it has a file.
 """
 
 import os
@@ -25,26 +25,23 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_child)
 
 
-cdef uint32_t forks() noexcept:
-    return _forks
-
-
-cdef class HostLock:
+cdef class CallLock:
     """A lock that the thread which holds it may take again, since a policy, a callback or a
     finalizer may call the host while the host is at work. Forked where this process is a child of
-    the one that made it: the lock may be held there by a thread that is not here.
+    the one that made it: the lock may be held there by a thread that is not here. what: whose calls
+    it holds apart, for the message.
     """
 
-    def __cinit__(self):
-        self._lock, self._forks = allocate_lock(), _forks
+    def __cinit__(self, str what):
+        self._lock, self._what, self._forks = allocate_lock(), what, _forks
 
     cdef int enter(self) except -1:
         cdef unsigned long me = PyThread_get_thread_ident()
         if self._forks != _forks:
             raise errors.Forked(
-                "this host was made by the parent of this process, and a forked child cannot use "
-                "it: both would write one swap file. Make the host in the child, or start it with "
-                "multiprocessing.get_context('spawn')"
+                f"this {self._what} was made by the parent of this process, and a forked child "
+                f"cannot use it: both would write one swap file. Make the {self._what} in the "
+                "child, or start it with multiprocessing.get_context('spawn')"
             )
         if self._depth == 0 or self._owner != me:  # both are set by the thread that holds it alone
             self._lock.acquire()
@@ -70,7 +67,7 @@ cdef class HostLock:
         return self._forks != _forks
 
     def __reduce__(self):
-        raise TypeError("a host's lock cannot be pickled")
+        raise TypeError("a lock cannot be pickled")
 
 
 def serialised(cls):
@@ -98,7 +95,7 @@ def locks_itself(call):
 
 def _alone(call):
     def alone(self, *args, **kwargs):
-        cdef HostLock lock = self._lock
+        cdef CallLock lock = self._lock
         lock.enter()
         try:
             return call(self, *args, **kwargs)

@@ -7,7 +7,6 @@ import operator
 import os
 import tempfile
 
-cimport cython
 import numpy as np
 
 from libc.stdint cimport uint8_t, uint32_t
@@ -17,7 +16,7 @@ from pageengine._c.status cimport PE_ERR_BACKING, PE_ERR_SWAP_CORRUPT, PE_OK, pe
 from pageengine._c.swap cimport *
 from pageengine._status cimport check
 from pageengine.frames cimport ids
-from pageengine.lock cimport forks
+from pageengine.lock cimport CallLock
 
 from pageengine import errors
 from pageengine.frames import COUNT_MAX as _COUNT_MAX
@@ -44,9 +43,11 @@ cdef class SwapSpace:
     """
 
     cdef pe_swap _c
-    cdef cython.pymutex _lock
+    cdef CallLock _lock
     cdef bint _made, _is_open
-    cdef uint32_t _forks
+
+    def __cinit__(self):
+        self._lock = CallLock("swap space")
 
     def __init__(self, slots, directory=None):
         number = _slot_count(slots)
@@ -55,7 +56,6 @@ cdef class SwapSpace:
         with tempfile.TemporaryFile(prefix="pageengine-", dir=directory, buffering=0) as file:
             check(pe_swap_init(&self._c, number, file.fileno()))
         self._made = self._is_open = True
-        self._forks = forks()
 
     def __dealloc__(self):
         pe_swap_fini(&self._c)
@@ -64,15 +64,6 @@ cdef class SwapSpace:
         """Raises Closed unless there is a file; to be called under the lock."""
         if not self._is_open:
             raise errors.Closed("the swap space is closed")
-        return 0
-
-    cdef int _here(self) except -1:
-        """Raises Forked in a child process, where the lock may be held by a thread that is not."""
-        if self._made and self._forks != forks():
-            raise errors.Forked(
-                "this swap space was made by the parent of this process, and a forked child cannot "
-                "use it: both would write one file. Make one in the child"
-            )
         return 0
 
     def write(self, pages):
@@ -96,7 +87,6 @@ cdef class SwapSpace:
         cdef uint32_t[::1] out = slots
         cdef pe_status status = PE_OK
         cdef int error
-        self._here()
         with self._lock:
             self._open()
             if n > 0:
@@ -125,7 +115,6 @@ cdef class SwapSpace:
         cdef int error
         cdef const uint32_t[::1] numbers
         cdef uint8_t[:, ::1] out
-        self._here()
         with self._lock:
             self._open()
             numbers = self._taken(slots)
@@ -165,7 +154,6 @@ cdef class SwapSpace:
         """
         cdef const uint32_t[::1] numbers
         cdef uint32_t n, given
-        self._here()
         with self._lock:
             self._open()
             numbers = ids(slots, self._c.slots.count, "slot")
@@ -183,7 +171,6 @@ cdef class SwapSpace:
         at the start.
         """
         number = _slot_count(slots)
-        self._here()
         with self._lock:
             self._open()
             check(pe_swap_grow(&self._c, number))
@@ -194,7 +181,6 @@ cdef class SwapSpace:
         """
         cdef const char *reason = NULL
         cdef bint sound
-        self._here()
         with self._lock:
             self._open()
             with nogil:
@@ -206,7 +192,6 @@ cdef class SwapSpace:
         """The descriptor of the file; slot s is at byte 4096 * s. For tests and tools: do not close
         it.
         """
-        self._here()
         with self._lock:
             self._open()
             return self._c.file
@@ -215,7 +200,7 @@ cdef class SwapSpace:
         """Closes the file, which gives its room on the disk back. Legal twice, and in a forked
         child, where it does nothing.
         """
-        if self._forks != forks():
+        if self._lock.forked:
             return
         with self._lock:
             self._is_open = False
