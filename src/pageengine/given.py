@@ -17,6 +17,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from pageengine.visible import visible
+
 MOST = 2**63 - 1  # what the core can count
 PATH_MOST = 4095  # characters
 NAME_MOST = 255  # characters, as in the names of files
@@ -149,6 +151,13 @@ def text(value, what: str, most: int = NAME_MOST, least: int = 0) -> str:
             f"{what} must be a text that UTF-8 can hold, without surrogates, got {shown(value)}"
         ) from None
     return str(value)
+
+
+def name_of_file(said: str) -> str:
+    """What a file is called, as a name that ``text`` takes: a file may be called what no text can
+    hold.
+    """
+    return visible(said)[:NAME_MOST]
 
 
 def path(value, what: str) -> str:

@@ -30,7 +30,7 @@ MAY = {
     "frozen": "",
     "firstuse": "",
     "shipped": "given",
-    "given": "",
+    "given": "visible",
     "units": "given",
     "tokens": "arrays given",
     "reading": "",

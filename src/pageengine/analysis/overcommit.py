@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pageengine import images
+from pageengine import given, images
 from pageengine.analysis.outcome import EVENTS, Machine, Overcommit, Phase, account, places_of
 from pageengine.analysis.resident import Resident
 from pageengine.host import Host
@@ -49,7 +49,7 @@ def names_for(paths: Sequence[str]) -> list[str]:
     """A short name for each image: its file's name, told apart by a number where two are alike."""
     names: list[str] = []
     for path in paths:
-        base = Path(path).name.split(".")[0] or Path(path).name
+        base = given.name_of_file(Path(path).name.split(".")[0] or Path(path).name)
         name, n = base, 2
         while name in names:
             name, n = f"{base}-{n}", n + 1

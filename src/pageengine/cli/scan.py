@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pageengine import images, writing
+from pageengine import given, images, writing
 from pageengine.analysis import subpage
 from pageengine.analysis.sharing import SAMPLE_PAGES, survey
 from pageengine.cli import holdings, places
@@ -100,7 +100,7 @@ def _write_profile(report, arguments, console) -> None:
     tried = [one.codec for one in report.compressibility]
     codec = "word" if "word" in tried else tried[0]
     path = Path(arguments.profile)
-    profile = ContentProfile.from_report(report, path.stem, codec)
+    profile = ContentProfile.from_report(report, given.name_of_file(path.stem), codec)
     writing.text(path, profile.to_json() + "\n")
     console.say(f"Content profile written to {path} (compressed sizes by {codec}).")
 
