@@ -20,7 +20,7 @@ class Storage:
     """costs: what events cost. seed: of the moments at which requests are made."""
 
     def __init__(self, costs: CostModel, seed: int):
-        self.costs, self._seed = costs, seed
+        self.costs, self._seed = costs, seed % 2**64
         self.device = Device(costs.service)
 
     def join(self, name: str) -> int:
