@@ -55,7 +55,7 @@ def random_pages(n, seed=0):
         ({"packing": "tight"}, ValueError, "dense.*tight"),
         ({"victims": "lru"}, ValueError, "random.*lru"),
         ({"compression": "zip99"}, ValueError, "zip99.*word"),
-        ({"compression": 7}, TypeError, "string, got 7"),
+        ({"compression": 7}, TypeError, "compression must be a text, got 7"),
         ({"cache_limit": -1}, ValueError, "cache_limit.*-1"),
         ({"swap": -4096}, ValueError, "swap.*-4096"),
         ({"swap": 100}, ValueError, "100.*multiple"),
