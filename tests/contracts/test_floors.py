@@ -13,7 +13,7 @@ import tree
 # ---- the core: room -> floor. A file pe_<room>_<part> belongs to the room whose name is the
 # longest fit.
 CORE = {
-    0: "base bits bytes status hash rng draws device cpu os",
+    0: "base bits bytes status hash rng draws device cpu os memory file inject",
     1: "frames pool sharing zcache swap codec",
     2: "content profile place page vm host fault touch scan reclaim swapout evict balloon guest "
     "activity stats snapshot replay check turns",
@@ -53,7 +53,8 @@ MAY = {
     "device": CYTHON,
     "guest": CYTHON + " records",
     "lock": "errors",
-    "engine": CYTHON + " codec lock",
+    "faults": CYTHON + " columns lock",
+    "engine": CYTHON + " codec faults lock",
     "columns": CYTHON + " engine",
     "turns": CYTHON + " engine",
     "status": "_status errors engine",
