@@ -1,7 +1,8 @@
 """Builds one static library from csrc/ and one extension module per .pyx file.
 
-PAGEENGINE_SANITIZE=1 builds both under AddressSanitizer and UndefinedBehaviorSanitizer;
-tests/run_sanitized.py does that in a folder of its own and runs the tests on it.
+PAGEENGINE_SANITIZE=1 builds both under AddressSanitizer and UndefinedBehaviorSanitizer, =thread
+under ThreadSanitizer, =none with debug information alone (for valgrind); tests/run_sanitized.py and
+tests/run_checked.py do that in folders of their own and run tests on it.
 """
 
 import os
@@ -19,11 +20,14 @@ INCLUDE = ["csrc", "csrc/codec"]
 
 # -ffp-contract=off: the same bits on processors that multiply and add at once.
 # -g0 and -s: what Python was built with asks for debug information, which would be most of a wheel
-SANITIZE = bool(os.environ.get("PAGEENGINE_SANITIZE"))
+SANITIZE = os.environ.get("PAGEENGINE_SANITIZE")
 if sys.platform == "win32":
     FLAGS, WRAPPER_FLAGS, LINK_FLAGS = ["/O2", "/std:c11"], ["/O2"], []
 elif SANITIZE:
     CHECKED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+    # -fno-builtin: ThreadSanitizer sees a memcpy only where it is called
+    THREAD = ["-fsanitize=thread", "-fno-builtin"]
+    CHECKED = {"thread": THREAD, "none": []}.get(SANITIZE, CHECKED)
     FLAGS = ["-std=c11", "-O1", "-g", "-fno-omit-frame-pointer", *CHECKED]
     WRAPPER_FLAGS, LINK_FLAGS = ["-O1", "-g", *CHECKED], CHECKED
 else:

@@ -112,6 +112,7 @@ pe_status pe_frames_init_in(pe_frames *self, uint32_t count, const pe_memory *me
     }
     uint32_t sizes[PE_FRAMES_LEVELS] = {0};
     uint32_t levels = sizes_of(count, sizes);
+    pe_assert(levels >= 2);
     uint64_t *block = pe_memory_zeroed(memory, 1, block_bytes(levels, sizes));
     if (block == NULL) {
         return PE_ERR_NO_MEMORY;

@@ -126,6 +126,7 @@ bool pe_guest_make_room(pe_guest *self, pe_guest_ops *ops)
         return true;
     if (self->how->make_room)
         return self->how->make_room(self, ops) > 0;
+    pe_assert(self->how->victim); /* a replacement has one of the two */
     uint32_t const ppn = self->how->victim(self);
     if (ppn != PE_NONE)
         pe_guest_evict(self, ppn, ops);

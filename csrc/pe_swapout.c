@@ -64,6 +64,7 @@ pe_status pe_cluster_flush(pe_cluster *self, uint64_t *written)
     while (out < self->n && status == PE_OK) {
         pe_slot first;
         uint32_t const run = pe_swap_take_run(&host->swap, self->n - out, &first);
+        pe_assert(run <= self->n - out);
         status = run == 0 ? PE_NO_SLOT : write_frames(host, first, run, &frames[out]);
         if (status != PE_OK) {
             give_back_run(host, first, run);

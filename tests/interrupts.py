@@ -56,6 +56,7 @@ COMMANDS = {
 }
 SIGNALS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGKILL": -9}
 MARK = "PAGEENGINE_INTERRUPTED"
+TRIED = (b"", b"blat")  # what tempfile.gettempdir writes
 PATIENCE = 10.0  # seconds for what must go to be gone
 
 
@@ -135,11 +136,17 @@ class Trial:
         if "Traceback" in said and not early or "Exception ignored" in said:
             raise Broken(f"a traceback: {said}")
         _wait(self.living, "a process lives")
-        _wait(lambda: os.listdir(self.folder / "tmp"), "temporary files are left")
+        _wait(self.temporary, "temporary files are left")
         _wait(lambda: [self.target.pid] if _stands(self.target.pid) else [], "it stands still")
         for path in self.folder.rglob("*"):
             if path.is_file() and path.relative_to(self.folder).parts[0] not in self.inputs:
                 _whole(path)
+
+    def temporary(self) -> list[str]:
+        """What is in the temporary folder. Python itself tries the folder out by a file of four
+        bytes, which SIGKILL in that instant leaves: not one of ours."""
+        found = (self.folder / "tmp").iterdir()
+        return [each.name for each in found if each.is_dir() or each.read_bytes() not in TRIED]
 
     def living(self) -> list[int]:
         """Processes of the command that are still there."""

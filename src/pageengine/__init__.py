@@ -1,6 +1,6 @@
 """pageengine: a memory manager for overcommitted hosts, on real pages."""
 
-from pageengine import startup as _startup  # first: it hears signals  # isort: split
+from pageengine import startup as _startup  # noqa: F401  it hears signals  # isort: split
 
 from typing import TYPE_CHECKING
 

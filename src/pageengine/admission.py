@@ -63,8 +63,9 @@ class Promises:
         needed = (claim.swap - swap) // PAGE_BYTES if self._grows else 0
         if needed > PAGES_MOST:
             raise errors.AdmissionError(
-                f"the machines may need {format_size(needed * PAGE_BYTES)} of swap space, and there "
-                f"can be {format_size(PAGES_MOST * PAGE_BYTES)}: give swap= the size it is to have"
+                f"the machines may need {format_size(needed * PAGE_BYTES)} of swap space, and "
+                f"there can be {format_size(PAGES_MOST * PAGE_BYTES)}: give swap= the size that "
+                "it is to have"
             )
         if needed > self.slots:
             # by an eighth at least: many machines in turn do not each move the whole table

@@ -269,3 +269,10 @@ def test_a_profile_with_a_mistake_is_named(tmp_path, text, says):
     with pytest.raises(ValueError, match=says) as caught:
         find_contents(str(path))
     assert str(path) in str(caught.value)
+
+
+def test_as_many_machines_as_can_be_are_looked_at_in_seconds():
+    entry = {"name": "web", "count": 50_000, "size": "1 MiB", "workload": {"kind": "idle"}}
+    began = time.process_time()
+    build.check(Scenario({"host": {"memory": "1 TiB"}, "run": {"duration": 5}, "vm": [entry]}))
+    assert time.process_time() - began < 20, "some work is done for each machine and each other"

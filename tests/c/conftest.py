@@ -3,25 +3,19 @@ AddressSanitizer and UndefinedBehaviorSanitizer, and run; every RUN(test) inside
 item.
 """
 
-import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+import c_objects
 import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CC = os.environ.get("CC") or shutil.which("gcc") or shutil.which("cc") or shutil.which("clang")
-FLAGS = [
-    "-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-fno-omit-frame-pointer",
-    "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-Wall", "-Wextra",
-    "-Werror", "-Wno-unused-function", "-Wno-comment",
-]  # fmt: skip
 WRAPPED = ("malloc", "calloc", "realloc", "pe_os_map", "pe_os_unmap")
 
 
@@ -83,48 +77,15 @@ def _sources(path):
 
 
 def _build(path):
-    """The program for a test file; built anew only when a source, a header or a flag has
-    changed.
-    """
+    """The program for a test file."""
     sources = [path, HERE / "oom.c", *_sources(path)]
-    objects = [_object(source) for source in sources]
-    names = hashlib.sha256("".join(made.name for made in objects).encode()).hexdigest()[:16]
-    program = _folder() / f"{path.stem}-{names}"
     wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
     if not any(source.name == "pe_os.c" for source in sources):  # nothing to wrap: satisfy oom.c
         wraps += [f"-Wl,--defsym=__real_{name}=0" for name in WRAPPED if name.startswith("pe_")]
-    _make(program, [*map(str, objects), *wraps])
-    return program
-
-
-def _object(source):
-    """The object of a source, which other tests that name it link too."""
-    digest = hashlib.sha256(" ".join([CC, *FLAGS, str(source)]).encode())
-    for file in [source, *sorted([*ROOT.glob("csrc/**/*.h"), *HERE.glob("*.h")])]:
-        digest.update(file.read_bytes())
-    made = _folder() / f"{source.stem}-{digest.hexdigest()[:16]}.o"
-    _make(made, ["-c", str(source)])
-    return made
-
-
-def _folder():
-    folder = Path(tempfile.gettempdir()) / f"pageengine-c-tests-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
-
-
-def _make(made, arguments):
-    """Compiles or links, unless that was done before. Several may do it at once."""
-    if made.exists():
-        return
-    includes = [f"-I{ROOT / 'csrc'}", f"-I{ROOT / 'csrc/codec'}", f"-I{HERE}"]
-    with tempfile.TemporaryDirectory(dir=_folder()) as scratch:
-        part = Path(scratch) / "made"
-        command = [CC, *FLAGS, *includes, *arguments, "-o", str(part)]
-        result = subprocess.run(command, capture_output=True, text=True)
-        if result.returncode:
-            raise CFailure(f"{made.name} cannot be made:\n{result.stderr}")
-        part.replace(made)
+    try:
+        return c_objects.program(path.stem, CC, sources, c_objects.SANITIZERS, wraps)
+    except c_objects.DoesNotCompile as error:
+        raise CFailure(str(error)) from None
 
 
 def _run(program):

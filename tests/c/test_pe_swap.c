@@ -77,54 +77,6 @@ static void pages_from_anywhere_go_out_in_one_call(void)
     free(pages);
 }
 
-static void the_descriptor_is_its_own(void)
-{
-    pe_swap swap;
-    int file = open_file();
-    uint8_t *pages = new_pages(4), *back = new_pages(4);
-    pe_slot slots[4];
-    uint32_t done = 0;
-    struct stat seen;
-    CHECK(pe_swap_init(&swap, 10, file) == PE_OK && swap.file != file);
-    CHECK((fcntl(swap.file, F_GETFD) & FD_CLOEXEC) != 0);
-    CHECK(close(file) == 0);
-    int spare = open_file(), other = dup2(spare, file); /* takes the number */
-    CHECK(pe_swap_write_many(&swap, 4, pages, slots, &done) == PE_OK && done == 4);
-    CHECK(pe_swap_read_many(&swap, 4, slots, back, &done) == PE_OK);
-    CHECK(memcmp(pages, back, 4 * PE_PAGE_BYTES) == 0);
-    CHECK(fstat(other, &seen) == 0 && seen.st_size == 0);
-    int own = swap.file;
-    pe_swap_fini(&swap);
-    CHECK(fcntl(own, F_GETFD) == -1);
-    int again = fcntl(other, F_DUPFD, own); /* and this takes its own */
-    CHECK(again == own);
-    pe_swap_fini(&swap);
-    CHECK(fcntl(again, F_GETFD) != -1);
-    (void)close(again);
-    (void)close(other);
-    (void)close(spare);
-    free(pages);
-    free(back);
-}
-
-static void a_file_without_a_descriptor_leaves_nothing_behind(void)
-{
-    pe_swap swap, zero;
-    struct rlimit before, none;
-    int file = open_file();
-    memset(&zero, 0, sizeof zero);
-    CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
-    none = before;
-    none.rlim_cur = 3; /* where the search for a free number begins */
-    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
-    CHECK(pe_swap_init(&swap, 10, file) == PE_ERR_NO_DESCRIPTOR);
-    CHECK(memcmp(&swap, &zero, sizeof zero) == 0);
-    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
-    pe_swap_fini(&swap); /* zeroed: closes no file, 0 least of all */
-    CHECK(pe_swap_init(&swap, 10, 9999) == PE_ERR_NO_DESCRIPTOR);
-    (void)close(file);
-}
-
 static void a_batch_survives_gaps_growth_and_damage(void)
 {
     pe_swap swap;
@@ -500,8 +452,6 @@ static void failing_allocations_change_nothing(void)
 int main(void)
 {
     RUN(pages_from_anywhere_go_out_in_one_call);
-    RUN(the_descriptor_is_its_own);
-    RUN(a_file_without_a_descriptor_leaves_nothing_behind);
     RUN(a_batch_survives_gaps_growth_and_damage);
     RUN(pages_that_change_while_they_are_written_come_back);
     RUN(a_slot_that_was_never_written_does_not_verify);

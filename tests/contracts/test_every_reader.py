@@ -7,7 +7,6 @@ themselves.
 """
 
 import gzip
-import json
 import os
 import random
 import signal

@@ -232,3 +232,17 @@ def test_maps_are_read_where_there_is_no_smaps():
     lines = [line for line in LINES.splitlines() if "-" in line.split()[0]]
     mappings = parse("\n".join(lines))
     assert len(mappings) == 8 and not any(m.flags or m.used for m in mappings)
+
+
+@pytest.mark.parametrize("end", ["\v", "\f", "\r", "\x1c", "\x85", "\u2028"])
+def test_a_process_cannot_write_lines_of_its_own_by_the_name_of_a_file(end):
+    """Its file's name may hold whatever Python takes for the end of a line."""
+    forged = f"x{end}VmFlags: io pf{end}Rss: 0 kB{end}00100000-ffff0000 rw-p 00000000 00:00 0"
+    mappings = parse(LINES.replace("/usr/bin/with space", forged))
+    assert [m.begin for m in mappings] == [m.begin for m in parse(LINES)]
+    assert mappings[0].path == forged and mappings[0].used == parse(LINES)[0].used
+
+
+def test_what_is_no_mapping_of_any_system_is_no_mapping():
+    for line in ("0-1 r--p 0 " + "8" * 20 + ":02 1 /x", "1" * 17 + "-2 r--p 0 0:0 1", "0-1 r--p"):
+        assert parse(line + "\n") == []

@@ -113,6 +113,7 @@ MISTAKES = {  # name: (what is there, what is written instead, what the message 
     "epoch": ('"1 s"', '"1 h"', r"lab.toml:12: \[run\]: epoch 3600 s is longer than the run"),
     "stop": ('start = "10 s"', 'start = "10 s"\nstop = 9', r"lab.toml:27: .*stop at 9 s is not"),
     "balloon": ('start = "10 s"', "balloon_max = 0\nballoon_min = 0", r"say the same thing"),
+    "no line": ("[host]", 'description = "a\u2028b"\n[host]\nbad = 1', r"lab.toml:4: .*key 'bad'"),
     "list": ("[[event]]\nat = \"10 min\"", "[event]\nat = \"10 min\"", r"this is not TOML"),
 }  # fmt: skip
 

@@ -44,7 +44,8 @@ class Workshop:
         self.tree = self.folder / "tree"
         self._times = itertools.count(int(time.time()) - 10**6)
         self._copy()
-        self._tests = _load(self.tree / "tests" / "c" / "conftest.py")
+        self._objects = _load("c_objects", self.tree / "tests" / "c_objects.py")
+        self._tests = _load("c_tests", self.tree / "tests" / "c" / "conftest.py")
         self.cc = self._tests.CC
         self._members: dict[str, set[str]] = {}
         self._passing: list[Path] = []  # objects of the change at hand
@@ -113,7 +114,8 @@ class Workshop:
 
     def _checked(self) -> list[str]:
         """As C tests are built, but for warnings."""
-        return [flag for flag in self._tests.FLAGS if not flag.startswith("-W")] + ["-w"]
+        flags = self._objects.FLAGS + self._objects.SANITIZERS
+        return [flag for flag in flags if not flag.startswith(("-W", "-I"))] + ["-w"]
 
     def _headers(self, source: Path) -> set[Path]:
         """All that it includes of the tree, at whatever depth."""
@@ -244,8 +246,8 @@ def _same(source: Path, target: Path) -> bool:
     return target.is_file() and source.read_bytes() == target.read_bytes()
 
 
-def _load(path: Path):
-    spec = importlib.util.spec_from_file_location("c_tests", path)
-    module = importlib.util.module_from_spec(spec)
+def _load(name: str, path: Path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -30,7 +30,8 @@ from pageengine.images.pagemap import ABSENT, PRESENT, PageMap
 from pageengine.images.pieces import PAGE_BYTES
 
 HEAD = re.compile(
-    r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) ([0-9a-f]+) ([0-9a-f]+):([0-9a-f]+) (\d+) *(.*)"
+    r"([0-9a-f]{1,16})-([0-9a-f]{1,16}) (\S{4}) ([0-9a-f]{1,16})"
+    r" ([0-9a-f]{1,8}):([0-9a-f]{1,8}) ([0-9]{1,20}) *(.*)", re.DOTALL
 )
 USED = ("Anonymous:", "Rss:", "Swap:", "Private_Hugetlb:", "Shared_Hugetlb:")
 DEVICE_FLAGS = {"io", "pf"}
@@ -74,7 +75,9 @@ class Extent(NamedTuple):
 def parse(text: str) -> list[Mapping]:
     """The mappings of /proc/PID/smaps, or of /proc/PID/maps."""
     found: list[Mapping] = []
-    for line in text.splitlines():
+    # The system writes an end of line in a file's name as \012, and no other character otherwise:
+    # what else ends lines for Python is a part of the name, which is the process's to choose.
+    for line in text.split("\n"):
         head = HEAD.match(line)
         if head:
             begin, end, access, offset, major, minor, inode, path = head.groups()

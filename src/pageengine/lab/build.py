@@ -119,22 +119,22 @@ def _try_option(scenario: Scenario, policy, event) -> None:
 def _machines(scenario: Scenario) -> list[VMSpec]:
     specs = []
     for number, entry in enumerate(scenario.entries):
-        for name in scenario.groups[entry["name"]]:
-            with scenario.section("vm", number, "workload"):
-                _workload(scenario, entry, entry["workload"])
-            with scenario.section("vm", number, "contents"):
-                told = entry["contents"]
-                if isinstance(told, str) and told.endswith(".json"):
-                    told = str(Path(scenario.source).parent / told)
-                profile = contents.find(told)
-            with scenario.section("vm", number, "guest"):
-                guest = _guest(entry["guest"])
-            specs.append(
-                VMSpec(
-                    name, workload=_beside(scenario, entry["workload"]), contents=profile,
-                    guest=guest, **{key: entry[key] for key in _VM},
-                )
-            )  # fmt: skip
+        with scenario.section("vm", number, "workload"):
+            _workload(scenario, entry, entry["workload"])
+        with scenario.section("vm", number, "contents"):
+            told = entry["contents"]
+            if isinstance(told, str) and told.endswith(".json"):
+                told = str(Path(scenario.source).parent / told)
+            profile = contents.find(told)
+        with scenario.section("vm", number, "guest"):
+            guest = _guest(entry["guest"])
+        workload = _beside(scenario, entry["workload"])
+        with scenario.section("vm", number):
+            specs += [
+                VMSpec(name, workload=workload, contents=profile, guest=guest,
+                       **{key: entry[key] for key in _VM})
+                for name in scenario.groups[entry["name"]]
+            ]  # fmt: skip
     return specs
 
 

@@ -10,7 +10,7 @@ def line_of(text: str, section: str, number: int | None, key: str | None) -> int
     """The line of ``key`` in ``[section]``, or in the ``number``-th ``[[section]]``, counted from
     0; that of the header where the key is not found; None where that is missing too."""
     seen, inside, header = -1, not section, None
-    for line, content in enumerate(text.splitlines(), 1):
+    for line, content in enumerate(text.split("\n"), 1):
         match = _HEADER.match(content)
         if match:
             if inside and (header or section):

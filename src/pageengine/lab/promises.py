@@ -35,8 +35,10 @@ def check(entries: Sequence[Mapping[str, Any]], groups: Mapping[str, Sequence[st
             if entry["stop"] is not None:
                 moves.append((entry["stop"], 0, name, Event(entry["stop"], "stop", name)))
     moves += [(event.at, 1, event.vm, event) for event in events if event.vm]
+    total = 0
     for _, _, name, event in sorted(moves, key=lambda move: move[:2]):
         promised = now[name]
+        total -= _held(promised)
         if event is None or event.kind == "start":
             promised["runs"] = True
         elif event.kind == "stop":
@@ -44,8 +46,9 @@ def check(entries: Sequence[Mapping[str, Any]], groups: Mapping[str, Sequence[st
         elif event.kind == "set" and event.key in ("reservation", "limit"):
             promised[event.key] = event.value
             _own(name, promised, f" from {event.at:g} s on")
+        total += _held(promised)
         if event is None or event.kind in ("start", "set"):
-            _together(now.values(), promised, memory)
+            _together(total, promised, memory)
 
 
 def _own(name: str, promised, when: str) -> None:
@@ -62,8 +65,12 @@ def _own(name: str, promised, when: str) -> None:
         )  # fmt: skip
 
 
-def _together(all_, latest, memory: int) -> None:
-    total = sum(each["reservation"] + each["overhead"] for each in all_ if each["runs"])
+def _held(promised) -> int:
+    """What a machine is promised now."""
+    return promised["reservation"] + promised["overhead"] if promised["runs"] else 0
+
+
+def _together(total: int, latest, memory: int) -> None:
     if total > memory and latest["reservation"] + latest["overhead"] > 0:
         raise Broken(
             f"reservations do not fit: with it {format_size(total)} are promised "

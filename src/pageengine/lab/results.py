@@ -89,8 +89,10 @@ class Result:
         return found
 
     def save(self, folder: str | os.PathLike) -> Path:
-        """Writes the folder, which is made where it is missing. Each file is whole or not there.
-        ``pageengine.report.save`` writes report.html too."""
+        """Writes the folder, which is made where it is missing. Each file is whole or not there,
+        and summary.json holds digests of the tables it was saved with, which ``load`` looks at.
+        ``pageengine.report.save`` writes report.html too. OSError names the file that could not be
+        written; the older ones are then as they were."""
         arrow, parquet = _arrow()
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
