@@ -28,7 +28,7 @@ static uint32_t gather(pe_piece pieces[PIECES], uint32_t n, const uint8_t *const
     uint32_t used = 0;
     for (; i < n && bytes < CALL_BYTES_MAX; i++) {
         size_t here = PE_PAGE_BYTES - skip;
-        if (end == pages[i]) {
+        if (used > 0 && end == pages[i]) {
             pieces[used - 1].bytes += here;
         } else if (used < PIECES) {
             pieces[used].at = (uint8_t *)(uintptr_t)(pages[i] + skip);

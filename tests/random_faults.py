@@ -20,7 +20,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 from faulted import Faulted
 
-from pageengine.faults import KINDS, OPERATIONS
+import pageengine as pe
+from pageengine.faults import KINDS, OPERATIONS, FaultPlan
 
 CALLS = 150  # in a round
 TECHNIQUES = ("sharing", "compression", "swap", "ladder")
@@ -202,7 +203,7 @@ def fresh(seed=1):
 
 
 def sweep(tell=print):
-    """Runs of the standard scenario in which one operation fails, or all from one on."""
+    """Runs of the standard scenario in which one operation fails, or all from one on; how many."""
     clean = fresh()
     made = clean.plan.operations["memory"]  # requests that making the host takes
     standard(clean)
@@ -229,14 +230,11 @@ def sweep(tell=print):
 
 def sweep_of_making(made):
     """The same for requests while the host itself is made."""
-    import pageengine as pe
-    from pageengine.faults import FaultPlan
-
     for nth in range(1, made + 1):
         for always in (False, True):
             plan = FaultPlan().fail("memory", "ENOMEM", nth=nth, always=always)
             try:
-                pe.Host("256 KiB", compression="lz", cache_limit="24 KiB", swap="1 MiB", faults=plan)
+                pe.Host("256 KiB", compression="lz", swap="1 MiB", faults=plan)
             except MemoryError:
                 continue
             raise AssertionError(f"request {nth} for memory failed, and the host was made")
@@ -282,7 +280,8 @@ def main():
             done, operations, calls, reported, made = rounds(chosen.seed, chosen.minutes)
             minutes = (time.monotonic() - began) / 60
             print(f"{done} rounds, {operations} operations in {calls} calls, nothing wrong")
-            print(f"{operations / minutes:,.0f} operations and {calls / minutes:,.0f} calls a minute")
+            a_minute = operations / minutes, calls / minutes
+            print("{:,.0f} operations and {:,.0f} calls a minute".format(*a_minute))
             print(f"{sum(made.values())} faults, {reported} errors for them: {made}")
     except Exception:
         traceback.print_exc()

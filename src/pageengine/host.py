@@ -195,9 +195,7 @@ class Host(Governed):
             raise
 
     def remove_vm(self, name) -> None:
-        """Removes a virtual machine (by name or object); everything it held is given back, to the
-        system too.
-        """
+        """Removes a virtual machine (by name or object); all it held goes back to the system."""
         vm = self[name]
         self._engine.remove_vm(vm._id)
         del self._vms[vm.name]
