@@ -131,6 +131,18 @@ def test_memory_that_is_not_there(plan, host, vm):
     host.add_vm("db", PAGE).touch([0])
 
 
+def test_a_check_without_memory_says_so_and_blames_no_structure(plan, host, vm):
+    before = plan.operations["memory"]
+    host.check()
+    requests = plan.operations["memory"] - before
+    for nth in range(1, requests + 1):
+        plan.clear()
+        plan.fail("memory", "ENOMEM", nth=nth)
+        with pytest.raises(MemoryError):
+            host.check()
+    assert requests >= 4
+
+
 def test_a_host_that_finds_no_memory_is_not_made():
     plan = FaultPlan().fail("memory", "ENOMEM", nth=3)
     with pytest.raises(MemoryError):
