@@ -34,11 +34,7 @@
 
 static const char *const operation_names[PE_OPERATIONS] = {"write", "read", "memory"};
 static const char *const harm_names[PE_HARMS] = {
-    [PE_HARM_SHORT] = "short",         [PE_HARM_NO_SPACE] = "ENOSPC",
-    [PE_HARM_IO_ERROR] = "EIO",        [PE_HARM_INTERRUPTED] = "EINTR",
-    [PE_HARM_TORN] = "torn",           [PE_HARM_FLIPPED] = "flipped",
-    [PE_HARM_STALE] = "stale",         [PE_HARM_EXCHANGED] = "exchanged",
-    [PE_HARM_END] = "end",             [PE_HARM_NO_MEMORY] = "ENOMEM",
+    "short", "ENOSPC", "EIO", "EINTR", "torn", "flipped", "stale", "exchanged", "end", "ENOMEM",
 };
 
 const char *pe_operation_name(size_t operation)
@@ -107,30 +103,39 @@ static bool has_memory(pe_inject *self)
     return false;
 }
 
+static void *held(pe_inject *self, void *memory)
+{
+    self->held += memory != NULL;
+    return memory;
+}
+
 static void *zeroed(void *context, size_t n, size_t bytes)
 {
-    return has_memory(context) ? pe_memory_zeroed(NULL, n, bytes) : NULL;
+    return has_memory(context) ? held(context, pe_memory_zeroed(NULL, n, bytes)) : NULL;
 }
 
 static void *resized(void *context, void *memory, size_t bytes)
 {
-    return has_memory(context) ? pe_memory_resized(NULL, memory, bytes) : NULL;
+    if (!has_memory(context))
+        return NULL;
+    void *grown = pe_memory_resized(NULL, memory, bytes);
+    return memory ? grown : held(context, grown);
 }
 
 static void freed(void *context, void *memory)
 {
-    (void)context;
+    ((pe_inject *)context)->held -= memory != NULL;
     pe_memory_freed(NULL, memory);
 }
 
 static void *mapped(void *context, size_t bytes, bool huge)
 {
-    return has_memory(context) ? pe_memory_mapped(NULL, bytes, huge) : NULL;
+    return has_memory(context) ? held(context, pe_memory_mapped(NULL, bytes, huge)) : NULL;
 }
 
 static void unmapped(void *context, void *memory, size_t bytes)
 {
-    (void)context;
+    ((pe_inject *)context)->held -= memory != NULL;
     pe_memory_unmapped(NULL, memory, bytes);
 }
 
@@ -238,10 +243,9 @@ static bool fetch(int file, uint64_t slot, uint8_t *page)
     pe_piece const piece = {page, PE_PAGE_BYTES};
     int error;
     int64_t const got = pe_os_read(file, &piece, 1, slot << PE_PAGE_SHIFT, &error);
-    if (got < 0)
-        return false;
-    memset(page + got, 0, PE_PAGE_BYTES - (size_t)got);
-    return true;
+    if (got >= 0)
+        memset(page + got, 0, PE_PAGE_BYTES - (size_t)got);
+    return got >= 0;
 }
 
 static bool put(int file, uint64_t slot, const uint8_t *page, size_t from)
@@ -379,12 +383,8 @@ static bool say(pe_inject *self, const move *whole, pe_harm harm, pe_rng *rng, i
         break;
     case PE_HARM_INTERRUPTED: *error = EINTR; break;
     case PE_HARM_END: *done = 0; break;
-    case PE_HARM_TORN:
-    case PE_HARM_FLIPPED:
-    case PE_HARM_STALE:
-    case PE_HARM_EXCHANGED:
-    case PE_HARM_NO_MEMORY:
-    case PE_HARMS: return false;
+    case PE_HARM_TORN: case PE_HARM_FLIPPED: case PE_HARM_STALE: case PE_HARM_EXCHANGED:
+    case PE_HARM_NO_MEMORY: case PE_HARMS: return false;
     }
     note(self, operation, harm, whole->at >> PE_PAGE_SHIFT, NO_SLOT);
     return true;

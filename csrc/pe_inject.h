@@ -48,6 +48,7 @@ typedef struct pe_inject {
     uint64_t seed;
     uint64_t count[PE_OPERATIONS]; /* operations so far */
     uint64_t done[PE_HARMS];       /* faults so far */
+    uint64_t held;                 /* pieces of memory that were given out and not freed */
     pe_inject_rule rules[PE_INJECT_RULES_MAX];
     uint32_t rule_count;
     uint64_t *damaged;     /* a bit per slot: the file holds something else than was last written */

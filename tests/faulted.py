@@ -25,6 +25,7 @@ SAID = {  # errno of what is raised -> kinds of faults that it is raised for
     errno.EIO: {"EIO", "end"},
     errno.EINTR: {"EINTR"},
 }
+IN_A_ROW = 1000  # interruptions that are an error
 SPOILT_READS = {("read", "flipped"), ("read", "exchanged")}
 
 
@@ -117,6 +118,8 @@ class Faulted:
             must(spoilt or self.is_damaged(error), "reported, and not damaged:", error)
         else:
             must(kinds & SAID.get(error.errno, set()), "no fault explains:", repr(error), faults)
+            many = len(faults) >= IN_A_ROW or error.errno != errno.EINTR
+            must(many, "one interruption is no error:", repr(error))
             if error.ppn < 0:
                 return
         must(machine is None or error.vm == machine.vm.name, "another machine's page:", error)
@@ -217,6 +220,7 @@ class Faulted:
         must(stats.free == stats.memory and stats.swapped == 0, "not everything was given back")
         self.host.check()
         self.host.close()
+        must(self.plan.held == 0, self.plan.held, "pieces of memory were not freed")
 
     def must_report(self, machine, ppn):
         try:

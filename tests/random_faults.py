@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
-from faulted import Faulted
+from faulted import Faulted, must
 
 import pageengine as pe
 from pageengine.faults import KINDS, OPERATIONS, FaultPlan
@@ -236,6 +236,7 @@ def sweep_of_making(made):
             try:
                 pe.Host("256 KiB", compression="lz", swap="1 MiB", faults=plan)
             except MemoryError:
+                must(plan.held == 0, "memory was not freed, request", nth)
                 continue
             raise AssertionError(f"request {nth} for memory failed, and the host was made")
     return 2 * made

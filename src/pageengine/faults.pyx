@@ -146,6 +146,12 @@ cdef class FaultPlan:
         with self._lock:
             return self.inject.logged
 
+    @property
+    def held(self) -> int:
+        """Pieces of memory that the host holds: 0 once it was closed."""
+        with self._lock:
+            return self.inject.held
+
     def log(self, since=0) -> list:
         """The faults after the first ``since``, a ``Fault`` each; the last 1024 are kept."""
         cdef uint64_t at, first = max(0, operator.index(since))

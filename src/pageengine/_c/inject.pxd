@@ -39,6 +39,7 @@ cdef extern from "pe_inject.h" nogil:
         pe_file_calls calls
         uint64_t count[PE_OPERATIONS]
         uint64_t done[PE_HARMS]
+        uint64_t held
         uint64_t damaged_slots
         pe_injected log[PE_INJECT_LOG]
         uint64_t logged
