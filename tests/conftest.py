@@ -1,10 +1,9 @@
-"""Hypothesis without a clock: a busy machine is no reason for a test to fail. How tests are dealt
-out to several processes, and what run_sanitized.py needs to know of the run inside it."""
+"""Hypothesis without a clock: a busy machine is no reason for a test to fail. And what
+run_sanitized.py needs to know of the run inside it."""
 
 import os
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -22,11 +21,3 @@ if STATUS:
 def pytest_sessionfinish(exitstatus):
     if STATUS:
         Path(STATUS).write_text(str(int(exitstatus)))
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config, log):
-    """A file's tests stay together: what one of them made, the next one uses."""
-    from xdist.scheduler import LoadFileScheduling
-
-    return LoadFileScheduling(config, log)

@@ -168,7 +168,7 @@ def test_a_machine_runs_between_nothing_and_all_of_the_time():
         host.add_vm("b", "1 MiB")
         with pytest.raises(ValueError, match="'b' cannot have run 3.0 of 2.0"):
             host.advance(2.0, {"a": 2.0, "b": 3.0})
-        with pytest.raises(ValueError, match="that are not there: .'c'"):
+        with pytest.raises(ValueError, match="that are not there: c"):
             host.advance(2.0, {"a": 2.0, "c": 1.0})
         assert host.time == 6.0
 

@@ -27,7 +27,7 @@ from catalogue import (
 
 import pageengine as pe
 from pageengine import errors
-from pageengine.admission import grown
+from pageengine.admission import Claim, Promises
 from pageengine.policy import Migration, Plan, VMPlan
 from pageengine.units import PAGES_MOST
 
@@ -268,9 +268,11 @@ def test_no_call_works_longer_than_there_are_pages():
         assert host.reclaim(vm, 2**62).frames <= 8
         assert vm.balloon(pages=2**62) == vm.deflate(2**62) == 24
         host.advance(1e9)
+    promises, size = Promises(2**60, None, False), PAGES_MOST * PAGE
+    promises.admit("a", Claim(size=size, shares=1, reservation=0, limit=size, overhead=0))
     with pytest.raises(errors.AdmissionError, match="16.0 TiB of swap space"):
-        grown(PAGES_MOST + 1, 0)
-    assert grown(5, PAGES_MOST * 2) == PAGES_MOST
+        promises.admit("b", Claim(size=PAGE, shares=1, reservation=0, limit=PAGE, overhead=0))
+    assert promises.slots == PAGES_MOST
 
 
 # Groups

@@ -49,7 +49,7 @@ def test_what_keeps_to_the_rules_passes(plan):
         (None, "a policy answers with a Plan, got None"),
         (of("c"), "names a virtual machine 'c', and there are: a, b"),
         *[
-            (of(**{what: value}), f"{what} of 'a' is {value}; it must be 0 or more")
+            (of(**{what: value}), f"{what} of 'a' is {value}; it must be a number, 0 or more")
             for what in ("target", "balloon", "reclaim", "scan")
             for value in (-1, float("inf"), float("nan"))
         ],
@@ -63,7 +63,7 @@ def test_what_keeps_to_the_rules_passes(plan):
             "the targets add up to 2.00 GiB, more than the 2 GiB of machine memory",
         ),
         *[
-            (Plan(**{what: value}), f"{what} of the plan is {value}; it must be 0 or more")
+            (Plan(**{what: value}), f"{what} of the plan is {value}; it must be a number, 0 or more")
             for what in ("wake_below", "wake_above", "again")
             for value in (-1, float("inf"), float("nan"))
         ],
