@@ -274,17 +274,20 @@ pe_status pe_check(pe_host *host, bool deep, const char **reason)
 {
     walk self = {.host = host, .deep = deep, .reason = reason};
     size_t const words = host->config.frames / PE_WORD_BITS + 1;
-    self.owned = calloc(words, sizeof *self.owned);
-    self.shared = calloc(words, sizeof *self.shared);
-    self.slots = calloc(host->swap.slots.count / PE_WORD_BITS + 1, sizeof *self.slots);
+    const pe_memory *memory = host->config.memory;
+    self.owned = pe_memory_zeroed(memory, words, sizeof *self.owned);
+    self.shared = pe_memory_zeroed(memory, words, sizeof *self.shared);
+    self.slots = pe_memory_zeroed(memory, host->swap.slots.count / PE_WORD_BITS + 1,
+                                  sizeof *self.slots);
     uint64_t const read = host->swap.read, read_calls = host->swap.read_calls;
     pe_status status = PE_ERR_NO_MEMORY;
+    *reason = NULL; /* which is how a store says that it has no memory to check itself with */
     if (self.owned && self.shared && self.slots)
-        status = run(&self) ? PE_OK : PE_ERR_CORRUPT;
+        status = run(&self) ? PE_OK : *reason ? PE_ERR_CORRUPT : PE_ERR_NO_MEMORY;
     host->swap.read = read; /* a check is not an access */
     host->swap.read_calls = read_calls;
-    free(self.owned);
-    free(self.shared);
-    free(self.slots);
+    pe_memory_freed(memory, self.owned);
+    pe_memory_freed(memory, self.shared);
+    pe_memory_freed(memory, self.slots);
     return status;
 }

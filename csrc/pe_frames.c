@@ -104,7 +104,7 @@ static size_t block_bytes(uint32_t levels, const uint32_t sizes[PE_FRAMES_LEVELS
     return words * sizeof(uint64_t);
 }
 
-pe_status pe_frames_init(pe_frames *self, uint32_t count)
+pe_status pe_frames_init_in(pe_frames *self, uint32_t count, const pe_memory *memory)
 {
     memset(self, 0, sizeof *self);
     if (count > COUNT_MAX) {
@@ -113,7 +113,7 @@ pe_status pe_frames_init(pe_frames *self, uint32_t count)
     uint32_t sizes[PE_FRAMES_LEVELS] = {0};
     uint32_t levels = sizes_of(count, sizes);
     pe_assert(levels >= 2);
-    uint64_t *block = calloc(1, block_bytes(levels, sizes));
+    uint64_t *block = pe_memory_zeroed(memory, 1, block_bytes(levels, sizes));
     if (block == NULL) {
         return PE_ERR_NO_MEMORY;
     }
@@ -124,19 +124,20 @@ pe_status pe_frames_init(pe_frames *self, uint32_t count)
     self->count = count;
     self->in_bitmap = count;
     self->levels = levels;
+    self->memory = memory;
     memset(self->level[0], 0xff, sizes[0] * sizeof(uint64_t));
     self->level[0][sizes[0] - 1] = last_word(count);
     summarise(self, sizes);
     return PE_OK;
 }
 
-pe_status pe_frames_init_with_hand(pe_frames *self, uint32_t count)
+pe_status pe_frames_init_with_hand_in(pe_frames *self, uint32_t count, const pe_memory *memory)
 {
-    pe_status status = pe_frames_init(self, count);
+    pe_status status = pe_frames_init_in(self, count, memory);
     if (status != PE_OK) {
         return status;
     }
-    self->hand = malloc(hand_for(count) * sizeof(pe_frame));
+    self->hand = pe_memory_zeroed(memory, hand_for(count), sizeof(pe_frame));
     if (self->hand == NULL) {
         pe_frames_fini(self);
         return PE_ERR_NO_MEMORY;
@@ -147,8 +148,8 @@ pe_status pe_frames_init_with_hand(pe_frames *self, uint32_t count)
 
 void pe_frames_fini(pe_frames *self)
 {
-    free(self->level[0]);
-    free(self->hand);
+    pe_memory_freed(self->memory, self->level[0]);
+    pe_memory_freed(self->memory, self->hand);
     memset(self, 0, sizeof *self);
 }
 
@@ -159,7 +160,7 @@ pe_status pe_frames_grow(pe_frames *self, uint32_t count)
     }
     pe_assert(self->hand_max == 0);
     pe_frames grown;
-    pe_status status = pe_frames_init(&grown, count);
+    pe_status status = pe_frames_init_in(&grown, count, self->memory);
     if (status != PE_OK) {
         return status;
     }

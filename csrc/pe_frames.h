@@ -2,7 +2,7 @@
 #ifndef PE_FRAMES_H
 #define PE_FRAMES_H
 
-#include "pe_status.h"
+#include "pe_memory.h"
 
 #define PE_FRAMES_LEVELS 6
 
@@ -18,6 +18,7 @@ typedef struct pe_frames {
     pe_frame *hand;
     uint32_t in_hand, hand_max; /* 0 and 0: there is no hand */
     bool shown;                 /* they are set in the bitmap as well, for a reader of all of it */
+    const pe_memory *memory;
 } pe_frames;
 
 /* How many are idle. */
@@ -26,10 +27,19 @@ static inline uint32_t pe_frames_idle(const pe_frames *self)
     return self->in_bitmap + self->in_hand;
 }
 
-/* All idle. */
-PE_MUST_USE pe_status pe_frames_init(pe_frames *self, uint32_t count);
+/* All idle. The table is the caller's, and there as long as this. */
+PE_MUST_USE pe_status pe_frames_init_in(pe_frames *self, uint32_t count, const pe_memory *memory);
 /* The same, with a hand: for who takes and gives back one frame at a time, and no runs. */
-PE_MUST_USE pe_status pe_frames_init_with_hand(pe_frames *self, uint32_t count);
+PE_MUST_USE pe_status pe_frames_init_with_hand_in(pe_frames *self, uint32_t count,
+                                                  const pe_memory *memory);
+PE_MUST_USE static inline pe_status pe_frames_init(pe_frames *self, uint32_t count)
+{
+    return pe_frames_init_in(self, count, NULL);
+}
+PE_MUST_USE static inline pe_status pe_frames_init_with_hand(pe_frames *self, uint32_t count)
+{
+    return pe_frames_init_with_hand_in(self, count, NULL);
+}
 /* Now at least `count` frames; the added ones are idle, the others as they were. */
 PE_MUST_USE pe_status pe_frames_grow(pe_frames *self, uint32_t count);
 void pe_frames_fini(pe_frames *self); /* legal on a zeroed struct, after a failed init, and twice */

@@ -25,7 +25,6 @@
 #include "pe_content.h"
 #include "pe_page.h"
 
-#include <stdlib.h>
 
 #define CODEC_ALIGNMENT 64u
 
@@ -37,12 +36,14 @@ static uint32_t chunks_of(uint32_t pages)
 static pe_status init_contents(pe_host *self)
 {
     uint32_t const frames = self->config.frames;
-    self->group_of = pe_os_map((size_t)frames * sizeof *self->group_of, false);
+    self->group_of = pe_memory_mapped(self->config.memory,
+                                      (size_t)frames * sizeof *self->group_of, false);
     if (!self->group_of)
         return PE_ERR_NO_MEMORY;
     if (!self->config.tokens)
-        return pe_pool_init(&self->pool, frames);
-    self->tokens = pe_os_map((size_t)frames * sizeof *self->tokens, true);
+        return pe_pool_init_in(&self->pool, frames, self->config.memory);
+    self->tokens = pe_memory_mapped(self->config.memory,
+                                    (size_t)frames * sizeof *self->tokens, true);
     return self->tokens ? PE_OK : PE_ERR_NO_MEMORY;
 }
 
@@ -51,27 +52,31 @@ static pe_status init_cache(pe_host *self)
     if (!self->config.codec)
         return PE_OK;
     pe_zcache_config const config = {self->config.packing, self->pool.bytes,
-                                     self->config.cache_limit_bytes};
+                                     self->config.cache_limit_bytes, self->config.memory};
     pe_status const status = pe_zcache_new(&self->zcache, &config);
     if (status != PE_OK || self->config.tokens)
         return status;
-    self->codec_work = calloc(1, self->config.codec->work_bytes + CODEC_ALIGNMENT);
-    self->blob_scratch = calloc(1, PE_ZCACHE_PAYLOAD_MAX);
-    self->page_scratch = calloc(1, PE_PAGE_BYTES);
+    const pe_memory *memory = self->config.memory;
+    size_t const work_bytes = self->config.codec->work_bytes + CODEC_ALIGNMENT;
+    self->codec_work = pe_memory_zeroed(memory, 1, work_bytes);
+    self->blob_scratch = pe_memory_zeroed(memory, 1, PE_ZCACHE_PAYLOAD_MAX);
+    self->page_scratch = pe_memory_zeroed(memory, 1, PE_PAGE_BYTES);
     return self->codec_work && self->blob_scratch && self->page_scratch ? PE_OK : PE_ERR_NO_MEMORY;
 }
 
 static pe_status init(pe_host *self)
 {
-    pe_status status = pe_frames_init_with_hand(&self->frames, self->config.frames);
+    pe_status status = pe_frames_init_with_hand_in(&self->frames, self->config.frames,
+                                                   self->config.memory);
     if (status == PE_OK)
         status = init_contents(self);
     if (status == PE_OK)
-        status = pe_sharing_init(&self->sharing, self->config.frames);
+        status = pe_sharing_init_in(&self->sharing, self->config.frames, self->config.memory);
     if (status == PE_OK)
         status = init_cache(self);
     if (status == PE_OK)
-        status = pe_swap_init(&self->swap, 0, self->config.swap_file);
+        status = pe_swap_init_in(&self->swap, 0, self->config.swap_file, self->config.memory,
+                                 self->config.calls);
     return status;
 }
 
@@ -79,7 +84,7 @@ pe_status pe_host_new(pe_host **out, const pe_host_config *config)
 {
     if (config->frames == 0 || config->frames >= UINT32_MAX - 64)
         return PE_ERR_ARGUMENT;
-    pe_host *self = calloc(1, sizeof *self);
+    pe_host *self = pe_memory_zeroed(config->memory, 1, sizeof *self);
     if (!self)
         return PE_ERR_NO_MEMORY;
     self->config = *config;
@@ -97,26 +102,28 @@ void pe_host_delete(pe_host *self)
 {
     if (!self)
         return;
+    const pe_memory *memory = self->config.memory;
     for (uint32_t i = 0; i < self->vm_count; ++i)
         if (self->vms[i]) {
             pe_vm_fini(self->vms[i]);
-            free(self->vms[i]);
+            pe_memory_freed(memory, self->vms[i]);
         }
     pe_zcache_delete(self->zcache);
     pe_swap_fini(&self->swap);
     pe_sharing_fini(&self->sharing);
     pe_pool_fini(&self->pool);
-    pe_os_unmap(self->tokens, (size_t)self->config.frames * sizeof *self->tokens);
-    pe_os_unmap(self->group_of, (size_t)self->config.frames * sizeof *self->group_of);
+    pe_memory_unmapped(memory, self->tokens, (size_t)self->config.frames * sizeof *self->tokens);
+    pe_memory_unmapped(memory, self->group_of,
+                       (size_t)self->config.frames * sizeof *self->group_of);
     pe_frames_fini(&self->frames);
-    free(self->codec_work);
-    free(self->blob_scratch);
-    free(self->page_scratch);
-    free(self->vms);
-    free(self->lives);
-    free(self->vm_of_chunk);
-    free(self->groups);
-    free(self);
+    pe_memory_freed(memory, self->codec_work);
+    pe_memory_freed(memory, self->blob_scratch);
+    pe_memory_freed(memory, self->page_scratch);
+    pe_memory_freed(memory, self->vms);
+    pe_memory_freed(memory, self->lives);
+    pe_memory_freed(memory, self->vm_of_chunk);
+    pe_memory_freed(memory, self->groups);
+    pe_memory_freed(memory, self);
 }
 
 /* The index of the salt's group, a new one if need be; the group gains no machine yet. */
@@ -132,7 +139,8 @@ static pe_status group_for(pe_host *self, uint64_t salt, uint32_t *index)
             unused = g;
     }
     if (unused == PE_NONE) {
-        pe_group *grown = realloc(self->groups, (self->group_count + 1) * sizeof *grown);
+        pe_group *grown = pe_memory_resized(self->config.memory, self->groups,
+                                            (self->group_count + 1) * sizeof *grown);
         if (!grown)
             return PE_ERR_NO_MEMORY;
         self->groups = grown;
@@ -161,7 +169,8 @@ static pe_status find_chunks(pe_host *self, uint32_t want, uint32_t *first)
     uint32_t const start = self->chunk_count - run; /* the run that reaches the end */
     if ((uint64_t)start + want > PE_SHARING_OWNER_MAX >> PE_CHUNK_SHIFT)
         return PE_ERR_ARGUMENT;
-    uint32_t *grown = realloc(self->vm_of_chunk, (start + want) * sizeof *grown);
+    uint32_t *grown = pe_memory_resized(self->config.memory, self->vm_of_chunk,
+                                        (start + want) * sizeof *grown);
     if (!grown)
         return PE_ERR_NO_MEMORY;
     self->vm_of_chunk = grown;
@@ -178,11 +187,13 @@ static pe_status find_index(pe_host *self, uint32_t *index)
     for (*index = 0; *index < self->vm_count; ++*index)
         if (!self->vms[*index] && self->lives[*index] < UINT32_MAX)
             return PE_OK;
-    uint32_t *lives = realloc(self->lives, ((size_t)self->vm_count + 1) * sizeof *lives);
+    uint32_t *lives = pe_memory_resized(self->config.memory, self->lives,
+                                        ((size_t)self->vm_count + 1) * sizeof *lives);
     if (!lives)
         return PE_ERR_NO_MEMORY;
     self->lives = lives;
-    pe_vm **grown = realloc(self->vms, ((size_t)self->vm_count + 1) * sizeof *grown);
+    pe_vm **grown = pe_memory_resized(self->config.memory, self->vms,
+                                      ((size_t)self->vm_count + 1) * sizeof *grown);
     if (!grown)
         return PE_ERR_NO_MEMORY;
     self->vms = grown;
@@ -204,7 +215,7 @@ static pe_status prepare_vm(pe_host *self, uint32_t pages, uint64_t salt,
     if (status == PE_OK && self->zcache)
         status = pe_zcache_groups(self->zcache, index + 1);
     if (status == PE_OK)
-        status = pe_vm_init(vm, pages, self->config.seed, index);
+        status = pe_vm_init_in(vm, pages, self->config.seed, index, self->config.memory);
     if (status != PE_OK)
         return status;
     vm->id = (uint64_t)self->lives[index] << 32 | index;
@@ -221,12 +232,12 @@ pe_status pe_host_add_vm(pe_host *self, uint32_t pages, uint64_t salt, uint64_t 
     uint32_t first_chunk = 0;
     if (pages == 0)
         return PE_ERR_ARGUMENT;
-    pe_vm *vm = calloc(1, sizeof *vm);
+    pe_vm *vm = pe_memory_zeroed(self->config.memory, 1, sizeof *vm);
     if (!vm)
         return PE_ERR_NO_MEMORY;
     pe_status const status = prepare_vm(self, pages, salt, cache_limit_bytes, vm, &first_chunk);
     if (status != PE_OK) {
-        free(vm);
+        pe_memory_freed(self->config.memory, vm);
         return status;
     }
     for (uint32_t c = 0; c < chunks_of(pages); ++c)
@@ -253,7 +264,7 @@ pe_status pe_host_remove_vm(pe_host *self, uint64_t id)
     self->vms[vm->index] = NULL;
     self->lives[vm->index] += 1;
     pe_vm_fini(vm);
-    free(vm);
+    pe_memory_freed(self->config.memory, vm);
     return PE_OK;
 }
 

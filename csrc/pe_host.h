@@ -6,6 +6,7 @@
 #include "codec/pe_codec.h"
 #include "pe_frames.h"
 #include "pe_hash.h"
+#include "pe_memory.h"
 #include "pe_pool.h"
 #include "pe_sharing.h"
 #include "pe_swap.h"
@@ -27,6 +28,8 @@ typedef struct pe_host_config {
     uint64_t cache_limit_bytes;
     int swap_file;           /* descriptor to duplicate, or -1: token mode or no swap */
     bool random_victims;     /* reclaim picks at random, as ESX does; else second chance */
+    const pe_memory *memory; /* NULL, NULL: the system; borrowed for the host's life */
+    const pe_file_calls *calls;
 } pe_host_config;
 
 /* Virtual machines whose equal pages may be shared. */

@@ -14,13 +14,11 @@
    both ends of the range are then cleared by hand, and only the whole pages between them are
    dropped. The same is done with all of it where the system refuses (locked memory).
 
-   Files. Pages go out with pwritev and come in with preadv, up to 256 pieces a call, neighbours in
-   memory in one piece: 256 pages from anywhere are one call, and so is a contiguous batch of any
-   size. A short write goes on where it stopped. An interrupted call is repeated. A write of nothing
-   is taken as an I/O error, because repeating it could go on for ever. errno is read right after
-   the call that failed and handed out; nobody reads it later. Positions are explicit: no two
-   callers race for one file offset. A descriptor that is kept is a duplicate, closed once by who
-   made it: whatever becomes of the original, its number never comes to mean another file here. */
+   Files. Bytes go out with pwritev and come in with preadv; on Windows a piece at a time. errno is
+   read right after the call that failed and handed out; nobody reads it later. What is to be done
+   about a short or an interrupted call is said in pe_file.c. A descriptor that is kept is a
+   duplicate, closed once by who made it: whatever becomes of the original, its number never comes
+   to mean another file here. */
 #if !defined(_WIN32)
 #define _FILE_OFFSET_BITS 64
 #define _DEFAULT_SOURCE
@@ -32,8 +30,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define VECTORS 256
-#define CALL_BYTES_MAX (UINT32_C(1) << 30) /* systems cap one call near 2 GiB */
+#define VECTORS 256u
 
 #if defined(_WIN32)
 
@@ -81,49 +78,43 @@ static OVERLAPPED place_of(uint64_t offset)
     return place;
 }
 
-pe_status pe_os_write_pages(int file, uint64_t first, uint32_t n, const uint8_t *const *pages,
-                            int *error)
+int64_t pe_os_write(int file, const pe_piece *pieces, uint32_t n, uint64_t at, int *error)
 {
     HANDLE handle = (HANDLE)_get_osfhandle(file);
-    *error = 0;
-    for (uint32_t i = 0; i < n;) {
-        uint32_t run = 1;
-        while (i + run < n && run < VECTORS && pages[i + run] == pages[i] + run * PE_PAGE_BYTES) {
-            run += 1;
-        }
-        OVERLAPPED place = place_of((first + i) << PE_PAGE_SHIFT);
+    int64_t done = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        OVERLAPPED place = place_of(at + (uint64_t)done);
         DWORD written = 0;
-        if (!WriteFile(handle, pages[i], run * PE_PAGE_BYTES, &written, &place)) {
+        if (!WriteFile(handle, pieces[i].at, (DWORD)pieces[i].bytes, &written, &place)) {
             *error = errno_of(GetLastError());
-            return PE_ERR_BACKING;
+            return done > 0 ? done : -1;
         }
-        if (written != run * PE_PAGE_BYTES) { /* a synchronous handle writes all or fails */
-            *error = EIO;
-            return PE_ERR_BACKING;
+        done += written;
+        if (written != pieces[i].bytes) {
+            break;
         }
-        i += run;
     }
-    return PE_OK;
+    return done;
 }
 
-pe_status pe_os_read_pages(int file, uint64_t first, uint32_t n, uint8_t *const *pages, int *error)
+int64_t pe_os_read(int file, const pe_piece *pieces, uint32_t n, uint64_t at, int *error)
 {
     HANDLE handle = (HANDLE)_get_osfhandle(file);
-    *error = 0;
+    int64_t done = 0;
     for (uint32_t i = 0; i < n; i++) {
-        for (DWORD done = 0, got = 0; done < PE_PAGE_BYTES; done += got) {
-            OVERLAPPED place = place_of(((first + i) << PE_PAGE_SHIFT) + done);
-            if (!ReadFile(handle, pages[i] + done, PE_PAGE_BYTES - done, &got, &place)) {
-                DWORD cause = GetLastError();
-                *error = cause == ERROR_HANDLE_EOF ? 0 : errno_of(cause);
-                return PE_ERR_BACKING;
-            }
-            if (got == 0) {
-                return PE_ERR_BACKING;
-            }
+        OVERLAPPED place = place_of(at + (uint64_t)done);
+        DWORD got = 0;
+        if (!ReadFile(handle, pieces[i].at, (DWORD)pieces[i].bytes, &got, &place)) {
+            DWORD cause = GetLastError();
+            *error = errno_of(cause);
+            return done > 0 || cause == ERROR_HANDLE_EOF ? done : -1;
+        }
+        done += got;
+        if (got != pieces[i].bytes) {
+            break;
         }
     }
-    return PE_OK;
+    return done;
 }
 
 int pe_os_dup(int file, int *error)
@@ -211,69 +202,30 @@ void pe_os_release(void *memory, size_t bytes)
     }
 }
 
-/* Fills `vectors` with what is left of the pages, from byte `done` on; returns how many. */
-static int gather(struct iovec vectors[VECTORS], uint32_t n, const uint8_t *const *pages,
-                  uint64_t done)
+static int as_vectors(struct iovec vectors[VECTORS], const pe_piece *pieces, uint32_t n)
 {
-    uint32_t i = (uint32_t)(done >> PE_PAGE_SHIFT);
-    size_t skip = (size_t)(done & (PE_PAGE_BYTES - 1)), bytes = 0;
-    const uint8_t *end = NULL;
-    int used = 0;
-    for (; i < n && bytes < CALL_BYTES_MAX; i++) {
-        size_t here = PE_PAGE_BYTES - skip;
-        if (end == pages[i]) {
-            vectors[used - 1].iov_len += here;
-        } else if (used < VECTORS) {
-            vectors[used].iov_base = (void *)(uintptr_t)(pages[i] + skip);
-            vectors[used].iov_len = here;
-            used += 1;
-        } else {
-            break;
-        }
-        end = pages[i] + PE_PAGE_BYTES;
-        bytes += here;
-        skip = 0;
+    pe_assert(n <= VECTORS);
+    for (uint32_t i = 0; i < n; i++) {
+        vectors[i].iov_base = pieces[i].at;
+        vectors[i].iov_len = pieces[i].bytes;
     }
-    return used;
+    return (int)n;
 }
 
-pe_status pe_os_write_pages(int file, uint64_t first, uint32_t n, const uint8_t *const *pages,
-                            int *error)
+int64_t pe_os_write(int file, const pe_piece *pieces, uint32_t n, uint64_t at, int *error)
 {
     struct iovec vectors[VECTORS];
-    uint64_t done = 0, all = (uint64_t)n << PE_PAGE_SHIFT;
-    *error = 0;
-    while (done < all) {
-        int used = gather(vectors, n, pages, done);
-        ssize_t got = pwritev(file, vectors, used, (off_t)((first << PE_PAGE_SHIFT) + done));
-        if (got > 0) {
-            done += (uint64_t)got;
-        } else if (got == 0 || errno != EINTR) {
-            *error = got == 0 ? EIO : errno;
-            return PE_ERR_BACKING;
-        }
-    }
-    return PE_OK;
+    ssize_t done = pwritev(file, vectors, as_vectors(vectors, pieces, n), (off_t)at);
+    *error = done < 0 ? errno : 0;
+    return done;
 }
 
-pe_status pe_os_read_pages(int file, uint64_t first, uint32_t n, uint8_t *const *pages, int *error)
+int64_t pe_os_read(int file, const pe_piece *pieces, uint32_t n, uint64_t at, int *error)
 {
     struct iovec vectors[VECTORS];
-    uint64_t done = 0, all = (uint64_t)n << PE_PAGE_SHIFT;
-    *error = 0;
-    while (done < all) {
-        int used = gather(vectors, n, (const uint8_t *const *)pages, done);
-        ssize_t got = preadv(file, vectors, used, (off_t)((first << PE_PAGE_SHIFT) + done));
-        if (got > 0) {
-            done += (uint64_t)got;
-        } else if (got == 0) {
-            return PE_ERR_BACKING; /* the file ends here: no errno */
-        } else if (errno != EINTR) {
-            *error = errno;
-            return PE_ERR_BACKING;
-        }
-    }
-    return PE_OK;
+    ssize_t done = preadv(file, vectors, as_vectors(vectors, pieces, n), (off_t)at);
+    *error = done < 0 ? errno : 0;
+    return done;
 }
 
 int pe_os_dup(int file, int *error)

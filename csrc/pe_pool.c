@@ -42,7 +42,7 @@ static uint32_t words_of(uint32_t count)
     return (uint32_t)(((uint64_t)count + PE_WORD_BITS - 1) / PE_WORD_BITS);
 }
 
-pe_status pe_pool_init(pe_pool *self, uint32_t count)
+pe_status pe_pool_init_in(pe_pool *self, uint32_t count, const pe_memory *memory)
 {
     memset(self, 0, sizeof *self);
     size_t bytes = (size_t)count << PE_PAGE_SHIFT;
@@ -52,11 +52,13 @@ pe_status pe_pool_init(pe_pool *self, uint32_t count)
     if (count == 0) {
         return PE_OK;
     }
-    self->touched = calloc(words_of(count), sizeof(uint64_t));
+    self->memory = memory;
+    self->touched = pe_memory_zeroed(memory, words_of(count), sizeof(uint64_t));
     if (self->touched == NULL) {
+        pe_pool_fini(self);
         return PE_ERR_NO_MEMORY;
     }
-    self->bytes = pe_os_map(bytes, false);
+    self->bytes = pe_memory_mapped(memory, bytes, false);
     if (self->bytes == NULL) {
         pe_pool_fini(self);
         return PE_ERR_NO_MEMORY;
@@ -67,8 +69,8 @@ pe_status pe_pool_init(pe_pool *self, uint32_t count)
 
 void pe_pool_fini(pe_pool *self)
 {
-    pe_os_unmap(self->bytes, (size_t)self->count << PE_PAGE_SHIFT);
-    free(self->touched);
+    pe_memory_unmapped(self->memory, self->bytes, (size_t)self->count << PE_PAGE_SHIFT);
+    pe_memory_freed(self->memory, self->touched);
     memset(self, 0, sizeof *self);
 }
 

@@ -2,15 +2,20 @@
 #ifndef PE_POOL_H
 #define PE_POOL_H
 
-#include "pe_status.h"
+#include "pe_memory.h"
 
 typedef struct pe_pool {
     uint8_t *bytes;   /* count * PE_PAGE_BYTES; frame f is at bytes + f * PE_PAGE_BYTES */
     uint64_t *touched; /* bit f: the frame's bytes may be resident and not zero */
     uint32_t count;
+    const pe_memory *memory;
 } pe_pool;
 
-PE_MUST_USE pe_status pe_pool_init(pe_pool *self, uint32_t count);
+PE_MUST_USE pe_status pe_pool_init_in(pe_pool *self, uint32_t count, const pe_memory *memory);
+PE_MUST_USE static inline pe_status pe_pool_init(pe_pool *self, uint32_t count)
+{
+    return pe_pool_init_in(self, count, NULL);
+}
 void pe_pool_fini(pe_pool *self);
 /* Returns the bytes of frames that are idle (bit set in idle_words) and touched to the system; how
    many frames. */

@@ -76,17 +76,18 @@ static size_t mapper_bytes(const pe_sharing *self)
     return ((size_t)self->frames + 1) * sizeof self->mappers[0];
 }
 
-pe_status pe_sharing_init(pe_sharing *self, uint32_t frames)
+pe_status pe_sharing_init_in(pe_sharing *self, uint32_t frames, const pe_memory *memory)
 {
     *self = (pe_sharing){0};
     pe_sharing made = {0};
     made.frames = frames;
+    made.memory = memory;
     made.buckets = ((uint64_t)frames * 25 + 183) / 184; /* 8 slots, 92 % full */
     if (made.buckets < BUCKETS_MIN) {
         made.buckets = BUCKETS_MIN;
     }
-    made.slots = pe_os_map(slot_bytes(&made), slot_bytes(&made) >= HUGE_FROM);
-    made.mappers = pe_os_map(mapper_bytes(&made), mapper_bytes(&made) >= HUGE_FROM);
+    made.slots = pe_memory_mapped(memory, slot_bytes(&made), slot_bytes(&made) >= HUGE_FROM);
+    made.mappers = pe_memory_mapped(memory, mapper_bytes(&made), mapper_bytes(&made) >= HUGE_FROM);
     if (!made.slots || !made.mappers) {
         pe_sharing_fini(&made);
         return PE_ERR_NO_MEMORY;
@@ -98,10 +99,10 @@ pe_status pe_sharing_init(pe_sharing *self, uint32_t frames)
 void pe_sharing_fini(pe_sharing *self)
 {
     if (self->slots) {
-        pe_os_unmap(self->slots, slot_bytes(self));
+        pe_memory_unmapped(self->memory, self->slots, slot_bytes(self));
     }
     if (self->mappers) {
-        pe_os_unmap(self->mappers, mapper_bytes(self));
+        pe_memory_unmapped(self->memory, self->mappers, mapper_bytes(self));
     }
     *self = (pe_sharing){0};
 }

@@ -6,7 +6,7 @@
 #ifndef PE_SHARING_H
 #define PE_SHARING_H
 
-#include "pe_status.h"
+#include "pe_memory.h"
 
 typedef enum pe_entry_kind { PE_ENTRY_EMPTY, PE_ENTRY_HINT, PE_ENTRY_SHARED } pe_entry_kind;
 
@@ -22,6 +22,7 @@ typedef struct pe_sharing {
     uint64_t hints_dropped; /* live hints that gave way to others because both buckets were full */
     uint64_t kicks;     /* entries moved to their other bucket to make room, ever */
     uint32_t generation; /* 0..3; hints of the current and the previous generation are live */
+    const pe_memory *memory;
 } pe_sharing;
 
 /* Walks over the entries that may stand for one hash. */
@@ -36,7 +37,12 @@ typedef struct pe_sharing_cursor {
 #define PE_SHARING_OWNER_MAX ((UINT64_C(1) << 36) - 1)
 #define PE_SHARING_MAPPERS_MAX UINT32_MAX
 
-PE_MUST_USE pe_status pe_sharing_init(pe_sharing *self, uint32_t frames);
+PE_MUST_USE pe_status pe_sharing_init_in(pe_sharing *self, uint32_t frames,
+                                         const pe_memory *memory);
+PE_MUST_USE static inline pe_status pe_sharing_init(pe_sharing *self, uint32_t frames)
+{
+    return pe_sharing_init_in(self, frames, NULL);
+}
 void pe_sharing_fini(pe_sharing *self);
 
 void pe_sharing_prefetch(const pe_sharing *self, uint64_t hash);
@@ -83,6 +89,7 @@ size_t pe_sharing_insert_many(pe_sharing *self, const uint64_t *hashes, const pe
                               size_t n);
 
 size_t pe_sharing_bytes(const pe_sharing *self); /* memory of the table */
+/* False and the first broken rule in *reason; NULL there: no memory to check with. */
 bool pe_sharing_check(const pe_sharing *self, const char **reason);
 
 #endif

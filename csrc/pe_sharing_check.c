@@ -81,15 +81,15 @@ bool pe_sharing_check(const pe_sharing *self, const char **reason)
         *reason = "S9: the generation or the size is out of range";
         return false;
     }
-    uint64_t *named = calloc((size_t)(self->frames / 64) + 1, sizeof named[0]);
+    size_t const words = (size_t)(self->frames / 64) + 1;
+    uint64_t *named = pe_memory_zeroed(self->memory, words, sizeof named[0]);
     if (!named) {
-        *reason = "S0: no memory to check with";
         return false;
     }
     *reason = check_entries(self, named);
     if (!*reason) {
         *reason = check_mappers(self, named);
     }
-    free(named);
+    pe_memory_freed(self->memory, named);
     return !*reason;
 }

@@ -43,7 +43,6 @@
 #include "pe_bits.h"
 #include "pe_rng.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define SALT UINT64_C(0x5377617053706163)
@@ -54,19 +53,22 @@ static uint64_t checksum_of(uint64_t hash, pe_slot slot)
     return pe_mix64(hash + slot * UINT64_C(0x9e3779b97f4a7c15));
 }
 
-static uint64_t *new_checksums(uint32_t slots)
+static uint64_t *new_checksums(const pe_swap *self, uint32_t slots)
 {
-    return calloc(slots == 0 ? 1 : slots, sizeof(uint64_t));
+    return pe_memory_zeroed(self->memory, slots == 0 ? 1 : slots, sizeof(uint64_t));
 }
 
-pe_status pe_swap_init(pe_swap *self, uint32_t slots, int file)
+pe_status pe_swap_init_in(pe_swap *self, uint32_t slots, int file, const pe_memory *memory,
+                          const pe_file_calls *calls)
 {
     int error = 0;
     memset(self, 0, sizeof *self);
     self->file = -1;
-    pe_status status = pe_frames_init(&self->slots, slots);
-    self->checksums = new_checksums(slots);
-    self->scratch = calloc(PE_SWAP_CLUSTER_MAX, sizeof(const uint8_t *));
+    self->memory = memory;
+    self->calls = calls;
+    pe_status status = pe_frames_init_in(&self->slots, slots, memory);
+    self->checksums = new_checksums(self, slots);
+    self->scratch = pe_memory_zeroed(memory, PE_SWAP_CLUSTER_MAX, sizeof(const uint8_t *));
     if (status == PE_OK && (self->checksums == NULL || self->scratch == NULL)) {
         status = PE_ERR_NO_MEMORY;
     }
@@ -89,9 +91,9 @@ void pe_swap_fini(pe_swap *self)
         pe_os_close(self->file);
     }
     pe_frames_fini(&self->slots);
-    free(self->checksums);
-    free(self->scratch);
-    free(self->copies);
+    pe_memory_freed(self->memory, self->checksums);
+    pe_memory_freed(self->memory, self->scratch);
+    pe_memory_freed(self->memory, self->copies);
     memset(self, 0, sizeof *self);
 }
 
@@ -101,15 +103,15 @@ pe_status pe_swap_grow(pe_swap *self, uint32_t slots)
     if (slots <= before) {
         return PE_OK;
     }
-    uint64_t *checksums = new_checksums(slots);
+    uint64_t *checksums = new_checksums(self, slots);
     pe_status status = checksums == NULL ? PE_ERR_NO_MEMORY : pe_frames_grow(&self->slots, slots);
     if (status != PE_OK) {
-        free(checksums);
+        pe_memory_freed(self->memory, checksums);
         return status;
     }
     /* memory of slots that were never taken is not resident, and copying would make it so */
     memcpy(checksums, self->checksums, self->reached * sizeof(uint64_t));
-    free(self->checksums);
+    pe_memory_freed(self->memory, self->checksums);
     self->checksums = checksums;
     return PE_OK;
 }
@@ -153,7 +155,7 @@ pe_status pe_swap_write(pe_swap *self, pe_slot first, uint32_t n, const uint8_t 
     pe_assert(self->file >= 0);
     pe_assert(n > 0 && are_taken(self, first, n));
     int error = 0;
-    pe_status status = pe_os_write_pages(self->file, first, n, pages, &error);
+    pe_status status = pe_file_write_pages(self->calls, self->file, first, n, pages, &error);
     self->write_calls += 1;
     if (status != PE_OK) {
         self->error = error;
@@ -174,7 +176,7 @@ pe_status pe_swap_read_run(pe_swap *self, pe_slot first, uint32_t n, uint8_t *co
     pe_assert(n <= PE_SWAP_READ_MAX && are_taken(self, first, n));
     uint64_t hashes[PE_SWAP_READ_MAX];
     int error = 0;
-    pe_status status = pe_os_read_pages(self->file, first, n, pages, &error);
+    pe_status status = pe_file_read_pages(self->calls, self->file, first, n, pages, &error);
     self->read_calls += 1;
     if (status != PE_OK) {
         self->error = error;

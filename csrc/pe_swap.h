@@ -4,9 +4,9 @@
 #ifndef PE_SWAP_H
 #define PE_SWAP_H
 
+#include "pe_file.h"
 #include "pe_frames.h"
 #include "pe_hash.h"
-#include "pe_os.h"
 
 typedef struct pe_swap {
     pe_frames slots;     /* the same bitmap as for frames: idle == free slot */
@@ -18,6 +18,8 @@ typedef struct pe_swap {
     int file;            /* descriptor of its own, or -1 in token mode */
     int error;           /* errno of the last failed file operation, captured there */
     uint64_t written, read, write_calls, read_calls; /* pages, calls to the system */
+    const pe_file_calls *calls;
+    const pe_memory *memory;
 } pe_swap;
 
 #define PE_SWAP_CLUSTER_MAX 256u /* pages in one write: 1 MiB */
@@ -25,7 +27,12 @@ typedef struct pe_swap {
 
 /* slots may be 0; file -1 means tokens. The caller may close its descriptor at once, or never.
    PE_ERR_NO_DESCRIPTOR. */
-PE_MUST_USE pe_status pe_swap_init(pe_swap *self, uint32_t slots, int file);
+PE_MUST_USE pe_status pe_swap_init_in(pe_swap *self, uint32_t slots, int file,
+                                      const pe_memory *memory, const pe_file_calls *calls);
+PE_MUST_USE static inline pe_status pe_swap_init(pe_swap *self, uint32_t slots, int file)
+{
+    return pe_swap_init_in(self, slots, file, NULL, NULL);
+}
 void pe_swap_fini(pe_swap *self); /* closes its descriptor, and the caller's never */
 /* Now at least `slots` slots; contents stay. */
 PE_MUST_USE pe_status pe_swap_grow(pe_swap *self, uint32_t slots);
@@ -35,8 +42,7 @@ PE_MUST_USE pe_status pe_swap_grow(pe_swap *self, uint32_t slots);
 uint32_t pe_swap_take_run(pe_swap *self, uint32_t want, pe_slot *first);
 void pe_swap_give_back(pe_swap *self, pe_slot slot);
 /* For numbers that cannot be trusted: returns n, or the position of the first slot that is out of
-   range, free or named before; nothing is changed then. As in pe_frames: no other thread has
-   them. */
+   range, free or named before; nothing is changed then. No other thread may have the numbers. */
 uint32_t pe_swap_give_back_checked(pe_swap *self, uint32_t n, const pe_slot *slots);
 
 /* Writes n pages to taken slots first..first+n-1 and notes their checksums. PE_ERR_BACKING:

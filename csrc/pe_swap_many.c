@@ -14,7 +14,6 @@
    the first slot that fails is named, and those before it are delivered. */
 #include "pe_swap.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define SORTED_MAX 4096u
@@ -31,7 +30,7 @@ pe_status pe_swap_write_many(pe_swap *self, uint32_t n, const uint8_t *pages, pe
 {
     uint32_t taken = 0;
     if (self->copies == NULL) {
-        self->copies = malloc((size_t)PE_SWAP_CLUSTER_MAX << PE_PAGE_SHIFT);
+        self->copies = pe_memory_zeroed(self->memory, PE_SWAP_CLUSTER_MAX, PE_PAGE_BYTES);
     }
     pe_status status = self->copies == NULL ? PE_ERR_NO_MEMORY : PE_OK;
     while (taken < n && status == PE_OK) {
@@ -44,8 +43,8 @@ pe_status pe_swap_write_many(pe_swap *self, uint32_t n, const uint8_t *pages, pe
             out[taken + i] = first + i;
             self->scratch[i] = self->copies + ((size_t)i << PE_PAGE_SHIFT);
         }
-        memcpy(self->copies, pages + ((size_t)taken << PE_PAGE_SHIFT),
-               (size_t)run << PE_PAGE_SHIFT);
+        size_t const bytes = (size_t)run << PE_PAGE_SHIFT;
+        memcpy(self->copies, pages + ((size_t)taken << PE_PAGE_SHIFT), bytes);
         taken += run;
         status = pe_swap_write(self, first, run, self->scratch);
     }

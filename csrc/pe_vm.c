@@ -58,14 +58,16 @@ const char *pe_event_name(size_t event)
     return event < PE_EVENTS ? event_names[event] : NULL;
 }
 
-pe_status pe_vm_init(pe_vm *self, uint32_t pages, uint64_t seed, uint32_t index)
+pe_status pe_vm_init_in(pe_vm *self, uint32_t pages, uint64_t seed, uint32_t index,
+                        const pe_memory *memory)
 {
     memset(self, 0, sizeof *self);
     if (pages == 0 || pages == UINT32_MAX)
         return PE_ERR_ARGUMENT;
-    self->map = pe_os_map((size_t)pages * sizeof *self->map, true);
+    self->map = pe_memory_mapped(memory, (size_t)pages * sizeof *self->map, true);
     if (!self->map)
         return PE_ERR_NO_MEMORY;
+    self->memory = memory;
     self->pages = pages;
     self->id = self->index = index;
     self->sharing = true;
@@ -81,15 +83,17 @@ void pe_vm_draw_from(pe_vm *self, uint64_t seed, uint64_t stream)
 
 void pe_vm_fini(pe_vm *self)
 {
-    pe_os_unmap(self->map, (size_t)self->pages * sizeof *self->map);
-    pe_os_unmap(self->checksums, (size_t)self->pages * sizeof *self->checksums);
+    pe_memory_unmapped(self->memory, self->map, (size_t)self->pages * sizeof *self->map);
+    pe_memory_unmapped(self->memory, self->checksums,
+                       (size_t)self->pages * sizeof *self->checksums);
     memset(self, 0, sizeof *self);
 }
 
 pe_status pe_vm_keep_checksums(pe_vm *self)
 {
     if (!self->checksums)
-        self->checksums = pe_os_map((size_t)self->pages * sizeof *self->checksums, true);
+        self->checksums = pe_memory_mapped(self->memory,
+                                           (size_t)self->pages * sizeof *self->checksums, true);
     return self->checksums ? PE_OK : PE_ERR_NO_MEMORY;
 }
 
@@ -97,6 +101,14 @@ uint64_t pe_vm_bytes(const pe_vm *self)
 {
     size_t const per_page = sizeof *self->map + (self->checksums ? sizeof *self->checksums : 0);
     return sizeof *self + (uint64_t)self->pages * per_page;
+}
+
+void pe_vm_slots(const pe_vm *self, uint32_t *out)
+{
+    for (uint32_t ppn = 0; ppn < self->pages; ++ppn) {
+        uint64_t const word = self->map[ppn];
+        out[ppn] = pe_place_of(word) == PE_SWAPPED ? pe_payload_of(word) : PE_NONE;
+    }
 }
 
 static void put_word(pe_vm *self, uint32_t ppn, uint64_t word)

@@ -3,6 +3,7 @@
 #ifndef PE_VM_H
 #define PE_VM_H
 
+#include "pe_memory.h"
 #include "pe_place.h"
 #include "pe_rng.h"
 #include "pe_status.h"
@@ -56,6 +57,7 @@ typedef struct pe_vm {
     uint64_t sample_draws;
     pe_rng rng;         /* draws of this machine alone */
     uint64_t event[PE_EVENTS];
+    const pe_memory *memory;
 } pe_vm;
 
 /* The number that stands at `at` now, which is the caller's memory: another thread may write there
@@ -72,7 +74,16 @@ PE_INLINE bool pe_vm_page_at(const pe_vm *self, const int64_t *at, uint32_t *ppn
    */
 PE_MUST_USE pe_status pe_vm_places(const pe_vm *self, size_t n, const int64_t *ppns, uint8_t *out);
 
-PE_MUST_USE pe_status pe_vm_init(pe_vm *self, uint32_t pages, uint64_t seed, uint32_t index);
+/* The slot of each of its pages that is in swap, PE_NONE of the others, in order of PPN. */
+void pe_vm_slots(const pe_vm *self, uint32_t *out);
+
+PE_MUST_USE pe_status pe_vm_init_in(pe_vm *self, uint32_t pages, uint64_t seed, uint32_t index,
+                                    const pe_memory *memory);
+PE_MUST_USE static inline pe_status pe_vm_init(pe_vm *self, uint32_t pages, uint64_t seed,
+                                               uint32_t index)
+{
+    return pe_vm_init_in(self, pages, seed, index, NULL);
+}
 void pe_vm_fini(pe_vm *self);
 /* Its random draws are of this stream from now on, and not of its id. */
 void pe_vm_draw_from(pe_vm *self, uint64_t seed, uint64_t stream);

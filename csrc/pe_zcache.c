@@ -52,7 +52,7 @@ static void define_classes(pe_zcache *self)
 
 pe_status pe_zcache_new(pe_zcache **out, const pe_zcache_config *config)
 {
-    pe_zcache *self = calloc(1, sizeof *self);
+    pe_zcache *self = pe_memory_zeroed(config->memory, 1, sizeof *self);
     if (!self)
         return PE_ERR_NO_MEMORY;
     self->config = *config;
@@ -66,17 +66,18 @@ void pe_zcache_delete(pe_zcache *self)
 {
     if (!self)
         return;
-    free(self->frames);
-    free(self->blobs);
-    free(self->groups);
-    free(self);
+    const pe_memory *memory = self->config.memory;
+    pe_memory_freed(memory, self->frames);
+    pe_memory_freed(memory, self->blobs);
+    pe_memory_freed(memory, self->groups);
+    pe_memory_freed(memory, self);
 }
 
 pe_status pe_zcache_groups(pe_zcache *self, uint32_t count)
 {
     if (count <= self->group_count)
         return PE_OK;
-    group *grown = realloc(self->groups, count * sizeof *grown);
+    group *grown = pe_memory_resized(self->config.memory, self->groups, count * sizeof *grown);
     if (!grown)
         return PE_ERR_NO_MEMORY;
     self->groups = grown;
@@ -113,7 +114,7 @@ static bool reserve_records(pe_zcache *self)
 {
     if (self->free_blob == PE_NONE) {
         uint32_t const n = self->blob_records ? self->blob_records * 2 : FIRST_RECORDS;
-        record *grown = realloc(self->blobs, n * sizeof *grown);
+        record *grown = pe_memory_resized(self->config.memory, self->blobs, n * sizeof *grown);
         if (!grown)
             return false;
         self->blobs = grown;
@@ -123,7 +124,7 @@ static bool reserve_records(pe_zcache *self)
     }
     if (self->free_frame == PE_NONE) {
         uint32_t const n = self->frame_records ? self->frame_records * 2 : FIRST_RECORDS;
-        lent *grown = realloc(self->frames, n * sizeof *grown);
+        lent *grown = pe_memory_resized(self->config.memory, self->frames, n * sizeof *grown);
         if (!grown)
             return false;
         self->frames = grown;

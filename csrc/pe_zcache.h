@@ -5,7 +5,7 @@
 #ifndef PE_ZCACHE_H
 #define PE_ZCACHE_H
 
-#include "pe_status.h"
+#include "pe_memory.h"
 
 #define PE_ZCACHE_PAYLOAD_MAX 2048u
 #define PE_ZCACHE_NO_LIMIT UINT64_MAX
@@ -18,6 +18,7 @@ typedef struct pe_zcache_config {
     pe_packing packing;
     uint8_t *pool;        /* where frame bytes are: frame f at pool + f * 4096; NULL: payloads are tokens, kept aside */
     uint64_t limit_bytes; /* of slots, over all groups; PE_ZCACHE_NO_LIMIT for none */
+    const pe_memory *memory;
 } pe_zcache_config;
 
 typedef struct pe_zcache_stats {

@@ -14,7 +14,7 @@ from pageengine._c.status cimport PE_OK, pe_status
 from pageengine._status cimport check
 from pageengine._c.stats cimport PE_VM_ROWS, pe_stats_vms
 from pageengine._c.host cimport pe_host_vm
-from pageengine._c.vm cimport pe_vm_sample_begin, pe_vm_sample_end
+from pageengine._c.vm cimport pe_vm, pe_vm_sample_begin, pe_vm_sample_end, pe_vm_slots
 from pageengine.engine cimport Engine
 
 from pageengine.engine import EVENTS, VM_NUMBERS
@@ -101,3 +101,17 @@ def scan(Engine engine not None, const uint64_t[::1] ids, const int64_t[::1] pag
                 if status != PE_OK:
                     break
         check(status)
+
+
+def slots(Engine engine not None, uint64_t id):
+    """The slot of swap space that each page of a machine has, uint32 [pages]; 2**32 - 1 for those
+    that are not swapped.
+    """
+    cdef pe_vm *vm
+    cdef uint32_t[::1] view
+    with engine._lock:
+        vm = engine._vm(id)
+        out = np.empty(vm.pages, np.uint32)
+        view = out
+        pe_vm_slots(vm, &view[0])
+    return out

@@ -8,7 +8,7 @@ from pageengine.lock cimport CallLock
 cdef class Engine:
     cdef pe_host *_host
     cdef CallLock _lock
-    cdef object _codec
+    cdef object _codec, _faults
     cdef uint64_t _seed
     cdef readonly bint tokens
 

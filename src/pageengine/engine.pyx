@@ -5,6 +5,7 @@ are named by id here, sizes are in pages, and what a batch could not do is said 
 instead of an exception.
 """
 
+cimport cython
 import numpy as np
 
 from cpython.bytes cimport PyBytes_FromString
@@ -28,6 +29,7 @@ from pageengine._c.vm cimport *
 from pageengine._c.zcache cimport PE_PACKING_DENSE, PE_PACKING_ESX
 from pageengine._status cimport check
 from pageengine.codec cimport Codec
+from pageengine.faults cimport FaultPlan
 from pageengine.lock cimport CallLock
 
 from pageengine import errors
@@ -60,6 +62,7 @@ def _techniques():
 TECHNIQUES = _techniques()
 
 
+@cython.no_gc_clear  # the plan of faults frees the host's memory, so it goes last
 cdef class Engine:
     """A host in the core. ``codec`` is a Codec or None. ``swap_file`` is a descriptor or -1; the
     engine makes a duplicate, so that the caller closes its own when it likes.
@@ -67,7 +70,7 @@ cdef class Engine:
 
     def __init__(self, uint32_t frames, *, uint64_t seed=0, bint tokens=False, bint sharing=True,
                  Codec codec=None, bint dense=False, uint64_t cache_limit=2**64 - 1,
-                 int swap_file=-1, bint random_victims=False):
+                 int swap_file=-1, bint random_victims=False, FaultPlan faults=None):
         cdef pe_host_config config
         if self._host != NULL:
             raise RuntimeError("the engine is initialised already")
@@ -80,8 +83,12 @@ cdef class Engine:
         config.cache_limit_bytes = cache_limit
         config.swap_file = swap_file
         config.random_victims = random_victims
+        config.memory, config.calls = NULL, NULL
         self._lock = CallLock("host")
-        self._codec = codec  # its table must outlive the host
+        self._codec, self._faults = codec, faults  # their tables must outlive the host
+        if faults is not None:
+            faults.bind(self._lock)
+            config.memory, config.calls = &faults.inject.memory, &faults.inject.calls
         self.tokens, self._seed = tokens, seed
         check(pe_host_new(&self._host, &config))
 

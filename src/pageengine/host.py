@@ -43,6 +43,7 @@ class Host(Governed):
     estimator: of working sets: "sampling", "accessed-bits", "idle-age", or a function without
     arguments that makes one (policy.workingset).
     victims: "clock" (second chance) or "random" (as ESX chooses).
+    faults: a ``faults.FaultPlan`` that makes operations fail on purpose, or None.
 
     A context manager; ``close()`` gives everything back. Any thread may call a host and its
     machines: calls are made one at a time. In a forked child they raise Forked.
@@ -51,7 +52,7 @@ class Host(Governed):
     def __init__(self, memory, *, seed: int = 0, contents: str = "bytes", sharing: bool = True,
                  compression: str | None = "word", packing: str = "esx", cache_limit=None,
                  swap=None, swap_dir=None, policy=None, victims: str = "clock",
-                 reserve_swap: bool = False, estimator="sampling"):  # fmt: skip
+                 reserve_swap: bool = False, estimator="sampling", faults=None):  # fmt: skip
         self._engine: Any = None
         frames = parse_pages(memory, "memory", PAGES_MOST)
         if frames == 0:
@@ -79,6 +80,7 @@ class Host(Governed):
                 cache_limit=cache,
                 swap_file=-1 if file is None else file.fileno(),
                 random_victims=self.victims == "random",
+                faults=faults,
             )
         self._lock = self._engine.lock
         self._promises = Promises(self.memory, swap, reserve_swap)
@@ -190,9 +192,7 @@ class Host(Governed):
             raise
 
     def remove_vm(self, name) -> None:
-        """Removes a virtual machine (by name or object); everything it held is given back, to the
-        system too.
-        """
+        """Removes a virtual machine (by name or object); all it held goes back to the system."""
         vm = self[name]
         self._engine.remove_vm(vm._id)
         del self._vms[vm.name]

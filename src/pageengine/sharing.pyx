@@ -266,6 +266,8 @@ cdef class SharingTable:
         cdef bint sound
         with self._lock, nogil:
             sound = pe_sharing_check(&self._c, &reason)
+        if not sound and reason == NULL:
+            raise MemoryError("there is no memory to check with")
         if not sound:
             raise errors.CorruptState(reason.decode())
 

@@ -62,6 +62,7 @@ cdef class CompressionCache:
         config.packing = PE_PACKING_DENSE if packing == "dense" else PE_PACKING_ESX
         config.pool = self._pool
         config.limit_bytes = _limit(limit)
+        config.memory = NULL
         check(pe_zcache_new(&self._cache, &config))
         self._need_group(0)
 

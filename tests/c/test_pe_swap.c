@@ -1,5 +1,5 @@
 /* sources: csrc/pe_swap.c csrc/pe_swap_many.c csrc/pe_frames*.c csrc/pe_hash.c csrc/pe_cpu.c
-   csrc/pe_os.c csrc/pe_status.c */
+   csrc/pe_file.c csrc/pe_os.c csrc/pe_status.c */
 /* At stake: a page that was swapped out is nowhere else. Files that are short, full or closed stand
    behind the swap space, every rule is broken on purpose, and every allocation is made to fail. */
 #include "check.h"
@@ -188,9 +188,9 @@ static void the_cause_is_the_one_of_the_failing_call(void)
         (void)close(full);
     }
     int error = 0;
-    CHECK(pe_os_write_pages(9999, 0, 3, list, &error) == PE_ERR_BACKING && error == EBADF);
+    CHECK(pe_file_write_pages(NULL, 9999, 0, 3, list, &error) == PE_ERR_BACKING && error == EBADF);
     uint8_t *places[3] = {pages, pages, pages};
-    CHECK(pe_os_read_pages(9999, 0, 3, places, &error) == PE_ERR_BACKING && error == EBADF);
+    CHECK(pe_file_read_pages(NULL, 9999, 0, 3, places, &error) == PE_ERR_BACKING && error == EBADF);
     free(pages);
 }
 
@@ -204,12 +204,12 @@ static void more_pieces_than_one_call_takes_are_written_in_several(void)
     for (uint32_t i = 0; i < n; i++) {
         list[i] = pages + (size_t)(n - 1 - i) * PE_PAGE_BYTES; /* no two are neighbours */
     }
-    CHECK(pe_os_write_pages(file, 5, n, list, &error) == PE_OK);
+    CHECK(pe_file_write_pages(NULL, file, 5, n, list, &error) == PE_OK);
     uint8_t **places = malloc(n * sizeof *places);
     for (uint32_t i = 0; i < n; i++) {
         places[i] = back + (size_t)(n - 1 - i) * PE_PAGE_BYTES;
     }
-    CHECK(pe_os_read_pages(file, 5, n, places, &error) == PE_OK);
+    CHECK(pe_file_read_pages(NULL, file, 5, n, places, &error) == PE_OK);
     bool right = true;
     for (uint32_t i = 0; i < n; i++) {
         right = right && memcmp(places[i], list[i], PE_PAGE_BYTES) == 0;

@@ -1,5 +1,5 @@
 /* sources: csrc/pe_swap.c csrc/pe_swap_many.c csrc/pe_frames*.c csrc/pe_hash.c csrc/pe_cpu.c
-   csrc/pe_os.c csrc/pe_status.c */
+   csrc/pe_file.c csrc/pe_os.c csrc/pe_status.c */
 /* At stake: a file of somebody else's. Swap space has a descriptor of its own for its file, and
    closes that one, once. */
 #include "check.h"

@@ -16,7 +16,7 @@ static pe_frame next_frame;
 
 static pe_zcache *new_cache(pe_packing packing, uint64_t limit)
 {
-    pe_zcache_config const config = {packing, pool, limit};
+    pe_zcache_config const config = {packing, pool, limit, NULL};
     pe_zcache *cache = NULL;
     next_frame = 0;
     CHECK(pe_zcache_new(&cache, &config) == PE_OK);
@@ -224,7 +224,7 @@ static void test_without_a_frame_nothing_is_stored(void)
 
 static void test_tokens_are_kept_aside(void)
 {
-    pe_zcache_config const config = {PE_PACKING_ESX, NULL, PE_ZCACHE_NO_LIMIT};
+    pe_zcache_config const config = {PE_PACKING_ESX, NULL, PE_ZCACHE_NO_LIMIT, NULL};
     pe_zcache *cache;
     uint64_t const token = UINT64_C(0x123456789abcdef0);
     uint64_t back;
@@ -242,7 +242,7 @@ static void test_tokens_are_kept_aside(void)
 static void test_every_allocation_may_fail(void)
 {
     for (unsigned fail = 0; fail < 12; ++fail) {
-        pe_zcache_config const config = {PE_PACKING_DENSE, pool, PE_ZCACHE_NO_LIMIT};
+        pe_zcache_config const config = {PE_PACKING_DENSE, pool, PE_ZCACHE_NO_LIMIT, NULL};
         pe_zcache *cache = NULL;
         next_frame = 0;
         oom_fail_after(fail);

@@ -13,7 +13,7 @@ import tree
 # ---- the core: room -> floor. A file pe_<room>_<part> belongs to the room whose name is the
 # longest fit.
 CORE = {
-    0: "base bits bytes status hash rng draws device cpu os",
+    0: "base bits bytes status hash rng draws device cpu os memory file inject",
     1: "frames pool sharing zcache swap codec",
     2: "content profile place page vm host fault touch scan reclaim swapout evict balloon guest "
     "activity stats snapshot replay check turns",
@@ -53,7 +53,8 @@ MAY = {
     "device": CYTHON,
     "guest": CYTHON + " records",
     "lock": "errors",
-    "engine": CYTHON + " codec lock",
+    "faults": CYTHON + " columns lock",
+    "engine": CYTHON + " codec faults lock",
     "columns": CYTHON + " engine",
     "turns": CYTHON + " engine",
     "status": "_status errors engine",
@@ -126,6 +127,17 @@ def test_a_file_of_the_core_includes_its_own_floor_or_lower(path):
         if other == mine or ROOMS[other] < ROOMS[mine] or (mine, other) in SIDEWAYS:
             continue
         assert ROOMS[mine] == ROOMS[other] != 1, f"{tree.name(path)} may not include {header}"
+
+
+@pytest.mark.parametrize("path", tree.C_FILES, ids=tree.name)
+def test_what_a_host_holds_comes_from_its_table_of_memory(path):
+    """So that every request can be made to fail. Guests, devices and turns are no host's."""
+    room = room_of(path.stem)
+    if ROOMS[room] == 0 or room in {"pe_guest", "pe_turns"}:
+        return
+    direct = r"(?<!\w)(?:malloc|calloc|realloc|free|pe_os_map|pe_os_unmap)\("
+    found = re.findall(direct, tree.without_comments(path.read_text()))
+    assert not found, f"{tree.name(path)} calls {found}: pe_memory.h has the host's"
 
 
 def test_headers_do_not_include_each_other_in_a_circle():

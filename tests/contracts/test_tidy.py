@@ -40,6 +40,7 @@ RATCHET = {
     ("essay", "csrc/pe_status.c"): (1, "a table of names"),
     ("essay", "csrc/codec/pe_codec_same.c"): (1, "one word, repeated"),
     ("essay", "csrc/codec/pe_codec_table.c"): (1, "a list"),
+    ("parameters", "src/pageengine/host.py:__init__"): (15, "a host's settings, one each"),
     ("test", "src/pageengine/engine.pyx"): (1, "tested as Host and VM"),
     ("stub", "src/pageengine/engine.pyx"): (1, "internal: Host and VM are the face"),
 }

@@ -1,7 +1,9 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from pageengine._c.codec cimport pe_codec
+from pageengine._c.file cimport pe_file_calls
 from pageengine._c.frames cimport pe_frames
+from pageengine._c.memory cimport pe_memory
 from pageengine._c.pool cimport pe_pool
 from pageengine._c.status cimport pe_status
 from pageengine._c.swap cimport pe_swap
@@ -20,6 +22,8 @@ cdef extern from "pe_host.h" nogil:
         uint64_t cache_limit_bytes
         int swap_file
         bool random_victims
+        const pe_memory *memory
+        const pe_file_calls *calls
 
     ctypedef struct pe_host:
         pe_frames frames

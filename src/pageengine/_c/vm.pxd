@@ -26,6 +26,7 @@ cdef extern from "pe_vm.h" nogil:
 
     void pe_vm_draw_from(pe_vm *self, uint64_t seed, uint64_t stream)
     const char *pe_event_name(size_t event)
+    void pe_vm_slots(const pe_vm *self, uint32_t *out)
     pe_status pe_vm_places(const pe_vm *self, size_t n, const int64_t *ppns, uint8_t *out)
     void pe_vm_pin(pe_vm *self, uint32_t ppn, bool pinned)
     void pe_vm_sample_begin(pe_vm *self, uint32_t n)

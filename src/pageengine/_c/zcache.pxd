@@ -1,5 +1,6 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
+from pageengine._c.memory cimport pe_memory
 from pageengine._c.status cimport pe_status
 from pageengine._c.vm cimport bool
 
@@ -18,6 +19,7 @@ cdef extern from "pe_zcache.h" nogil:
         pe_packing packing
         uint8_t *pool
         uint64_t limit_bytes
+        const pe_memory *memory
 
     ctypedef struct pe_zcache_stats:
         uint64_t blobs
