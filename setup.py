@@ -14,6 +14,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
+PACKAGE = ROOT / "src" / "pageengine"
 SOURCES = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc").rglob("*.c"))
 HEADERS = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc").rglob("*.h"))
 INCLUDE = ["csrc", "csrc/codec"]
@@ -46,7 +47,7 @@ core = (
 )
 extensions = [
     Extension(
-        "pageengine." + path.stem,
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts),
         [str(path.relative_to(ROOT))],
         include_dirs=INCLUDE,
         libraries=["pageengine_core"],
@@ -54,10 +55,10 @@ extensions = [
         extra_compile_args=WRAPPER_FLAGS,
         extra_link_args=LINK_FLAGS,
     )
-    for path in sorted((ROOT / "src" / "pageengine").glob("*.pyx"))
+    for path in sorted(PACKAGE.rglob("*.pyx"))
 ]
 
-# folder of the tree -> what of it comes with the package (src/pageengine/shipped.py)
+# folder of the tree -> what of it comes with the package (src/pageengine/plumbing/shipped.py)
 SHIPPED = {"docs": ("*.md",), "examples": ("scenarios/*.toml", "*.ipynb", "*.py")}
 
 

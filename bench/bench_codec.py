@@ -10,7 +10,7 @@ python-lz4 makes a bytes object of each page too, and is called once per page.
 import numpy as np
 import pytest
 
-from pageengine.codec import PAGE_BYTES, codecs
+from pageengine.stores.codec import PAGE_BYTES, codecs
 
 PAGES = 8192
 CODECS = codecs()

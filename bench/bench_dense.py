@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pageengine.codec import PAGE_BYTES, codecs
+from pageengine.stores.codec import PAGE_BYTES, codecs
 
 PAGES = 2048
 LIMIT = 2048

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from peers import CORE, compiled, pointer
 
-from pageengine.frames import FrameBitmap
+from pageengine.stores.frames import FrameBitmap
 
 COUNT = 1 << 22  # frames of a host of 16 GiB
 BATCH = 2048

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from peers import compiled, pointer, size
 
-from pageengine.hashing import hash_pages, hash_tokens, pages_equal, same_filled, zero_pages
+from pageengine.stores.hashing import hash_pages, hash_tokens, pages_equal, same_filled, zero_pages
 
 LIBC = ctypes.CDLL(None)
 LIBC.memchr.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import pageengine as pe
-from pageengine.hashing import hash_pages
+from pageengine.stores.hashing import hash_pages
 
 BATCHES, BATCH = 40, 65536
 

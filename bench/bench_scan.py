@@ -95,7 +95,7 @@ def bench_xxh3_alone(benchmark, image):
 
 @pytest.mark.benchmark(group=GROUP)
 def bench_own_hash_alone(benchmark, image):
-    from pageengine.hashing import hash_pages
+    from pageengine.stores.hashing import hash_pages
 
     _note(benchmark, image, "bench_xxh3_alone")
     benchmark.pedantic(hash_pages, args=(image,), rounds=3)

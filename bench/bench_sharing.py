@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from peers import compiled, pointer, size
 
-from pageengine.hashing import hash_pages, hash_tokens
-from pageengine.sharing import EMPTY, HINT, SHARED, SharingTable
+from pageengine.stores.hashing import hash_pages, hash_tokens
+from pageengine.stores.sharing import EMPTY, HINT, SHARED, SharingTable
 
 ABSEIL = ("-labsl_raw_hash_set", "-labsl_hash", "-labsl_city", "-labsl_low_level_hash")
 

@@ -12,7 +12,7 @@ import tempfile
 import numpy as np
 import pytest
 
-from pageengine.swap import SwapSpace
+from pageengine.stores.swap import SwapSpace
 
 PIECE = 1 << 20
 BATCHES = [256, 4096]

@@ -5,8 +5,8 @@ and what packing wins.
 import numpy as np
 import pytest
 
-from pageengine.codec import Codec
-from pageengine.zcache import NONE, CompressionCache
+from pageengine.stores.codec import Codec
+from pageengine.stores.zcache import NONE, CompressionCache
 
 N = 4096
 

@@ -13,11 +13,14 @@ class StubSignatures(griffe.Extension):
     """Classes of compiled modules are shown with the parameters that their stubs give."""
 
     def on_package(self, *, pkg, **_):
-        for path in sorted(PACKAGE.glob("*.pyi")):
+        for path in sorted(PACKAGE.rglob("*.pyi")):
             stub = griffe.visit(path.stem, filepath=path, code=path.read_text(encoding="utf-8"))
-            if pkg.name == "pageengine" and path.stem in pkg.members:
+            module = pkg if pkg.name == "pageengine" else None
+            for part in path.relative_to(PACKAGE).with_suffix("").parts:
+                module = module and module.members.get(part)
+            if module is not None:
                 for name, shown in stub.classes.items():
-                    self._show(pkg[path.stem].members.get(name), shown)
+                    self._show(module.members.get(name), shown)
 
     def _show(self, cls, stub) -> None:
         made = stub.members.get("__init__") or stub.members.get("__new__")

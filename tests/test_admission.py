@@ -4,8 +4,8 @@ sides, to the byte.
 
 import pytest
 
-from pageengine.admission import Claim, admit, read_claim
 from pageengine.errors import AdmissionError
+from pageengine.host.admission import Claim, admit, read_claim
 
 MIB, PAGE = 2**20, 4096
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from pageengine.cli import COMMANDS, console, main
-from pageengine.vm import VM
+from pageengine.host.vm import VM
 
 PAGE = 4096
 NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]

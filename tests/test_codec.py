@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from made_pages import PAGE, many_pages, some_pages
 
 import pageengine
-from pageengine import errors, libraries
-from pageengine.codec import Codec, codecs
+from pageengine import errors
+from pageengine.stores import libraries
+from pageengine.stores.codec import Codec, codecs
 
 MISSING = "NO_SUCH_SYMBOL_OF_ANY_LIBRARY"
 needs_lz = pytest.mark.skipif("lz" not in codecs(), reason="there is no codec 'lz' in this build")

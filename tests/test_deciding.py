@@ -8,8 +8,8 @@ import pytest
 
 import pageengine as pe
 from pageengine import errors
-from pageengine.guest import Guest
-from pageengine.keeping import Keeping
+from pageengine.control.vm_control import Keeping
+from pageengine.core.guest import Guest
 from pageengine.policy import Plan, VMPlan
 from pageengine.policy.workingset import Sampling
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageengine.device import Device
+from pageengine.core.device import Device
 
 nan, inf = float("nan"), float("inf")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageengine.draws import Draws, Ranks
+from pageengine.core.draws import Draws, Ranks
 
 GENERATORS = [
     lambda seed: np.random.Generator(np.random.Philox(key=[seed, 3])),

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import pageengine as pe
-from pageengine.policy import Plan, Plain
-from pageengine.status import STATUS_NAMES
+from pageengine.core.status import STATUS_NAMES
+from pageengine.policy import Plain, Plan
 
 PAGE = (Path(__file__).parents[1] / "docs" / "embedding.md").read_text()
 LOOP = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)[1]

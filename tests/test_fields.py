@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import pageengine as pe
-from pageengine.frozen import Frozen
+from pageengine.plumbing.frozen import Frozen
 
 ROOT = Path(__file__).parents[1]
 _spec = importlib.util.spec_from_file_location("fields_page", ROOT / "docs" / "fields.py")

@@ -30,7 +30,7 @@ def test_an_import_loads_what_a_host_needs_and_no_more():
         import pageengine
         print(*set(sys.modules) - before)
     """)
-    assert "pageengine.host" in loaded
+    assert "pageengine.host.host" in loaded
     assert not (LATER | OURS_LATER) & set(loaded)
 
 
@@ -73,7 +73,7 @@ def test_an_import_that_fails_within_a_module_is_not_taken_for_a_missing_name(tm
     folder.mkdir()
     (folder / "broken.py").write_text("import no_such_module_at_all")
     (folder / "__init__.py").write_text(
-        "from pageengine.firstuse import at_first_use\n"
+        "from pageengine.plumbing.firstuse import at_first_use\n"
         "__all__ = ['broken']\n"
         "__getattr__, __dir__ = at_first_use(globals(), {'thing': 'broken'})\n"
     )

@@ -12,7 +12,7 @@ import pytest
 
 import pageengine as pe
 from pageengine import errors
-from pageengine.swap import SwapSpace
+from pageengine.stores.swap import SwapSpace
 
 PAGE = 4096
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pageengine.frames import FrameBitmap
+from pageengine.stores.frames import FrameBitmap
 
 COUNTS = [1, 63, 64, 65, 4095, 4096, 4097, 262_145]
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pageengine as pe
-from pageengine.frozen import Frozen, fresh
+from pageengine.plumbing.frozen import Frozen, fresh
 from pageengine.policy import GuestView, Migration, Plan, Snapshot, VMPlan, VMView
 
 

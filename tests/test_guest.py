@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 import pageengine as pe
-from pageengine.guest import FILL, NUMBERS, PAGE_OUT, REPLACEMENTS, WRITE, Guest
+from pageengine.core.guest import FILL, NUMBERS, PAGE_OUT, REPLACEMENTS, WRITE, Guest
 
 PAGE = 4096
 

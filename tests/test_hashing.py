@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pageengine.hashing import hash_pages, hash_tokens, pages_equal, same_filled, zero_pages
+from pageengine.stores.hashing import hash_pages, hash_tokens, pages_equal, same_filled, zero_pages
 
 WORDS = st.integers(0, 2**64 - 1)
 

@@ -14,9 +14,10 @@ import interrupts
 import pytest
 import test_every_reader as readers
 
-from pageengine import report, startup
+from pageengine import report
 from pageengine.cli import main
 from pageengine.lab.results import Result
+from pageengine.plumbing import startup
 
 linux = pytest.mark.skipif(not os.path.exists("/proc/self/environ"), reason="needs /proc")
 COMMAND = [sys.executable, "-m", "pageengine"]

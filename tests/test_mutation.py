@@ -91,7 +91,7 @@ def test_a_change_keeps_its_name_when_lines_move():
 def test_a_sample_is_of_every_file_and_the_same_for_a_seed():
     import run
 
-    files = ["csrc/pe_pool.c", "csrc/pe_turns.c", "src/pageengine/room.py"]
+    files = ["csrc/pe_pool.c", "csrc/pe_turns.c", "src/pageengine/control/direct_reclaim.py"]
     first = [c.id for c in run.in_turn(files, 1)]
     assert {c.file for c in run.in_turn(files, 1)[:15]} == set(files)
     assert first == [c.id for c in run.in_turn(files, 1)] != [c.id for c in run.in_turn(files, 2)]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pageengine.lab.contents import PROFILES, _mix
-from pageengine.profile import MachineContents
+from pageengine.stores.profile import MachineContents
 
 N = 20_000
 each = pytest.mark.parametrize("profile", list(PROFILES.values()), ids=list(PROFILES))

@@ -68,7 +68,7 @@ def test_ppns_that_another_thread_changes_lead_to_no_other_page(kind):
 
 def test_what_a_changed_array_stops_says_what_was_done():
     """The status of the core, as the caller sees it."""
-    from pageengine.status import STATUS_NAMES, error_of
+    from pageengine.core.status import STATUS_NAMES, error_of
 
     number = next(n for n, name in STATUS_NAMES.items() if name == "PE_ERR_PAGE_RANGE")
     with pe.Host(64 * PAGE) as host:

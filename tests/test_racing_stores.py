@@ -10,12 +10,12 @@ import time
 import numpy as np
 import pytest
 
-from pageengine import hashing
-from pageengine.codec import Codec
-from pageengine.frames import FrameBitmap
-from pageengine.sharing import SharingTable
-from pageengine.swap import SwapSpace
-from pageengine.zcache import CompressionCache
+from pageengine.stores import hashing
+from pageengine.stores.codec import Codec
+from pageengine.stores.frames import FrameBitmap
+from pageengine.stores.sharing import SharingTable
+from pageengine.stores.swap import SwapSpace
+from pageengine.stores.zcache import CompressionCache
 
 PAGE = 4096
 OUTSIDE = 2**31 + 7  # as a number of a frame, slot or blob: far outside of its store

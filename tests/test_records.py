@@ -4,8 +4,8 @@ core's names must agree.
 
 import dataclasses
 
-from pageengine import engine
-from pageengine.records import Events, HostStats, VMStats
+from pageengine.core import engine
+from pageengine.core.records import Events, HostStats, VMStats
 
 OWN = {"shares", "reservation", "limit", "blocked", "vms", "configured"}
 

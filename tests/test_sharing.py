@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from pageengine import errors
-from pageengine.hashing import hash_tokens
-from pageengine.sharing import EMPTY, HINT, OWNER_MAX, SHARED, SharingTable
+from pageengine.stores.hashing import hash_tokens
+from pageengine.stores.sharing import EMPTY, HINT, OWNER_MAX, SHARED, SharingTable
 
 FRAMES = 60
 ALIKE = 8  # shared frames of one content; a host needs a second when the first is saturated

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pageengine import shipped
 from pageengine.cli import main
 from pageengine.lab.scenario import Scenario
+from pageengine.plumbing import shipped
 
 ROOT = Path(__file__).parents[1]
 SCENARIOS = sorted((ROOT / "examples" / "scenarios").glob("*.toml"))

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pageengine import errors
-from pageengine.swap import SwapSpace
+from pageengine.stores.swap import SwapSpace
 
 AT_ONCE = 32  # pages that one call reads at most, to be verified while the processor has them
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import pageengine as pe
-from pageengine.swap import SwapSpace
+from pageengine.stores.swap import SwapSpace
 
 PAGE = 4096
 DESCRIPTORS = "/proc/self/fd"

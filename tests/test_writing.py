@@ -14,7 +14,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from pageengine import traces, writing
+from pageengine import traces
+from pageengine.plumbing import writing
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -163,7 +164,7 @@ def test_a_killed_writer_leaves_the_old_file_and_nothing_else(tmp_path, request)
     named = "named" in request.node.callspec.id.split("-")
     code = f"""
 import os, signal
-from pageengine import writing
+from pageengine.plumbing import writing
 if {named}: del os.O_TMPFILE
 with writing.whole({str(path)!r}) as file:
     file.write(b"half")

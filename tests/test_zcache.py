@@ -8,9 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from pageengine.codec import Codec
 from pageengine.errors import CacheFull
-from pageengine.zcache import GROUPS_MAX, NONE, CompressionCache
+from pageengine.stores.codec import Codec
+from pageengine.stores.zcache import GROUPS_MAX, NONE, CompressionCache
 
 FRAMES, LIMIT = 6, 5 * 4096
 

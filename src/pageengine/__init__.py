@@ -1,16 +1,11 @@
 """pageengine: a memory manager for overcommitted hosts, on real pages."""
 
-from pageengine import startup as _startup  # noqa: F401  it hears signals  # isort: split
-
 from typing import TYPE_CHECKING
 
 from pageengine import errors, policy
-from pageengine.codec import codecs
-from pageengine.engine import TECHNIQUES as _TECHNIQUES
-from pageengine.events import Events
-from pageengine.firstuse import at_first_use
-from pageengine.host import Host
-from pageengine.records import (
+from pageengine.core.engine import TECHNIQUES as _TECHNIQUES
+from pageengine.core.events import Events
+from pageengine.core.records import (
     Faults,
     GuestStats,
     HostStats,
@@ -19,15 +14,19 @@ from pageengine.records import (
     ScanResult,
     VMStats,
 )
+from pageengine.host.host import Host
+from pageengine.host.vm import VM
+from pageengine.plumbing import startup as _startup  # noqa: F401  it hears signals  # isort: split
+from pageengine.plumbing.firstuse import at_first_use
+from pageengine.stores.codec import codecs
 from pageengine.units import PAGE_BYTES, format_size, parse_size
-from pageengine.vm import VM
 
 if TYPE_CHECKING:
     from pageengine import images, tokens, traces
-    from pageengine.guest import Guest
+    from pageengine.core.guest import Guest
 
 __version__ = "0.1.0"
-__getattr__, __dir__ = at_first_use(globals(), {"Guest": "guest"})
+__getattr__, __dir__ = at_first_use(globals(), {"Guest": "core.guest"})
 
 
 def techniques() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import sys
 
-from pageengine import startup
+from pageengine.plumbing import startup
 
 
 def main() -> int:

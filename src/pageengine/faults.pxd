@@ -1,5 +1,5 @@
 from pageengine._c.inject cimport pe_inject, pe_inject_rule
-from pageengine.lock cimport CallLock
+from pageengine.plumbing.lock cimport CallLock
 
 
 cdef class FaultPlan:

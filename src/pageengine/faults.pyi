@@ -3,7 +3,7 @@ from typing import NamedTuple, Self, SupportsFloat, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
-from pageengine.host import Host
+from pageengine.host.host import Host
 
 OPERATIONS: tuple[str, ...]
 KINDS: dict[str, tuple[str, ...]]

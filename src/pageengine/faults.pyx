@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pageengine import given
+from pageengine.plumbing import given
 
 from cpython.bytes cimport PyBytes_FromString
 from libc.stdint cimport uint64_t
 
 from pageengine._c.inject cimport *
 from pageengine._c.status cimport PE_NO_ROOM, PE_OK, pe_status
-from pageengine._status cimport check
-from pageengine.lock cimport CallLock
+from pageengine.plumbing._status cimport check
+from pageengine.plumbing.lock cimport CallLock
 
 
 class Fault(NamedTuple):
@@ -162,7 +162,7 @@ cdef class FaultPlan:
         """Pages of the host that owns the plan whose slot in the swap file does not hold what was
         written to it: PPNs int64 [n] by name of the machine. Reading one raises SwapCorruption.
         """
-        from pageengine.columns import slots
+        from pageengine.core.vm_columns import slots
 
         if host._engine.lock is not self._lock:
             raise ValueError(f"this plan was not given to {host!r}")

@@ -7,8 +7,8 @@ above 32 (2048 bytes) it does not fit half a page. Token 0 is the zero page.
 
 import numpy as np
 
-from pageengine import given
-from pageengine.arrays import integers
+from pageengine.plumbing import given
+from pageengine.plumbing.arrays import integers
 
 ZERO = 0
 UNIT = 64

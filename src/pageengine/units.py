@@ -2,7 +2,7 @@
 
 import re
 
-from pageengine import given
+from pageengine.plumbing import given
 
 PAGE_BYTES = 4096
 PAGES_MOST = 2**32 - 2**16  # of a host, a machine or swap space: 16 TiB

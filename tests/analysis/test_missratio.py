@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pageengine.analysis.missratio import MissRatios
-from pageengine.draws import Draws, Ranks
+from pageengine.core.draws import Draws, Ranks
 from pageengine.lab.workloads.zipf import popularity
 
 

@@ -14,7 +14,7 @@ import pytest
 from pageengine import images
 from pageengine.analysis import programs
 from pageengine.analysis.overcommit import memory_for, names_for, overcommit
-from pageengine.vm import VM
+from pageengine.host.vm import VM
 
 PAGE = 4096
 MIB = 1 << 20

@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 
-from pageengine import given
+from pageengine.plumbing import given
 
 NAN, INF = float("nan"), float("inf")
 HUGE = 10**5000  # more digits than Python makes a text of

@@ -9,7 +9,7 @@ from catalogue import Hostile
 
 import pageengine as pe
 from pageengine import Guest
-from pageengine.arrays import as_contents, as_ppns, integers
+from pageengine.plumbing.arrays import as_contents, as_ppns, integers
 from pageengine.tokens import make_tokens
 
 PAGE = 4096

@@ -27,7 +27,7 @@ from catalogue import (
 
 import pageengine as pe
 from pageengine import errors
-from pageengine.admission import Claim, Promises
+from pageengine.host.admission import Claim, Promises
 from pageengine.policy import Migration, Plan, VMPlan
 from pageengine.units import PAGES_MOST
 
@@ -279,7 +279,7 @@ def test_no_call_works_longer_than_there_are_pages():
 
 
 def test_no_text_leads_into_the_group_of_a_machine_that_is_alone():
-    from pageengine.options import number_of, salt_number
+    from pageengine.host.options import number_of, salt_number
 
     crafted = ("\0only web", "only web", "web", str(salt_number(None, "web")), "None", "\0", " ")
     for salt in crafted:

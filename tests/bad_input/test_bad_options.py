@@ -23,8 +23,8 @@ from catalogue import (
 )
 
 import pageengine as pe
-from pageengine.device import Device
-from pageengine.guest import Guest
+from pageengine.core.device import Device
+from pageengine.core.guest import Guest
 from pageengine.images import open as open_image
 from pageengine.lab import contents, costs, workloads
 from pageengine.lab.bounds import MACHINES_MOST

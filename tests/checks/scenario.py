@@ -11,9 +11,9 @@ import numpy as np
 
 import pageengine as pe
 from pageengine import errors
-from pageengine.codec import Codec, codecs
-from pageengine.frames import FrameBitmap
-from pageengine.turns import Turns
+from pageengine.core.access_order import Turns
+from pageengine.stores.codec import Codec, codecs
+from pageengine.stores.frames import FrameBitmap
 
 PAGES = 64
 

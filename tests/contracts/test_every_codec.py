@@ -11,7 +11,7 @@ from made_pages import PAGE, many_pages, some_pages
 
 import pageengine
 from pageengine import errors
-from pageengine.codec import Codec, codecs
+from pageengine.stores.codec import Codec, codecs
 
 each = pytest.mark.parametrize("name", codecs())
 

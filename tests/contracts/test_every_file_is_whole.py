@@ -1,5 +1,5 @@
 """A half-written file under a final name is taken for a result. So there is one place that writes
-files, ``pageengine.writing``; every other way to write one is looked for in the sources, and
+files, ``pageengine.plumbing.writing``; every other way to write one is looked for in the sources, and
 refused.
 """
 
@@ -11,7 +11,7 @@ import tree
 
 #: What writes all the same, and why it may.
 MAY = {
-    "src/pageengine/writing.py": "the one place",
+    "src/pageengine/plumbing/writing.py": "the one place",
     "src/pageengine/analysis/payload.py": "a program of its own, into the demo's own folder, read "
     "after it said that it is done",
 }
@@ -57,7 +57,7 @@ def writes(call):
 @pytest.mark.parametrize("path", SOURCES, ids=tree.name)
 def test_files_are_written_in_one_place(path):
     found = [
-        f"{tree.name(path)}:{node.lineno}: {what}: write it with pageengine.writing"
+        f"{tree.name(path)}:{node.lineno}: {what}: write it with pageengine.plumbing.writing"
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and (what := writes(node))
     ]

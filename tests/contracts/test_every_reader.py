@@ -305,7 +305,7 @@ def test_a_bomb_is_read_a_batch_at_a_time(kind, tmp_path):
 
 def test_a_table_that_asks_for_more_than_there_is_is_refused(tmp_path, monkeypatch):
     path = READERS["result host.parquet"].make(tmp_path)
-    monkeypatch.setattr("pageengine.reading.memory", lambda: 1000)
+    monkeypatch.setattr("pageengine.plumbing.reading.memory", lambda: 1000)
     refused("result host.parquet", path, "it asks for")
 
 

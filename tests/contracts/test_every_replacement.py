@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from pageengine import traces
-from pageengine.guest import PAGE_OUT, REPLACEMENTS, Guest
+from pageengine.core.guest import PAGE_OUT, REPLACEMENTS, Guest
 
 PAGE = 4096
 EXACT = ("lru", "fifo")

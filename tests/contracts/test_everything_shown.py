@@ -23,7 +23,7 @@ import tree
 from pageengine import report
 from pageengine.cli import COMMANDS, console, main
 from pageengine.cli.ending import status_of
-from pageengine.visible import on_page, visible
+from pageengine.plumbing.visible import on_page, visible
 
 #: What may be in a name of a file, and does something: colour, title, C1, direction, line, markup.
 HOSTILE = "\x1b[31mA\x1b]0;B\x07\x9b1mC\u202eD\u2028E\x7f[red]F:heart:<b>&$x$\udcff"

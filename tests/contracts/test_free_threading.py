@@ -11,7 +11,10 @@ import sysconfig
 import pytest
 import tree
 
-MODULES = sorted(path.stem for path in tree.PACKAGE.glob("*.pyx"))
+MODULES = sorted(
+    ".".join(path.relative_to(tree.PACKAGE).with_suffix("").parts)
+    for path in tree.PACKAGE.rglob("*.pyx")
+)
 IMPORT = "import sys, importlib; importlib.import_module(sys.argv[1]); print(sys._is_gil_enabled())"
 
 

@@ -12,13 +12,11 @@ import tree
 
 import pageengine
 
-STUBS = sorted(tree.PACKAGE.glob("*.pyi"))
+STUBS = sorted(tree.PACKAGE.rglob("*.pyi"))
 CYTHON_OWN = r"""
-pageengine\.\w+\.__reduce_cython__
-pageengine\.\w+\.__setstate_cython__
-pageengine\.\w+\.__pyx_.*
-pageengine\.\w+\.\w+\.__(reduce|setstate)(_cython)?__
-pageengine\.\w+\.__test__
+pageengine(\.\w+)+\.__(reduce|setstate)(_cython)?__
+pageengine(\.\w+)+\.__pyx_.*
+pageengine(\.\w+)+\.__test__
 """
 
 
@@ -28,7 +26,9 @@ def test_every_stub_says_what_its_module_has(tmp_path):
     allowed.write_text(CYTHON_OWN)
     home = Path(pageengine.__file__).resolve().parents[1]
     path = "" if home.name in ("site-packages", "dist-packages") else str(home)
-    modules = [f"pageengine.{path.stem}" for path in STUBS]
+    modules = [
+        ".".join(path.relative_to(tree.PACKAGE.parent).with_suffix("").parts) for path in STUBS
+    ]
     config = tmp_path / "mypy.ini"  # errors of the stubs, not of every module that imports them
     strict = "".join(f"[mypy-{module}]\nignore_errors = False\n" for module in modules)
     config.write_text(f"[mypy]\nignore_errors = True\nignore_missing_imports = True\n{strict}")

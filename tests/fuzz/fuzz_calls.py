@@ -4,11 +4,11 @@ whole after each, and every page still holds what its own machine wrote.
 """
 
 import numpy as np
-
 from fuzz import scratch
+
 from pageengine import Guest, Host, errors
-from pageengine.codec import Codec, codecs
-from pageengine.turns import Turns
+from pageengine.core.access_order import Turns
+from pageengine.stores.codec import Codec, codecs
 
 DICTIONARY = (b"\xff" * 8, b"\0\0\0\0\0\0\0\x80", b"\x40\0\0\0\0\0\0\0", b"\x3f\0\0\0\0\0\0\0")
 PAGES, CALLS = 64, 60

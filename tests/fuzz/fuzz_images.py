@@ -7,8 +7,8 @@ import gzip
 import struct
 
 import numpy as np
-
 from fuzz import scratch
+
 from pageengine import images
 from pageengine.errors import ImageError
 

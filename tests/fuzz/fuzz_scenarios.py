@@ -4,6 +4,7 @@ costs, events, policy); it is right, or refused with a ScenarioError that names 
 """
 
 from fuzz import scratch
+
 from pageengine.errors import PageEngineError
 from pageengine.lab import build, fields
 from pageengine.lab.scenario import Scenario, ScenarioError

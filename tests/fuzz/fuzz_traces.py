@@ -8,8 +8,8 @@ import warnings
 import zipfile
 
 import numpy as np
-
 from fuzz import scratch
+
 from pageengine import Guest, traces
 from pageengine.errors import TraceError
 

@@ -4,6 +4,7 @@ text. Each is read, or refused with a ValueError that says something.
 """
 
 from fuzz import scratch
+
 from pageengine.images import mappings
 from pageengine.lab import contents, fields
 from pageengine.units import parse_size

@@ -18,7 +18,7 @@ def codecs():
     """A blob of every codec, and a page for each."""
     import numpy as np
 
-    from pageengine.codec import Codec
+    from pageengine.stores.codec import Codec
 
     draw = np.random.default_rng(3)
     words = np.repeat(draw.integers(0, 2**40, 64, dtype=np.uint64), 8).view(np.uint8)

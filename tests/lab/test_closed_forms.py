@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pageengine.device import Device
+from pageengine.core.device import Device
 from pageengine.lab import CostModel, Simulation, VMSpec
 from pageengine.policy.simple import FreeFirst, Proportional
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pageengine import tokens as token_words
-from pageengine.codec import Codec
 from pageengine.lab.contents import PROFILES, ContentProfile, expand, find
+from pageengine.stores.codec import Codec
 
 N = 200_000
 each = pytest.mark.parametrize("profile", list(PROFILES.values()), ids=list(PROFILES))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pageengine.core.records import Faults
 from pageengine.lab.costs import EVENTS, PRESETS, REQUESTS, WRITES, CostModel, make
-from pageengine.records import Faults
 
 NO_FAULTS = Faults()
 

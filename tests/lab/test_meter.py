@@ -5,11 +5,11 @@ them.
 
 import numpy as np
 
+from pageengine.core.records import Events
 from pageengine.lab import GuestSpec, Simulation, VMSpec
 from pageengine.lab.events import Event
 from pageengine.lab.meter import GUEST, Meter, of_guests
 from pageengine.lab.timeline import Table
-from pageengine.records import Events
 
 
 class Fake:

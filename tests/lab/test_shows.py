@@ -243,7 +243,7 @@ def test_a_boot_storm_that_zeroes_everything_is_carried_by_sharing():
 
 def test_zeroing_at_boot_spares_what_the_kernel_holds():
     from pageengine import Host
-    from pageengine.guest import Guest
+    from pageengine.core.guest import Guest
     from pageengine.lab.contents import find
     from pageengine.lab.memory import MachineMemory
     from pageengine.lab.workloads import Accesses

@@ -4,9 +4,9 @@ waits for must keep it busy all the same. The device is one that remembers what 
 
 import numpy as np
 
+from pageengine.host.options import number_of
 from pageengine.lab.costs import EVENTS, CostModel
 from pageengine.lab.storage import CLUSTER, COSTS, Storage
-from pageengine.options import number_of
 
 FREE = dict.fromkeys(EVENTS, 0.0)
 

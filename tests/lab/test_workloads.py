@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pageengine.draws import Draws, Ranks
+from pageengine.core.draws import Draws, Ranks
 from pageengine.lab.workloads import Accesses, Release, make
 from pageengine.lab.workloads.zipf import popularity
 

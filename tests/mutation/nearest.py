@@ -9,8 +9,8 @@ from __future__ import annotations
 # Host-wide tests, cheap first
 CORE = ("tests/test_model.py", "tests/test_host.py", "tests/test_running_out.py",
         "tests/test_engine_stateful.py")  # fmt: skip
-TIME = ("tests/test_deciding.py", "tests/test_governor.py", "tests/test_keeping.py",
-        "tests/test_columns.py")  # fmt: skip
+TIME = ("tests/test_deciding.py", "tests/test_controller.py", "tests/test_vm_control.py",
+        "tests/test_vm_columns.py")  # fmt: skip
 RULES = ("tests/policy/test_held_against_rules.py",)
 TAKING = "tests/policy/test_taking.py"
 
@@ -54,23 +54,23 @@ PYTHON_TESTS: dict[str, tuple[str, ...]] = {
     "csrc/pe_scan.c": CORE,
     "csrc/pe_sharing.c": ("tests/test_sharing.py", *CORE),
     "csrc/pe_sharing_check.c": ("tests/test_sharing.py",),
-    "csrc/pe_stats.c": ("tests/test_columns.py", *CORE),
+    "csrc/pe_stats.c": ("tests/test_vm_columns.py", *CORE),
     "csrc/pe_swap.c": ("tests/test_swap.py", *CORE),
     "csrc/pe_swap_many.c": ("tests/test_swap.py",),
     "csrc/pe_swapout.c": CORE,
     "csrc/pe_touch.c": CORE,
     "csrc/pe_vm.c": CORE,
     "csrc/pe_zcache.c": ("tests/test_zcache.py", *CORE),
-    "src/pageengine/admission.py": ("tests/test_admission.py", "tests/test_governor.py"),
-    "src/pageengine/balloon.py": ("tests/test_deciding.py", "tests/test_keeping.py",
-                                   "tests/test_governor.py"),
-    "src/pageengine/driver.py": ("tests/test_driver.py", "tests/test_keeping.py"),
-    "src/pageengine/governor.py": TIME,
-    "src/pageengine/household.py": (*TIME, "tests/test_bad_input.py"),
-    "src/pageengine/housekeeping.py": TIME,
-    "src/pageengine/keeping.py": TIME,
-    "src/pageengine/swaprate.py": TIME,
-    "src/pageengine/room.py": ("tests/test_deciding.py", "tests/test_running_out.py"),
+    "src/pageengine/host/admission.py": ("tests/test_admission.py", "tests/test_controller.py"),
+    "src/pageengine/control/balloon.py": ("tests/test_deciding.py", "tests/test_vm_control.py",
+                                   "tests/test_controller.py"),
+    "src/pageengine/control/balloon_driver.py": ("tests/test_balloon_driver.py", "tests/test_vm_control.py"),
+    "src/pageengine/control/controller.py": TIME,
+    "src/pageengine/control/vm_table.py": (*TIME, "tests/test_bad_input.py"),
+    "src/pageengine/control/ticker.py": TIME,
+    "src/pageengine/control/vm_control.py": TIME,
+    "src/pageengine/control/swap_rate.py": TIME,
+    "src/pageengine/control/direct_reclaim.py": ("tests/test_deciding.py", "tests/test_running_out.py"),
     "src/pageengine/lab/costs.py": ("tests/lab/test_costs.py", "tests/lab/test_meter.py"),
     "src/pageengine/lab/machine.py": ("tests/lab/test_machine.py", "tests/lab/test_meter.py"),
     "src/pageengine/lab/meter.py": ("tests/lab/test_meter.py",),
@@ -86,14 +86,14 @@ PYTHON_TESTS: dict[str, tuple[str, ...]] = {
     "src/pageengine/policy/plain.py": ("tests/policy/test_plain.py", TAKING),
     "src/pageengine/policy/pressure.py": ("tests/policy/test_pressure.py", TAKING),
     "src/pageengine/policy/proxmox.py": ("tests/policy/test_proxmox.py", TAKING, *RULES),
-    "src/pageengine/policy/rules.py": ("tests/policy/test_rules.py", "tests/test_governor.py"),
-    "src/pageengine/policy/shares.py": ("tests/policy/test_shares.py", "tests/test_governor.py"),
+    "src/pageengine/policy/rules.py": ("tests/policy/test_rules.py", "tests/test_controller.py"),
+    "src/pageengine/policy/shares.py": ("tests/policy/test_shares.py", "tests/test_controller.py"),
     "src/pageengine/policy/simple.py": ("tests/policy/test_simple.py", TAKING),
     "src/pageengine/policy/states.py": ("tests/policy/test_states.py", "tests/policy/test_esx.py"),
     "src/pageengine/policy/taking.py": (TAKING, "tests/policy/test_simple.py",
                                         "tests/policy/test_plain.py"),
     "src/pageengine/policy/workingset.py": ("tests/policy/test_workingset.py",
-                                            "tests/test_keeping.py"),
+                                            "tests/test_vm_control.py"),
     "src/pageengine/policy/zram.py": ("tests/policy/test_zram.py", TAKING),
 }  # fmt: skip
 

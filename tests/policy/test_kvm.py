@@ -7,7 +7,7 @@ import pytest
 from made_up_hosts import GIB, MIB, decide, guest, host, view
 
 import pageengine as pe
-from pageengine.guest import Guest
+from pageengine.core.guest import Guest
 from pageengine.policy import KVM
 from pageengine.policy.ksm import sleep_ms, tune
 

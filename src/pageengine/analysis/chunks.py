@@ -9,7 +9,7 @@ shared.
 
 import numpy as np
 
-from pageengine.hashing import hash_pages
+from pageengine.stores.hashing import hash_pages
 from pageengine.units import PAGE_BYTES
 
 _BLOCK = 2048  # chunks hashed at a time: a row of 4096 bytes each

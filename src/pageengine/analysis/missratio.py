@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pageengine.hashing import hash_tokens
+from pageengine.stores.hashing import hash_tokens
 
 _FULL = 2.0**64
 

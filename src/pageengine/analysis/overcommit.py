@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pageengine import given, images
+from pageengine import images
 from pageengine.analysis.outcome import EVENTS, Machine, Overcommit, Phase, account, places_of
 from pageengine.analysis.resident import Resident
-from pageengine.host import Host
+from pageengine.host.host import Host
+from pageengine.plumbing import given
 from pageengine.units import PAGE_BYTES, parse_size
 
 _BATCH_PAGES = 512

@@ -22,11 +22,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pageengine import codec as codecs
 from pageengine.analysis.chunks import Chunks
 from pageengine.analysis.report import Compressibility, Grain, ImageSharing, SharingReport
 from pageengine.analysis.tally import Sample, Seen
-from pageengine.hashing import hash_pages, same_filled, zero_pages
+from pageengine.stores import codec as codecs
+from pageengine.stores.hashing import hash_pages, same_filled, zero_pages
 from pageengine.units import PAGE_BYTES
 
 GRAINS = (4096, 64 * 1024, 2 * 1024 * 1024)

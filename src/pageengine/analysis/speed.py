@@ -8,7 +8,7 @@ import numpy as np
 
 from pageengine import images
 from pageengine.analysis.report import Compressibility
-from pageengine.hashing import zero_pages
+from pageengine.stores.hashing import zero_pages
 from pageengine.units import PAGE_BYTES
 
 _ROUNDS = 3

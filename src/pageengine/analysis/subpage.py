@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pageengine.codec import Codec
-from pageengine.hashing import hash_pages, zero_pages
+from pageengine.stores.codec import Codec
+from pageengine.stores.hashing import hash_pages, zero_pages
 from pageengine.units import PAGE_BYTES
 
 HALF = PAGE_BYTES // 2

@@ -10,11 +10,25 @@ from collections.abc import Sequence
 
 from pageengine import __version__
 from pageengine.cli import (
-    about, advise, capture, codecs, compare, demo, docs, ending, examples, overcommit, paper,
-    policies, run, scan, sweep, techniques,
+    about,
+    advise,
+    capture,
+    codecs,
+    compare,
+    demo,
+    docs,
+    ending,
+    examples,
+    overcommit,
+    paper,
+    policies,
+    run,
+    scan,
+    sweep,
+    techniques,
 )  # fmt: skip
 from pageengine.cli.console import Console
-from pageengine.visible import visible
+from pageengine.plumbing.visible import visible
 
 __all__ = ["main", "make_parser"]
 

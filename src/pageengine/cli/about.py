@@ -7,9 +7,10 @@ import tempfile
 from importlib import metadata
 from typing import Any
 
-from pageengine import __version__, reading
-from pageengine import codec as codec_room
+from pageengine import __version__
 from pageengine.cli.console import size
+from pageengine.plumbing import reading
+from pageengine.stores import codec as codec_room
 
 HELP = "versions, machine and codecs: what a bug report needs"
 DESCRIPTION = "Shows versions, platform, processor, memory, codecs and where swap files go."

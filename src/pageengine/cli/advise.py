@@ -1,6 +1,6 @@
 """pageengine advise: how far may I go?"""
 
-from pageengine import report, writing
+from pageengine import report
 from pageengine.cli import places, values
 from pageengine.cli.console import Usage, size
 from pageengine.cli.stopping import Stop, add_max_time, seconds_of
@@ -8,6 +8,7 @@ from pageengine.lab import build
 from pageengine.lab.advise import advise, bounds
 from pageengine.lab.curve import Cut, curve
 from pageengine.lab.objective import METRICS, Objective
+from pageengine.plumbing import writing
 from pageengine.units import parse_size
 
 HELP = "how far to go: most machines, least memory, for an objective"

@@ -1,8 +1,8 @@
 """pageengine codecs: which codecs there are."""
 
-from pageengine import codec as codec_room
 from pageengine.analysis import speed
 from pageengine.cli.console import size
+from pageengine.stores import codec as codec_room
 
 HELP = "which codecs there are, and how fast"
 DESCRIPTION = """\

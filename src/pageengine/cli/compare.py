@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pageengine import report, writing
+from pageengine import report
 from pageengine.cli import outcome, places, values
 from pageengine.cli.console import Usage, size
 from pageengine.cli.run import follow
@@ -11,6 +11,7 @@ from pageengine.lab import build, choice, figures
 from pageengine.lab.compare import compare
 from pageengine.lab.results import can_save
 from pageengine.lab.standings import OBJECTIVE
+from pageengine.plumbing import writing
 
 HELP = "policies side by side on one scenario, with a verdict"
 DESCRIPTION = f"""\

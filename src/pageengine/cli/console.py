@@ -2,7 +2,7 @@
 standard error, JSON when asked for.
 
 Names and texts that are shown come from files and arguments: nothing of them is an instruction to
-the terminal (``pageengine.visible``), or to `rich`, which lays tables out. JSON has them as they
+the terminal (``pageengine.plumbing.visible``), or to `rich`, which lays tables out. JSON has them as they
 are, escaped. Tables need the package `rich`, which is an extra; JSON does not.
 """
 
@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from pageengine.plumbing.visible import visible
 from pageengine.units import format_size
-from pageengine.visible import visible
 
 _WIDTH = 100
 

@@ -1,11 +1,11 @@
 """pageengine demo: the whole story on real memory, without any file."""
 
-from pageengine import survivor
 from pageengine.analysis import programs
 from pageengine.analysis.overcommit import memory_for, overcommit
 from pageengine.cli.console import Usage, size
 from pageengine.cli.overcommit import add_host_arguments, host_options
 from pageengine.cli.story import Story
+from pageengine.plumbing import survivor
 
 HELP = "the whole story in under a minute, on real memory of real processes"
 DESCRIPTION = """\

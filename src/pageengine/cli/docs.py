@@ -1,8 +1,8 @@
 """pageengine docs: the pages of the documentation, as they came with this version."""
 
-from pageengine import shipped
 from pageengine.cli.console import Usage
 from pageengine.lab import fields
+from pageengine.plumbing import shipped
 
 HELP = "the documentation that comes with the package"
 DESCRIPTION = """\

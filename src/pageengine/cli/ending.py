@@ -19,9 +19,9 @@ import warnings
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 
-from pageengine import startup
 from pageengine.cli.console import Usage, flush, forget_output, say_error
 from pageengine.errors import PageEngineError
+from pageengine.plumbing import startup
 
 BAD, FAULT, SYSTEM, UNREAD = 2, 70, 74, 141
 #: What no other input would help against.

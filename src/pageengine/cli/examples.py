@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pageengine import shipped, writing
 from pageengine.cli.console import Usage
 from pageengine.lab import fields
+from pageengine.plumbing import shipped, writing
 
 HELP = "scenarios, notebooks and programs that come with the package"
 DESCRIPTION = """\

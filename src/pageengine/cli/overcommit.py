@@ -4,12 +4,13 @@ import os
 from contextlib import ExitStack
 from pathlib import Path
 
-from pageengine import images, survivor
+from pageengine import images
 from pageengine.analysis.overcommit import memory_for, names_for, overcommit
 from pageengine.cli import holdings, values
 from pageengine.cli.console import Usage
 from pageengine.cli.scan import parse_groups
 from pageengine.cli.story import Story
+from pageengine.plumbing import survivor
 
 HELP = "run memory images as machines on a host too small for them"
 DESCRIPTION = """\

@@ -3,13 +3,14 @@
 import os
 from pathlib import Path
 
-from pageengine import given, images, writing
+from pageengine import images
 from pageengine.analysis import subpage
 from pageengine.analysis.sharing import SAMPLE_PAGES, survey
 from pageengine.cli import holdings, places
 from pageengine.cli.console import Usage, percent, size
-from pageengine.codec import Codec
 from pageengine.lab.contents import ContentProfile
+from pageengine.plumbing import given, writing
+from pageengine.stores.codec import Codec
 from pageengine.units import PAGE_BYTES
 
 HELP = "what sharing and compression would give back"

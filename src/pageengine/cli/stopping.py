@@ -9,8 +9,8 @@ import signal
 import threading
 import time
 
-from pageengine import startup
 from pageengine.lab import fields
+from pageengine.plumbing import startup
 
 #: Exit status after --max-time, as timeout(1) has it.
 OUT_OF_TIME = 124

@@ -2,11 +2,10 @@
 
 import argparse
 
-from pageengine import given
 from pageengine.cli.console import Usage
 from pageengine.lab import build, fields
 from pageengine.lab.scenario import Scenario
-
+from pageengine.plumbing import given
 
 SEEDS_MOST, JOBS_MOST = 10_000, 1024
 

@@ -15,13 +15,13 @@ import stat
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from pageengine import given
 from pageengine.errors import ImageError
 from pageengine.images import compressed, elf, foreign, lime, live, raw
 from pageengine.images.base import Image
 from pageengine.images.corefile import Captured, capture
 from pageengine.images.live import process
 from pageengine.images.pieces import Kinds, Segment, Span
+from pageengine.plumbing import given
 
 __all__ = [
     "READERS", "Captured", "Image", "ImageError", "Kinds", "Reader", "Segment", "Span", "capture",

@@ -20,7 +20,6 @@ from typing import Self
 
 import numpy as np
 
-from pageengine import given
 from pageengine.images.pieces import (
     PAGE_BYTES,
     Kinds,
@@ -33,6 +32,7 @@ from pageengine.images.pieces import (
     pages_in,
 )
 from pageengine.images.source import Source
+from pageengine.plumbing import given
 
 Progress = Callable[[int, int], object]  # (bytes read so far, bytes to read)
 Batch = tuple[np.ndarray, np.ndarray]

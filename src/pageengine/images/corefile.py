@@ -23,7 +23,6 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from pageengine import writing
 from pageengine.images.base import Progress
 from pageengine.images.elf import (
     ET_CORE,
@@ -38,6 +37,7 @@ from pageengine.images.elf import (
 )
 from pageengine.images.live import ProcessImage, process
 from pageengine.images.pieces import PAGE_BYTES
+from pageengine.plumbing import writing
 
 HEADER_BYTES, PROGRAM_BYTES, SECTION_BYTES = 64, 56, 64
 ORDER = "<" if sys.byteorder == "little" else ">"

@@ -8,9 +8,30 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pageengine.images.signatures import (
-    BESIDE, DECOMPRESS, DECRYPT, DISK, EVIDENCE, KDUMP, LIBVIRT, NOT_MEMORY, RESTORE, UNPACK,
-    VMWARE, WINDOWS, Foreign, Mark, at, is_bzip2, is_deflated, is_ext, is_lzma, is_partitioned,
-    is_program, is_tar, is_text, word,
+    BESIDE,
+    DECOMPRESS,
+    DECRYPT,
+    DISK,
+    EVIDENCE,
+    KDUMP,
+    LIBVIRT,
+    NOT_MEMORY,
+    RESTORE,
+    UNPACK,
+    VMWARE,
+    WINDOWS,
+    Foreign,
+    Mark,
+    at,
+    is_bzip2,
+    is_deflated,
+    is_ext,
+    is_lzma,
+    is_partitioned,
+    is_program,
+    is_tar,
+    is_text,
+    word,
 )  # fmt: skip
 
 

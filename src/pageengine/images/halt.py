@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from pageengine.errors import ImageError
-from pageengine.survivor import Resumer
+from pageengine.plumbing.survivor import Resumer
 
 STOP_SECONDS = 2.0
 

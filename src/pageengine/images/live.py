@@ -17,7 +17,6 @@ from bisect import bisect_right
 
 import numpy as np
 
-from pageengine import given
 from pageengine.errors import ImageError
 from pageengine.images.backing import Backings
 from pageengine.images.base import RunImage
@@ -25,6 +24,7 @@ from pageengine.images.halt import stop_process
 from pageengine.images.mappings import Explorer, Extent, Mapping, parse
 from pageengine.images.pagemap import PageMap
 from pageengine.images.pieces import PAGE_BYTES, Region, Run, Span, place, subtract
+from pageengine.plumbing import given
 
 PID_MOST = 2**31 - 1
 

@@ -8,11 +8,11 @@ import os
 import shlex
 import zlib
 
-from pageengine import given
 from pageengine.errors import ImageError
 from pageengine.images.base import FileImage, told
 from pageengine.images.pieces import PAGE_BYTES, Region, place
 from pageengine.images.source import Source
+from pageengine.plumbing import given
 
 SAMPLE_BYTES = 1 << 16
 

@@ -2,7 +2,7 @@
 found out when memory or patience is at its end.
 """
 
-from pageengine import given
+from pageengine.plumbing import given
 
 MACHINES_MOST = 100_000
 EPOCHS_MOST = 10_000_000

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from pageengine import given
 from pageengine.lab import choice, contents, costs, events, workloads
 from pageengine.lab.machine import GuestSpec
 from pageengine.lab.results import Result
 from pageengine.lab.scenario import Scenario
 from pageengine.lab.simulation import Simulation, VMSpec
+from pageengine.plumbing import given
 from pageengine.policy import table
 from pageengine.units import PAGE_BYTES
 

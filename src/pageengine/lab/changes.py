@@ -6,10 +6,10 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pageengine import given
 from pageengine.lab import fields
 from pageengine.lab.bounds import MACHINES_MOST
 from pageengine.lab.fields import ScenarioError
+from pageengine.plumbing import given
 
 #: Keys whose value may be a name in the place of a table, and the key of the table that says so.
 _NAMED = {"costs": "storage", "workload": "kind", "then": "kind"}

@@ -12,6 +12,7 @@ from pageengine.lab.results import Result
 from pageengine.lab.scenario import Scenario
 from pageengine.lab.standings import Comparison, Standing, Verdict
 
+
 def verdict(result: Result, policy: str | None = None,
             held: Mapping[str, float] | None = None) -> Verdict:  # fmt: skip
     """The verdict on one result. held: as for ``figures.untouched``."""

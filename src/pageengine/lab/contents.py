@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pageengine import given, reading
 from pageengine.analysis.report import BIN
-from pageengine.profile import STEPS, MachineContents
+from pageengine.plumbing import given, reading
+from pageengine.stores.profile import STEPS, MachineContents
 from pageengine.tokens import UNIT
 from pageengine.units import PAGES_MOST
 

@@ -9,8 +9,8 @@ from math import fsum
 
 import numpy as np
 
-from pageengine import given
-from pageengine.records import Faults
+from pageengine.core.records import Faults
+from pageengine.plumbing import given
 from pageengine.units import PAGE_BYTES
 
 US, MS = 1e-6, 1e-3
@@ -148,8 +148,8 @@ def make(costs) -> CostModel:
 
 
 def _measured() -> dict[str, float]:
-    from pageengine.codec import Codec
-    from pageengine.host import Host
+    from pageengine.host.host import Host
+    from pageengine.stores.codec import Codec
 
     n = 8192
     ppns = np.arange(n)

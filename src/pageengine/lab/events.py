@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pageengine import given
 from pageengine.lab import fields
 from pageengine.lab.sections import CHANGEABLE, VM
+from pageengine.plumbing import given
 
 #: Kinds of events: what the key of the scenario is, and the word in the list of events.
 VERBS = {"start": "starts", "stop": "stops", "reboot": "boots anew"}

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pageengine import given
 from pageengine.errors import PageEngineError
 from pageengine.lab.bounds import MACHINES_MOST
+from pageengine.plumbing import given
 from pageengine.policy.shares import SHARES_MOST, SHARES_PER_MIB
 from pageengine.units import PAGE_BYTES, PAGES_MOST, parse_size
 

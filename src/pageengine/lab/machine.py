@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from pageengine import given
+from pageengine.host.options import number_of
 from pageengine.lab.contents import find as find_contents
 from pageengine.lab.memory import MachineMemory
 from pageengine.lab.workloads import make as make_workload
-from pageengine.options import number_of
+from pageengine.plumbing import given
 from pageengine.units import PAGE_BYTES, PAGES_MOST, parse_pages
 
 BOOT_SECONDS = 30.0  # after a restart the guest's balloon driver is away for so long
@@ -30,7 +30,7 @@ class GuestSpec:
     replacement: str = "clock"
 
     def __post_init__(self):
-        from pageengine.guest import SWAP_MOST, find_replacement
+        from pageengine.core.guest import SWAP_MOST, find_replacement
 
         find_replacement(self.replacement)
         object.__setattr__(self, "boot", given.seconds(self.boot, "boot"))
@@ -156,7 +156,7 @@ class Machine:
 
 
 def _guest(spec: GuestSpec, pages: int):
-    from pageengine.guest import Guest
+    from pageengine.core.guest import Guest
 
     swap = pages if spec.swap is None else parse_pages(spec.swap, "swap of the guest")
     kernel = parse_pages(spec.kernel, "kernel of the guest")

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from pageengine.core.access_order import Turns
+from pageengine.core.records import Place
 from pageengine.lab.contents import ContentProfile, expand
 from pageengine.lab.workloads import Accesses, Release
-from pageengine.records import Place
-from pageengine.turns import Turns
 from pageengine.units import PAGE_BYTES
 
 ABSENT, SHARED, BALLOONED, SWAPPED = (

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from pageengine.core.records import Events, GuestStats
 from pageengine.lab import costs
 from pageengine.lab.timeline import HOST_EVENTS, VM_EVENTS
-from pageengine.records import Events, GuestStats
 
 GUEST = GuestStats.__match_args__
 _OWN = ("double_paging", "guest_reads", "guest_writes")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pageengine import given
 from pageengine.lab import fields, figures
 from pageengine.lab.results import Result
+from pageengine.plumbing import given
 
 
 def _number(value: str) -> float:

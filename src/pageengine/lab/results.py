@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from pageengine import reading, writing
 from pageengine.errors import PageEngineError
+from pageengine.plumbing import reading, writing
+from pageengine.plumbing.visible import on_page
 from pageengine.units import format_size
-from pageengine.visible import on_page
 
 #: Written into summary.json; a file of a later version is refused.
 VERSION = 1

@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pageengine import given, reading, shipped
 from pageengine.lab import bounds, changes, events, fields, promises, sections
 from pageengine.lab.fields import ScenarioError
 from pageengine.lab.locate import line_of
+from pageengine.plumbing import given, reading, shipped
 from pageengine.units import format_size
 
 __all__ = ["Scenario", "ScenarioError"]

@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from pageengine import given
 from pageengine.errors import AdmissionError
-from pageengine.host import Host
+from pageengine.host.host import Host
 from pageengine.lab import bounds
 from pageengine.lab import costs as cost_models
 from pageengine.lab.contents import find as find_contents
@@ -29,7 +28,8 @@ from pageengine.lab.slices import Slices, on_grid
 from pageengine.lab.specs import VMSpec, by_name
 from pageengine.lab.storage import Storage
 from pageengine.lab.workloads import make as make_workload
-from pageengine.lock import locks_itself, serialised
+from pageengine.plumbing import given
+from pageengine.plumbing.lock import locks_itself, serialised
 from pageengine.units import format_size, parse_size
 
 

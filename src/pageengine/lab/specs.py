@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pageengine import given
-from pageengine.admission import read_claim
+from pageengine.host.admission import read_claim
+from pageengine.host.options import part_of, salt_number
 from pageengine.lab.machine import GuestSpec
-from pageengine.options import part_of, salt_number
+from pageengine.plumbing import given
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pageengine.device import Device
+from pageengine.core.device import Device
+from pageengine.host.options import number_of
 from pageengine.lab.costs import EVENTS, REQUESTS, WRITES, CostModel
-from pageengine.options import number_of
 
 COSTS = tuple(name for name in EVENTS if name not in REQUESTS)
 CLUSTER = 32  # pages of one write

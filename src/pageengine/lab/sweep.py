@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from pageengine import given, reading, writing
 from pageengine.errors import PageEngineError
 from pageengine.lab import build
 from pageengine.lab.compare import verdict
 from pageengine.lab.scenario import Scenario
+from pageengine.plumbing import given, reading, writing
 from pageengine.policy.states import STATES
 
 _JOURNAL_MOST = 1 << 28  # bytes

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import as_completed
 from dataclasses import replace
 
-from pageengine import given
 from pageengine.lab.workers import unswallowed, workers
 from pageengine.papers.base import VERDICTS, Claim, Number, Outcome
+from pageengine.plumbing import given
 
 __all__ = ["EXPERIMENTS", "VERDICTS", "Claim", "Number", "Outcome", "experiment", "picture", "run",
            "run_all"]  # fmt: skip

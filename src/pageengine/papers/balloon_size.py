@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from pageengine.guest import Guest
+from pageengine.core.guest import Guest
 from pageengine.lab import costs
 from pageengine.lab.workloads import make
 from pageengine.papers.base import Claim, Number, Outcome

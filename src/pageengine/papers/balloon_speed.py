@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pageengine.driver import BalloonDriver
-from pageengine.guest import Guest
+from pageengine.control.balloon_driver import BalloonDriver
+from pageengine.core.guest import Guest
 from pageengine.papers.base import Claim, Number, Outcome
 from pageengine.units import MIB, PAGE_BYTES
 

@@ -3,7 +3,8 @@
 import textwrap
 from pathlib import Path
 
-from pageengine import papers, writing
+from pageengine import papers
+from pageengine.plumbing import writing
 
 NAME, PICTURES = "reproduction.md", "pictures/paper"
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pageengine.firstuse import at_first_use
+from pageengine.plumbing.firstuse import at_first_use
 from pageengine.policy.base import (
     GuestView,
     Migration,

@@ -10,7 +10,7 @@ host was in) it puts into ``Plan.memo`` and finds in the next ``Snapshot.memo``.
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
-from pageengine.frozen import Frozen, fresh
+from pageengine.plumbing.frozen import Frozen, fresh
 
 
 class GuestView(Frozen):

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pageengine import given
+from pageengine.plumbing import given
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pageengine import given
+from pageengine.plumbing import given
 from pageengine.policy.advice import advise
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.entitlement import Claims, entitle

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pageengine import given
+from pageengine.plumbing import given
 from pageengine.policy.base import Snapshot
 from pageengine.units import PAGES_MOST
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pageengine import given
+from pageengine.plumbing import given
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot, VMView
 from pageengine.policy.ksm import PAGES_TO_SCAN, SLEEP_MILLISECS, Scanner

@@ -1,6 +1,6 @@
 """The plainest policy that is safe: proportional reclaim between two marks of free memory."""
 
-from pageengine import given
+from pageengine.plumbing import given
 from pageengine.policy.base import Plan, Snapshot, VMPlan
 from pageengine.policy.ladder import Machines
 from pageengine.policy.taking import by_consumption, with_limits

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pageengine import given
 from pageengine.errors import PlanError
+from pageengine.plumbing import given
 from pageengine.policy.base import Migration, Plan, Snapshot, VMPlan, VMView
 from pageengine.units import format_size
 

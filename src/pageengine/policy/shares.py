@@ -4,7 +4,7 @@ ESX 2.x Administration Guide chapter 12: low, normal and high are 1 : 2 : 4, and
 of configured memory. No shares: exactly the reservation, even while memory is free.
 """
 
-from pageengine import given
+from pageengine.plumbing import given
 from pageengine.units import MIB
 
 SHARES_MOST = 10**9  # sums over many machines, times their memory, stay whole numbers

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from pageengine import given
+from pageengine.plumbing import given
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.entitlement import Claims, entitle

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pageengine import given, reading
+from pageengine.plumbing import given, reading
 from pageengine.policy.base import Policy
 from pageengine.policy.esx import ESX
 from pageengine.policy.kvm import KVM

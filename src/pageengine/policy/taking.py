@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pageengine import given
+from pageengine.plumbing import given
 from pageengine.policy.base import Snapshot
 from pageengine.policy.ladder import Machines, split
 from pageengine.units import PAGE_BYTES

@@ -18,8 +18,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from pageengine import given
-
+from pageengine.plumbing import given
 
 SHORTEST = 1e-3  # seconds of a period: readings come at most that often
 

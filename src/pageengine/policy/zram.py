@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pageengine import given
+from pageengine.plumbing import given
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.ladder import Machines, plans

@@ -10,8 +10,8 @@ import io
 import os
 from pathlib import Path
 
-from pageengine import given, writing
 from pageengine.errors import PageEngineError
+from pageengine.plumbing import given, writing
 
 __all__ = ["PLOTS", "available", "comparison", "figure", "page", "picture", "save"]
 

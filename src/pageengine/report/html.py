@@ -6,8 +6,8 @@ import numpy as np
 
 from pageengine import report
 from pageengine.lab.figures import untouched, won, worst_minute
+from pageengine.plumbing.visible import on_page
 from pageengine.units import format_size
-from pageengine.visible import on_page
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2em auto; max-width: 62em;

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pageengine.lab.results import Result
-from pageengine.visible import visible
+from pageengine.plumbing.visible import visible
 
 
 class Shown(Figure):

@@ -2,9 +2,9 @@
 
 from pageengine.lab.figures import CARRIED_BELOW
 from pageengine.lab.standings import OBJECTIVE
+from pageengine.plumbing.visible import on_page
 from pageengine.report.html import document, embedded, table
 from pageengine.units import format_size
-from pageengine.visible import on_page
 
 
 def page(comparison, name: str) -> str:

@@ -13,8 +13,8 @@ import builtins
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pageengine import given, reading
 from pageengine.errors import TraceError
+from pageengine.plumbing import given, reading
 from pageengine.traces import csv, lines, npz, oracle, parquet
 from pageengine.traces.base import Batch, Trace
 from pageengine.traces.oracle import write_oracle

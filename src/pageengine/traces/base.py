@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pageengine import given
 from pageengine.errors import TraceError
+from pageengine.plumbing import given
 from pageengine.traces.ids import Ids
 
 BATCH = 1 << 16

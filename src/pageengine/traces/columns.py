@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from pageengine.errors import TraceError
-from pageengine.reading import some
+from pageengine.plumbing.reading import some
 from pageengine.traces.base import PAGE_SHIFT, Batch
 
 NAMING = ("page", "address", "key")  # what says which page it is; the first that is there

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from pageengine.errors import TraceError
-from pageengine.reading import brief
+from pageengine.plumbing.reading import brief
 
 T = TypeVar("T")
 _END = object()

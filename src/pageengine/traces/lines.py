@@ -24,7 +24,13 @@ from pageengine.errors import TraceError, TraceWarning
 from pageengine.traces import text
 from pageengine.traces.base import BATCH, PAGE_SHIFT, Batch, Trace
 from pageengine.traces.dialects import (
-    DECIMAL, DIALECTS, FETCH, GAPS, NOTATIONS, WRITE, Dialect,
+    DECIMAL,
+    DIALECTS,
+    FETCH,
+    GAPS,
+    NOTATIONS,
+    WRITE,
+    Dialect,
 )  # fmt: skip
 
 _TOP = 1 << 64

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pageengine import writing
 from pageengine.errors import TraceError
+from pageengine.plumbing import writing
 from pageengine.traces.base import BATCH, Batch, Trace
 
 RECORD = np.dtype([("time", "<u4"), ("object", "<u8"), ("size", "<u4"), ("next", "<i8")])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 
-from pageengine import given
 from pageengine.lab.workloads.base import Accesses, Release, Workload, burst, fastest
 from pageengine.lab.workloads.boot import Boot
 from pageengine.lab.workloads.fileserver import FileServer
@@ -17,6 +16,7 @@ from pageengine.lab.workloads.replay import Replay
 from pageengine.lab.workloads.sequential import Sequential
 from pageengine.lab.workloads.toucher import Toucher
 from pageengine.lab.workloads.zipf import Zipf
+from pageengine.plumbing import given
 
 __all__ = ["WORKLOADS", "Accesses", "Release", "Workload", "burst", "fastest", "make"]
 

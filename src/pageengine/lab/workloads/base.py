@@ -7,8 +7,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from pageengine import given
-from pageengine.draws import Draws
+from pageengine.core.draws import Draws
+from pageengine.plumbing import given
 from pageengine.units import PAGE_BYTES, parse_size
 
 

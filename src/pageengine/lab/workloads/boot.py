@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pageengine import given
 from pageengine.lab.workloads.base import Accesses, Paced, Release, burst, fastest
+from pageengine.plumbing import given
 from pageengine.units import PAGE_BYTES, parse_size
 
 

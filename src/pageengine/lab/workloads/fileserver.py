@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pageengine.draws import Ranks
+from pageengine.core.draws import Ranks
 from pageengine.lab.workloads.base import Accesses, Paced, Release
 from pageengine.lab.workloads.zipf import popularity, steepness
 from pageengine.units import PAGE_BYTES, PAGES_MOST, parse_size

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pageengine import given
 from pageengine.lab.workloads.base import FASTEST, Accesses, Paced, Release
+from pageengine.plumbing import given
 
 
 class Idle(Paced):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pageengine import given
 from pageengine.lab.workloads.base import Accesses, Paced, Release, part
+from pageengine.plumbing import given
 
 
 class Moving(Paced):

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from pageengine import given
-from pageengine.arrays import as_write_flags, integers
 from pageengine.lab.workloads.base import Accesses, Paced, Release
+from pageengine.plumbing import given
+from pageengine.plumbing.arrays import as_write_flags, integers
 
 
 class Program(Paced):

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pageengine import given, traces
+from pageengine import traces
 from pageengine.errors import TraceWarning
 from pageengine.lab.workloads.base import FASTEST, Accesses, Paced, Release
 from pageengine.lab.workloads.clock import clock_of
 from pageengine.lab.workloads.pages import Pages
+from pageengine.plumbing import given
 from pageengine.traces.base import Batch, as_vm
 
 RATE = 1000.0  # touches per second of a trace without a clock

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from pageengine import given
-from pageengine.draws import Ranks
+from pageengine.core.draws import Ranks
 from pageengine.lab.workloads.base import Accesses, Paced, Release
+from pageengine.plumbing import given
 
 
 class Zipf(Paced):

@@ -1,0 +1,210 @@
+"""Household: the machines of a host, and what is known of each for a policy.
+
+What is a number of every machine is a column over all of them, in the order they were added, so
+that a thousand machines are looked at in a few array operations. Time moves the columns in
+housekeeping.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pageengine.control.vm_control import Keeping
+from pageengine.core import vm_columns as columns
+from pageengine.plumbing import given
+from pageengine.units import PAGE_BYTES
+
+# Columns, float64 as all are seconds, pages or bytes below 2**53. What time moves stands first.
+_CLOCKS = ("boot_left", "period", "scan_due", "poll_due", "report_due", "elapsed", "ran")
+_COLUMNS = (
+    *_CLOCKS, "last_stall", "scan_rate", "scanned", "balloon_target",
+    "balloon_limit",  # most that the driver gives up, as the machine was added
+    "unreserved",  # size - reservation
+    "target",  # what the plan wants it to hold, or -1
+    "rest",  # the target in pages at which the driver is at rest, or -1
+    "has_driver", "has_guest", "every", "pages",
+)  # fmt: skip
+_BALLOONED, _TOUCHED, _MARKED = (columns.ROWS.index(n) for n in ("ballooned", "touched", "marked"))
+
+
+class Household:
+    """The machines by name: ``household["web"]`` is a Keeping."""
+
+    boot_left: np.ndarray
+    period: np.ndarray
+    scan_due: np.ndarray
+    poll_due: np.ndarray
+    report_due: np.ndarray
+    elapsed: np.ndarray
+    ran: np.ndarray
+    last_stall: np.ndarray
+    scan_rate: np.ndarray
+    scanned: np.ndarray
+    balloon_target: np.ndarray
+    balloon_limit: np.ndarray
+    unreserved: np.ndarray
+    target: np.ndarray
+    rest: np.ndarray
+    has_driver: np.ndarray
+    has_guest: np.ndarray
+    every: np.ndarray
+    pages: np.ndarray
+
+    def __init__(self, host):
+        self._host = host
+        self._of: dict[str, Keeping] = {}
+        self._all = np.zeros((len(_COLUMNS), 4))
+        self._rows = 0  # of machines that left too, until they are swept out
+        self._laid_out = False
+        self.tidy()
+
+    # the machines
+
+    def __getitem__(self, name: str) -> Keeping:
+        return self._of[name]
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    @property
+    def names(self):
+        """In the order they were added."""
+        return self._of.keys()
+
+    def add(self, vm, estimator, driver: bool, balloon_limit: int) -> None:
+        keeping = Keeping(vm, estimator)
+        if self._rows == self._all.shape[1]:
+            self.tidy()  # there may be room where others were
+        if self._rows == self._all.shape[1]:
+            self._all = np.concatenate([self._all, np.zeros_like(self._all)], axis=1)
+        values = {
+            "balloon_limit": balloon_limit, "unreserved": vm.size - vm.reservation, "rest": -1,
+            "target": -1,
+            "has_driver": driver, "has_guest": vm.guest is not None, "every": estimator.period,
+            "pages": vm.pages,
+        }  # fmt: skip
+        self._all[:, self._rows] = [values.get(name, 0) for name in _COLUMNS]
+        keeping.row, self._rows = self._rows, self._rows + 1
+        self._of[vm.name], self._laid_out = keeping, False
+
+    def _keeps(self, keeping: Keeping) -> bool:
+        """False once its machine was removed."""
+        return self._of.get(keeping.vm.name) is keeping
+
+    def rests(self, keeping: Keeping, target: int) -> None:
+        """Its driver is at rest at this target in pages; -1: it is not."""
+        if self._keeps(keeping):
+            self.tidy()
+            self.rest[keeping.row] = target
+
+    def remove(self, vm) -> None:
+        del self._of[vm.name]
+        self._laid_out = False
+
+    def configured(self, vm) -> None:
+        """What the machine is promised has changed."""
+        self.tidy()
+        self.unreserved[self._of[vm.name].row] = vm.size - vm.reservation
+
+    def tidy(self) -> None:
+        """The columns are of the machines that there are: row i is of the i-th."""
+        if self._laid_out:
+            return
+        keepings = self._keepings = list(self._of.values())
+        n = len(keepings)
+        if n < self._rows:
+            self._all[:, :n] = self._all[:, [keeping.row for keeping in keepings]]
+            for row, keeping in enumerate(keepings):
+                keeping.row = row
+            self._rows = n
+        self.ids = np.array([keeping.vm._id for keeping in keepings], np.uint64)
+        self._clocks = self._all[: len(_CLOCKS), :n]
+        for i, name in enumerate(_COLUMNS):
+            setattr(self, name, self._all[i, :n])
+        self._seen, self._active = np.full((3, n), -1, np.int64), np.zeros(n, np.int64)
+        self._laid_out = True
+
+    def balloon_target_of(self, name: str) -> int:
+        """Bytes that the driver was last told to give up."""
+        self.tidy()
+        return int(self.balloon_target[self._of[name].row])
+
+    def balloon_max_of(self, name: str) -> int:
+        """As ``balloon_max``, of one machine."""
+        self.tidy()
+        row = self._of[name].row
+        return int(self.balloon_max(slice(row, row + 1))[0])
+
+    def set_balloon_limit(self, name: str, limit: int) -> None:
+        """Most bytes that the driver may give up from now on."""
+        self.tidy()
+        self.balloon_limit[self._of[name].row] = limit
+
+    def reboot(self, name: str, boot_seconds: float) -> None:
+        """The guest starts again: its driver is gone until it has booted."""
+        boot_seconds = given.seconds(boot_seconds, "boot_seconds")
+        self.tidy()
+        keeping = self._of[name]
+        self.boot_left[keeping.row], self.rest[keeping.row] = boot_seconds, -1
+        keeping.restart()
+
+    # what a policy is shown
+
+    def numbers(self) -> np.ndarray:
+        """``columns.ROWS`` of all machines."""
+        self.tidy()
+        return columns.numbers(self._host._engine, self.ids)
+
+    def runs(self, rows=slice(None)) -> np.ndarray:
+        """Whether the driver is there."""
+        return (self.has_driver[rows] > 0) & (self.boot_left[rows] <= 0)
+
+    def balloon_max(self, rows=slice(None)) -> np.ndarray:
+        """Most bytes the driver can give up now; 0 without a driver or while the guest boots. What
+        is reserved is never asked for: a guest that gave it up could not hold its reservation.
+        """
+        most = np.minimum(self.balloon_limit[rows], self.unreserved[rows])
+        return np.where(self.runs(rows), most, 0.0)
+
+    def stall(self) -> np.ndarray:
+        """Share of the time since the last decision that the machine did not run. A decision in the
+        middle of a batch, with no time since the last one, is shown what that one was shown.
+        """
+        some = self.elapsed > 0
+        share = np.divide(self.ran, self.elapsed, out=np.zeros(len(self)), where=some)
+        return np.where(some, 1 - np.minimum(1.0, share), self.last_stall)
+
+    def active(self, numbers: np.ndarray) -> np.ndarray:
+        """The estimates of the working sets in bytes. An estimate changes with a reading, or with
+        how the open period stands; others are not asked for again.
+        """
+        seen = numbers[[_TOUCHED, _MARKED, _BALLOONED]]
+        for row in np.flatnonzero((seen != self._seen).any(axis=0)).tolist():
+            touched, marked, ballooned = seen[:, row].tolist()
+            self._active[row] = self._keepings[row].active(touched, marked, ballooned // PAGE_BYTES)
+        self._seen = seen
+        return self._active.copy()
+
+    def decided(self, plan) -> None:
+        """A decision was made: its wishes are in force, and the stall is counted anew."""
+        self.tidy()
+        self.last_stall[:] = self.stall()
+        self.elapsed[:] = self.ran[:] = 0.0
+        self.no_targets()
+        for column, name in (
+            (self.balloon_target, "balloon"), (self.scan_rate, "scan"), (self.target, "target"),
+        ):  # fmt: skip
+            said = [(self._of[vm].row, value) for vm, wish in plan.vms.items()
+                    if (value := getattr(wish, name)) is not None]  # fmt: skip
+            if said:
+                rows, values = zip(*said, strict=True)
+                column[[*rows]] = values
+
+    def no_targets(self) -> None:
+        """There is no plan that wants anything."""
+        self.tidy()
+        self.target[:] = -1
+
+    def targets(self, sizes: np.ndarray) -> np.ndarray:
+        """What the plan wants each machine to hold; all of it, where it does not say."""
+        return np.where(self.target < 0, sizes, self.target).astype(np.int64)

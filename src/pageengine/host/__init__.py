@@ -1,0 +1,1 @@
+"""A host and its virtual machines, as users have them."""

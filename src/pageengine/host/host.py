@@ -1,0 +1,297 @@
+"""Host: machine memory, swap space and the virtual machines on it."""
+
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from pageengine import errors
+from pageengine.control.controller import Governor
+from pageengine.control.direct_reclaim import Room
+from pageengine.core.engine import TECHNIQUES, Engine
+from pageengine.core.records import Events, HostStats, Reclaimed, ScanResult
+from pageengine.core.status import error_of
+from pageengine.host.admission import Claim, Promises, read_claim
+from pageengine.host.governed import Governed
+from pageengine.host.options import find_estimator, number_of, part_of, salt_number
+from pageengine.host.swap_file import open_swap_file
+from pageengine.host.vm import VM
+from pageengine.plumbing import given
+from pageengine.plumbing.lock import locks_itself, serialised
+from pageengine.stores.codec import Codec
+from pageengine.units import PAGE_BYTES, PAGES_MOST, format_size, parse_pages, parse_size
+
+_EVENT_NAMES = Events.__match_args__
+
+
+@serialised
+class Host(Governed):
+    """A host that really holds pages.
+
+    memory: machine memory, bytes or text ("64 MiB"), a multiple of 4096.
+    seed: of every random choice; the same calls with the same seed give the same result, bit for
+    bit.
+    contents: "bytes" (4096 real bytes per page) or "tokens" (8 bytes stand for a page; see
+    ``pageengine.tokens``).
+    sharing: whether equal pages are kept once. compression: codec name (see
+    ``pageengine.codecs()``) or None.
+    packing: "esx" (half and quarter pages) or "dense" (64-byte classes). cache_limit: of the
+    compression cache, None for no limit but the machines' own.
+    swap: size of swap space; None lets it grow with the machines (size - reservation each, as ESX
+    reserves), 0 is none.
+    swap_dir: where the temporary swap file goes; it has no name and vanishes with the host.
+    reserve_swap: refuse machines whose size - reservation the swap space could not hold (ESX).
+    policy: an object with ``decide(snapshot) -> Plan``, or a name such as "esx6"
+    (``policy.POLICIES``); ``policy.Plain()`` by default.
+    estimator: of working sets: "sampling", "accessed-bits", "idle-age", or a function without
+    arguments that makes one (policy.workingset).
+    victims: "clock" (second chance) or "random" (as ESX chooses).
+    faults: a ``faults.FaultPlan`` that makes operations fail on purpose, or None.
+
+    A context manager; ``close()`` gives everything back. Any thread may call a host and its
+    machines: calls are made one at a time. In a forked child they raise Forked.
+    """
+
+    def __init__(self, memory, *, seed: int = 0, contents: str = "bytes", sharing: bool = True,
+                 compression: str | None = "word", packing: str = "esx", cache_limit=None,
+                 swap=None, swap_dir=None, policy=None, victims: str = "clock",
+                 reserve_swap: bool = False, estimator="sampling", faults=None):  # fmt: skip
+        self._engine: Any = None
+        frames = parse_pages(memory, "memory", PAGES_MOST)
+        if frames == 0:
+            raise ValueError(f"memory must be at least one page (4096 bytes), got {memory!r}")
+        self.memory, self.seed = frames * PAGE_BYTES, given.whole(seed, "seed", most=2**64 - 1)
+        self.contents = given.choice(contents, "contents", ("bytes", "tokens"))
+        self.victims = given.choice(victims, "victims", ("clock", "random"))
+        self.packing = given.choice(packing, "packing", ("esx", "dense"))
+        self.compression, self.sharing = compression, given.flag(sharing, "sharing")
+        reserve_swap = given.flag(reserve_swap, "reserve_swap")
+        self._new_estimator = find_estimator(estimator)
+        swap = None if swap is None else parse_pages(swap, "swap", PAGES_MOST) * PAGE_BYTES
+        codec = None if compression is None else Codec(given.text(compression, "compression"))
+        cache = 2**64 - 1 if cache_limit is None else parse_size(cache_limit, "cache_limit")
+        swap_dir = None if swap_dir is None else given.path(swap_dir, "swap_dir")
+        has_file = self.contents == "bytes" and swap != 0
+        with open_swap_file(swap_dir) if has_file else nullcontext() as file:
+            self._engine = Engine(
+                frames,
+                seed=self.seed,
+                tokens=self.contents == "tokens",
+                sharing=self.sharing,
+                codec=codec,
+                dense=self.packing == "dense",
+                cache_limit=cache,
+                swap_file=-1 if file is None else file.fileno(),
+                random_victims=self.victims == "random",
+                faults=faults,
+            )
+        self._lock = self._engine.lock
+        self._promises = Promises(self.memory, swap, reserve_swap)
+        self._vms: dict[str, VM] = {}
+        try:
+            self._engine.grow_swap(self._promises.slots)
+            self._governor = Governor(self, policy)
+        except BaseException:
+            self._engine.close()  # not when a traceback lets go of it
+            raise
+
+    def __repr__(self) -> str:
+        return f"<Host: {format_size(self.memory)}, {len(self._vms)} virtual machines>"
+
+    def __reduce__(self):
+        raise TypeError(
+            "a host cannot be sent to another process: send what it is made from, and make it there"
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    @locks_itself
+    def close(self) -> None:
+        """Gives memory and swap file back; every later use raises Closed. May be called twice, and
+        in a forked child, where it does nothing."""
+        if self._lock.forked:
+            return
+        with self._lock:
+            self._engine.close()
+            for vm in self._vms.values():
+                vm._host = None
+            self._vms = {}
+
+    # virtual machines
+
+    @property
+    def vms(self) -> dict[str, VM]:
+        """The virtual machines by name, in the order they were added."""
+        return dict(self._vms)
+
+    def __getitem__(self, name) -> VM:
+        if not self._engine.open:
+            raise errors.Closed("the host is closed")
+        if isinstance(name, VM):
+            return name.of(self)
+        if not isinstance(name, str):
+            raise TypeError(f"a machine is named by a text or a VM, got {given.shown(name)}")
+        if name not in self._vms:
+            raise errors.NoSuchVM(
+                f"there is no virtual machine {given.shown(name)}; "
+                f"there are: {given.listed(self._vms)}"
+            )
+        return self._vms[name]
+
+    def add_vm(self, name: str, size, *, shares=None, reservation=0, limit=None,
+               salt: str | None = "", cache_limit="10%", overhead=0, driver: bool = True,
+               balloon_max="65%", guest=None) -> VM:  # fmt: skip
+        """Adds a virtual machine whose pages are all absent.
+
+        size, reservation, limit: bytes or text. shares: its weight, a number or "low", "normal"
+        (10 per MiB, the default), "high". salt: machines of equal salt may share pages; None gives
+        it one of its own. cache_limit: most that its pages may take of the compression cache, bytes
+        or a percentage of its size (ESX: 10 %). overhead: machine memory that running it takes
+        beside its own. driver: whether its guest has a balloon driver, and balloon_max how much
+        that may take. guest: a ``Guest`` that manages its memory, or None.
+
+        AdmissionError: what it is promised (reservation + overhead, and swap space) is not there.
+        ValueError, TypeError: a name that is taken, a size that is none. Nothing is done then.
+        """
+        name = given.text(name, "the name of a virtual machine", least=1)
+        if name in self._vms:
+            raise ValueError(f"there is a virtual machine {name!r} already")
+        shares = "normal" if shares is None else shares
+        claim = read_claim(size, shares, reservation, limit, overhead)
+        balloon_limit = part_of(balloon_max, claim.size, "balloon_max")
+        cache = part_of(cache_limit, claim.size, "cache_limit")
+        pages, driver = claim.size // PAGE_BYTES, given.flag(driver, "driver")
+        if guest is not None and not isinstance(getattr(guest, "pages", None), int):
+            raise TypeError(f"guest must be a Guest or None, got {given.shown(guest)}")
+        if guest is not None and guest.pages != pages:
+            raise ValueError(f"{name!r} has {pages} pages and its guest {guest.pages}")
+        estimator = self._new_estimator()
+        self._admit(name, claim)
+        id = None
+        try:
+            id = self._engine.add_vm(pages, salt_number(salt, name), cache, number_of(name))
+            vm = VM(self, name, id, claim, guest)
+            self._governor.add(vm, estimator, driver, balloon_limit)
+        except BaseException:
+            self._promises.take_back(claim)
+            if id is not None:
+                self._engine.remove_vm(id)
+            raise
+        self._vms[name] = vm
+        return vm
+
+    def _admit(self, name: str, claim: Claim) -> None:
+        """Refuses, or makes sure that there is swap space for the claim."""
+        old = self._vms[name].claim if name in self._vms else None
+        self._promises.admit(name, claim, old)
+        try:
+            self._engine.grow_swap(self._promises.slots)
+        except BaseException:
+            self._promises.take_back(claim, old)
+            raise
+
+    def remove_vm(self, name) -> None:
+        """Removes a virtual machine (by name or object); all it held goes back to the system."""
+        vm = self[name]
+        self._engine.remove_vm(vm._id)
+        del self._vms[vm.name]
+        self._promises.take_back(vm.claim)
+        self._governor.remove(vm)
+        vm._host = None
+        self._engine.trim()
+
+    # techniques
+
+    def scan(self, pages: int | None = None, vm=None, order: str = "sequential",
+             rule: str = "hint") -> ScanResult:  # fmt: skip
+        """Looks for equal pages and merges them. Without arguments, one pass over every page of
+        every machine; ``pages``: so many pages of each machine, all at most, from where its last
+        scan ended (order "random": anywhere). rule: "hint" (ESX: the first equal page merges) or
+        "two-scans" (KSM: a page that equals no shared one must be unchanged between two scans).
+        MemoryError: no room for the checksums that this takes.
+        """
+        two_scans = given.choice(rule, "rule", ("hint", "two-scans")) == "two-scans"
+        random = given.choice(order, "order", ("sequential", "random")) == "random"
+        pages = None if pages is None else given.whole(pages, "pages")
+        machines = list(self._vms.values()) if vm is None else [self[vm]]
+        result = ScanResult()
+        for machine in machines:
+            amount = machine.pages if pages is None else min(pages, machine.pages)
+            result += ScanResult(**self._engine.scan(machine._id, amount, random, two_scans))
+        if pages is None and vm is None:
+            self._engine.end_scan_pass()
+        return result
+
+    def new_scan_pass(self) -> None:
+        """Tells the sharing table that a scan pass is over: hints older than one pass expire. A
+        full ``scan()`` does it by itself; callers that scan in pieces say it once per pass.
+        """
+        self._engine.end_scan_pass()
+
+    def reclaim(self, vm, pages: int, technique: str = "ladder") -> Reclaimed:
+        """Wins up to ``pages`` machine frames from a virtual machine (by name or object).
+
+        technique: "sharing", "compression", "swap", or "ladder" (each in turn). Every victim is
+        first tried against the sharing table. Raises SwapFull or SwapError when pages could not go
+        out; what was done until then stays done.
+        """
+        machine = self[vm]
+        result, status = self._reclaim(machine, pages, technique)
+        if status:
+            done, machines = result.swapped + result.evicted, self._vms.values()
+            raise error_of(status, self._engine, machine.name, done, machines)
+        return result
+
+    def _reclaim(self, machine: VM, pages: int, technique: str, brief: bool = False):
+        technique = given.choice(technique, "technique", TECHNIQUES)
+        frames = given.whole(pages, "pages")
+        result, status = self._engine.reclaim(machine._id, frames, TECHNIQUES[technique][0], brief)
+        return Reclaimed(**result), status
+
+    def trim(self) -> int:
+        """Gives the memory of idle frames back to the operating system; returns the bytes."""
+        return self._engine.trim() * PAGE_BYTES
+
+    # how batches get memory
+
+    @contextmanager
+    def _making_room(self, vm: VM):
+        """While a batch of ``vm`` cannot go on for want of a frame. The mark is in force again
+        afterwards.
+        """
+        room = Room(self, vm)
+        try:
+            yield room
+        finally:
+            if self._engine.open:
+                self._engine.set_mark(self._governor.mark)
+            if vm.there:
+                room.enforce_limit()
+
+    # what is there
+
+    def numbers(self) -> dict[str, int]:
+        """What ``stats`` says of the host itself, without its machines' events, by name: bytes and
+        counts as there, cheaper.
+        """
+        return self._engine.host_numbers()
+
+    @property
+    def stats(self) -> HostStats:
+        """All numbers of the host, and the events of its machines added up."""
+        machines = [self._engine.vm_events(vm._id) for vm in self._vms.values()]
+        events = dict(zip(_EVENT_NAMES, map(sum, zip(*machines)), strict=False))
+        return HostStats(
+            **self._engine.host_numbers(),
+            **events,
+            vms=len(self._vms),
+            configured=sum(vm.size for vm in self._vms.values()),
+        )
+
+    def check(self, deep: bool = False) -> None:
+        """Walks every structure and raises CorruptState with the first rule that does not hold.
+        deep: reads every swap slot and decodes every compressed page as well.
+        """
+        self._engine.check(given.flag(deep, "deep"))

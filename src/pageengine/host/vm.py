@@ -1,0 +1,249 @@
+"""VM: one virtual machine on a Host."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pageengine import errors
+from pageengine.core.records import VMStats
+from pageengine.core.status import EVENTS
+from pageengine.host.accesses import Accesses
+from pageengine.host.admission import Claim, read_claim
+from pageengine.host.options import part_of
+from pageengine.plumbing import given
+from pageengine.plumbing.arrays import as_ppns
+from pageengine.plumbing.lock import serialised
+from pageengine.units import PAGE_BYTES
+
+
+@serialised
+class VM(Accesses):
+    """A virtual machine: ``pages`` pages of 4096 bytes, numbered (PPN) from 0. Made by
+    ``Host.add_vm``.
+
+    Accesses are made in batches (accesses.py): ``write``, ``read``, ``touch`` and their ``try_``
+    forms.
+    """
+
+    def __init__(self, host, name: str, id: int, claim: Claim, guest=None):
+        self._host, self._engine, self._id = host, host._engine, id
+        self._lock = host._lock
+        self.name, self.claim, self.guest = name, claim, guest
+        self.pages = claim.size // PAGE_BYTES
+
+    def __repr__(self) -> str:
+        return f"<VM {self.name!r}: {self.pages} pages{'' if self._host else ', removed'}>"
+
+    def __reduce__(self):
+        raise TypeError(
+            "a virtual machine cannot be sent to another process: send what its host is made from, "
+            "and make it there"
+        )
+
+    @property
+    def size(self) -> int:
+        """Configured memory in bytes."""
+        return self.claim.size
+
+    @property
+    def shares(self) -> int:
+        """Its weight."""
+        return self.claim.shares
+
+    @property
+    def reservation(self) -> int:
+        """Bytes of machine memory that it is guaranteed."""
+        return self.claim.reservation
+
+    @property
+    def limit(self) -> int:
+        """Most bytes of machine memory that it may hold."""
+        return self.claim.limit
+
+    @property
+    def overhead(self) -> int:
+        """Bytes of machine memory that running it takes beside its own."""
+        return self.claim.overhead
+
+    def configure(self, *, shares=None, reservation=None, limit=None) -> None:
+        """Changes what the machine is promised while it runs; what is not given stays. Admitted, or
+        refused with AdmissionError, like a new machine.
+        """
+        old = self.claim
+        claim = read_claim(
+            old.size,
+            old.shares if shares is None else shares,
+            old.reservation if reservation is None else reservation,
+            old.limit if limit is None else limit,
+            old.overhead,
+        )
+        self.host._admit(self.name, claim)
+        self.claim = claim
+        self.host._governor.configured(self)
+
+    @property
+    def there(self) -> bool:
+        """False once it was removed, or its host closed."""
+        return self._host is not None
+
+    @property
+    def host(self):
+        """The Host; raises Closed after ``remove_vm``."""
+        if self._host is None:
+            raise errors.Closed(f"virtual machine {self.name!r} was removed from its host")
+        return self._host
+
+    def of(self, host) -> VM:
+        """The machine itself, if it is one of this host now: its name alone may be another's."""
+        if self._host is host:
+            return self
+        why = "was removed" if self._host is None else "is of another host"
+        raise errors.NoSuchVM(f"the host has no such machine: the {self.name!r} given {why}")
+
+    # the balloon, blocking, pinning
+
+    def balloon(self, ppns=None, pages: int | None = None) -> int:
+        """The guest gives up these pages, int [n] (their contents are gone), or ``pages`` pages it
+        never touched, lowest PPN first. Returns how many pages are in the balloon now. TypeError
+        where neither or both are given, IndexError for a PPN that is not there.
+        """
+        self.host
+        if (ppns is None) == (pages is None):
+            raise TypeError(
+                "say either which pages the guest gives up (ppns=) or how many (pages=)"
+            )
+        if ppns is not None:
+            self._engine.balloon_pages(self._id, as_ppns(ppns))
+        else:
+            self._engine.balloon_absent(self._id, given.whole(pages, "pages"))
+        return self.stats.ballooned // PAGE_BYTES
+
+    def deflate(self, pages: int | None = None) -> int:
+        """The guest takes ``pages`` pages back (all by default), lowest PPN first; they read as
+        zeros then. Returns how many.
+        """
+        self.host
+        return self._engine.deflate(
+            self._id, self.pages if pages is None else given.whole(pages, "pages")
+        )
+
+    def report_free(self, ppns) -> int:
+        """The guest says that it does not use these pages, int [n] (free page reporting): the host
+        takes what they hold, and they are absent. Returns how many held something.
+        """
+        self.host
+        return self._engine.report_free(self._id, as_ppns(ppns))
+
+    @property
+    def balloon_target(self) -> int:
+        """Bytes that its driver was last told to give up; it moves there with ``Host.advance``."""
+        return self.host._governor.keeping.balloon_target_of(self.name)
+
+    @property
+    def balloon_max(self) -> int:
+        """Most bytes its driver can give up now; 0 without one, or while the guest boots."""
+        return self.host._governor.keeping.balloon_max_of(self.name)
+
+    def set_balloon_max(self, value) -> None:
+        """Most that its driver may give up from now on, bytes or a percentage of its size."""
+        limit = part_of(value, self.size, "balloon_max")
+        self.host._governor.keeping.set_balloon_limit(self.name, limit)
+
+    def run_ops(self, ops) -> None:
+        """The accesses that its guest makes while its balloon driver works, as far as there is
+        memory for them.
+        """
+        try:
+            self.touch(ops.ppns, (ops.flags & 1) != 0)
+        except (errors.OutOfFrames, errors.Blocked):
+            return
+
+    def reboot(self, boot_seconds: float = 0.0) -> None:
+        """The guest starts again: its balloon pops, and its driver is gone for ``boot_seconds``."""
+        self.host._governor.keeping.reboot(self.name, boot_seconds)
+
+    @property
+    def blocked(self) -> bool:
+        """While a machine is blocked, it makes no access."""
+        self.host
+        return self._engine.is_blocked(self._id)
+
+    def block(self, blocked: bool = True) -> None:
+        """Blocks the machine, or lets it go on."""
+        self.host
+        self._engine.set_blocked(self._id, given.flag(blocked, "blocked"))
+
+    def pin(self, ppns) -> None:
+        """These pages are neither scanned nor reclaimed from now on."""
+        self.host
+        self._engine.pin(self._id, as_ppns(ppns), True)
+
+    def unpin(self, ppns) -> None:
+        """Undoes pin."""
+        self.host
+        self._engine.pin(self._id, as_ppns(ppns), False)
+
+    # activity
+
+    def start_sample(self, n: int = 100) -> None:
+        """Marks n random pages, all there are at most; the first access to each is counted (OSDI
+        2002 section 5.3). Ends an open period.
+        """
+        self.host
+        self._engine.sample_begin(self._id, min(given.whole(n, "n"), self.pages))
+
+    def end_sample(self) -> tuple[int, int]:
+        """(pages accessed since, pages marked): their quotient estimates the active fraction of
+        memory.
+        """
+        self.host
+        return self._engine.sample_end(self._id)
+
+    @property
+    def active(self) -> int:
+        """The host's estimate of the working set in bytes."""
+        return self.host._governor.keeping[self.name].active_now()
+
+    def age(self) -> int:
+        """Advances the idle age of every page that was ever accessed; returns how many were
+        accessed since the last call.
+        """
+        self.host
+        return self._engine.age(self._id)
+
+    def idle_ages(self):
+        """Pages by idle age, uint64 [256]: entry 0 accessed since the last ``age()``, 255 that long
+        ago or longer.
+        """
+        self.host
+        return self._engine.ages(self._id)
+
+    # what is there
+
+    @property
+    def places(self):
+        """Where each page is: uint8 [pages], values of ``Place``."""
+        return self.places_at(np.arange(self.pages))
+
+    def places_at(self, ppns):
+        """Where these pages, int [n], are: uint8 [n], values of ``Place``."""
+        self.host
+        return self._engine.places(self._id, as_ppns(ppns))
+
+    def events(self) -> dict[str, int]:
+        """The cumulative event counts alone, by name, in pages: cheaper than ``stats``."""
+        self.host
+        return dict(zip(EVENTS, self._engine.vm_events(self._id), strict=True))
+
+    def numbers(self) -> dict[str, int | bool]:
+        """What ``stats`` says, as a dict: cheaper."""
+        self.host
+        numbers = self._engine.vm_numbers(self._id)
+        numbers["shares"], numbers["reservation"] = self.shares, self.reservation
+        numbers["limit"], numbers["blocked"] = self.limit, self._engine.is_blocked(self._id)
+        return numbers
+
+    @property
+    def stats(self) -> VMStats:
+        """All numbers of this machine."""
+        return VMStats(**self.numbers())

@@ -1,0 +1,3 @@
+"""What every package may use, and what knows nothing of memory: values as they come in, files,
+signals, locks, records.
+"""
