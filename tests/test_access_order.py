@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pageengine as pe
-from pageengine.core.access_order import COUNT, Turns
+from pageengine.core.access_order import COUNT, AccessOrder
+from pageengine.host.ordered import OrderedAccesses
 
 TABLE = np.random.default_rng(2).integers(0, COUNT, (256, len(pe.Place)), dtype=np.uint8)
 WRITES = np.random.default_rng(4).integers(0, 2, 256).astype(bool)
@@ -34,30 +35,34 @@ def test_accesses_are_sorted_by_turn_and_stay_in_order_within_one(vm, accesses, 
     ppns = np.array([ppn for ppn, _ in accesses], np.int64)
     kinds = np.array([kind for _, kind in accesses], np.uint8)
     turn = TABLE[kinds, vm.places[ppns]]
-    order = np.argsort(turn, kind="stable") if (turn == apart).any() else slice(None)
+    sorted_ = np.argsort(turn, kind="stable") if (turn == apart).any() else slice(None)
     before = vm.events()["accesses"]
-    turns = Turns(TABLE, WRITES, apart, plain)
-    found_ppns, found_kinds, count, done = vm.make_in_turns(turns, ppns, kinds)
-    assert np.array_equal(found_ppns, ppns[order]) and np.array_equal(found_kinds, kinds[order])
+    order = AccessOrder(TABLE, WRITES, apart, plain)
+    found_ppns, found_kinds, count, done = OrderedAccesses(vm, order).make(ppns, kinds)
+    assert np.array_equal(found_ppns, ppns[sorted_]) and np.array_equal(found_kinds, kinds[sorted_])
     assert list(count) == np.bincount(turn, minlength=COUNT).tolist()
     assert done == (len(ppns) if (turn == plain).all() else 0) == vm.events()["accesses"] - before
 
 
 def test_plain_accesses_write_as_their_kinds_say_and_make_room_as_touches_do():
     draw = np.random.default_rng(3)
-    turns = Turns(np.zeros((256, len(pe.Place)), np.uint8), WRITES, 1, 0)
+    order = AccessOrder(np.zeros((256, len(pe.Place)), np.uint8), WRITES, 1, 0)
     with crowded() as ours, crowded() as theirs:
         for _ in range(20):
             ppns = draw.integers(0, ours["a"].pages, 2000)
             kinds = draw.integers(0, 256, 2000).astype(np.uint8)
-            *_, done = ours["a"].make_in_turns(turns, ppns, kinds)
+            *_, done = OrderedAccesses(ours["a"], order).make(ppns, kinds)
             assert done == theirs["a"].touch_some(ppns, WRITES[kinds])
             ours.advance(1.0), theirs.advance(1.0)
             assert ours["a"].stats == theirs["a"].stats and ours.stats == theirs.stats
             assert ours["a"].events() == theirs["a"].events()
         assert ours["a"].events()["decompressions"] > 0
-        left = turns, np.arange(9), np.zeros(9, np.uint8)
-        assert ours["a"].touch_kinds(*left) == theirs["a"].touch_some(np.arange(9), WRITES[0]) == 9
+        left = np.arange(9), np.zeros(9, np.uint8)
+        assert (
+            OrderedAccesses(ours["a"], order).touch(*left)
+            == theirs["a"].touch_some(np.arange(9), WRITES[0])
+            == 9
+        )
         assert ours["a"].events() == theirs["a"].events()
 
 
@@ -70,17 +75,17 @@ def crowded():
 
 
 def test_what_cannot_be_put_in_order_is_named(vm):
-    turns = Turns(TABLE, WRITES, 0, 1)
+    order = AccessOrder(TABLE, WRITES, 0, 1)
     with pytest.raises(IndexError, match=f"PPN {PAGES} "):
-        vm.make_in_turns(turns, np.array([PAGES]), np.zeros(1, np.uint8))
+        OrderedAccesses(vm, order).make(np.array([PAGES]), np.zeros(1, np.uint8))
     with pytest.raises(ValueError, match="1 pages and 2 kinds"):
-        vm.make_in_turns(turns, np.array([1]), np.zeros(2, np.uint8))
+        OrderedAccesses(vm, order).make(np.array([1]), np.zeros(2, np.uint8))
     for table, writes in ((TABLE[:9], WRITES), (np.full_like(TABLE, COUNT), WRITES),
                           (TABLE, WRITES[:9])):  # fmt: skip
         with pytest.raises(ValueError, match="256 kinds by 6 places, and 256 kinds write"):
-            Turns(table, writes, 0, 1)
+            AccessOrder(table, writes, 0, 1)
     for apart, plain in ((COUNT, 0), (0, -1)):
         with pytest.raises(ValueError, match=f"turns are below {COUNT}, got {apart} and {plain}"):
-            Turns(TABLE, WRITES, apart, plain)
+            AccessOrder(TABLE, WRITES, apart, plain)
     with pytest.raises(TypeError, match="cannot be pickled"):
-        pickle.dumps(turns)
+        pickle.dumps(order)

@@ -5,11 +5,14 @@ that every frame can be counted.
 
 import numpy as np
 import pytest
+from guest_accesses import touch_in_guest
 
 import pageengine as pe
 from pageengine import errors
-from pageengine.control.vm_control import Keeping
+from pageengine.control.backend import Request
+from pageengine.control.vm_control import VMControl
 from pageengine.core.guest import Guest
+from pageengine.core.status import STATUS_NAMES
 from pageengine.policy import Plan, VMPlan
 from pageengine.policy.workingset import Sampling
 
@@ -127,7 +130,7 @@ def test_an_earlier_appointment_stands():
         host.advance(2.0)  # the policy was asked, and wants to sleep
         assert host.policy.seen[-1].time == 3.0
         host.apply(Plan())
-        assert host._governor._due == 18.0  # fifteen seconds where a plan does not say
+        assert host._controller._due == 18.0  # fifteen seconds where a plan does not say
 
 
 @pytest.mark.parametrize(("more", "asked"), [(0, 2), (1, 1)])
@@ -140,13 +143,17 @@ def test_free_memory_wakes_a_policy_at_its_mark_and_not_below(more, asked):
         assert len(policy.seen) == asked
 
 
-def test_the_lowest_state_since_it_was_asked_for():
+def test_every_plan_is_told_of_so_that_no_state_is_missed():
     with host_of() as host:
         host.add_vm("a", "1 MiB")
+        told = []
+        host.on_plan(lambda plan: told.append(plan.state))
         for state in ("soft", "low", "high"):
             host.apply(Plan(state=state))
-        assert host._governor.lowest_state() == "low"
-        assert host._governor.lowest_state() == "high"
+        assert told == ["soft", "low", "high"] and host.state == "high"
+        with pytest.raises(pe.errors.PlanError):
+            host.apply(Plan(again=0))
+        assert len(told) == 3
 
 
 @pytest.mark.parametrize("seconds", [0, -1.0, float("inf"), float("nan")])
@@ -179,10 +186,10 @@ def test_a_policy_is_told_what_the_guest_tells():
         guest = Guest(2048, swap_pages=1024, kernel_pages=64)
         vm = host.add_vm("a", "8 MiB", guest=guest)
         host.add_vm("b", "1 MiB")
-        vm.run_ops(guest.access("memory", np.arange(2300), True))  # more than it has
-        vm.run_ops(guest.access("memory", np.arange(100), True))
+        touch_in_guest(vm, guest.access("memory", np.arange(2300), True))  # more than it has
+        touch_in_guest(vm, guest.access("memory", np.arange(100), True))
         guest.release("memory", np.arange(1500, 2300))
-        vm.run_ops(guest.access("file", np.arange(200), True))
+        touch_in_guest(vm, guest.access("file", np.arange(200), True))
         host.apply(Plan(vms={"a": VMPlan(balloon=MIB)}, again=1.0))
         host.advance(1.0)
         told, stats = policy.seen[-1].vms[0].guest, guest.stats
@@ -203,7 +210,7 @@ def test_a_scan_pass_is_over_when_every_machine_that_is_scanned_has_been_once():
         for name in "abc":
             fill(host.add_vm(name, 100 * PAGE), 10)
         passes = []
-        host.new_scan_pass = lambda: passes.append(host.time)
+        host._backend.end_scan_pass = lambda: passes.append(host.time)
         wishes = {"a": VMPlan(scan=100.0), "b": VMPlan(scan=25.0), "c": VMPlan(scan=0.0)}
         host.apply(Plan(vms=wishes, again=1000.0))
         for _ in range(9):
@@ -216,8 +223,8 @@ def test_a_scan_pass_is_over_when_every_machine_that_is_scanned_has_been_once():
 
 def test_nobody_is_looked_at_who_has_nothing_due(monkeypatch):
     polls, asked = [], []
-    poll, fraction = Keeping.poll, Sampling.fraction
-    monkeypatch.setattr(Keeping, "poll", lambda k, *a: polls.append(k.vm.name) or poll(k, *a))
+    poll, fraction = VMControl.poll, Sampling.fraction
+    monkeypatch.setattr(VMControl, "poll", lambda k, *a: polls.append(k.vm.name) or poll(k, *a))
     monkeypatch.setattr(Sampling, "fraction", lambda s, *a: asked.append(s) or fraction(s, *a))
     with host_of() as host:
         host.add_vm("a", "1 MiB", driver=False)
@@ -241,7 +248,7 @@ def test_nobody_is_looked_at_who_has_nothing_due(monkeypatch):
 
 def test_guests_report_free_pages_every_two_seconds(monkeypatch):
     told = []
-    monkeypatch.setattr(Keeping, "report_free", lambda k: told.append((k.vm.name, k.vm._host.time)))
+    monkeypatch.setattr(VMControl, "report_free", lambda k: told.append((k.vm.name, k.vm._host.time)))
     with host_of("64 MiB") as host:
         for name in "ab":
             guest = Guest(2048, swap_pages=0, kernel_pages=64) if name == "a" else None
@@ -295,14 +302,17 @@ def test_what_is_reserved_is_out_of_reach_and_slots_have_their_room(packing, kep
     with host_of(packing=packing, swap="8 MiB") as host:
         vm = host.add_vm("a", "2 MiB", reservation=100 * PAGE)
         fill(vm, 200, 8)
-        host._governor.floor = 0
-        assert host._governor._spare(vm, VMPlan(technique="swap")) == 100
-        assert host._governor._spare(vm, VMPlan(technique="sharing")) == 100
-        assert host._governor._spare(vm, VMPlan(technique="compression")) == 100 - kept
-        assert host._governor._spare(vm, VMPlan(technique="ladder")) == 100 - kept
+
+        def frames(technique):
+            return host._backend._frames(Request("a", vm.size, technique))
+
+        assert frames("swap") == 100
+        assert frames("sharing") == 100
+        assert frames("compression") == 100 - kept
+        assert frames("ladder") == 100 - kept
         won = host.apply(swap(a=100 * PAGE))
         assert won.frames == 100 and vm.stats.consumed == 100 * PAGE
-        assert host._governor._spare(vm, VMPlan(technique="ladder")) == 0
+        assert frames("ladder") == 0
 
 
 def test_full_swap_space_is_no_error_and_the_others_have_their_turn():
@@ -317,16 +327,16 @@ def test_an_error_is_told_when_all_have_had_their_turn(tmp_path):
     with pe.Host("8 MiB", policy=Says(again=1000.0), compression=None, sharing=False) as host:
         for name in "ab":
             host.add_vm(name, "1 MiB").touch(np.arange(100), True)
-        reclaim, asked = host._reclaim, []
+        reclaim, asked = host._backend.reclaim_frames, []
 
-        def fails(machine, frames, technique, brief):
-            asked.append(machine.name)
-            result, _ = reclaim(machine, frames, technique, brief)
-            backing = next(s for s, name in pe.status.STATUS_NAMES.items()
+        def fails(vm, frames, technique, brief):
+            asked.append(vm.name)
+            result, _ = reclaim(vm, frames, technique, brief)
+            backing = next(s for s, name in STATUS_NAMES.items()
                            if name == "PE_ERR_BACKING")  # fmt: skip
-            return result, backing if machine.name == "a" else 0
+            return result, backing if vm.name == "a" else 0
 
-        host._reclaim = fails
+        host._backend.reclaim_frames = fails
         with pytest.raises(errors.SwapError, match="'a'"):
             host.apply(swap(a=10 * PAGE, b=10 * PAGE))
         assert asked == ["a", "b"]

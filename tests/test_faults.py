@@ -183,7 +183,7 @@ def test_the_same_seed_and_calls_make_the_same_faults(pages):
             for _ in range(30):
                 vm.try_write(PPNS, pages)
                 for _ in range(6):
-                    host._reclaim(vm, 8, "swap")
+                    host._backend.reclaim_frames(vm, 8, "swap")
         logs.append(plan.log())
     assert logs[0] == logs[1] != logs[2] and len(logs[0]) > 20
 

@@ -5,6 +5,7 @@ that follows its operations and knows where everything must be.
 
 import numpy as np
 import pytest
+from guest_accesses import touch_in_guest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -189,7 +190,7 @@ def test_a_host_and_its_guest_agree_on_the_balloon():
     guest = Guest(4096, kernel_pages=64)
     with pe.Host("12 MiB", contents="tokens", seed=1) as host:
         vm = host.add_vm("a", "16 MiB", guest=guest)
-        vm.run_ops(guest.access("memory", np.arange(2500), True))
+        touch_in_guest(vm, guest.access("memory", np.arange(2500), True))
         host.apply(pe.policy.Plan(vms={"a": pe.policy.VMPlan(balloon=9 * 2**20)}, again=1e6))
         for _ in range(8):
             host.advance(1.0)

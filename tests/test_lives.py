@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+from guest_accesses import touch_in_guest
 
 import pageengine as pe
 from pageengine import errors
@@ -115,7 +116,7 @@ def test_machines_that_come_and_go_while_time_passes():
     with pe.Host(512 * PAGE, policy=Restless(), sharing=False) as host:
         for i in range(4):
             vm = host.add_vm(f"vm{i}", 64 * PAGE, guest=pe.Guest(64))
-            vm.run_ops(vm.guest.access("memory", np.arange(60), True))
+            touch_in_guest(vm, vm.guest.access("memory", np.arange(60), True))
         for _ in range(40):
             try:
                 host.advance(1.0)

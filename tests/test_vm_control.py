@@ -99,7 +99,7 @@ def test_the_driver_learns_the_same_in_long_steps_and_in_short_ones(host, steps)
     host.apply(Plan(vms={"a": VMPlan(balloon=5 * MIB)}, again=1e6))
     for seconds in steps:
         host.advance(seconds)
-    driver = host._governor.keeping["a"]._driver
+    driver = host._backend.table["a"]._driver
     assert (driver.size, driver.slow_rate, driver.slow_polls) == (148, 512, 4)
 
 
@@ -370,7 +370,7 @@ def test_an_estimator_that_fails_keeps_no_reading_from_others():
                 failures += 1
         assert failures == 1
         assert [each.readings for each in made] == [[(100, 100), (100, 100)]] * 3
-        assert host._governor.keeping.elapsed.tolist() == [host._governor.keeping.elapsed[0]] * 3
+        assert host._backend.table.elapsed.tolist() == [host._backend.table.elapsed[0]] * 3
 
 
 def test_a_machine_whose_estimator_cannot_be_made_is_not_there():
@@ -417,7 +417,7 @@ def test_looking_from_another_thread_takes_no_time_away():
             stop.set()
             if looks:
                 thread.join()
-            keeping = host._governor.keeping
+            keeping = host._backend.table
             return keeping.elapsed.tolist(), keeping.period.tolist(), keeping.scanned.tolist()
 
     assert clocks(True) == clocks(False)
@@ -428,4 +428,4 @@ def test_columns_do_not_grow_with_machines_that_left(host):
     for _ in range(100):
         host.add_vm("b", "1 MiB")
         host.remove_vm("b")
-    assert host._governor.keeping._all.shape[1] == 4
+    assert host._backend.table._all.shape[1] == 4

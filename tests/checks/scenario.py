@@ -11,7 +11,7 @@ import numpy as np
 
 import pageengine as pe
 from pageengine import errors
-from pageengine.core.access_order import Turns
+from pageengine.core.access_order import AccessOrder
 from pageengine.stores.codec import Codec, codecs
 from pageengine.stores.frames import FrameBitmap
 
@@ -31,7 +31,7 @@ def contents(number, round_):
 def work(host, number, rounds):
     """The life of one machine."""
     vm, ppns = host[f"vm{number}"], np.arange(PAGES)
-    turns = Turns(np.arange(256 * 6).reshape(256, 6) % 4, np.arange(256) % 2 == 1, 1, 2)
+    order = AccessOrder(np.arange(256 * 6).reshape(256, 6) % 4, np.arange(256) % 2 == 1, 1, 2)
     for round_ in range(rounds):
         pages = contents(number, round_)
         done = vm.try_write(ppns, pages)[0]
@@ -44,7 +44,7 @@ def work(host, number, rounds):
         assert (got == pages[: len(got)]).all(), "a page holds what nobody wrote to it"
         assert vm.peek(ppns[:8]).shape == (8, 4096)
         kinds = (ppns % 256).astype(np.uint8)
-        turns.touch(host._engine, vm._id, ppns.astype(np.int64), kinds)
+        order.touch(host._engine, vm._id, ppns.astype(np.int64), kinds)
         vm.balloon(ppns[:4])
         vm.report_free(ppns[4:8])
         vm.deflate()

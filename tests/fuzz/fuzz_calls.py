@@ -7,7 +7,8 @@ import numpy as np
 from fuzz import scratch
 
 from pageengine import Guest, Host, errors
-from pageengine.core.access_order import Turns
+from pageengine.core.access_order import AccessOrder
+from pageengine.host.ordered import OrderedAccesses
 from pageengine.stores.codec import Codec, codecs
 
 DICTIONARY = (b"\xff" * 8, b"\0\0\0\0\0\0\0\x80", b"\x40\0\0\0\0\0\0\0", b"\x3f\0\0\0\0\0\0\0")
@@ -62,7 +63,7 @@ class Run:
         self.holds = np.zeros((2, PAGES), np.uint64)
         self.guest = Guest(PAGES, swap_pages=8)
         table = np.arange(256 * 6).reshape(256, 6) % 4
-        self.turns = Turns(table, np.arange(256) % 2 == 1, 1, 2)
+        self.order = AccessOrder(table, np.arange(256) % 2 == 1, 1, 2)
 
     def contents(self, keys):
         """Pages or tokens by their keys."""
@@ -117,12 +118,12 @@ class Run:
         ppns = self.bytes.array(low=True)
         assert self.vms[which].places_at(ppns).shape == (np.size(ppns),)
 
-    def in_turns(self, which):
-        self.vms[which].make_in_turns(self.turns, self.bytes.array(low=True),
+    def in_order(self, which):
+        OrderedAccesses(self.vms[which], self.order).make(self.bytes.array(low=True),
                                       self.bytes.array(low=False))  # fmt: skip
 
     def kinds(self, which):
-        self.vms[which].touch_kinds(self.turns, self.bytes.array(low=True),
+        OrderedAccesses(self.vms[which], self.order).touch(self.bytes.array(low=True),
                                     self.bytes.array(low=False))  # fmt: skip
 
     def techniques(self, which):
@@ -164,7 +165,7 @@ class Run:
 
 CALLS_OF = (
     Run.write, Run.write, Run.read, Run.touch, Run.touch_one, Run.gone, Run.pin, Run.places,
-    Run.in_turns, Run.kinds, Run.techniques, Run.guests, Run.blobs,
+    Run.in_order, Run.kinds, Run.techniques, Run.guests, Run.blobs,
 )  # fmt: skip
 
 

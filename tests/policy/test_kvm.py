@@ -4,6 +4,7 @@ is compared with it. Each published constant is met once, from both sides where 
 
 import numpy as np
 import pytest
+from guest_accesses import touch_in_guest
 from made_up_hosts import GIB, MIB, decide, guest, host, view
 
 import pageengine as pe
@@ -168,7 +169,7 @@ def test_guests_under_kvm_give_free_memory_back_before_the_host_swaps():
             for name, inside in zip("ab", guests, strict=True)
         ]
         for vm, inside in zip(vms, guests, strict=True):
-            vm.run_ops(inside.access("memory", np.arange(7168), True))
+            touch_in_guest(vm, inside.access("memory", np.arange(7168), True))
         guests[0].release("memory", np.arange(7168))
         ballooned = []
         for _ in range(40):

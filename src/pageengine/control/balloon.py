@@ -32,7 +32,7 @@ class GuestPages:
 
     def inflate(self, pages: int, sleeping: bool) -> int:
         ppns, ops = self._guest.inflate(pages, sleeping)
-        self._vm.run_ops(ops)
+        self._vm._make_guest_accesses(ops)
         self._vm._engine.balloon_pages(self._vm._id, np.ascontiguousarray(ppns))
         return len(ppns)
 

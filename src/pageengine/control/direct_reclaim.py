@@ -2,15 +2,28 @@
 for what cannot come.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 from pageengine import errors
 
 
-class Room:
-    """One batch that stopped for want of a frame."""
+class DirectReclaim:
+    """One batch that stopped for want of a frame. low: has the policy asked; marks: the mark and
+    the floor that are in force, in frames. The mark is in force again when the batch is over.
+    """
 
-    def __init__(self, host, vm):
-        self._host, self._vm = host, vm
+    def __init__(self, engine, low: Callable[[], None], marks: Callable[[], tuple[int, int]]):
+        self._engine, self._low, self._marks = engine, low, marks
         self.cause: Exception | None = None
+
+    def __enter__(self) -> DirectReclaim:
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._engine.open:
+            self._engine.set_mark(self._marks()[0])
 
     def more(self) -> bool:
         """Lets the policy act; whether the batch can go on.
@@ -20,22 +33,16 @@ class Room:
         time, so that the policy sees free memory fall: an access fails only when no frame is idle
         at all.
         """
-        host, engine = self._host, self._host._engine
-        engine.set_mark(host._governor.mark)
+        engine = self._engine
+        engine.set_mark(self._marks()[0])
         try:
-            host._governor.make_room()
+            self._low()
         except errors.SwapError as error:
             self.cause = error
         if not engine.open:
             raise errors.Closed("the host was closed while a batch waited for memory")
-        idle = engine.idle
-        if idle > host._governor.mark:
+        idle, (mark, floor) = engine.idle, self._marks()
+        if idle > mark:
             return True
-        floor = host._governor.floor
         engine.set_mark(floor + (idle - floor) // 2 if idle > floor else floor)
         return idle > floor
-
-    def enforce_limit(self) -> None:
-        """A machine above its limit gives back what is above it."""
-        if self._vm.limit < self._vm.size and self._vm.stats.consumed > self._vm.limit:
-            self._host.balance()

@@ -40,16 +40,16 @@ class SwapRate:
         self._left = min(self._left + pages * writing, pages * max(seconds, WRITE_WINDOW))
 
     def within(self, asked: list) -> list:
-        """Of (name, machine, frames, technique) as many frames as swap space can take by now, from
-        each machine its part of them, whatever their order; without swap, where it can take none.
+        """Of (request, frames, technique) as many frames as swap space can take by now, from each
+        its part of them, whatever their order; without swap, where it can take none.
         """
         if self.bandwidth is None:
             return asked
         left = max(0, int(self._left)) * PAGE_BYTES
-        writes = [frames * (technique in _WRITES) for _, _, frames, technique in asked]
+        writes = [frames * (technique in _WRITES) for _, frames, technique in asked]
         parts = split(left, np.array(writes, np.int64) * PAGE_BYTES) // PAGE_BYTES
         found = []
-        for (name, machine, frames, technique), write, part in zip(
+        for (request, frames, technique), write, part in zip(
             asked, writes, parts.tolist(), strict=True
         ):
             if write > part and technique == "ladder":  # most of its victims need no slot
@@ -57,5 +57,5 @@ class SwapRate:
                     frames, "compression")  # fmt: skip
             elif write > part:
                 frames = part
-            found.append((name, machine, frames, technique))
+            found.append((request, frames, technique))
         return found

@@ -1,4 +1,4 @@
-"""Keeping: what a host does for one machine when it is due. When that is, household.py knows."""
+"""What is done for one virtual machine when it is due. When that is, ticker.py knows."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pageengine.policy.base import GuestView
 from pageengine.units import PAGE_BYTES
 
 
-class Keeping:
-    """One machine's estimator and balloon driver."""
+class VMControl:
+    """One virtual machine's estimator and balloon driver."""
 
     def __init__(self, vm, estimator):
         self.vm, self.estimator = vm, estimator
         self._driver = BalloonDriver(
             UntouchedPages(vm) if vm.guest is None else GuestPages(vm, vm.guest)
         )
-        self.row = -1  # in the columns of the household
+        self.row = -1  # in the columns of the VM table
         self._sampled = self._outside_balloon  # the part of the machine that the sample is of
         if self.samples:
             vm._engine.sample_begin(vm._id, self.sample_size)

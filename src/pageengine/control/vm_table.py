@@ -1,15 +1,16 @@
-"""Household: the machines of a host, and what is known of each for a policy.
+"""The VM table: the virtual machines of a host, and what is known of each for a policy.
 
-What is a number of every machine is a column over all of them, in the order they were added, so
-that a thousand machines are looked at in a few array operations. Time moves the columns in
-housekeeping.py.
+What is a number of every VM is a column over all of them, in the order they were added, so that a
+thousand are looked at in a few array operations. Time moves the columns in ticker.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from pageengine.control.vm_control import Keeping
+from pageengine.control.vm_control import VMControl
 from pageengine.core import vm_columns as columns
 from pageengine.plumbing import given
 from pageengine.units import PAGE_BYTES
@@ -27,8 +28,10 @@ _COLUMNS = (
 _BALLOONED, _TOUCHED, _MARKED = (columns.ROWS.index(n) for n in ("ballooned", "touched", "marked"))
 
 
-class Household:
-    """The machines by name: ``household["web"]`` is a Keeping."""
+class VMTable:
+    """The virtual machines by name: ``table["web"]`` is a VMControl. Columns have a row for each;
+    ``clocks`` are those that time moves, a column each, and ``controls`` the VMControls.
+    """
 
     boot_left: np.ndarray
     period: np.ndarray
@@ -50,9 +53,12 @@ class Household:
     every: np.ndarray
     pages: np.ndarray
 
-    def __init__(self, host):
-        self._host = host
-        self._of: dict[str, Keeping] = {}
+    clocks: np.ndarray
+    controls: list[VMControl]
+
+    def __init__(self, engine):
+        self._engine = engine
+        self._of: dict[str, VMControl] = {}
         self._all = np.zeros((len(_COLUMNS), 4))
         self._rows = 0  # of machines that left too, until they are swept out
         self._laid_out = False
@@ -60,7 +66,7 @@ class Household:
 
     # the machines
 
-    def __getitem__(self, name: str) -> Keeping:
+    def __getitem__(self, name: str) -> VMControl:
         return self._of[name]
 
     def __len__(self) -> int:
@@ -72,7 +78,7 @@ class Household:
         return self._of.keys()
 
     def add(self, vm, estimator, driver: bool, balloon_limit: int) -> None:
-        keeping = Keeping(vm, estimator)
+        control = VMControl(vm, estimator)
         if self._rows == self._all.shape[1]:
             self.tidy()  # there may be room where others were
         if self._rows == self._all.shape[1]:
@@ -84,18 +90,18 @@ class Household:
             "pages": vm.pages,
         }  # fmt: skip
         self._all[:, self._rows] = [values.get(name, 0) for name in _COLUMNS]
-        keeping.row, self._rows = self._rows, self._rows + 1
-        self._of[vm.name], self._laid_out = keeping, False
+        control.row, self._rows = self._rows, self._rows + 1
+        self._of[vm.name], self._laid_out = control, False
 
-    def _keeps(self, keeping: Keeping) -> bool:
+    def has(self, control: VMControl) -> bool:
         """False once its machine was removed."""
-        return self._of.get(keeping.vm.name) is keeping
+        return self._of.get(control.vm.name) is control
 
-    def rests(self, keeping: Keeping, target: int) -> None:
+    def rests(self, control: VMControl, target: int) -> None:
         """Its driver is at rest at this target in pages; -1: it is not."""
-        if self._keeps(keeping):
+        if self.has(control):
             self.tidy()
-            self.rest[keeping.row] = target
+            self.rest[control.row] = target
 
     def remove(self, vm) -> None:
         del self._of[vm.name]
@@ -110,15 +116,15 @@ class Household:
         """The columns are of the machines that there are: row i is of the i-th."""
         if self._laid_out:
             return
-        keepings = self._keepings = list(self._of.values())
-        n = len(keepings)
+        controls = self.controls = list(self._of.values())
+        n = len(controls)
         if n < self._rows:
-            self._all[:, :n] = self._all[:, [keeping.row for keeping in keepings]]
-            for row, keeping in enumerate(keepings):
-                keeping.row = row
+            self._all[:, :n] = self._all[:, [control.row for control in controls]]
+            for row, control in enumerate(controls):
+                control.row = row
             self._rows = n
-        self.ids = np.array([keeping.vm._id for keeping in keepings], np.uint64)
-        self._clocks = self._all[: len(_CLOCKS), :n]
+        self.ids = np.array([control.vm._id for control in controls], np.uint64)
+        self.clocks = self._all[: len(_CLOCKS), :n]
         for i, name in enumerate(_COLUMNS):
             setattr(self, name, self._all[i, :n])
         self._seen, self._active = np.full((3, n), -1, np.int64), np.zeros(n, np.int64)
@@ -144,16 +150,16 @@ class Household:
         """The guest starts again: its driver is gone until it has booted."""
         boot_seconds = given.seconds(boot_seconds, "boot_seconds")
         self.tidy()
-        keeping = self._of[name]
-        self.boot_left[keeping.row], self.rest[keeping.row] = boot_seconds, -1
-        keeping.restart()
+        control = self._of[name]
+        self.boot_left[control.row], self.rest[control.row] = boot_seconds, -1
+        control.restart()
 
     # what a policy is shown
 
     def numbers(self) -> np.ndarray:
         """``columns.ROWS`` of all machines."""
         self.tidy()
-        return columns.numbers(self._host._engine, self.ids)
+        return columns.numbers(self._engine, self.ids)
 
     def runs(self, rows=slice(None)) -> np.ndarray:
         """Whether the driver is there."""
@@ -181,24 +187,26 @@ class Household:
         seen = numbers[[_TOUCHED, _MARKED, _BALLOONED]]
         for row in np.flatnonzero((seen != self._seen).any(axis=0)).tolist():
             touched, marked, ballooned = seen[:, row].tolist()
-            self._active[row] = self._keepings[row].active(touched, marked, ballooned // PAGE_BYTES)
+            self._active[row] = self.controls[row].active(touched, marked, ballooned // PAGE_BYTES)
         self._seen = seen
         return self._active.copy()
 
-    def decided(self, plan) -> None:
-        """A decision was made: its wishes are in force, and the stall is counted anew."""
+    def decided(self) -> None:
+        """A decision was made: the stall is counted anew."""
         self.tidy()
         self.last_stall[:] = self.stall()
         self.elapsed[:] = self.ran[:] = 0.0
-        self.no_targets()
-        for column, name in (
-            (self.balloon_target, "balloon"), (self.scan_rate, "scan"), (self.target, "target"),
-        ):  # fmt: skip
-            said = [(self._of[vm].row, value) for vm, wish in plan.vms.items()
-                    if (value := getattr(wish, name)) is not None]  # fmt: skip
-            if said:
-                rows, values = zip(*said, strict=True)
-                column[[*rows]] = values
+
+    def set(self, column: str, values: Mapping[str, float]) -> None:
+        """What a plan says of some VMs, by name."""
+        if values:
+            self.tidy()
+            rows = [self._of[name].row for name in values]
+            getattr(self, column)[rows] = list(values.values())
+
+    def read_again(self, rows: np.ndarray) -> None:
+        """Estimates of these rows have changed, though what the engine counts may not have."""
+        self._seen[:, rows] = -1
 
     def no_targets(self) -> None:
         """There is no plan that wants anything."""

@@ -1,4 +1,4 @@
-"""Turns: the order in which a batch of accesses is made, where it is not the order it came in."""
+"""AccessOrder: the order in which a batch of accesses is made, where it is not the order it came in."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from pageengine.core.engine cimport Engine
 COUNT = PE_TURNS
 
 
-cdef class Turns:
+cdef class AccessOrder:
     """table: uint8 [256, places], the turn of each kind of access to a page in each place, below
     COUNT. writes: bool [256], whether an access of each kind writes. apart: batches without an
     access of this turn are left in the order they came in. plain: batches that are all of this
@@ -89,7 +89,7 @@ cdef class Turns:
         return done, <int>status
 
     def __reduce__(self):
-        raise TypeError("Turns cannot be pickled; make them again from their tables")
+        raise TypeError("AccessOrder cannot be pickled; make them again from their tables")
 
 
 cdef int _check(const int64_t[::1] pages, const uint8_t[::1] kinds) except -1:

@@ -1,29 +1,37 @@
 """Host: machine memory, swap space and the virtual machines on it."""
 
-from contextlib import contextmanager, nullcontext
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
+
 from pageengine import errors
-from pageengine.control.controller import Governor
-from pageengine.control.direct_reclaim import Room
+from pageengine.control.controller import Controller
 from pageengine.core.engine import TECHNIQUES, Engine
 from pageengine.core.records import Events, HostStats, Reclaimed, ScanResult
 from pageengine.core.status import error_of
 from pageengine.host.admission import Claim, Promises, read_claim
-from pageengine.host.governed import Governed
+from pageengine.host.engine_backend import EngineBackend
 from pageengine.host.options import find_estimator, number_of, part_of, salt_number
 from pageengine.host.swap_file import open_swap_file
 from pageengine.host.vm import VM
 from pageengine.plumbing import given
 from pageengine.plumbing.lock import locks_itself, serialised
+from pageengine.policy.base import Plan, Snapshot
 from pageengine.stores.codec import Codec
 from pageengine.units import PAGE_BYTES, PAGES_MOST, format_size, parse_pages, parse_size
 
 _EVENT_NAMES = Events.__match_args__
 
 
+RATE_MOST = 1e15  # bytes per second: no memory is as fast
+
+
 @serialised
-class Host(Governed):
+class Host:
     """A host that really holds pages.
 
     memory: machine memory, bytes or text ("64 MiB"), a multiple of 4096.
@@ -88,7 +96,10 @@ class Host(Governed):
         self._vms: dict[str, VM] = {}
         try:
             self._engine.grow_swap(self._promises.slots)
-            self._governor = Governor(self, policy)
+            self._backend = EngineBackend(
+                self._engine, self.memory, self._vms, self.packing == "dense"
+            )
+            self._controller = Controller(self._backend, policy)
         except BaseException:
             self._engine.close()  # not when a traceback lets go of it
             raise
@@ -117,7 +128,7 @@ class Host(Governed):
             self._engine.close()
             for vm in self._vms.values():
                 vm._host = None
-            self._vms = {}
+            self._vms.clear()
 
     # virtual machines
 
@@ -125,6 +136,24 @@ class Host(Governed):
     def vms(self) -> dict[str, VM]:
         """The virtual machines by name, in the order they were added."""
         return dict(self._vms)
+
+    def __contains__(self, vm: object) -> bool:
+        """Whether it is one of the virtual machines, or the name of one."""
+        if isinstance(vm, VM):
+            return self._vms.get(vm.name) is vm
+        return isinstance(vm, str) and vm in self._vms
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the virtual machines, in the order they were added."""
+        return iter(list(self._vms))
+
+    def __len__(self) -> int:
+        """How many virtual machines there are."""
+        return len(self._vms)
+
+    def __bool__(self) -> bool:
+        """A host is one, however empty."""
+        return True
 
     def __getitem__(self, name) -> VM:
         if not self._engine.open:
@@ -173,13 +202,14 @@ class Host(Governed):
         try:
             id = self._engine.add_vm(pages, salt_number(salt, name), cache, number_of(name))
             vm = VM(self, name, id, claim, guest)
-            self._governor.add(vm, estimator, driver, balloon_limit)
+            self._backend.add(vm, estimator, driver, balloon_limit)
         except BaseException:
             self._promises.take_back(claim)
             if id is not None:
                 self._engine.remove_vm(id)
             raise
         self._vms[name] = vm
+        self._controller.changed()
         return vm
 
     def _admit(self, name: str, claim: Claim) -> None:
@@ -198,7 +228,8 @@ class Host(Governed):
         self._engine.remove_vm(vm._id)
         del self._vms[vm.name]
         self._promises.take_back(vm.claim)
-        self._governor.remove(vm)
+        self._backend.remove(vm)
+        self._controller.changed()
         vm._host = None
         self._engine.trim()
 
@@ -237,38 +268,130 @@ class Host(Governed):
         first tried against the sharing table. Raises SwapFull or SwapError when pages could not go
         out; what was done until then stays done.
         """
-        machine = self[vm]
-        result, status = self._reclaim(machine, pages, technique)
-        if status:
-            done, machines = result.swapped + result.evicted, self._vms.values()
-            raise error_of(status, self._engine, machine.name, done, machines)
-        return result
-
-    def _reclaim(self, machine: VM, pages: int, technique: str, brief: bool = False):
+        vm = self[vm]
         technique = given.choice(technique, "technique", TECHNIQUES)
         frames = given.whole(pages, "pages")
-        result, status = self._engine.reclaim(machine._id, frames, TECHNIQUES[technique][0], brief)
-        return Reclaimed(**result), status
+        result, status = self._backend.reclaim_frames(vm, frames, technique)
+        if status:
+            done = result.swapped + result.evicted
+            raise error_of(status, self._engine, vm.name, done, self._vms.values())
+        return result
 
     def trim(self) -> int:
         """Gives the memory of idle frames back to the operating system; returns the bytes."""
         return self._engine.trim() * PAGE_BYTES
 
-    # how batches get memory
+    # policy, plans and time
 
-    @contextmanager
-    def _making_room(self, vm: VM):
-        """While a batch of ``vm`` cannot go on for want of a frame. The mark is in force again
-        afterwards.
+    @property
+    def policy(self):
+        """The object that decides: ``decide(snapshot) -> Plan``."""
+        return self._controller.policy
+
+    @policy.setter
+    def policy(self, policy) -> None:
+        self._controller.set_policy(policy)
+
+    @property
+    def swap_bandwidth(self) -> float | None:
+        """Bytes per second of ``advance`` that plans may write to swap; None: as much as they like,
+        at once. A host whose swap is slow falls to lower states before it recovers.
         """
-        room = Room(self, vm)
-        try:
-            yield room
-        finally:
-            if self._engine.open:
-                self._engine.set_mark(self._governor.mark)
-            if vm.there:
-                room.enforce_limit()
+        return self._backend.swap_rate.bandwidth
+
+    @swap_bandwidth.setter
+    def swap_bandwidth(self, value: float | None) -> None:
+        if value is not None:
+            value = given.real(value, "swap_bandwidth", 0, RATE_MOST, "(]", "bytes per second")
+        self._backend.swap_rate.bandwidth = value
+
+    def swap_was_read(self, seconds: float) -> None:
+        """Tells that reads kept the swap device busy for so long since the last ``advance``: what
+        plans may write in the next one is as much less, but not less than half.
+        """
+        self._backend.swap_rate.was_read(given.seconds(seconds, "seconds"))
+
+    @property
+    def headroom(self) -> tuple[int, int]:
+        """(pages that accesses may take before the policy is asked, pages that are kept below
+        that).
+        """
+        return self._backend.headroom()
+
+    @property
+    def due(self) -> float:
+        """The time (seconds) of what comes next: a decision, a poll of a driver at work, a reading
+        of an estimator. A clock that stops there misses nothing.
+        """
+        return self._controller.due()
+
+    @property
+    def time(self) -> float:
+        """Seconds that have passed, as ``advance`` was told."""
+        return self._controller.time
+
+    @property
+    def state(self) -> str:
+        """The state by the last plan: high, clear, soft, hard or low; "" before the first."""
+        return self._controller.plan.state
+
+    def on_plan(self, told: Callable[[Plan], object]) -> None:
+        """Has this called with every plan that comes into force: states that pass between two looks
+        are seen, too.
+        """
+        self._controller.on_plan(told)
+
+    @property
+    def last_plan(self) -> Plan:
+        """What the policy said last."""
+        return self._controller.plan
+
+    def columns(self, names=None) -> dict[str, np.ndarray]:
+        """All numbers of all machines at once: by name an int64 array with an entry per machine, in
+        the order of ``vms``, or of these ``names``. They are those of ``VM.stats`` but
+        for what a machine is promised (shares, reservation, limit), and of each its ``active``,
+        ``balloon_target``, and the plan's ``target`` (its size, where the plan does not say); bytes
+        are bytes. Far cheaper than ``stats`` of each.
+        """
+        rows = (
+            None if names is None else [self[name].name for name in given.several(names, "names")]
+        )
+        return self._backend.columns(rows)
+
+    def counts(self) -> dict[str, np.ndarray]:
+        """Those of ``columns`` that the core keeps (places and events), of all machines: cheaper
+        still.
+        """
+        return self._backend.counts()
+
+    def snapshot(self) -> Snapshot:
+        """What a policy sees now."""
+        return self._controller.snapshot()
+
+    def apply(self, plan: Plan) -> Reclaimed:
+        """Does what a plan says; returns what was won. PlanError: it breaks a rule, and nothing was
+        done. Pages that cannot go out (swap full) stay where they are; when the swap file itself
+        fails, the rest of the plan is still done and then SwapError is raised.
+        """
+        return self._controller.apply(plan)
+
+    def balance(self) -> Reclaimed:
+        """Asks the policy and does what it says."""
+        return self._controller.balance()
+
+    def advance(self, seconds: float, ran=None) -> None:
+        """Lets time pass: sampling periods, the sharing scan at the plan's rates, balloon drivers,
+        free page reports, and decisions when they are due. ran: seconds that each machine really
+        ran, by name (a machine that waits does not look idle); all the time by default. The policy
+        is asked at most once, at the end: steps should be no longer than the balance period (15 s).
+        """
+        seconds = given.seconds(seconds, "seconds", ends="(]")
+        self._controller.advance(seconds, self._backend.seconds_of_each(seconds, ran))
+
+    def _enforce_limit(self, vm: VM) -> None:
+        """A virtual machine above its limit gives back what is above it."""
+        if vm.limit < vm.size and vm.stats.consumed > vm.limit:
+            self._controller.balance()
 
     # what is there
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from pageengine import errors
-from pageengine.core.records import VMStats
+from pageengine.core.records import Faults, VMStats
 from pageengine.core.status import EVENTS
-from pageengine.host.accesses import Accesses
 from pageengine.host.admission import Claim, read_claim
+from pageengine.host.batches import Batches
 from pageengine.host.options import part_of
 from pageengine.plumbing import given
 from pageengine.plumbing.arrays import as_ppns
@@ -17,12 +20,20 @@ from pageengine.units import PAGE_BYTES
 
 
 @serialised
-class VM(Accesses):
+class VM:
     """A virtual machine: ``pages`` pages of 4096 bytes, numbered (PPN) from 0. Made by
     ``Host.add_vm``.
 
-    Accesses are made in batches (accesses.py): ``write``, ``read``, ``touch`` and their ``try_``
-    forms.
+    Batch methods take PPNs as an int array [n], or one int. Those that need machine memory let the
+    host's policy make room and go on; ``try_`` forms stop exactly before the first access that
+    cannot be made and say why. The same page may be named many times; accesses are made in order.
+
+    Errors of all of them: IndexError for a PPN that the machine does not have, TypeError and
+    ValueError for arrays of another kind or shape (nothing was done in either case), Closed after
+    ``remove_vm`` or ``close``. Those that wait for memory raise OutOfFrames when none could be
+    won and Blocked when the machine is blocked, both with ``done``, the accesses that were made,
+    and SwapError, SwapCorruption, CodecError where a page cannot be read back: that page stays
+    where it is. All are in ``pageengine.errors``.
     """
 
     def __init__(self, host, name: str, id: int, claim: Claim, guest=None):
@@ -30,6 +41,8 @@ class VM(Accesses):
         self._lock = host._lock
         self.name, self.claim, self.guest = name, claim, guest
         self.pages = claim.size // PAGE_BYTES
+        self._batches = Batches(self, self._engine)
+        self._make_guest_accesses: Callable[[Any], object] = self._touch_for_guest
 
     def __repr__(self) -> str:
         return f"<VM {self.name!r}: {self.pages} pages{'' if self._host else ', removed'}>"
@@ -79,7 +92,8 @@ class VM(Accesses):
         )
         self.host._admit(self.name, claim)
         self.claim = claim
-        self.host._governor.configured(self)
+        self.host._backend.table.configured(self)
+        self.host._controller.changed()
 
     @property
     def there(self) -> bool:
@@ -99,6 +113,91 @@ class VM(Accesses):
             return self
         why = "was removed" if self._host is None else "is of another host"
         raise errors.NoSuchVM(f"the host has no such machine: the {self.name!r} given {why}")
+
+    # accesses
+
+    def write(self, ppns, pages) -> Faults:
+        """Writes whole pages: uint8 [n, 4096] (or [4096] for one); in token mode uint64 [n].
+        Returns what the batch met.
+        """
+        return self._batches.all(*self._batches.write(ppns, pages))
+
+    def read(self, ppns):
+        """Reads whole pages: uint8 [n, 4096]; in token mode uint64 [n]. Pages never touched read as
+        zeros.
+        """
+        call, n, out = self._batches.read(ppns)
+        self._batches.all(call, n)
+        return out
+
+    def touch(self, ppns, write=False) -> Faults:
+        """Accesses pages without data; ``write``: bool, or bool [n]. A write makes a shared page
+        private. Returns what the batch met.
+        """
+        return self._batches.all(*self._batches.touch(ppns, write))
+
+    def try_write(self, ppns, pages):
+        """Like write, but never asks the policy, and no OutOfFrames or Blocked: (accesses done,
+        status name, Faults). The statuses are on docs/embedding.md.
+        """
+        return self._batches.once(*self._batches.write(ppns, pages))
+
+    def try_read(self, ppns):
+        """Like read, as ``try_write`` is like write: (accesses done, status name, Faults, the pages
+        read [done]).
+        """
+        call, n, out = self._batches.read(ppns)
+        done, status, faults = self._batches.once(call, n)
+        return done, status, faults, out[:done]
+
+    def try_touch(self, ppns, write=False):
+        """Like touch, as ``try_write`` is like write: (accesses done, status name, Faults)."""
+        return self._batches.once(*self._batches.touch(ppns, write))
+
+    def touch_some(self, ppns, write=False) -> int:
+        """Like touch, as far as it goes: how many accesses were made before memory ran out or the
+        machine was blocked. Faults are not told: ``events`` counts them. Where memory ran out
+        because the swap file failed, OutOfFrames is raised with that as its cause.
+        """
+        return self._batches.some(*self._batches.touch(ppns, write))
+
+    def write_some(self, ppns, pages) -> int:
+        """Like write, as far as it goes: how many pages were written before memory ran out or the
+        machine was blocked. Errors as of ``touch_some``.
+        """
+        return self._batches.some(*self._batches.write(ppns, pages))
+
+    def peek(self, ppns):
+        """What the pages hold, uint8 [n, 4096] (tokens: uint64 [n]), without an access: nothing
+        moves and nothing is counted.
+        """
+        return self._batches.peek(ppns)
+
+    def load(self, image, at: int = 0, progress=None) -> int:
+        """Writes a memory image from page ``at`` on; returns the pages written. ``image``: a path,
+        or what ``pageengine.images.open`` gives. Holes are zero pages and stay untouched.
+        ``progress(pages_done)`` is called after each batch.
+        """
+        from pageengine import images
+
+        if self.host.contents != "bytes":
+            raise ValueError("an image holds bytes; this host keeps tokens (contents='tokens')")
+        at = given.whole(at, "at")
+        if not hasattr(image, "pages"):
+            with images.open(image, packed=True) as opened:
+                return self.load(opened, at, progress)
+        if at + image.pages > self.pages:
+            raise ValueError(
+                f"the image has {image.pages} pages; from page {at} on it does not fit the "
+                f"{self.pages} pages of virtual machine {self.name!r}"
+            )
+        done = 0
+        for ppns, pages in image:
+            self.write(ppns + at, pages)
+            done += len(ppns)
+            if progress:
+                progress(done)
+        return done
 
     # the balloon, blocking, pinning
 
@@ -137,30 +236,33 @@ class VM(Accesses):
     @property
     def balloon_target(self) -> int:
         """Bytes that its driver was last told to give up; it moves there with ``Host.advance``."""
-        return self.host._governor.keeping.balloon_target_of(self.name)
+        return self.host._backend.table.balloon_target_of(self.name)
 
     @property
     def balloon_max(self) -> int:
         """Most bytes its driver can give up now; 0 without one, or while the guest boots."""
-        return self.host._governor.keeping.balloon_max_of(self.name)
+        return self.host._backend.table.balloon_max_of(self.name)
 
     def set_balloon_max(self, value) -> None:
         """Most that its driver may give up from now on, bytes or a percentage of its size."""
         limit = part_of(value, self.size, "balloon_max")
-        self.host._governor.keeping.set_balloon_limit(self.name, limit)
+        self.host._backend.table.set_balloon_limit(self.name, limit)
 
-    def run_ops(self, ops) -> None:
-        """The accesses that its guest makes while its balloon driver works, as far as there is
-        memory for them.
+    def on_guest_accesses(self, make: Callable[[Any], object]) -> None:
+        """Has ``make(operations)`` make the accesses that the guest makes while its balloon driver
+        works (``Guest.inflate``), as far as it can; by default their pages are touched.
         """
+        self._make_guest_accesses = make
+
+    def _touch_for_guest(self, operations) -> None:
         try:
-            self.touch(ops.ppns, (ops.flags & 1) != 0)
+            self.touch(operations.ppns, (operations.flags & 1) != 0)
         except (errors.OutOfFrames, errors.Blocked):
             return
 
     def reboot(self, boot_seconds: float = 0.0) -> None:
         """The guest starts again: its balloon pops, and its driver is gone for ``boot_seconds``."""
-        self.host._governor.keeping.reboot(self.name, boot_seconds)
+        self.host._backend.table.reboot(self.name, boot_seconds)
 
     @property
     def blocked(self) -> bool:
@@ -202,7 +304,7 @@ class VM(Accesses):
     @property
     def active(self) -> int:
         """The host's estimate of the working set in bytes."""
-        return self.host._governor.keeping[self.name].active_now()
+        return self.host._backend.table[self.name].active_now()
 
     def age(self) -> int:
         """Advances the idle age of every page that was ever accessed; returns how many were

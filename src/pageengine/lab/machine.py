@@ -58,7 +58,7 @@ class Machine:
         bytes_, number = host.contents == "bytes", number_of(spec.name)
         self.number = number
         self.memory = MachineMemory(self.vm, number, find_contents(spec.contents), bytes_)
-        self.vm.run_ops = self.memory.run_ops
+        self.vm.on_guest_accesses(self.memory.make_guest_accesses)
         self._rng = np.random.Generator(np.random.Philox(key=[seed, number]))
         self._begin(options.get("workload", spec.workload))
         self.memory.boot()

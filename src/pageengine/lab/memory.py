@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pageengine.core.access_order import Turns
+from pageengine.core.access_order import AccessOrder
 from pageengine.core.records import Place
+from pageengine.host.ordered import OrderedAccesses
 from pageengine.lab.contents import ContentProfile, expand
 from pageengine.lab.workloads import Accesses, Release
 from pageengine.units import PAGE_BYTES
@@ -26,7 +27,7 @@ _table[np.ix_([f for f in range(16) if f & WRITE], [ABSENT, SHARED, BALLOONED])]
 _table[[f for f in range(16) if f & WRITE and f & FILL]] = FRESH
 _table[[f for f in range(16) if f & PAGE_OUT]] = OUT
 _writes = [flags & (WRITE | PAGE_OUT) == WRITE for flags in range(256)]
-_TURNS = Turns(_table, _writes, FRESH, LAST)
+_ORDER = AccessOrder(_table, _writes, FRESH, LAST)
 
 
 class MachineMemory:
@@ -36,6 +37,7 @@ class MachineMemory:
 
     def __init__(self, vm, number: int, profile: ContentProfile, bytes_: bool):
         self._vm, self._contents, self._bytes = vm, profile.of(number), bytes_
+        self._ordered = OrderedAccesses(vm, _ORDER)
         self._version = np.zeros(vm.pages, np.int32)
         self._zeroes_are_private = not vm.host.sharing
         self._waiting: list[tuple[np.ndarray, np.ndarray | None]] = []
@@ -75,7 +77,7 @@ class MachineMemory:
                 return 1 - sum(len(ppns) for ppns, _ in self._waiting) / wanted
         return 1.0
 
-    def run_ops(self, ops) -> None:
+    def make_guest_accesses(self, ops) -> None:
         """What a guest does at the wish of its balloon driver, as far as it can be done."""
         self._make(np.asarray(ops.ppns), np.asarray(ops.flags))
 
@@ -113,21 +115,21 @@ class MachineMemory:
         if self._zeroes_are_private:  # the place does not say that a page holds nothing of its own
             first = ((flags & WRITE) != 0) & (self._version[ppns] == 0)
             flags = np.where(first, flags | FILL, flags)
-        ppns, flags, (out, fresh, last, _), done = vm.make_in_turns(_TURNS, ppns, flags)
+        ppns, flags, (out, fresh, last, _), done = self._ordered.make(ppns, flags)
         if last == len(ppns):
             return ppns, flags, done
         if out:
             paged_out = ppns[:out] if fresh else ppns[(flags & PAGE_OUT) != 0]
             self.double_paging += int(np.sum(vm.places_at(paged_out) == SWAPPED))
         if not fresh:
-            return ppns, flags, vm.touch_kinds(_TURNS, ppns, flags)
+            return ppns, flags, self._ordered.touch(ppns, flags)
         end = out + fresh
         if out:
-            done = vm.touch_kinds(_TURNS, ppns[:out], flags[:out])
+            done = self._ordered.touch(ppns[:out], flags[:out])
         if done == out:
             done += self._write(ppns[out:end], flags[out:end])
         if done == end and last:
-            done += vm.touch_kinds(_TURNS, ppns[end:], flags[end:])
+            done += self._ordered.touch(ppns[end:], flags[end:])
         return ppns, flags, done
 
     def _write(self, ppns, flags) -> int:

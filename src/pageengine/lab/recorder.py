@@ -24,6 +24,11 @@ class Recorder:
         self._names = list(names)
         self._number = {name: i for i, name in enumerate(self._names)}
         self._host, self._vms = Table(_HOST), Table(_VM)
+        self._states: set[str] = set()  # that plans have named since the last row
+
+    def saw(self, plan) -> None:
+        """A plan came into force."""
+        self._states.add(plan.state)
 
     def know(self, name: str) -> None:
         """One more machine that may run."""
@@ -41,7 +46,7 @@ class Recorder:
         levels = [numbers[name] for name in HOST_LEVELS]
         levels[0] -= overhead  # free, as the policy sees it
         self._host.add([
-            time, rank(host.lowest_state()), *levels, int(columns["private"].sum()), overhead,
+            time, self._lowest(host.state), *levels, int(columns["private"].sum()), overhead,
             float(np.mean(stalls)) if machines else 0.0,
             *(meter.sums[key] for key in HOST_EVENTS), meter.sums["double_paging"],
         ])  # fmt: skip
@@ -58,6 +63,12 @@ class Recorder:
             guest["cache_clean"] + guest["cache_dirty"], guest["swapped"],
             *(events[key] for key in VM_EVENTS), events["double_paging"],
         ], len(machines))  # fmt: skip
+
+    def _lowest(self, state: str) -> int:
+        """The rank of the lowest state since the last row: short spells count, too."""
+        lowest = max(map(rank, {*self._states, state}))
+        self._states.clear()
+        return lowest
 
     def tables(self):
         """(host, vms) as columns; the machines by name."""

@@ -30,6 +30,7 @@ from pageengine.lab.storage import Storage
 from pageengine.lab.workloads import make as make_workload
 from pageengine.plumbing import given
 from pageengine.plumbing.lock import locks_itself, serialised
+from pageengine.policy.base import hooks
 from pageengine.units import format_size, parse_size
 
 
@@ -68,6 +69,7 @@ class Simulation:
             Meter(),
             given.flag(record, "record"),
         )
+        self.host.on_plan(self._recorder.saw)
         self._storage, self._slices = Storage(self.costs, self.seed), Slices(self.host)
         self._slice_meter, self._slice = Meter(), 0
         for spec in self.specs.values():  # what is wrong with a workload is said before the start
@@ -229,10 +231,9 @@ class Simulation:
 
     def _ask_policy(self, spec: VMSpec) -> None:
         """A policy that promises room for whole machines says whether one more fits."""
-        admits = getattr(self.host.policy, "admits", None)
         sizes = [vm.size + vm.overhead for vm in self.host.vms.values()]
         size = parse_size(spec.size) + parse_size(spec.overhead)
-        if admits and not admits(self.memory, [*sizes, size]):
+        if not hooks(self.host.policy).admits(self.memory, [*sizes, size]):
             raise AdmissionError(
                 f"{format_size(size)} do not fit beside {format_size(sum(sizes))} "
                 f"in {format_size(self.memory)}, and nothing is overcommitted"
@@ -265,11 +266,11 @@ class Simulation:
         for machine in self.machines.values():
             self._note(machine)
         policy = self.host.policy
-        thresholds = getattr(policy, "thresholds", None)
-        shown = thresholds(self.memory) if thresholds else None
+        said = hooks(policy)
+        shown = said.thresholds(self.memory)
         meta = {
             "name": self.name,
-            "policy": getattr(policy, "name", type(policy).__name__),
+            "policy": said.name,
             "policy_options": repr(policy),
             "seed": self.seed,
             "memory": self.memory,
@@ -279,7 +280,7 @@ class Simulation:
             "contents": self.host.contents,
             "refused": list(self.refused),
             "partial": partial,
-            "notes": {name: list(said) for name, said in self._notes.items()},
+            "notes": {name: list(notes) for name, notes in self._notes.items()},
             "thresholds": dict(zip(shown.names, shown.bytes, strict=True)) if shown else {},
         }
         return Result(host, vms, summary_of(host), self._log, meta)

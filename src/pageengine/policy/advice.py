@@ -21,9 +21,11 @@ WAITS = 0.01  # share of its time that a machine waits for memory before all tha
 def advise(m: Machines, memory: int) -> tuple[Migration, ...]:
     """Which machines should leave so that what the others need fits in ``memory`` bytes: while one
     alone would do, the smallest of these; until then the largest. A machine needs its estimated
-    working set, and its reservation where that is more.
+    working set, and its reservation where that is more; one whose working set nobody can tell, what
+    it holds.
     """
-    needs = np.maximum(np.minimum(m.active, m.most), m.reservation)
+    active = np.where(m.unknown, held(m), m.active)
+    needs = np.maximum(np.minimum(active, m.most), m.reservation)
     return _leaving(m, needs, memory, "use", "at a time ")
 
 
@@ -36,9 +38,13 @@ def migration(snapshot: Snapshot, m: Machines | None = None) -> tuple[Migration,
     m = Machines(snapshot.vms) if m is None else m
     found = advise(m, snapshot.memory)
     if not found and max((vm.stall for vm in snapshot.vms), default=0.0) > WAITS:
-        held = m.consumed + m.swapped + m.compressed
-        found = _leaving(m, held, snapshot.memory, "hold", "")
+        found = _leaving(m, held(m), snapshot.memory, "hold", "")
     return found[: max(0, len(m) - 1)]
+
+
+def held(m: Machines) -> np.ndarray:
+    """All that machines hold, wherever it is."""
+    return m.consumed + m.swapped + m.compressed
 
 
 def _leaving(m: Machines, needs, memory: int, verb: str, when: str) -> tuple[Migration, ...]:

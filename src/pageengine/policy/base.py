@@ -7,10 +7,11 @@ policy keeps nothing between two calls. What it wants to remember (the scanner's
 host was in) it puts into ``Plan.memo`` and finds in the next ``Snapshot.memo``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Set
 from typing import Protocol, runtime_checkable
 
 from pageengine.plumbing.frozen import Frozen, fresh
+from pageengine.policy.states import Thresholds
 
 
 class GuestView(Frozen):
@@ -51,7 +52,8 @@ class VMView(Frozen):
         limit: [bytes] most machine memory it may hold
         blocked: [yes or no] whether it may not run
         overhead: [bytes] machine memory that running it takes; no part of consumed
-        active: [bytes] the estimate of its working set
+        active: [bytes] the estimate of its working set; None where nobody can tell: that is not 0,
+            and a policy that goes by it says what it does then
         balloon_target: [bytes] what its driver was last told to hold
         balloon_max: [bytes] most that its driver can give up; 0 while there is none (never
             installed, or the guest is booting)
@@ -75,7 +77,7 @@ class VMView(Frozen):
     limit: int
     blocked: bool
     overhead: int = 0
-    active: int = 0
+    active: int | None = None
     balloon_target: int = 0
     balloon_max: int = 0
     stall: float = 0.0
@@ -172,11 +174,44 @@ class Plan(Frozen):
 
 @runtime_checkable
 class Policy(Protocol):
-    """Anything that decides. ``reserve(memory)``, where it exists, is the free memory in bytes that
-    accesses must not use up before the policy has been asked for the first time.
-    """
+    """Anything that decides. What else it may say of itself is in ``Hooks``."""
 
     def decide(self, snapshot: Snapshot) -> Plan:
         """The plan for what it sees; equal snapshots get equal plans. A plan that breaks a rule
         (policy/rules.py) is refused whole, with PlanError.
         """
+
+
+class Hooks:
+    """What a policy may say of itself beside ``decide``, each of it by an attribute of that name;
+    here is what holds for one that does not say. A policy need not be of this class.
+
+    name: what it is called. promises: what it keeps to: "reservation", "limit", "entitlement".
+    """
+
+    name = ""
+    promises: Set[str] = frozenset()
+
+    def reserve(self, memory: int) -> int:
+        """Free memory in bytes that accesses must not use up before the policy has been asked for
+        the first time, on a host of so much machine memory.
+        """
+        return 0
+
+    def admits(self, memory: int, sizes: Collection[int]) -> bool:
+        """Whether virtual machines of these sizes in bytes may be together on such a host."""
+        return True
+
+    def thresholds(self, memory: int) -> Thresholds | None:
+        """The thresholds of its memory states on such a host; None: it has none."""
+        return None
+
+
+def hooks(policy) -> Hooks:
+    """What this policy says of itself, and the defaults for what it does not say."""
+    found = Hooks()
+    found.name = type(policy).__name__
+    for what in ("name", "promises", "reserve", "admits", "thresholds"):
+        if hasattr(policy, what):
+            setattr(found, what, getattr(policy, what))
+    return found

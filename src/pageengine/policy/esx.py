@@ -48,7 +48,8 @@ class ESX:
     states: "esx2002" (6/4/2/1 % of memory), "esx5" (100/64/32/16 % of minfree), "esx6" (clear,
     high at 400 %), or a function of memory in bytes that gives
     Thresholds. margin: how far free memory must exceed a threshold on the way up. balloon_stops: as
-    said above. host_ghz: of all cores together, which caps the scan.
+    said above. host_ghz: of all cores together, which caps the scan. A machine whose working set
+    nobody can tell pays no tax: nothing of it is known to be idle.
     """
 
     name = "esx"

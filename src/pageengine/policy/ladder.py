@@ -15,13 +15,15 @@ from pageengine.units import PAGE_BYTES
 
 _NAMES = (
     "size", "consumed", "granted", "swapped", "compressed", "ballooned", "shares", "reservation",
-    "limit", "active", "balloon_max",
+    "limit", "balloon_max",
 )  # fmt: skip
 _of = attrgetter(*_NAMES)
 
 
 class Machines:
-    """The numbers of all machines, a column each."""
+    """The numbers of all machines, a column each. active: of a machine whose working set nobody can
+    tell, its size, as nothing of it is known to be idle; ``unknown`` says of which machines.
+    """
 
     def __init__(self, vms: Sequence[VMView]):
         self.vms = vms
@@ -29,8 +31,13 @@ class Machines:
         rows = np.array([_of(vm) for vm in vms], np.int64).reshape(-1, len(_NAMES)).T
         (
             self.size, self.consumed, self.granted, self.swapped, self.compressed, self.ballooned,
-            self.shares, self.reservation, self.limit, self.active, self.balloon_max,
+            self.shares, self.reservation, self.limit, self.balloon_max,
         ) = rows  # fmt: skip
+        active = [vm.active for vm in vms]
+        self.unknown = np.array([value is None for value in active], bool)
+        if self.unknown.any():
+            active = [vm.size if vm.active is None else vm.active for vm in vms]
+        self.active = np.array(active, np.int64)
 
     def __len__(self) -> int:
         return len(self.names)

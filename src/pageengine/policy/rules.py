@@ -4,7 +4,7 @@ before anything of it is done.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from pageengine.errors import PlanError
 from pageengine.plumbing import given
@@ -15,19 +15,23 @@ RECLAIM = ("sharing", "compression", "swap", "ladder")
 SCAN_RULES = ("hint", "two-scans")
 
 
-def check_plan(snapshot: Snapshot, plan: Plan) -> None:
-    """Raises PlanError that names the machine, the value and the rule."""
+def check_plan(snapshot: Snapshot, plan: Plan, techniques: Collection[str] = RECLAIM) -> None:
+    """Raises PlanError that names the machine, the value and the rule. techniques: those that the
+    host has.
+    """
     if not isinstance(plan, Plan):
         raise PlanError(f"a policy answers with a Plan, got {given.shown(plan)}")
     if not isinstance(plan.vms, Mapping):
         raise PlanError(f"vms of a plan are VMPlans by name, got {given.shown(plan.vms)}")
     views = {view.name: view for view in snapshot.vms}
-    for name, wish in plan.vms.items():
+    for name, vm_plan in plan.vms.items():
         if name not in views:
             said = given.shown(name)
             raise PlanError(f"the plan names a virtual machine {said}{_instead(name, views)}")
-        _check_vm(views[name], wish)
-    targets = {name: wish.target for name, wish in plan.vms.items() if wish.target is not None}
+        _check_vm(views[name], vm_plan, techniques)
+    targets = {
+        name: vm_plan.target for name, vm_plan in plan.vms.items() if vm_plan.target is not None
+    }
     if sum(targets.values()) > snapshot.memory:
         raise PlanError(
             f"the targets add up to {format_size(sum(targets.values()))}, more than the "
@@ -45,32 +49,37 @@ def check_plan(snapshot: Snapshot, plan: Plan) -> None:
             )
 
 
-def _check_vm(view: VMView, wish: VMPlan) -> None:
-    if not isinstance(wish, VMPlan):
-        raise PlanError(f"the plan of {view.name!r} must be a VMPlan, got {given.shown(wish)}")
+def _check_vm(view: VMView, vm_plan: VMPlan, techniques: Collection[str]) -> None:
+    if not isinstance(vm_plan, VMPlan):
+        raise PlanError(f"the plan of {view.name!r} must be a VMPlan, got {given.shown(vm_plan)}")
     for what in ("target", "balloon", "reclaim", "scan"):
-        _check_amount(getattr(wish, what), what, view.name)
-    if wish.reclaim is None:
+        _check_amount(getattr(vm_plan, what), what, view.name)
+    if vm_plan.reclaim is None:
         raise PlanError(f"reclaim of {view.name!r} is None; it must be a number, 0 or more")
-    _check_flag(wish.blocked, f"blocked of {view.name!r}")
-    if not isinstance(wish.technique, str) or wish.technique not in RECLAIM:
+    _check_flag(vm_plan.blocked, f"blocked of {view.name!r}")
+    if not isinstance(vm_plan.technique, str) or vm_plan.technique not in RECLAIM:
         raise PlanError(
-            f"technique of {view.name!r} is {given.shown(wish.technique)}; "
-            f"there are {', '.join(RECLAIM)}{_near(wish.technique, RECLAIM)}"
+            f"technique of {view.name!r} is {given.shown(vm_plan.technique)}; "
+            f"there are {', '.join(RECLAIM)}{_near(vm_plan.technique, RECLAIM)}"
         )
-    if wish.target is not None and wish.target < view.reservation:
+    if vm_plan.reclaim and vm_plan.technique not in techniques:
         raise PlanError(
-            f"the target of {view.name!r}, {format_size(wish.target)}, is under its reservation, "
+            f"the plan reclaims from {view.name!r} by {vm_plan.technique}, which this host does not "
+            f"have; it has {given.listed(techniques) or 'no technique of its own'}"
+        )
+    if vm_plan.target is not None and vm_plan.target < view.reservation:
+        raise PlanError(
+            f"the target of {view.name!r}, {format_size(vm_plan.target)}, is under its reservation, "
             f"{format_size(view.reservation)}"
         )
-    if wish.balloon is not None and wish.balloon > view.balloon_max:
+    if vm_plan.balloon is not None and vm_plan.balloon > view.balloon_max:
         raise PlanError(
-            f"the balloon target of {view.name!r}, {format_size(wish.balloon)}, is above what its "
+            f"the balloon target of {view.name!r}, {format_size(vm_plan.balloon)}, is above what its "
             f"driver can give up, {format_size(view.balloon_max)}"
         )
-    if wish.reclaim and view.consumed - wish.reclaim < min(view.reservation, view.consumed):
+    if vm_plan.reclaim and view.consumed - vm_plan.reclaim < min(view.reservation, view.consumed):
         raise PlanError(
-            f"reclaiming {format_size(wish.reclaim)} from {view.name!r} would leave it under its "
+            f"reclaiming {format_size(vm_plan.reclaim)} from {view.name!r} would leave it under its "
             f"reservation: it holds {format_size(view.consumed)} and "
             f"{format_size(view.reservation)} are reserved"
         )

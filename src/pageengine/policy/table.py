@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pageengine.plumbing import given, reading
-from pageengine.policy.base import Policy
+from pageengine.policy.base import Policy, hooks
 from pageengine.policy.esx import ESX
 from pageengine.policy.kvm import KVM
 from pageengine.policy.plain import Plain
@@ -57,7 +57,7 @@ class Entry:
     @property
     def promises(self) -> frozenset[str]:
         """What it keeps to: "reservation", "limit", "entitlement"."""
-        return frozenset(getattr(self.make, "promises", ()))
+        return frozenset(hooks(self.make).promises)
 
     @property
     def doc(self) -> str:

@@ -1,0 +1,241 @@
+"""The core's host as a controller knows it: what a policy is shown, and how what it says is done on
+real pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from typing import Any
+
+import numpy as np
+
+from pageengine import errors
+from pageengine.control.backend import Request
+from pageengine.control.direct_reclaim import DirectReclaim
+from pageengine.control.swap_rate import SwapRate
+from pageengine.control.ticker import Ticker
+from pageengine.control.vm_table import VMTable
+from pageengine.core.engine import TECHNIQUES
+from pageengine.core.records import Reclaimed
+from pageengine.core.status import STATUS_NAMES, error_of
+from pageengine.core.vm_columns import ROWS
+from pageengine.plumbing import given
+from pageengine.policy.base import Snapshot, VMView
+from pageengine.units import PAGE_BYTES
+
+_VIEW = VMView.__match_args__
+_SHOWN = [name for name in ROWS if name in _VIEW]
+_SHOWN_ROWS = [ROWS.index(name) for name in _SHOWN]
+_TOLD = ROWS.index("touched")  # rows from here on are for the estimator
+
+
+class EngineBackend:
+    """vms: the host's virtual machines by name, as they are at any time. dense: how its compression
+    cache is packed.
+    """
+
+    techniques = TECHNIQUES
+
+    def __init__(self, engine, memory: int, vms: Mapping[str, Any], dense: bool):
+        self._engine, self.memory, self._vms = engine, memory, vms
+        self._classes = 40 if dense else 2  # of slots in the compression cache
+        self.table = VMTable(engine)
+        self._ticker = Ticker(self.table, engine)
+        self.swap_rate = SwapRate()
+        self.floor = 0  # frames that the overhead of VMs takes: no access may use them
+        self.mark = 0  # frames: with no more than these idle, accesses wait
+        self._watermark = 0.0
+        self._low: Callable[[], None] = lambda: None
+
+    def names(self) -> Set[str]:
+        return self._vms.keys()
+
+    # virtual machines come and go
+
+    def add(self, vm, estimator, driver: bool, balloon_max: int) -> None:
+        """vm: the VM. driver: whether its guest has a balloon driver, and the most it may take."""
+        self.table.add(vm, estimator, driver, balloon_max)
+        self.floor += vm.overhead // PAGE_BYTES
+        self.set_low_watermark(self._watermark)
+
+    def remove(self, vm) -> None:
+        self.table.remove(vm)
+        self.floor -= vm.overhead // PAGE_BYTES
+        self.set_low_watermark(self._watermark)
+
+    # free memory
+
+    def set_low_watermark(self, free: float) -> None:
+        """Accesses stop when less than this is free: one frame less, so that a policy finds free
+        memory below its threshold and not at it.
+        """
+        self._watermark = free
+        self.mark = max(0, -(-int(free) // PAGE_BYTES) - 1) + self.floor
+        self._engine.set_mark(self.mark)
+
+    def on_low(self, told: Callable[[], None]) -> None:
+        self._low = told
+
+    def direct_reclaim(self) -> DirectReclaim:
+        """While a batch cannot go on for want of a frame."""
+        return DirectReclaim(self._engine, self._low, lambda: (self.mark, self.floor))
+
+    def headroom(self) -> tuple[int, int]:
+        """What ``Host.headroom`` says."""
+        return max(0, self._engine.idle - self.mark), self.mark - self.floor
+
+    def free(self) -> int:
+        return (self._engine.idle - self.floor) * PAGE_BYTES
+
+    # what a policy is shown
+
+    def before_decision(self) -> None:
+        self._ticker.hold()
+
+    def decided(self) -> None:
+        self.table.decided()
+
+    def snapshot(self, time: float, state: str, memo: Mapping[str, Any]) -> Snapshot:
+        numbers = self._engine.host_numbers()
+        overhead = self.floor * PAGE_BYTES
+        return Snapshot(
+            memory=numbers["memory"] - overhead,
+            free=max(0, numbers["free"] - overhead),
+            swap_free=numbers["swap_free"],
+            vms=tuple(self._views()),
+            time=time,
+            state=state,
+            memo=memo,
+        )
+
+    def _views(self):
+        table, vms = self.table, list(self._vms.values())
+        numbers = table.numbers()
+        runs = table.runs().tolist()
+        claims = [vm.claim for vm in vms]
+        columns = dict(zip(_SHOWN, numbers[_SHOWN_ROWS].tolist(), strict=True))
+        columns |= {
+            "name": table.names,
+            "shares": [claim.shares for claim in claims],
+            "reservation": [claim.reservation for claim in claims],
+            "limit": [claim.limit for claim in claims],
+            "overhead": [claim.overhead for claim in claims],
+            "blocked": map(bool, columns["blocked"]),
+            "active": table.active(numbers).tolist(),
+            "balloon_target": map(int, table.balloon_target.tolist()),
+            "balloon_max": map(int, table.balloon_max().tolist()),
+            "stall": table.stall().tolist(),
+            "guest": [
+                table[vm.name].guest_view() if run and vm.guest is not None else None
+                for vm, run in zip(vms, runs, strict=True)
+            ],
+        }
+        return map(VMView, *(columns[name] for name in _VIEW))
+
+    def counts(self) -> dict[str, np.ndarray]:
+        """What ``Host.counts`` says."""
+        return dict(zip(ROWS[:_TOLD], self.table.numbers(), strict=False))
+
+    def columns(self, rows: Sequence[str] | None) -> dict[str, np.ndarray]:
+        """What ``Host.columns`` says, of these virtual machines."""
+        numbers = self.table.numbers()
+        found = dict(zip(ROWS[:_TOLD], numbers, strict=False))
+        found["active"] = self.table.active(numbers)
+        found["balloon_target"] = self.table.balloon_target.astype(np.int64)
+        found["target"] = self.table.targets(found["size"])
+        there = list(self.table.names)
+        if rows is None or rows == there:
+            return found
+        row = {name: i for i, name in enumerate(there)}
+        chosen = [row[name] for name in rows]
+        return {key: column[chosen] for key, column in found.items()}
+
+    # doing what it says
+
+    def set_memory_targets(self, targets: Mapping[str, float]) -> None:
+        self.table.no_targets()
+        self.table.set("target", targets)
+
+    def set_balloon_targets(self, targets: Mapping[str, float]) -> None:
+        self.table.set("balloon_target", targets)
+
+    def set_scan(self, rates: Mapping[str, float], rule: str) -> None:
+        self.table.set("scan_rate", rates)
+        self._ticker.two_scans = rule == "two-scans"
+
+    def set_free_page_reporting(self, on: bool) -> None:
+        self._ticker.reports_free = bool(on)
+
+    def block(self, vm: str, blocked: bool) -> None:
+        self._vms[vm].block(blocked)
+
+    def reclaim(self, requests: Sequence[Request]) -> Reclaimed:
+        won, failure = Reclaimed(), None
+        asked = [(request, self._frames(request), request.technique) for request in requests]
+        for request, frames, technique in self.swap_rate.within(asked):
+            # what compression cannot take while the device is busy is not looked for everywhere
+            brief = technique != request.technique
+            result, status = self.reclaim_frames(self._vms[request.vm], frames, technique, brief)
+            self.swap_rate.wrote(result.swapped + result.evicted)
+            won += result
+            if status and STATUS_NAMES[status] != "PE_NO_SLOT":
+                done = result.swapped + result.evicted
+                vms = self._vms.values()
+                failure = failure or error_of(status, self._engine, request.vm, done, vms)
+        if failure:
+            raise failure
+        return won
+
+    def reclaim_frames(self, vm, frames: int, technique: str, brief: bool = False):
+        """(Reclaimed, status number). brief: what does not fit is not looked for everywhere."""
+        steps = TECHNIQUES[technique][0]
+        result, status = self._engine.reclaim(vm._id, frames, steps, brief)
+        return Reclaimed(**result), status
+
+    def _frames(self, request: Request) -> int:
+        """Frames that can be won without going under the reservation. What is charged for
+        compressed pages goes by slots, which may be less than the frames won by a part of a frame
+        for each class of slots.
+        """
+        vm, wanted = self._vms[request.vm], -(-int(request.memory) // PAGE_BYTES)
+        if vm.reservation == 0:
+            return min(wanted, vm.pages)
+        spare = (vm.stats.consumed - vm.reservation) // PAGE_BYTES
+        compresses = request.technique in ("compression", "ladder")
+        return min(wanted, max(0, spare - self._classes * compresses))
+
+    # as time goes by
+
+    def seconds_of_each(self, seconds: float, ran) -> np.ndarray:
+        """What each VM ran, float64 [n] in order, from what ``Host.advance`` was told."""
+        if not self._engine.open:
+            raise errors.Closed("the host is closed")
+        ran = {} if ran is None else ran
+        names = self.table.names
+        if not isinstance(ran, Mapping):
+            raise TypeError(f"ran must be seconds by the names of machines, got {given.shown(ran)}")
+        if not ran.keys() <= names:
+            unknown = given.listed(map(str, ran.keys() - names))
+            raise ValueError(f"ran names virtual machines that are not there: {unknown}")
+        if not set(map(type, ran.values())) <= {float}:
+            ran = {name: given.real(value, f"ran of {name!r}") for name, value in ran.items()}
+        each = np.array([ran.get(name, seconds) for name in names], float)
+        if not ((0 <= each) & (each <= seconds * (1 + 1e-9))).all():
+            name, value = next(
+                (name, value) for name, value in ran.items()
+                if not 0 <= value <= seconds * (1 + 1e-9)
+            )  # fmt: skip
+            raise ValueError(f"{name!r} cannot have run {value!r} of {seconds!r} seconds")
+        return each
+
+    def advance(self, seconds: float, ran: np.ndarray) -> None:
+        self.swap_rate.advance(seconds)
+        self._ticker.advance(seconds, ran)
+        if self._ticker.ends_scan_pass():  # hints older than one pass over every VM expire
+            self.end_scan_pass()
+
+    def end_scan_pass(self) -> None:
+        self._engine.end_scan_pass()
+
+    def due_in(self) -> float:
+        return self._ticker.due_in()
