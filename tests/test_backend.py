@@ -1,5 +1,5 @@
-"""At stake: one policy, any host. A controller knows a host through the few calls of a Backend; here
-it governs one of plain Python, with no engine below, through a whole plan.
+"""At stake: one policy, any host. A controller knows a host through the few calls of a Backend;
+here it governs one of plain Python, with no engine below, through a whole plan.
 """
 
 import pytest

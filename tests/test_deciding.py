@@ -248,7 +248,8 @@ def test_nobody_is_looked_at_who_has_nothing_due(monkeypatch):
 
 def test_guests_report_free_pages_every_two_seconds(monkeypatch):
     told = []
-    monkeypatch.setattr(VMControl, "report_free", lambda k: told.append((k.vm.name, k.vm._host.time)))
+    monkeypatch.setattr(VMControl, "report_free",
+                        lambda k: told.append((k.vm.name, k.vm.host.time)))  # fmt: skip
     with host_of("64 MiB") as host:
         for name in "ab":
             guest = Guest(2048, swap_pages=0, kernel_pages=64) if name == "a" else None

@@ -1,6 +1,5 @@
 """A half-written file under a final name is taken for a result. So there is one place that writes
-files, ``pageengine.plumbing.writing``; every other way to write one is looked for in the sources, and
-refused.
+files, ``plumbing.writing``; every other way to write one is looked for in the sources, and refused.
 """
 
 import ast

@@ -12,7 +12,7 @@ CORE = ("tests/test_model.py", "tests/test_host.py", "tests/test_running_out.py"
 TIME = ("tests/test_deciding.py", "tests/test_controller.py", "tests/test_vm_control.py",
         "tests/test_vm_columns.py")  # fmt: skip
 RULES = ("tests/policy/test_held_against_rules.py",)
-TAKING = "tests/policy/test_taking.py"
+WATERMARKS = "tests/policy/test_watermarks.py"
 
 C_TESTS: dict[str, tuple[str, ...]] = {
     "csrc/pe_balloon.c": ("fault", "scan", "host"),
@@ -64,13 +64,16 @@ PYTHON_TESTS: dict[str, tuple[str, ...]] = {
     "src/pageengine/host/admission.py": ("tests/test_admission.py", "tests/test_controller.py"),
     "src/pageengine/control/balloon.py": ("tests/test_deciding.py", "tests/test_vm_control.py",
                                    "tests/test_controller.py"),
-    "src/pageengine/control/balloon_driver.py": ("tests/test_balloon_driver.py", "tests/test_vm_control.py"),
-    "src/pageengine/control/controller.py": TIME,
+    "src/pageengine/control/balloon_driver.py": ("tests/test_balloon_driver.py",
+                                                 "tests/test_vm_control.py"),
+    "src/pageengine/control/controller.py": ("tests/test_backend.py", *TIME),
+    "src/pageengine/host/engine_backend.py": TIME,
     "src/pageengine/control/vm_table.py": (*TIME, "tests/test_bad_input.py"),
     "src/pageengine/control/ticker.py": TIME,
     "src/pageengine/control/vm_control.py": TIME,
     "src/pageengine/control/swap_rate.py": TIME,
-    "src/pageengine/control/direct_reclaim.py": ("tests/test_deciding.py", "tests/test_running_out.py"),
+    "src/pageengine/control/direct_reclaim.py": ("tests/test_deciding.py",
+                                                 "tests/test_running_out.py"),
     "src/pageengine/lab/costs.py": ("tests/lab/test_costs.py", "tests/lab/test_meter.py"),
     "src/pageengine/lab/machine.py": ("tests/lab/test_machine.py", "tests/lab/test_meter.py"),
     "src/pageengine/lab/meter.py": ("tests/lab/test_meter.py",),
@@ -79,22 +82,22 @@ PYTHON_TESTS: dict[str, tuple[str, ...]] = {
     "src/pageengine/policy/entitlement.py": ("tests/policy/test_entitlement.py",
                                              "tests/policy/test_esx.py", *RULES),
     "src/pageengine/policy/esx.py": ("tests/policy/test_esx.py", *RULES),
-    "src/pageengine/policy/ksm.py": ("tests/policy/test_kvm.py", TAKING, *RULES),
-    "src/pageengine/policy/kvm.py": ("tests/policy/test_kvm.py", TAKING, *RULES),
-    "src/pageengine/policy/ladder.py": ("tests/policy/test_ladder.py", TAKING,
+    "src/pageengine/policy/ksm.py": ("tests/policy/test_kvm.py", WATERMARKS, *RULES),
+    "src/pageengine/policy/kvm.py": ("tests/policy/test_kvm.py", WATERMARKS, *RULES),
+    "src/pageengine/policy/ladder.py": ("tests/policy/test_ladder.py", WATERMARKS,
                                         "tests/policy/test_esx.py"),
-    "src/pageengine/policy/plain.py": ("tests/policy/test_plain.py", TAKING),
-    "src/pageengine/policy/pressure.py": ("tests/policy/test_pressure.py", TAKING),
-    "src/pageengine/policy/proxmox.py": ("tests/policy/test_proxmox.py", TAKING, *RULES),
+    "src/pageengine/policy/plain.py": ("tests/policy/test_plain.py", WATERMARKS),
+    "src/pageengine/policy/pressure.py": ("tests/policy/test_pressure.py", WATERMARKS),
+    "src/pageengine/policy/proxmox.py": ("tests/policy/test_proxmox.py", WATERMARKS, *RULES),
     "src/pageengine/policy/rules.py": ("tests/policy/test_rules.py", "tests/test_controller.py"),
     "src/pageengine/policy/shares.py": ("tests/policy/test_shares.py", "tests/test_controller.py"),
-    "src/pageengine/policy/simple.py": ("tests/policy/test_simple.py", TAKING),
+    "src/pageengine/policy/simple.py": ("tests/policy/test_simple.py", WATERMARKS),
     "src/pageengine/policy/states.py": ("tests/policy/test_states.py", "tests/policy/test_esx.py"),
-    "src/pageengine/policy/taking.py": (TAKING, "tests/policy/test_simple.py",
+    "src/pageengine/policy/watermarks.py": (WATERMARKS, "tests/policy/test_simple.py",
                                         "tests/policy/test_plain.py"),
     "src/pageengine/policy/workingset.py": ("tests/policy/test_workingset.py",
                                             "tests/test_vm_control.py"),
-    "src/pageengine/policy/zram.py": ("tests/policy/test_zram.py", TAKING),
+    "src/pageengine/policy/zram.py": ("tests/policy/test_zram.py", WATERMARKS),
 }  # fmt: skip
 
 FILES = sorted({*C_TESTS, *PYTHON_TESTS})

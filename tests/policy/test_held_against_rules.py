@@ -15,7 +15,7 @@ from made_up_hosts import GIB, MIB, PAGE, decide, guest, host, random_host, rand
 
 from pageengine.policy import KVM, Pressure, Proxmox
 from pageengine.policy.ksm import Scanner
-from pageengine.policy.taking import Watermarks
+from pageengine.policy.watermarks import Watermarks
 
 from .ksmtuned_rules import Ksmtuned
 from .mom_rules import Mom

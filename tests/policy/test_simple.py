@@ -6,7 +6,7 @@ import pytest
 from made_up_hosts import GIB, MIB, PAGE, decide, host, view
 
 from pageengine.policy import FreeFirst, NoOvercommit, Plan, Proportional, Shares
-from pageengine.policy.taking import Watermarks
+from pageengine.policy.watermarks import Watermarks
 
 BIG, SMALL = view("big", consumed=900 * MIB), view("small", consumed=300 * MIB)
 

@@ -2,8 +2,8 @@
 standard error, JSON when asked for.
 
 Names and texts that are shown come from files and arguments: nothing of them is an instruction to
-the terminal (``pageengine.plumbing.visible``), or to `rich`, which lays tables out. JSON has them as they
-are, escaped. Tables need the package `rich`, which is an extra; JSON does not.
+the terminal (``plumbing.visible``), or to `rich`, which lays tables out. JSON has them as they are,
+escaped. Tables need the package `rich`, which is an extra; JSON does not.
 """
 
 import json

@@ -10,7 +10,9 @@ COUNT: Final[int]
 class AccessOrder:
     apart: int
     plain: int
-    def __new__(cls, table: ArrayLike, writes: ArrayLike, apart: int, plain: int) -> AccessOrder: ...
+    def __new__(
+        cls, table: ArrayLike, writes: ArrayLike, apart: int, plain: int
+    ) -> AccessOrder: ...
     def make(
         self, engine: Engine, id: int, ppns: NDArray[np.int64], kinds: NDArray[np.uint8]
     ) -> tuple[NDArray[np.int64], NDArray[np.uint8], tuple[int, ...], int, int]: ...

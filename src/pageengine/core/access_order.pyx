@@ -1,4 +1,4 @@
-"""AccessOrder: the order in which a batch of accesses is made, where it is not the order it came in."""
+"""AccessOrder: the order in which a batch of accesses is made, where it is not that it came in."""
 
 import numpy as np
 

@@ -6,7 +6,7 @@ from pageengine.lab import Simulation, VMSpec
 from pageengine.papers.base import Claim, Number, Outcome
 from pageengine.policy import ESX, Plan, Proportional, Shares
 from pageengine.policy.ladder import Machines, plans, split
-from pageengine.policy.taking import Watermarks, by_consumption
+from pageengine.policy.watermarks import Watermarks, by_consumption
 from pageengine.units import MIB
 
 TITLE = "How much to take from each machine"

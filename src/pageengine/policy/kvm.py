@@ -10,7 +10,7 @@ from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot, VMView
 from pageengine.policy.ksm import PAGES_TO_SCAN, SLEEP_MILLISECS, Scanner
 from pageengine.policy.ladder import Machines, plans
-from pageengine.policy.taking import Watermarks, by_consumption, optional, state_of, with_limits
+from pageengine.policy.watermarks import Watermarks, by_consumption, optional, state_of, with_limits
 
 PRESSURE, CRITICAL = 0.20, 0.05
 GUEST_FREE = 0.20

@@ -3,7 +3,7 @@
 from pageengine.plumbing import given
 from pageengine.policy.base import Plan, Snapshot, VMPlan
 from pageengine.policy.ladder import Machines
-from pageengine.policy.taking import by_consumption, with_limits
+from pageengine.policy.watermarks import by_consumption, with_limits
 
 
 class Plain:

@@ -9,7 +9,7 @@ from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.ladder import Machines, plans
 from pageengine.policy.simple import checked_technique
-from pageengine.policy.taking import Watermarks, by_consumption, state_of, with_limits
+from pageengine.policy.watermarks import Watermarks, by_consumption, state_of, with_limits
 
 
 class Pressure:

@@ -9,7 +9,7 @@ from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.ksm import PAGES_TO_SCAN, SLEEP_MILLISECS, Scanner
 from pageengine.policy.ladder import Machines, plans
-from pageengine.policy.taking import Watermarks, by_consumption, state_of, with_limits
+from pageengine.policy.watermarks import Watermarks, by_consumption, state_of, with_limits
 from pageengine.units import MIB
 
 ROUND_SECONDS = 10.0

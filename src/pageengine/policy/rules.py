@@ -49,37 +49,37 @@ def check_plan(snapshot: Snapshot, plan: Plan, techniques: Collection[str] = REC
             )
 
 
-def _check_vm(view: VMView, vm_plan: VMPlan, techniques: Collection[str]) -> None:
-    if not isinstance(vm_plan, VMPlan):
-        raise PlanError(f"the plan of {view.name!r} must be a VMPlan, got {given.shown(vm_plan)}")
+def _check_vm(view: VMView, plan: VMPlan, techniques: Collection[str]) -> None:
+    if not isinstance(plan, VMPlan):
+        raise PlanError(f"the plan of {view.name!r} must be a VMPlan, got {given.shown(plan)}")
     for what in ("target", "balloon", "reclaim", "scan"):
-        _check_amount(getattr(vm_plan, what), what, view.name)
-    if vm_plan.reclaim is None:
+        _check_amount(getattr(plan, what), what, view.name)
+    if plan.reclaim is None:
         raise PlanError(f"reclaim of {view.name!r} is None; it must be a number, 0 or more")
-    _check_flag(vm_plan.blocked, f"blocked of {view.name!r}")
-    if not isinstance(vm_plan.technique, str) or vm_plan.technique not in RECLAIM:
+    _check_flag(plan.blocked, f"blocked of {view.name!r}")
+    if not isinstance(plan.technique, str) or plan.technique not in RECLAIM:
         raise PlanError(
-            f"technique of {view.name!r} is {given.shown(vm_plan.technique)}; "
-            f"there are {', '.join(RECLAIM)}{_near(vm_plan.technique, RECLAIM)}"
+            f"technique of {view.name!r} is {given.shown(plan.technique)}; "
+            f"there are {', '.join(RECLAIM)}{_near(plan.technique, RECLAIM)}"
         )
-    if vm_plan.reclaim and vm_plan.technique not in techniques:
+    if plan.reclaim and plan.technique not in techniques:
         raise PlanError(
-            f"the plan reclaims from {view.name!r} by {vm_plan.technique}, which this host does not "
+            f"the plan reclaims from {view.name!r} by {plan.technique}, which this host does not "
             f"have; it has {given.listed(techniques) or 'no technique of its own'}"
         )
-    if vm_plan.target is not None and vm_plan.target < view.reservation:
+    if plan.target is not None and plan.target < view.reservation:
         raise PlanError(
-            f"the target of {view.name!r}, {format_size(vm_plan.target)}, is under its reservation, "
+            f"the target of {view.name!r}, {format_size(plan.target)}, is under its reservation, "
             f"{format_size(view.reservation)}"
         )
-    if vm_plan.balloon is not None and vm_plan.balloon > view.balloon_max:
+    if plan.balloon is not None and plan.balloon > view.balloon_max:
         raise PlanError(
-            f"the balloon target of {view.name!r}, {format_size(vm_plan.balloon)}, is above what its "
+            f"the balloon target of {view.name!r}, {format_size(plan.balloon)}, is above what its "
             f"driver can give up, {format_size(view.balloon_max)}"
         )
-    if vm_plan.reclaim and view.consumed - vm_plan.reclaim < min(view.reservation, view.consumed):
+    if plan.reclaim and view.consumed - plan.reclaim < min(view.reservation, view.consumed):
         raise PlanError(
-            f"reclaiming {format_size(vm_plan.reclaim)} from {view.name!r} would leave it under its "
+            f"reclaiming {format_size(plan.reclaim)} from {view.name!r} would leave it under its "
             f"reservation: it holds {format_size(view.consumed)} and "
             f"{format_size(view.reservation)} are reserved"
         )

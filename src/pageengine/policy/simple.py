@@ -14,7 +14,7 @@ from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.entitlement import Claims, entitle
 from pageengine.policy.ladder import Machines, plans, split
 from pageengine.policy.rules import RECLAIM
-from pageengine.policy.taking import Watermarks, by_consumption, state_of, with_limits
+from pageengine.policy.watermarks import Watermarks, by_consumption, state_of, with_limits
 from pageengine.units import PAGE_BYTES
 
 

@@ -6,7 +6,7 @@ from pageengine.plumbing import given
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.ladder import Machines, plans
-from pageengine.policy.taking import Watermarks, by_consumption, state_of, with_limits
+from pageengine.policy.watermarks import Watermarks, by_consumption, state_of, with_limits
 
 
 class Zram:

@@ -9,7 +9,7 @@ from made_up_hosts import GIB, MIB, PAGE, decide, host, view
 
 from pageengine.policy import KVM, FreeFirst, Plain, Pressure, Proportional, Proxmox, Shares, Zram
 from pageengine.policy.ladder import Machines, deflate, inflate, plans
-from pageengine.policy.taking import Watermarks, by_consumption, state_of, with_limits
+from pageengine.policy.watermarks import Watermarks, by_consumption, state_of, with_limits
 
 BUSY = view("a", consumed=900 * MIB), view("b", consumed=300 * MIB)
 LOW, HIGH = Watermarks().marks(2 * GIB)[1:]
