@@ -16,7 +16,14 @@ _FACTORS = {
     "g": 2**30, "gib": 2**30, "gb": 10**9,
     "t": 2**40, "tib": 2**40, "tb": 10**12,
 }  # fmt: skip
+_PERCENT = re.compile(r"\s*([0-9]{1,24}(?:\.[0-9]{1,24})?)\s*%\s*")
 _SIZE = re.compile(r"\s*([0-9]{1,24})(?:\.([0-9]{1,24}))?\s*([a-zA-Z]{0,3})\s*")
+
+
+def parse_percent(text: str) -> float | None:
+    """The number of a text such as ``"75 %"``; None where it is no such text."""
+    match = _PERCENT.fullmatch(text)
+    return float(match[1]) if match else None
 
 
 def parse_size(value, what: str = "size", most: int = given.MOST) -> int:

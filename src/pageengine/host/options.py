@@ -1,13 +1,10 @@
 """Options of hosts and machines as users write them, read into numbers."""
 
-import re
-
 from pageengine.plumbing import given
 from pageengine.policy.workingset import ESTIMATORS
-from pageengine.units import parse_size
+from pageengine.units import parse_percent, parse_size
 
 SALT_MOST = 4096  # characters: a salt may be a key or a certificate's print
-_PERCENT = re.compile(r"\s*([0-9]{1,3}(?:\.[0-9]{1,24})?)\s*%\s*")
 _OWN = 2**63
 
 
@@ -33,9 +30,8 @@ def number_of(name: str) -> int:
 def part_of(value, whole: int, what: str) -> int:
     """Bytes: a size, or a percentage of ``whole``."""
     if isinstance(value, str) and value.strip().endswith("%"):
-        match = _PERCENT.fullmatch(value)
-        percent = float(match[1]) if match else -1.0
-        if not 0 <= percent <= 100:
+        percent = parse_percent(value)
+        if percent is None or percent > 100:
             raise ValueError(f"{what} {given.shown(value)} is not a percentage from 0% to 100%")
         return int(whole * percent / 100)
     return parse_size(value, what)

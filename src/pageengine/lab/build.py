@@ -140,13 +140,7 @@ def _machines(scenario: Scenario) -> list[VMSpec]:
 
 def _workload(scenario: Scenario, entry, told: dict):
     """A workload of an entry, or what an event makes of it."""
-    workload = workloads.make(_beside(scenario, told))
-    if workload.needs_guest and not entry["guest"]:
-        raise ValueError(
-            f"workload {told['kind']!r} works with files, which a guest must hold: give the "
-            "machine guest = true"
-        )
-    return workload
+    return workloads.make_for(_beside(scenario, told), bool(entry["guest"]))
 
 
 def _seen(scenario: Scenario, happen) -> list[events.Event]:

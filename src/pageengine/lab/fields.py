@@ -15,7 +15,7 @@ from pageengine.errors import PageEngineError
 from pageengine.lab.bounds import MACHINES_MOST
 from pageengine.plumbing import given
 from pageengine.policy.shares import SHARES_MOST, SHARES_PER_MIB
-from pageengine.units import PAGE_BYTES, PAGES_MOST, parse_size
+from pageengine.units import PAGE_BYTES, PAGES_MOST, parse_percent, parse_size
 
 _SECONDS = {
     "ms": 0.001, "s": 1, "sec": 1, "second": 1, "seconds": 1, "m": 60, "min": 60, "minute": 60,
@@ -43,7 +43,7 @@ class Field:
 
 def close_to(name: Any, names: Iterable[str]) -> str:
     """``"did you mean 'zipf'? "`` or nothing."""
-    hint = given.near(name, names, 0.55)
+    hint = given.near(name, names)
     return f"{hint} " if hint else ""
 
 
@@ -113,8 +113,8 @@ def part(value) -> float:
     """A fraction, 0 to 1, from 0.75 or "75 %"."""
     number = value
     if isinstance(value, str):
-        match = re.fullmatch(r"\s*([0-9]{1,24}(?:\.[0-9]{1,24})?)\s*%\s*", value)
-        number = float(match[1]) / 100 if match else None
+        percent = parse_percent(value)
+        number = None if percent is None else percent / 100
     if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
         raise ValueError("is not a part: write a number from 0 to 1, or '75 %'")
     return float(number)

@@ -40,14 +40,15 @@ class GuestSpec:
 
 
 class Machine:
-    """spec: what it is; options: what events have changed of that. storage: what it waits for;
+    """spec: what it is; options: what events have changed of that; workload: what it does first, or
+    what ``workloads.make`` makes that of. storage: what it waits for;
     seed: of its random draws, which go by its name, so that no order of machines changes them.
 
     progress, stall, idle: parts of the last epoch. blocked: whether it was, at any time of it.
     held: whether it waits for memory, or is blocked, now.
     """
 
-    def __init__(self, host, spec, options: dict[str, Any], storage, seed: int):
+    def __init__(self, host, spec, options: dict[str, Any], workload, storage, seed: int):
         self.name, self.spec = spec.name, spec
         chosen = {key: options.get(key, getattr(spec, key)) for key in (
             "shares", "reservation", "limit", "balloon_max")}  # fmt: skip
@@ -60,7 +61,8 @@ class Machine:
         self.memory = MachineMemory(self.vm, number, find_contents(spec.contents), bytes_)
         self.vm.on_guest_accesses(self.memory.make_guest_accesses)
         self._rng = np.random.Generator(np.random.Philox(key=[seed, number]))
-        self._begin(options.get("workload", spec.workload))
+        self._begin(workload)
+        self._asked = options.get("workload", spec.workload)
         self.memory.boot()
         if spec.guest and spec.guest.boot:
             self.vm.reboot(spec.guest.boot)

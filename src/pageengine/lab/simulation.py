@@ -27,7 +27,7 @@ from pageengine.lab.results import Result, summary_of
 from pageengine.lab.slices import Slices, on_grid
 from pageengine.lab.specs import VMSpec, by_name
 from pageengine.lab.storage import Storage
-from pageengine.lab.workloads import make as make_workload
+from pageengine.lab.workloads import Workload, make_for
 from pageengine.plumbing import given
 from pageengine.plumbing.lock import locks_itself, serialised
 from pageengine.policy.base import hooks
@@ -72,13 +72,17 @@ class Simulation:
         self.host.on_plan(self._recorder.saw)
         self._storage, self._slices = Storage(self.costs, self.seed), Slices(self.host)
         self._slice_meter, self._slice = Meter(), 0
+        self._made: dict[str, Workload] = {}  # of machines that have not started yet
         for spec in self.specs.values():  # what is wrong with a workload is said before the start
             find_contents(spec.contents)
-            if make_workload(spec.workload).needs_guest and spec.guest is None:
-                raise ValueError(
-                    f"the workload of {spec.name!r} works with files, which need a guest: "
-                    "give the machine one"
-                )
+            self._made[spec.name] = self._workload_of(spec)
+
+    @staticmethod
+    def _workload_of(spec: VMSpec) -> Workload:
+        try:
+            return make_for(spec.workload, spec.guest is not None)
+        except ValueError as error:
+            raise ValueError(f"virtual machine {spec.name!r}: {error}") from None
 
     def _all_events(self, events) -> list[Event]:
         all_ = given.several(events, "events")
@@ -217,7 +221,10 @@ class Simulation:
         spec, options = self.specs[name], self._overrides.get(name, {})
         try:
             self._ask_policy(spec)
-            machine = Machine(self.host, spec, options, self._storage, self.seed)
+            workload = self._made.pop(name, None)  # a machine that starts again has a new one
+            if workload is None or "workload" in options:
+                workload = options.get("workload", spec.workload)
+            machine = Machine(self.host, spec, options, workload, self._storage, self.seed)
         except AdmissionError as error:
             self.refused.append(name)
             self._log.append({"time": now, "what": f"{name} is refused: {error}", "vm": name})

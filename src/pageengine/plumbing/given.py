@@ -19,6 +19,7 @@ import numpy as np
 
 from pageengine.plumbing.visible import visible
 
+_ALIKE = 0.55  # how near a name must be to be what was meant (difflib's ratio)
 MOST = 2**63 - 1  # what the core can count
 PATH_MOST = 4095  # characters
 NAME_MOST = 255  # characters, as in the names of files
@@ -47,12 +48,12 @@ def listed(names: Iterable[str], most: int = 20) -> str:
     return (", ".join(names[:most]) or "none") + more
 
 
-def near(name, names: Iterable[str], alike: float = 0.6) -> str:
+def near(name, names: Iterable[str]) -> str:
     """``"did you mean 'zipf'?"``, or nothing."""
     import difflib  # where a name is wrong only
 
     said = name[:NAME_MOST].lower() if isinstance(name, str) else ""
-    close = difflib.get_close_matches(said, list(names), 1, alike)
+    close = difflib.get_close_matches(said, list(names), 1, _ALIKE)
     return f"did you mean {close[0]!r}?" if close else ""
 
 

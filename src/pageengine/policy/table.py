@@ -173,5 +173,5 @@ def _as_it_is(policy, options: Mapping[str, Any]) -> Policy:
 
 
 def _instead(name, names) -> str:
-    hint = given.near(name, names, 0.5)
+    hint = given.near(name, names)
     return f"{hint and hint + ' '}There are: {given.listed(names, 40)}"

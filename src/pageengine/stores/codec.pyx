@@ -11,6 +11,7 @@ from libc.string cimport memcpy
 from pageengine._c.codec cimport *
 
 from pageengine import errors
+from pageengine.plumbing import given
 
 PAGE_BYTES = 4096
 
@@ -63,11 +64,8 @@ cdef object _bind(const pe_codec_library *wanted, pe_codec *out):
 
 
 cdef str _unknown(str name):
-    import difflib
-
-    near = difflib.get_close_matches(name.lower(), _names(there=False), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ";"
-    return f"unknown codec {name!r}{hint} there are: {', '.join(_names(there=True))}"
+    hint = given.near(name, _names(there=False))
+    return f"unknown codec {name!r}; {hint and hint + ' '}there are: {', '.join(_names(there=True))}"
 
 
 cdef object _as_pages(object pages):

@@ -18,7 +18,7 @@ from pageengine.lab.workloads.toucher import Toucher
 from pageengine.lab.workloads.zipf import Zipf
 from pageengine.plumbing import given
 
-__all__ = ["WORKLOADS", "Accesses", "Release", "Workload", "burst", "fastest", "make"]
+__all__ = ["WORKLOADS", "Accesses", "Release", "Workload", "burst", "fastest", "make", "make_for"]
 
 WORKLOADS = {
     "idle": Idle,
@@ -32,6 +32,18 @@ WORKLOADS = {
     "replay": Replay,
     "program": Program,
 }
+
+
+def make_for(what, guest: bool) -> Workload:
+    """As ``make``, of a machine that has a guest or none. ValueError: it needs one."""
+    workload = make(what)
+    if workload.needs_guest and not guest:
+        kind = what["kind"] if isinstance(what, Mapping) else what
+        raise ValueError(
+            f"workload {given.shown(kind)} works with files, which a guest must hold: give the "
+            "machine guest = true"
+        )
+    return workload
 
 
 def make(what) -> Workload:
