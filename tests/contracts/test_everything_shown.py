@@ -195,7 +195,7 @@ def test_output_that_cannot_be_written_is_said_or_given_up(arguments):
 
 def test_one_place_prints():
     """Whatever else printed would print names as they are."""
-    may = {"cli/console.py": "the one place", "startup.py": "opens streams",
+    may = {"cli/console.py": "the one place", "plumbing/startup.py": "opens streams",
            "cli/__init__.py": "argparse is told where help goes",
            "analysis/payload.py": "talks to its parent"}  # fmt: skip
     found = []
