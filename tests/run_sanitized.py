@@ -66,7 +66,7 @@ def run(package, arguments):
         "PYTHONPATH": str(package),
         "PAGEENGINE_SANITIZED": str(status),
     }
-    options = ["-q", "-p", "no:cacheprovider", "--benchmark-disable", "--durations=5"]
+    options = ["-q", "-p", "no:cacheprovider", "--benchmark-disable", "--durations=5", "--slow"]
     command = [sys.executable, "-m", "pytest", *options, *(arguments or CHOICE)]
     code = subprocess.run(command, cwd=ROOT, env=environment).returncode
     texts = {path.name: path.read_text(errors="replace") for path in sorted(logs.iterdir())}

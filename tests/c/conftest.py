@@ -31,9 +31,7 @@ class CFile(pytest.File):
     def collect(self):
         self.built = None
         for name in re.findall(r"^\s*RUN\((\w+)\);", self.path.read_text(), re.MULTILINE):
-            item = CItem.from_parent(self, name=name)
-            item.add_marker(pytest.mark.xdist_group(f"c/{self.path.stem}"))  # one run of it
-            yield item
+            yield CItem.from_parent(self, name=name)
 
     def output(self):
         if self.built is None:
