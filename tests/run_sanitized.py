@@ -51,7 +51,7 @@ def library(name):
 
 def run(package, arguments):
     """Exit status and reports. The choice is divided among the processors, a process of pytest for
-    each: leaks are looked for as a process ends, so workers that are ended from outside will not do.
+    each: leaks are looked for as a process ends by itself, which workers of pytest-xdist need not.
     """
     logs = BASE / "logs"
     logs.mkdir(exist_ok=True)

@@ -1,5 +1,5 @@
-"""A test that is left out and not missed is as good as deleted. What tests/conftest.py leaves out is
-looked at in a folder with two tests, one of them slow; and no file may be slow as a whole.
+"""A test that is left out and not missed is as good as deleted. What tests/conftest.py leaves out
+is looked at in a folder with two tests, one of them slow; and no file may be slow as a whole.
 """
 
 import shutil
@@ -62,9 +62,8 @@ def test_what_is_shared_among_some_tests_of_a_file_is_that_of_a_file(request):
 
 
 def test_no_file_is_slow_as_a_whole(request):
-    """Looked at where all tests were collected."""
     if not request.config.option.slow:
-        pytest.skip("looked at with --slow")
+        pytest.skip("only --slow collects all that there is to look at")
     kinds = {}
     for item in request.session.items:
         kinds.setdefault(item.path, set()).add(item.get_closest_marker("slow") is None)
