@@ -15,8 +15,14 @@ WARNINGS = [
 ]  # fmt: skip
 
 
+SLOW = {"pe_codec_word_wide.c"}  # five seconds each time
+
+
 @pytest.mark.parametrize("compiler", tree.COMPILERS or [None])
-@pytest.mark.parametrize("path", tree.C_FILES, ids=tree.name)
+@pytest.mark.parametrize("path", [
+    pytest.param(path, id=tree.name(path), marks=[pytest.mark.slow] if path.name in SLOW else [])
+    for path in tree.C_FILES
+])  # fmt: skip
 def test_a_source_of_the_core_compiles_without_a_warning(path, compiler):
     tree.need_compiler()
     for extra in ([], ["-DPE_RELEASE"]):
