@@ -9,12 +9,12 @@ from pageengine.lab.timeline import HOST_EVENTS, HOST_LEVELS, VM_EVENTS, VM_LEVE
 from pageengine.policy.states import rank
 from pageengine.units import PAGE_BYTES
 
-_HOST = ("time", "state", *HOST_LEVELS, "private", "overhead", "stall", *HOST_EVENTS,
-         "double_paging")  # fmt: skip
-_VM = ("time", "vm", *VM_LEVELS, "active", "touched", "target", "balloon", "balloon_target",
-       "stall", "progress", "idle", "blocked", "guest_free", "guest_cache", "guest_swapped", *VM_EVENTS,
-       "double_paging")  # fmt: skip
-_FRACTIONS = frozenset({"time", "stall", "progress", "idle"})
+HOST = ("time", "state", *HOST_LEVELS, "private", "overhead", "stall", *HOST_EVENTS,
+        "double_paging")  # fmt: skip
+VM = ("time", "vm", *VM_LEVELS, "active", "touched", "target", "balloon", "balloon_target",
+      "stall", "progress", "idle", "blocked", "guest_free", "guest_cache", "guest_swapped",
+      *VM_EVENTS, "double_paging")  # fmt: skip
+FRACTIONS = frozenset({"time", "stall", "progress", "idle"})
 
 
 class Recorder:
@@ -23,7 +23,7 @@ class Recorder:
     def __init__(self, names):
         self._names = list(names)
         self._number = {name: i for i, name in enumerate(self._names)}
-        self._host, self._vms = Table(_HOST), Table(_VM)
+        self._host, self._vms = Table(HOST), Table(VM)
         self._states: set[str] = set()  # that plans have named since the last row
 
     def saw(self, plan) -> None:
@@ -72,7 +72,7 @@ class Recorder:
 
     def tables(self):
         """(host, vms) as columns; the machines by name."""
-        host = self._host.arrays(frozenset(_HOST) - _FRACTIONS)
-        vms = self._vms.arrays(frozenset(_VM) - _FRACTIONS)
+        host = self._host.arrays(frozenset(HOST) - FRACTIONS)
+        vms = self._vms.arrays(frozenset(VM) - FRACTIONS)
         vms["vm"] = np.array(self._names, dtype=str)[vms["vm"]]
         return host, vms
