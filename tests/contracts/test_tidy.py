@@ -12,7 +12,7 @@ import tree
 
 LINE_MAX = 100
 BUDGETS = [  # the first pattern that fits; lines
-    ("csrc/**/*.c", 450),
+    ("csrc/**/*.c", 500),
     ("csrc/**/*.h", 160),
     ("src/pageengine/_c/*.pxd", 120),
     ("src/pageengine/**/*.pyx", 320),
