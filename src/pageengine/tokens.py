@@ -5,16 +5,23 @@ compresses: its compressed size in units of 64 bytes, rounded up; 0 is a same-fi
 above 32 (2048 bytes) it does not fit half a page. Token 0 is the zero page.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from pageengine.plumbing import given
 from pageengine.plumbing.arrays import integers
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
 ZERO = 0
 UNIT = 64
 
 
-def make_tokens(identities, compressed_bytes):
+def make_tokens(identities: ArrayLike, compressed_bytes: ArrayLike) -> NDArray[np.uint64]:
     """Tokens uint64 [n] from content identities (int [n], 0 <= identity < 2**58) and compressed
     sizes in bytes (int or int [n], 1 to 4032; 8 and less: a same-filled page).
     """
@@ -30,7 +37,7 @@ def make_tokens(identities, compressed_bytes):
     return (identities << np.uint64(6)) | units
 
 
-def compressed_sizes(tokens):
+def compressed_sizes(tokens: ArrayLike) -> NDArray[np.int64]:
     """The compressed sizes in bytes that tokens stand for, int64 [n]."""
     units = (np.asarray(tokens, dtype=np.uint64) & np.uint64(63)).astype(np.int64)
     return np.where(units == 0, 8, units * UNIT)

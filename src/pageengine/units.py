@@ -1,9 +1,11 @@
 """Sizes as people write them: "512 MiB" to bytes, and bytes back to text."""
 
 import re
+from typing import SupportsIndex
 
 from pageengine.plumbing import given
 
+Size = SupportsIndex | str  # as people give one: bytes, or a text such as "512 MiB"
 PAGE_BYTES = 4096
 PAGES_MOST = 2**32 - 2**16  # of a host, a machine or swap space: 16 TiB
 MIB = 2**20
@@ -26,7 +28,7 @@ def parse_percent(text: str) -> float | None:
     return float(match[1]) if match else None
 
 
-def parse_size(value, what: str = "size", most: int = given.MOST) -> int:
+def parse_size(value: Size, what: str = "size", most: int = given.MOST) -> int:
     """Bytes from a number of bytes or a text such as ``"512 MiB"``, ``"1.5G"`` or ``"64 MB"``.
 
     K, M, G, T and KiB, MiB, GiB, TiB are powers of 1024; kB, MB, GB, TB powers of 1000.
@@ -56,12 +58,13 @@ def _bytes_of(text: str, what: str) -> int:
         )
     digits = match[2] or ""  # in whole numbers throughout: a float would round
     number = int(match[1] + digits) * _FACTORS[match[3].lower()]
-    if number % 10 ** len(digits):
+    scale: int = 10 ** len(digits)
+    if number % scale:
         raise ValueError(f"{what} {text!r} is not a whole number of bytes")
-    return number // 10 ** len(digits)
+    return number // scale
 
 
-def parse_pages(value, what: str = "size", most: int = given.MOST // PAGE_BYTES) -> int:
+def parse_pages(value: Size, what: str = "size", most: int = given.MOST // PAGE_BYTES) -> int:
     """Like parse_size, in pages, ``most`` at most; refuses sizes that are not whole pages."""
     size = parse_size(value, what, most * PAGE_BYTES)
     if size % PAGE_BYTES:
@@ -72,7 +75,7 @@ def parse_pages(value, what: str = "size", most: int = given.MOST // PAGE_BYTES)
     return size // PAGE_BYTES
 
 
-def format_size(size: int) -> str:
+def format_size(size: float) -> str:
     """Bytes as short text with three significant digits: ``"512 MiB"``, ``"1.50 GiB"``."""
     size = given.real(size, "size", -1e24, 1e24)
     sign, size = ("-", -size) if size < 0 else ("", size)

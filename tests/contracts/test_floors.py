@@ -43,7 +43,7 @@ MAY = {
     "traces": "errors plumbing units",
     "schemas": "",
     "control": "core errors plumbing policy units",
-    "host": "control core errors images plumbing policy stores.codec units",
+    "host": "control core errors faults images plumbing policy stores.codec units",
     "": "*",  # the package itself: names, nothing computed
     "analysis": "*",
     "lab": "* analysis",

@@ -42,7 +42,6 @@ RATCHET = {
     ("essay", "csrc/codec/pe_codec_table.c"): (1, "a list"),
     ("parameters", "src/pageengine/host/host.py:__init__"): (15, "a host's settings, one each"),
     ("test", "src/pageengine/core/engine.pyx"): (1, "tested as Host and VM"),
-    ("stub", "src/pageengine/core/engine.pyx"): (1, "internal: Host and VM are the face"),
 }
 
 TEXT = {

@@ -4,7 +4,39 @@ without a guest model, its pages that were never touched.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from pageengine.core.engine import Engine
+    from pageengine.core.guest import Guest, Ops
+
+
+class Machine(Protocol):
+    """A virtual machine as it is governed: the VM of host/vm.py, where each is explained."""
+
+    name: str
+    pages: int
+    guest: Guest | None
+    _id: int
+    _engine: Engine
+    _make_guest_accesses: Callable[[Ops], object]
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def reservation(self) -> int: ...
+
+    def age(self) -> int: ...
+
+    def idle_ages(self) -> NDArray[np.uint64]: ...
+
+    def report_free(self, ppns: ArrayLike) -> int: ...
 
 
 class UntouchedPages:
@@ -12,7 +44,7 @@ class UntouchedPages:
     a guest would miss least. Callers that know give pages up themselves (``VM.balloon``).
     """
 
-    def __init__(self, vm):
+    def __init__(self, vm: Machine):
         self._vm = vm
 
     def inflate(self, pages: int, sleeping: bool) -> int:
@@ -27,7 +59,7 @@ class GuestPages:
     which it writes to its own swap first. The accesses that this takes happen on the host.
     """
 
-    def __init__(self, vm, guest):
+    def __init__(self, vm: Machine, guest: Guest):
         self._vm, self._guest = vm, guest
 
     def inflate(self, pages: int, sleeping: bool) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 from pageengine.control.backend import Backend, Request
 from pageengine.control.ticker import TICK
 from pageengine.core.records import Reclaimed
-from pageengine.policy.base import Plan, Snapshot, hooks
+from pageengine.policy.base import Plan, Policy, Snapshot, hooks
 from pageengine.policy.plain import Plain
 from pageengine.policy.rules import check_plan
 
@@ -24,7 +24,7 @@ BALANCE_PERIOD = 15.0  # seconds, where a plan does not say (Mem.BalancePeriod)
 class Controller:
     """Holds the policy, the last plan and the time."""
 
-    def __init__(self, backend: Backend, policy):
+    def __init__(self, backend: Backend, policy: Policy | str | None):
         self._backend = backend
         self.time = 0.0
         self._due = 0.0
@@ -33,7 +33,7 @@ class Controller:
         self.set_policy(policy)
         backend.on_low(self.make_room)
 
-    def set_policy(self, policy) -> None:
+    def set_policy(self, policy: Policy | str | None) -> None:
         """Another policy decides from now on; None: ``policy.Plain()``."""
         if policy is None:
             policy = Plain()

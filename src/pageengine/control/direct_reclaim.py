@@ -5,8 +5,12 @@ for what cannot come.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pageengine import errors
+
+if TYPE_CHECKING:
+    from pageengine.core.engine import Engine
 
 
 class DirectReclaim:
@@ -14,14 +18,16 @@ class DirectReclaim:
     the floor that are in force, in frames. The mark is in force again when the batch is over.
     """
 
-    def __init__(self, engine, low: Callable[[], None], marks: Callable[[], tuple[int, int]]):
+    def __init__(
+        self, engine: Engine, low: Callable[[], None], marks: Callable[[], tuple[int, int]]
+    ):
         self._engine, self._low, self._marks = engine, low, marks
         self.cause: Exception | None = None
 
     def __enter__(self) -> DirectReclaim:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._engine.open:
             self._engine.set_mark(self._marks()[0])
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from pageengine.policy.ladder import split
 from pageengine.units import PAGE_BYTES
+
+if TYPE_CHECKING:
+    from pageengine.control.backend import Request
+
+    Asked = list[tuple[Request, int, str]]
 
 #: Seconds of writing that may be under way: their frames are free when the device has them.
 WRITE_WINDOW = 0.05
@@ -15,7 +22,7 @@ _WRITES = ("swap", "ladder")  # techniques that write to swap
 class SwapRate:
     """bandwidth: bytes per second of ``Host.advance``; None: as much as plans like, at once."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.bandwidth: float | None = None
         self._left = 0.0  # pages that may be written now
         self._read = 0.0  # seconds that reads kept the device busy since the last advance
@@ -39,7 +46,7 @@ class SwapRate:
         self._read = 0.0
         self._left = min(self._left + pages * writing, pages * max(seconds, WRITE_WINDOW))
 
-    def within(self, asked: list) -> list:
+    def within(self, asked: Asked) -> Asked:
         """Of (request, frames, technique) as many frames as swap space can take by now, from each
         its part of them, whatever their order; without swap, where it can take none.
         """

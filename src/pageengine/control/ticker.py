@@ -15,7 +15,7 @@ after it (``hold``).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,11 @@ from pageengine.control.vm_control import VMControl
 from pageengine.control.vm_table import VMTable
 from pageengine.core import vm_columns
 from pageengine.units import PAGE_BYTES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pageengine.core.engine import Engine
 
 TICK = 1e-9  # seconds: sums of steps are late by less
 READING_SECONDS = 1.0  # readings are due on whole seconds
@@ -34,12 +39,12 @@ class _Due(NamedTuple):
     in pages; moves: whether it has anything to do; reports: of free pages.
     """
 
-    ends: np.ndarray
-    pages: np.ndarray
-    polls: np.ndarray
-    target: np.ndarray
-    moves: np.ndarray
-    reports: np.ndarray
+    ends: NDArray[np.bool_]
+    pages: NDArray[np.int64]
+    polls: NDArray[np.float64]
+    target: NDArray[np.float64]
+    moves: NDArray[np.bool_]
+    reports: NDArray[np.bool_]
 
 
 class Ticker:
@@ -47,14 +52,14 @@ class Ticker:
     hand free blocks back.
     """
 
-    def __init__(self, table: VMTable, engine):
+    def __init__(self, table: VMTable, engine: Engine):
         self._table, self._engine = table, engine
         self.two_scans = self.reports_free = False
         # from which row on, the clocks, and whose they are
-        self._saved: tuple[int, np.ndarray, list[VMControl]] | None = None
+        self._saved: tuple[int, NDArray[np.float64], list[VMControl]] | None = None
         self._at = -1
 
-    def advance(self, seconds: float, ran: np.ndarray) -> None:
+    def advance(self, seconds: float, ran: NDArray[np.float64]) -> None:
         """Time passes for every VM. ran: seconds of each."""
         table = self._table
         table.tidy()
@@ -103,7 +108,7 @@ class Ticker:
                 if table.has(controls[row]):
                     table.clocks[:, controls[row].row] = clocks[:, row - first]
 
-    def _advance_from(self, first: int, seconds: float, ran: np.ndarray) -> int:
+    def _advance_from(self, first: int, seconds: float, ran: NDArray[np.float64]) -> int:
         """Up to the first machine whose work brings a decision about; the machine after it."""
         table = self._table
         clocks = first, table.clocks[:, first:].copy(), table.controls
@@ -130,7 +135,7 @@ class Ticker:
         self._watch(due, slice(at - first, None), at, two_scans)
         return len(table)
 
-    def _pass_time(self, rows: slice, seconds: float, ran: np.ndarray) -> _Due:
+    def _pass_time(self, rows: slice, seconds: float, ran: NDArray[np.float64]) -> _Due:
         """The clocks go on; what is due now."""
         table = self._table
         table.elapsed[rows] += seconds
@@ -158,12 +163,14 @@ class Ticker:
             reports=reports,
         )
 
-    def _reporting(self, rows: slice) -> np.ndarray:
+    def _reporting(self, rows: slice) -> NDArray[np.bool_]:
         """Whose guest is there to report its free pages."""
         table = self._table
         return (table.has_guest[rows] > 0) & (table.boot_left[rows] <= 0)
 
-    def _moves(self, rows: slice, polls: np.ndarray, target: np.ndarray) -> np.ndarray:
+    def _moves(
+        self, rows: slice, polls: NDArray[np.float64], target: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
         """Which drivers are polled and not at rest: their target is another, or the guest took
         pages back.
         """
@@ -188,7 +195,7 @@ class Ticker:
             vm_columns.scan(self._engine, table.ids[rows], pages, two_scans)
             table.scanned[rows] += pages
 
-    def _end_periods(self, rows: np.ndarray) -> None:
+    def _end_periods(self, rows: NDArray[np.intp]) -> None:
         """Estimators get their readings, and their next periods begin. One that fails keeps no
         reading from the others.
         """
@@ -225,7 +232,7 @@ class Ticker:
         return True
 
 
-def _whole(due: np.ndarray) -> np.ndarray:
+def _whole(due: NDArray[np.float64]) -> NDArray[np.float64]:
     """Takes what is whole off a column; fractions wait."""
     whole = np.floor(due + TICK)
     np.maximum(due - whole, 0.0, out=due)

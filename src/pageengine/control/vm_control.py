@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from pageengine.control.balloon import GuestPages, UntouchedPages
+from typing import TYPE_CHECKING, Any
+
+from pageengine.control.balloon import GuestPages, Machine, UntouchedPages
 from pageengine.control.balloon_driver import BalloonDriver
 from pageengine.plumbing import given
 from pageengine.policy.base import GuestView
 from pageengine.units import PAGE_BYTES
 
+if TYPE_CHECKING:
+    from pageengine.policy.workingset import WorkingSet
+
 
 class VMControl:
     """One virtual machine's estimator and balloon driver."""
 
-    def __init__(self, vm, estimator):
+    def __init__(self, vm: Machine, estimator: WorkingSet):
         self.vm, self.estimator = vm, estimator
         self._driver = BalloonDriver(
             UntouchedPages(vm) if vm.guest is None else GuestPages(vm, vm.guest)
@@ -78,7 +83,8 @@ class VMControl:
     @property
     def sample_size(self) -> int:
         """Pages of the next sample."""
-        return min(given.whole(self.estimator.n, "n of the estimator"), self.vm.pages)
+        estimator: Any = self.estimator  # one that goes by samples says of how many pages
+        return min(given.whole(estimator.n, "n of the estimator"), self.vm.pages)
 
     def end_period(self, touched: int, marked: int) -> None:
         """The estimator gets a reading of a sample; the next period begins."""
@@ -106,4 +112,5 @@ class VMControl:
 
     def report_free(self) -> None:
         """The guest reports its free blocks."""
-        self.vm.report_free(self.vm.guest.report_free())
+        if self.vm.guest is not None:
+            self.vm.report_free(self.vm.guest.report_free())

@@ -6,7 +6,8 @@ thousand are looked at in a few array operations. Time moves the columns in tick
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import KeysView, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,14 @@ from pageengine.core import vm_columns as columns
 from pageengine.plumbing import given
 from pageengine.units import PAGE_BYTES
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pageengine.control.balloon import Machine
+    from pageengine.core.engine import Engine
+    from pageengine.policy.workingset import WorkingSet
+
+    Floats = NDArray[np.float64]
 # Columns, float64 as all are seconds, pages or bytes below 2**53. What time moves stands first.
 _CLOCKS = ("boot_left", "period", "scan_due", "poll_due", "report_due", "elapsed", "ran")
 _COLUMNS = (
@@ -33,30 +42,30 @@ class VMTable:
     ``clocks`` are those that time moves, a column each, and ``controls`` the VMControls.
     """
 
-    boot_left: np.ndarray
-    period: np.ndarray
-    scan_due: np.ndarray
-    poll_due: np.ndarray
-    report_due: np.ndarray
-    elapsed: np.ndarray
-    ran: np.ndarray
-    last_stall: np.ndarray
-    scan_rate: np.ndarray
-    scanned: np.ndarray
-    balloon_target: np.ndarray
-    balloon_limit: np.ndarray
-    unreserved: np.ndarray
-    target: np.ndarray
-    rest: np.ndarray
-    has_driver: np.ndarray
-    has_guest: np.ndarray
-    every: np.ndarray
-    pages: np.ndarray
+    boot_left: Floats
+    period: Floats
+    scan_due: Floats
+    poll_due: Floats
+    report_due: Floats
+    elapsed: Floats
+    ran: Floats
+    last_stall: Floats
+    scan_rate: Floats
+    scanned: Floats
+    balloon_target: Floats
+    balloon_limit: Floats
+    unreserved: Floats
+    target: Floats
+    rest: Floats
+    has_driver: Floats
+    has_guest: Floats
+    every: Floats
+    pages: Floats
 
-    clocks: np.ndarray
+    clocks: Floats
     controls: list[VMControl]
 
-    def __init__(self, engine):
+    def __init__(self, engine: Engine):
         self._engine = engine
         self._of: dict[str, VMControl] = {}
         self._all = np.zeros((len(_COLUMNS), 4))
@@ -73,11 +82,11 @@ class VMTable:
         return len(self._of)
 
     @property
-    def names(self):
+    def names(self) -> KeysView[str]:
         """In the order they were added."""
         return self._of.keys()
 
-    def add(self, vm, estimator, driver: bool, balloon_limit: int) -> None:
+    def add(self, vm: Machine, estimator: WorkingSet, driver: bool, balloon_limit: int) -> None:
         control = VMControl(vm, estimator)
         if self._rows == self._all.shape[1]:
             self.tidy()  # there may be room where others were
@@ -103,11 +112,11 @@ class VMTable:
             self.tidy()
             self.rest[control.row] = target
 
-    def remove(self, vm) -> None:
+    def remove(self, vm: Machine) -> None:
         del self._of[vm.name]
         self._laid_out = False
 
-    def configured(self, vm) -> None:
+    def configured(self, vm: Machine) -> None:
         """What the machine is promised has changed."""
         self.tidy()
         self.unreserved[self._of[vm.name].row] = vm.size - vm.reservation
@@ -156,23 +165,23 @@ class VMTable:
 
     # what a policy is shown
 
-    def numbers(self) -> np.ndarray:
+    def numbers(self) -> NDArray[np.int64]:
         """``columns.ROWS`` of all machines."""
         self.tidy()
         return columns.numbers(self._engine, self.ids)
 
-    def runs(self, rows=slice(None)) -> np.ndarray:
+    def runs(self, rows: slice = slice(None)) -> NDArray[np.bool_]:
         """Whether the driver is there."""
         return (self.has_driver[rows] > 0) & (self.boot_left[rows] <= 0)
 
-    def balloon_max(self, rows=slice(None)) -> np.ndarray:
+    def balloon_max(self, rows: slice = slice(None)) -> Floats:
         """Most bytes the driver can give up now; 0 without a driver or while the guest boots. What
         is reserved is never asked for: a guest that gave it up could not hold its reservation.
         """
         most = np.minimum(self.balloon_limit[rows], self.unreserved[rows])
         return np.where(self.runs(rows), most, 0.0)
 
-    def stall(self) -> np.ndarray:
+    def stall(self) -> Floats:
         """Share of the time since the last decision that the machine did not run. A decision in the
         middle of a batch, with no time since the last one, is shown what that one was shown.
         """
@@ -180,7 +189,7 @@ class VMTable:
         share = np.divide(self.ran, self.elapsed, out=np.zeros(len(self)), where=some)
         return np.where(some, 1 - np.minimum(1.0, share), self.last_stall)
 
-    def active(self, numbers: np.ndarray) -> np.ndarray:
+    def active(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """The estimates of the working sets in bytes. An estimate changes with a reading, or with
         how the open period stands; others are not asked for again.
         """
@@ -204,7 +213,7 @@ class VMTable:
             rows = [self._of[name].row for name in values]
             getattr(self, column)[rows] = list(values.values())
 
-    def read_again(self, rows: np.ndarray) -> None:
+    def read_again(self, rows: NDArray[np.intp]) -> None:
         """Estimates of these rows have changed, though what the engine counts may not have."""
         self._seen[:, rows] = -1
 
@@ -213,6 +222,6 @@ class VMTable:
         self.tidy()
         self.target[:] = -1
 
-    def targets(self, sizes: np.ndarray) -> np.ndarray:
+    def targets(self, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
         """What the plan wants each machine to hold; all of it, where it does not say."""
         return np.where(self.target < 0, sizes, self.target).astype(np.int64)

@@ -8,11 +8,13 @@ core's own list of names.
 
 from enum import IntEnum
 from operator import add
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from pageengine.core.events import Events
 from pageengine.plumbing.frozen import Frozen
 from pageengine.units import format_size
+
+_Sum = TypeVar("_Sum", bound=Frozen)
 
 
 class Place(IntEnum):
@@ -29,14 +31,14 @@ class Place(IntEnum):
 class _Record(Frozen):
     _BYTES: ClassVar[frozenset[str]] = frozenset()
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The record as a plain dict, ready for JSON."""
         return dict(vars(self))
 
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td>{name}</td><td style='text-align:right'>{self._shown(name)}</td></tr>"
-            for name in self.__match_args__
+            for name in vars(self)
         )
         return f"<table><caption>{type(self).__name__}</caption>{rows}</table>"
 
@@ -287,5 +289,5 @@ class Reclaimed(_Record):
         return _sum(self, other)
 
 
-def _sum(a, b):
+def _sum(a: _Sum, b: _Sum) -> _Sum:
     return type(a)(*map(add, vars(a).values(), vars(b).values()))  # in the order of the fields

@@ -2,20 +2,35 @@
 names and numbers.
 """
 
+from __future__ import annotations
+
 import os
+from collections.abc import Iterable
 from errno import EIO
+from typing import TYPE_CHECKING, Protocol
 
 from pageengine import errors
 from pageengine.core.engine import EVENTS
 from pageengine.plumbing import _status
 
+if TYPE_CHECKING:
+    from pageengine.core.engine import Engine
 STATUS_NAMES = dict(_status.NAMES)
 _NO_PAGE = 2**32 - 1  # in the place of a PPN: pages on their way out
 
 __all__ = ["EVENTS", "STATUS_NAMES", "error_of"]
 
 
-def error_of(status: int, engine, vm: str, done: int, machines=()) -> Exception:
+class Named(Protocol):
+    """A virtual machine as it is told from others."""
+
+    name: str
+    _id: int
+
+
+def error_of(
+    status: int, engine: Engine, vm: str, done: int, machines: Iterable[Named] = ()
+) -> Exception:
     """The exception for a batch on machine ``vm`` that stopped with ``status`` after ``done``
     accesses or pages. machines: all of the host's, where the page that failed may be of another.
     """

@@ -6,7 +6,7 @@ Machine memory must hold reservation + overhead of every machine, swap space siz
 from pageengine import errors
 from pageengine.plumbing.frozen import Frozen
 from pageengine.policy.shares import parse_shares
-from pageengine.units import PAGE_BYTES, PAGES_MOST, format_size, parse_pages
+from pageengine.units import PAGE_BYTES, PAGES_MOST, Size, format_size, parse_pages
 
 
 class Claim(Frozen):
@@ -29,7 +29,13 @@ class Claim(Frozen):
         return self.size - self.reservation
 
 
-def read_claim(size, shares, reservation, limit, overhead) -> Claim:
+def read_claim(
+    size: Size,
+    shares: Size,
+    reservation: Size,
+    limit: Size | None,
+    overhead: Size,
+) -> Claim:
     """The claim as a user writes it."""
     bytes_ = parse_pages(size, "size", PAGES_MOST) * PAGE_BYTES
     if bytes_ == 0:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import itemgetter, sub
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +15,11 @@ from pageengine.core.records import Faults
 from pageengine.core.status import EVENTS, STATUS_NAMES, error_of
 from pageengine.plumbing.arrays import as_contents, as_ppns, as_write_flags, empty_contents
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from pageengine.core.engine import Engine
+    from pageengine.host.vm import VM
 _fault_events = itemgetter(*(
     EVENTS.index(name)
     for name in ("accesses", "faults_absent", "cow_breaks", "decompressions", "swap_in",
@@ -27,48 +33,48 @@ Call = Callable[[int], tuple[int, int]]
 class Batches:
     """Those of one VM. Errors as VM says."""
 
-    def __init__(self, vm, engine):
+    def __init__(self, vm: VM, engine: Engine):
         self._vm, self._engine = vm, engine
 
     # a batch as a call and a length
 
-    def write(self, ppns, pages) -> tuple[Call, int]:
-        vm, engine, ppns = self._vm, self._engine, as_ppns(ppns)
+    def write(self, which: ArrayLike, pages: ArrayLike) -> tuple[Call, int]:
+        vm, engine, ppns = self._vm, self._engine, as_ppns(which)
         contents = _flat(as_contents(pages, len(ppns), vm.host.contents))
         size = len(contents) // len(ppns) if len(ppns) else 0
 
-        def call(start):
+        def call(start: int) -> tuple[int, int]:
             return engine.write(vm._id, ppns[start:], contents[start * size :])
 
         return call, len(ppns)
 
-    def touch(self, ppns, write) -> tuple[Call, int]:
+    def touch(self, which: ArrayLike, write: ArrayLike) -> tuple[Call, int]:
         vm, engine = self._vm, self._engine
         vm.host  # Closed
-        ppns = as_ppns(ppns)
+        ppns = as_ppns(which)
         flags = as_write_flags(write, len(ppns))
 
-        def call(start):
+        def call(start: int) -> tuple[int, int]:
             if flags is None:
                 return engine.touch(vm._id, ppns[start:], None, bool(write))
             return engine.touch(vm._id, ppns[start:], flags[start:], False)
 
         return call, len(ppns)
 
-    def read(self, ppns) -> tuple[Call, int, np.ndarray]:
+    def read(self, which: ArrayLike) -> tuple[Call, int, NDArray[Any]]:
         """And the array that is read into."""
-        vm, engine, ppns = self._vm, self._engine, as_ppns(ppns)
+        vm, engine, ppns = self._vm, self._engine, as_ppns(which)
         out = empty_contents(len(ppns), vm.host.contents)
         flat = _flat(out)
         size = len(flat) // len(ppns) if len(ppns) else 0
 
-        def call(start):
+        def call(start: int) -> tuple[int, int]:
             return engine.read(vm._id, ppns[start:], flat[start * size :])
 
         return call, len(ppns), out
 
-    def peek(self, ppns) -> np.ndarray:
-        vm, ppns = self._vm, as_ppns(ppns)
+    def peek(self, which: ArrayLike) -> NDArray[Any]:
+        vm, ppns = self._vm, as_ppns(which)
         out = empty_contents(len(ppns), vm.host.contents)
         done, status = self._engine.read(vm._id, ppns, _flat(out), True)
         if status:
@@ -130,7 +136,7 @@ class Batches:
             if vm.there:
                 host._enforce_limit(vm)
 
-    def _faults_since(self, before) -> Faults:
+    def _faults_since(self, before: tuple[int, ...]) -> Faults:
         after = self._engine.vm_events(self._vm._id)
         return Faults(*map(sub, _fault_events(after), _fault_events(before)))
 
@@ -138,6 +144,6 @@ class Batches:
         return error_of(status, self._engine, self._vm.name, done)
 
 
-def _flat(array):
+def _flat(array: NDArray[Any]) -> NDArray[np.uint8]:
     """The array's bytes as uint8 [m], without a copy."""
     return array.reshape(-1).view(np.uint8)

@@ -4,8 +4,8 @@ real pages.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,13 @@ from pageengine.plumbing import given
 from pageengine.policy.base import Snapshot, VMView
 from pageengine.units import PAGE_BYTES
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pageengine.core.engine import Engine
+    from pageengine.host.vm import VM
+    from pageengine.policy.workingset import WorkingSet
+
 _VIEW = VMView.__match_args__
 _SHOWN = [name for name in ROWS if name in _VIEW]
 _SHOWN_ROWS = [ROWS.index(name) for name in _SHOWN]
@@ -34,9 +41,9 @@ class EngineBackend:
     cache is packed.
     """
 
-    techniques = TECHNIQUES
+    techniques: Collection[str] = TECHNIQUES
 
-    def __init__(self, engine, memory: int, vms: Mapping[str, Any], dense: bool):
+    def __init__(self, engine: Engine, memory: int, vms: Mapping[str, VM], dense: bool):
         self._engine, self.memory, self._vms = engine, memory, vms
         self._classes = 40 if dense else 2  # of slots in the compression cache
         self.table = VMTable(engine)
@@ -52,13 +59,13 @@ class EngineBackend:
 
     # virtual machines come and go
 
-    def add(self, vm, estimator, driver: bool, balloon_max: int) -> None:
+    def add(self, vm: VM, estimator: WorkingSet, driver: bool, balloon_max: int) -> None:
         """vm: the VM. driver: whether its guest has a balloon driver, and the most it may take."""
         self.table.add(vm, estimator, driver, balloon_max)
         self.floor += vm.overhead // PAGE_BYTES
         self.set_low_watermark(self._watermark)
 
-    def remove(self, vm) -> None:
+    def remove(self, vm: VM) -> None:
         self.table.remove(vm)
         self.floor -= vm.overhead // PAGE_BYTES
         self.set_low_watermark(self._watermark)
@@ -108,7 +115,7 @@ class EngineBackend:
             memo=memo,
         )
 
-    def _views(self):
+    def _views(self) -> Iterator[VMView]:
         table, vms = self.table, list(self._vms.values())
         numbers = table.numbers()
         runs = table.runs().tolist()
@@ -132,11 +139,11 @@ class EngineBackend:
         }
         return map(VMView, *(columns[name] for name in _VIEW))
 
-    def counts(self) -> dict[str, np.ndarray]:
+    def counts(self) -> dict[str, NDArray[np.int64]]:
         """What ``Host.counts`` says."""
         return dict(zip(ROWS[:_TOLD], self.table.numbers(), strict=False))
 
-    def columns(self, rows: Sequence[str] | None) -> dict[str, np.ndarray]:
+    def columns(self, rows: Sequence[str] | None) -> dict[str, NDArray[np.int64]]:
         """What ``Host.columns`` says, of these virtual machines."""
         numbers = self.table.numbers()
         found = dict(zip(ROWS[:_TOLD], numbers, strict=False))
@@ -186,7 +193,9 @@ class EngineBackend:
             raise failure
         return won
 
-    def reclaim_frames(self, vm, frames: int, technique: str, brief: bool = False):
+    def reclaim_frames(
+        self, vm: VM, frames: int, technique: str, brief: bool = False
+    ) -> tuple[Reclaimed, int]:
         """(Reclaimed, status number). brief: what does not fit is not looked for everywhere."""
         steps = TECHNIQUES[technique][0]
         result, status = self._engine.reclaim(vm._id, frames, steps, brief)
@@ -206,7 +215,9 @@ class EngineBackend:
 
     # as time goes by
 
-    def seconds_of_each(self, seconds: float, ran) -> np.ndarray:
+    def seconds_of_each(
+        self, seconds: float, ran: Mapping[str, float] | None
+    ) -> NDArray[np.float64]:
         """What each VM ran, float64 [n] in order, from what ``Host.advance`` was told."""
         if not self._engine.open:
             raise errors.Closed("the host is closed")
@@ -228,7 +239,7 @@ class EngineBackend:
             raise ValueError(f"{name!r} cannot have run {value!r} of {seconds!r} seconds")
         return each
 
-    def advance(self, seconds: float, ran: np.ndarray) -> None:
+    def advance(self, seconds: float, ran: NDArray[np.float64]) -> None:
         self.swap_rate.advance(seconds)
         self._ticker.advance(seconds, ran)
         if self._ticker.ends_scan_pass():  # hints older than one pass over every VM expire

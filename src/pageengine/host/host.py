@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, NoReturn, Self
 
 import numpy as np
 
 from pageengine import errors
 from pageengine.control.controller import Controller
 from pageengine.core.engine import TECHNIQUES, Engine
-from pageengine.core.records import Events, HostStats, Reclaimed, ScanResult
+from pageengine.core.events import Events
+from pageengine.core.records import HostStats, Reclaimed, ScanResult
 from pageengine.core.status import error_of
 from pageengine.host.admission import Claim, Promises, read_claim
 from pageengine.host.engine_backend import EngineBackend
@@ -20,9 +21,18 @@ from pageengine.host.swap_file import open_swap_file
 from pageengine.host.vm import VM
 from pageengine.plumbing import given
 from pageengine.plumbing.lock import locks_itself, serialised
-from pageengine.policy.base import Plan, Snapshot
+from pageengine.policy.base import Plan, Policy, Snapshot
 from pageengine.stores.codec import Codec
-from pageengine.units import PAGE_BYTES, PAGES_MOST, format_size, parse_pages, parse_size
+from pageengine.units import PAGE_BYTES, PAGES_MOST, Size, format_size, parse_pages, parse_size
+
+if TYPE_CHECKING:
+    import os
+
+    from numpy.typing import NDArray
+
+    from pageengine.core.guest import Guest
+    from pageengine.faults import FaultPlan
+    from pageengine.policy.workingset import WorkingSet
 
 _EVENT_NAMES = Events.__match_args__
 
@@ -58,11 +68,14 @@ class Host:
     machines: calls are made one at a time. In a forked child they raise Forked.
     """
 
-    def __init__(self, memory, *, seed: int = 0, contents: str = "bytes", sharing: bool = True,
-                 compression: str | None = "word", packing: str = "esx", cache_limit=None,
-                 swap=None, swap_dir=None, policy=None, victims: str = "clock",
-                 reserve_swap: bool = False, estimator="sampling", faults=None):  # fmt: skip
-        self._engine: Any = None
+    def __init__(self, memory: Size, *, seed: int = 0, contents: str = "bytes",
+                 sharing: bool = True, compression: str | None = "word", packing: str = "esx",
+                 cache_limit: Size | None = None, swap: Size | None = None,
+                 swap_dir: str | os.PathLike[str] | None = None,
+                 policy: Policy | str | None = None, victims: str = "clock",
+                 reserve_swap: bool = False,
+                 estimator: str | Callable[[], WorkingSet] = "sampling",
+                 faults: FaultPlan | None = None):  # fmt: skip
         frames = parse_pages(memory, "memory", PAGES_MOST)
         if frames == 0:
             raise ValueError(f"memory must be at least one page (4096 bytes), got {memory!r}")
@@ -107,15 +120,15 @@ class Host:
     def __repr__(self) -> str:
         return f"<Host: {format_size(self.memory)}, {len(self._vms)} virtual machines>"
 
-    def __reduce__(self):
+    def __reduce__(self) -> NoReturn:
         raise TypeError(
             "a host cannot be sent to another process: send what it is made from, and make it there"
         )
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @locks_itself
@@ -155,7 +168,7 @@ class Host:
         """A host is one, however empty."""
         return True
 
-    def __getitem__(self, name) -> VM:
+    def __getitem__(self, name: str | VM) -> VM:
         if not self._engine.open:
             raise errors.Closed("the host is closed")
         if isinstance(name, VM):
@@ -169,9 +182,10 @@ class Host:
             )
         return self._vms[name]
 
-    def add_vm(self, name: str, size, *, shares=None, reservation=0, limit=None,
-               salt: str | None = "", cache_limit="10%", overhead=0, driver: bool = True,
-               balloon_max="65%", guest=None) -> VM:  # fmt: skip
+    def add_vm(self, name: str, size: Size, *, shares: Size | None = None, reservation: Size = 0,
+               limit: Size | None = None, salt: str | None = "", cache_limit: Size = "10%",
+               overhead: Size = 0, driver: bool = True, balloon_max: Size = "65%",
+               guest: Guest | None = None) -> VM:  # fmt: skip
         """Adds a virtual machine whose pages are all absent.
 
         size, reservation, limit: bytes or text. shares: its weight, a number or "low", "normal"
@@ -222,7 +236,7 @@ class Host:
             self._promises.take_back(claim, old)
             raise
 
-    def remove_vm(self, name) -> None:
+    def remove_vm(self, name: str | VM) -> None:
         """Removes a virtual machine (by name or object); all it held goes back to the system."""
         vm = self[name]
         self._engine.remove_vm(vm._id)
@@ -235,8 +249,8 @@ class Host:
 
     # techniques
 
-    def scan(self, pages: int | None = None, vm=None, order: str = "sequential",
-             rule: str = "hint") -> ScanResult:  # fmt: skip
+    def scan(self, pages: int | None = None, vm: str | VM | None = None,
+             order: str = "sequential", rule: str = "hint") -> ScanResult:  # fmt: skip
         """Looks for equal pages and merges them. Without arguments, one pass over every page of
         every machine; ``pages``: so many pages of each machine, all at most, from where its last
         scan ended (order "random": anywhere). rule: "hint" (ESX: the first equal page merges) or
@@ -261,7 +275,7 @@ class Host:
         """
         self._engine.end_scan_pass()
 
-    def reclaim(self, vm, pages: int, technique: str = "ladder") -> Reclaimed:
+    def reclaim(self, vm: str | VM, pages: int, technique: str = "ladder") -> Reclaimed:
         """Wins up to ``pages`` machine frames from a virtual machine (by name or object).
 
         technique: "sharing", "compression", "swap", or "ladder" (each in turn). Every victim is
@@ -284,12 +298,12 @@ class Host:
     # policy, plans and time
 
     @property
-    def policy(self):
+    def policy(self) -> Policy:
         """The object that decides: ``decide(snapshot) -> Plan``."""
         return self._controller.policy
 
     @policy.setter
-    def policy(self, policy) -> None:
+    def policy(self, policy: Policy | str | None) -> None:
         self._controller.set_policy(policy)
 
     @property
@@ -346,7 +360,7 @@ class Host:
         """What the policy said last."""
         return self._controller.plan
 
-    def columns(self, names=None) -> dict[str, np.ndarray]:
+    def columns(self, names: Iterable[str | VM] | None = None) -> dict[str, NDArray[np.int64]]:
         """All numbers of all machines at once: by name an int64 array with an entry per machine, in
         the order of ``vms``, or of these ``names``. They are those of ``VM.stats`` but
         for what a machine is promised (shares, reservation, limit), and of each its ``active``,
@@ -358,7 +372,7 @@ class Host:
         )
         return self._backend.columns(rows)
 
-    def counts(self) -> dict[str, np.ndarray]:
+    def counts(self) -> dict[str, NDArray[np.int64]]:
         """Those of ``columns`` that the core keeps (places and events), of all machines: cheaper
         still.
         """
@@ -379,7 +393,7 @@ class Host:
         """Asks the policy and does what it says."""
         return self._controller.balance()
 
-    def advance(self, seconds: float, ran=None) -> None:
+    def advance(self, seconds: float, ran: Mapping[str, float] | None = None) -> None:
         """Lets time pass: sampling periods, the sharing scan at the plan's rates, balloon drivers,
         free page reports, and decisions when they are due. ran: seconds that each machine really
         ran, by name (a machine that waits does not look idle); all the time by default. The policy

@@ -1,8 +1,13 @@
 """Options of hosts and machines as users write them, read into numbers."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 from pageengine.plumbing import given
-from pageengine.policy.workingset import ESTIMATORS
-from pageengine.units import parse_percent, parse_size
+from pageengine.policy.workingset import ESTIMATORS, WorkingSet
+from pageengine.units import Size, parse_percent, parse_size
 
 SALT_MOST = 4096  # characters: a salt may be a key or a certificate's print
 _OWN = 2**63
@@ -27,7 +32,7 @@ def number_of(name: str) -> int:
     return int.from_bytes(digest, "little")
 
 
-def part_of(value, whole: int, what: str) -> int:
+def part_of(value: Size, whole: int, what: str) -> int:
     """Bytes: a size, or a percentage of ``whole``."""
     if isinstance(value, str) and value.strip().endswith("%"):
         percent = parse_percent(value)
@@ -37,10 +42,11 @@ def part_of(value, whole: int, what: str) -> int:
     return parse_size(value, what)
 
 
-def find_estimator(value):
+def find_estimator(value: Any) -> Callable[[], WorkingSet]:
     """A function that makes a working-set estimator, by name or as it is."""
     if callable(value):
-        return value
+        function: Callable[[], WorkingSet] = value
+        return function
     try:
         return ESTIMATORS[given.choice(value, "estimator", ESTIMATORS)]
     except (TypeError, ValueError) as error:

@@ -4,8 +4,20 @@ put their own machines together (the lab).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pageengine.core.access_order import AccessOrder
 from pageengine.plumbing.lock import serialised
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pageengine.host.batches import Call
+    from pageengine.host.vm import VM
+
+    Ppns = NDArray[np.int64]
+    Kinds = NDArray[np.uint8]
 
 
 @serialised
@@ -14,10 +26,10 @@ class OrderedAccesses:
     Errors as of ``VM.touch_some``.
     """
 
-    def __init__(self, vm, order: AccessOrder):
+    def __init__(self, vm: VM, order: AccessOrder):
         self._vm, self._order, self._lock = vm, order, vm._lock
 
-    def make(self, ppns, kinds):
+    def make(self, ppns: Ppns, kinds: Kinds) -> tuple[Ppns, Kinds, tuple[int, ...], int]:
         """(PPNs, kinds in the order in which they are made, how many there are of each turn, how
         many were made). Batches that are plain are made at once, as ``touch_some`` does; of others
         none is made.
@@ -29,15 +41,15 @@ class OrderedAccesses:
             done = vm._batches.rest(self._call(ppns, kinds), len(ppns), done, status)
         return ppns, kinds, count, done
 
-    def touch(self, ppns, kinds) -> int:
+    def touch(self, ppns: Ppns, kinds: Kinds) -> int:
         """Makes them in the order they came in, as far as it goes: how many were made."""
         self._vm.host  # Closed
         return self._vm._batches.some(self._call(ppns, kinds), len(ppns))
 
-    def _call(self, ppns, kinds):
+    def _call(self, ppns: Ppns, kinds: Kinds) -> Call:
         vm, order = self._vm, self._order
 
-        def call(start):
+        def call(start: int) -> tuple[int, int]:
             return order.touch(vm._engine, vm._id, ppns[start:], kinds[start:])
 
         return call

@@ -2,10 +2,13 @@
 happens.
 """
 
+from __future__ import annotations
+
 import os
+from typing import IO
 
 
-def open_swap_file(directory=None):
+def open_swap_file(directory: str | os.PathLike[str] | None = None) -> IO[bytes]:
     """An open, unbuffered temporary file in ``directory`` (the system's temporary directory by
     default). Errors name the directory.
     """

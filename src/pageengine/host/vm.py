@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -16,7 +16,16 @@ from pageengine.host.options import part_of
 from pageengine.plumbing import given
 from pageengine.plumbing.arrays import as_ppns
 from pageengine.plumbing.lock import serialised
-from pageengine.units import PAGE_BYTES
+from pageengine.units import PAGE_BYTES, Size
+
+if TYPE_CHECKING:
+    import os
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from pageengine.core.guest import Guest, Ops
+    from pageengine.host.host import Host
+    from pageengine.images.base import Image
 
 
 @serialised
@@ -36,18 +45,19 @@ class VM:
     where it is. All are in ``pageengine.errors``.
     """
 
-    def __init__(self, host, name: str, id: int, claim: Claim, guest=None):
-        self._host, self._engine, self._id = host, host._engine, id
+    def __init__(self, host: Host, name: str, id: int, claim: Claim, guest: Guest | None = None):
+        self._host: Host | None = host
+        self._engine, self._id = host._engine, id
         self._lock = host._lock
         self.name, self.claim, self.guest = name, claim, guest
         self.pages = claim.size // PAGE_BYTES
         self._batches = Batches(self, self._engine)
-        self._make_guest_accesses: Callable[[Any], object] = self._touch_for_guest
+        self._make_guest_accesses: Callable[[Ops], object] = self._touch_for_guest
 
     def __repr__(self) -> str:
         return f"<VM {self.name!r}: {self.pages} pages{'' if self._host else ', removed'}>"
 
-    def __reduce__(self):
+    def __reduce__(self) -> NoReturn:
         raise TypeError(
             "a virtual machine cannot be sent to another process: send what its host is made from, "
             "and make it there"
@@ -78,7 +88,10 @@ class VM:
         """Bytes of machine memory that running it takes beside its own."""
         return self.claim.overhead
 
-    def configure(self, *, shares=None, reservation=None, limit=None) -> None:
+    def configure(
+        self, *, shares: Size | None = None, reservation: Size | None = None,
+        limit: Size | None = None,
+    ) -> None:  # fmt: skip
         """Changes what the machine is promised while it runs; what is not given stays. Admitted, or
         refused with AdmissionError, like a new machine.
         """
@@ -101,13 +114,13 @@ class VM:
         return self._host is not None
 
     @property
-    def host(self):
+    def host(self) -> Host:
         """The Host; raises Closed after ``remove_vm``."""
         if self._host is None:
             raise errors.Closed(f"virtual machine {self.name!r} was removed from its host")
         return self._host
 
-    def of(self, host) -> VM:
+    def of(self, host: Host) -> VM:
         """The machine itself, if it is one of this host now: its name alone may be another's."""
         if self._host is host:
             return self
@@ -116,13 +129,13 @@ class VM:
 
     # accesses
 
-    def write(self, ppns, pages) -> Faults:
+    def write(self, ppns: ArrayLike, pages: ArrayLike) -> Faults:
         """Writes whole pages: uint8 [n, 4096] (or [4096] for one); in token mode uint64 [n].
         Returns what the batch met.
         """
         return self._batches.all(*self._batches.write(ppns, pages))
 
-    def read(self, ppns):
+    def read(self, ppns: ArrayLike) -> NDArray[Any]:
         """Reads whole pages: uint8 [n, 4096]; in token mode uint64 [n]. Pages never touched read as
         zeros.
         """
@@ -130,19 +143,19 @@ class VM:
         self._batches.all(call, n)
         return out
 
-    def touch(self, ppns, write=False) -> Faults:
+    def touch(self, ppns: ArrayLike, write: ArrayLike = False) -> Faults:
         """Accesses pages without data; ``write``: bool, or bool [n]. A write makes a shared page
         private. Returns what the batch met.
         """
         return self._batches.all(*self._batches.touch(ppns, write))
 
-    def try_write(self, ppns, pages):
+    def try_write(self, ppns: ArrayLike, pages: ArrayLike) -> tuple[int, str, Faults]:
         """Like write, but never asks the policy, and no OutOfFrames or Blocked: (accesses done,
         status name, Faults). The statuses are on docs/embedding.md.
         """
         return self._batches.once(*self._batches.write(ppns, pages))
 
-    def try_read(self, ppns):
+    def try_read(self, ppns: ArrayLike) -> tuple[int, str, Faults, NDArray[Any]]:
         """Like read, as ``try_write`` is like write: (accesses done, status name, Faults, the pages
         read [done]).
         """
@@ -150,30 +163,31 @@ class VM:
         done, status, faults = self._batches.once(call, n)
         return done, status, faults, out[:done]
 
-    def try_touch(self, ppns, write=False):
+    def try_touch(self, ppns: ArrayLike, write: ArrayLike = False) -> tuple[int, str, Faults]:
         """Like touch, as ``try_write`` is like write: (accesses done, status name, Faults)."""
         return self._batches.once(*self._batches.touch(ppns, write))
 
-    def touch_some(self, ppns, write=False) -> int:
+    def touch_some(self, ppns: ArrayLike, write: ArrayLike = False) -> int:
         """Like touch, as far as it goes: how many accesses were made before memory ran out or the
         machine was blocked. Faults are not told: ``events`` counts them. Where memory ran out
         because the swap file failed, OutOfFrames is raised with that as its cause.
         """
         return self._batches.some(*self._batches.touch(ppns, write))
 
-    def write_some(self, ppns, pages) -> int:
+    def write_some(self, ppns: ArrayLike, pages: ArrayLike) -> int:
         """Like write, as far as it goes: how many pages were written before memory ran out or the
         machine was blocked. Errors as of ``touch_some``.
         """
         return self._batches.some(*self._batches.write(ppns, pages))
 
-    def peek(self, ppns):
+    def peek(self, ppns: ArrayLike) -> NDArray[Any]:
         """What the pages hold, uint8 [n, 4096] (tokens: uint64 [n]), without an access: nothing
         moves and nothing is counted.
         """
         return self._batches.peek(ppns)
 
-    def load(self, image, at: int = 0, progress=None) -> int:
+    def load(self, image: str | os.PathLike[str] | Image, at: int = 0,
+             progress: Callable[[int], object] | None = None) -> int:  # fmt: skip
         """Writes a memory image from page ``at`` on; returns the pages written. ``image``: a path,
         or what ``pageengine.images.open`` gives. Holes are zero pages and stay untouched.
         ``progress(pages_done)`` is called after each batch.
@@ -186,13 +200,14 @@ class VM:
         if not hasattr(image, "pages"):
             with images.open(image, packed=True) as opened:
                 return self.load(opened, at, progress)
-        if at + image.pages > self.pages:
+        source: Any = image  # whatever has pages is taken for an open image
+        if at + source.pages > self.pages:
             raise ValueError(
-                f"the image has {image.pages} pages; from page {at} on it does not fit the "
+                f"the image has {source.pages} pages; from page {at} on it does not fit the "
                 f"{self.pages} pages of virtual machine {self.name!r}"
             )
         done = 0
-        for ppns, pages in image:
+        for ppns, pages in source:
             self.write(ppns + at, pages)
             done += len(ppns)
             if progress:
@@ -201,7 +216,7 @@ class VM:
 
     # the balloon, blocking, pinning
 
-    def balloon(self, ppns=None, pages: int | None = None) -> int:
+    def balloon(self, ppns: ArrayLike | None = None, pages: int | None = None) -> int:
         """The guest gives up these pages, int [n] (their contents are gone), or ``pages`` pages it
         never touched, lowest PPN first. Returns how many pages are in the balloon now. TypeError
         where neither or both are given, IndexError for a PPN that is not there.
@@ -226,7 +241,7 @@ class VM:
             self._id, self.pages if pages is None else given.whole(pages, "pages")
         )
 
-    def report_free(self, ppns) -> int:
+    def report_free(self, ppns: ArrayLike) -> int:
         """The guest says that it does not use these pages, int [n] (free page reporting): the host
         takes what they hold, and they are absent. Returns how many held something.
         """
@@ -243,18 +258,18 @@ class VM:
         """Most bytes its driver can give up now; 0 without one, or while the guest boots."""
         return self.host._backend.table.balloon_max_of(self.name)
 
-    def set_balloon_max(self, value) -> None:
+    def set_balloon_max(self, value: Size) -> None:
         """Most that its driver may give up from now on, bytes or a percentage of its size."""
         limit = part_of(value, self.size, "balloon_max")
         self.host._backend.table.set_balloon_limit(self.name, limit)
 
-    def on_guest_accesses(self, make: Callable[[Any], object]) -> None:
+    def on_guest_accesses(self, make: Callable[[Ops], object]) -> None:
         """Has ``make(operations)`` make the accesses that the guest makes while its balloon driver
         works (``Guest.inflate``), as far as it can; by default their pages are touched.
         """
         self._make_guest_accesses = make
 
-    def _touch_for_guest(self, operations) -> None:
+    def _touch_for_guest(self, operations: Ops) -> None:
         try:
             self.touch(operations.ppns, (operations.flags & 1) != 0)
         except (errors.OutOfFrames, errors.Blocked):
@@ -275,12 +290,12 @@ class VM:
         self.host
         self._engine.set_blocked(self._id, given.flag(blocked, "blocked"))
 
-    def pin(self, ppns) -> None:
+    def pin(self, ppns: ArrayLike) -> None:
         """These pages are neither scanned nor reclaimed from now on."""
         self.host
         self._engine.pin(self._id, as_ppns(ppns), True)
 
-    def unpin(self, ppns) -> None:
+    def unpin(self, ppns: ArrayLike) -> None:
         """Undoes pin."""
         self.host
         self._engine.pin(self._id, as_ppns(ppns), False)
@@ -313,7 +328,7 @@ class VM:
         self.host
         return self._engine.age(self._id)
 
-    def idle_ages(self):
+    def idle_ages(self) -> NDArray[np.uint64]:
         """Pages by idle age, uint64 [256]: entry 0 accessed since the last ``age()``, 255 that long
         ago or longer.
         """
@@ -323,11 +338,11 @@ class VM:
     # what is there
 
     @property
-    def places(self):
+    def places(self) -> NDArray[np.uint8]:
         """Where each page is: uint8 [pages], values of ``Place``."""
         return self.places_at(np.arange(self.pages))
 
-    def places_at(self, ppns):
+    def places_at(self, ppns: ArrayLike) -> NDArray[np.uint8]:
         """Where these pages, int [n], are: uint8 [n], values of ``Place``."""
         self.host
         return self._engine.places(self._id, as_ppns(ppns))
@@ -340,7 +355,7 @@ class VM:
     def numbers(self) -> dict[str, int | bool]:
         """What ``stats`` says, as a dict: cheaper."""
         self.host
-        numbers = self._engine.vm_numbers(self._id)
+        numbers: dict[str, Any] = self._engine.vm_numbers(self._id)
         numbers["shares"], numbers["reservation"] = self.shares, self.reservation
         numbers["limit"], numbers["blocked"] = self.limit, self._engine.is_blocked(self._id)
         return numbers
@@ -348,4 +363,5 @@ class VM:
     @property
     def stats(self) -> VMStats:
         """All numbers of this machine."""
-        return VMStats(**self.numbers())
+        numbers: dict[str, Any] = self.numbers()
+        return VMStats(**numbers)

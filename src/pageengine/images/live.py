@@ -14,6 +14,7 @@ import os
 import re
 import weakref
 from bisect import bisect_right
+from collections.abc import Callable
 
 import numpy as np
 
@@ -40,7 +41,8 @@ class ProcessImage(RunImage):
     def __init__(self, pid: int, batch: int = 1024, stop: bool = False):
         super().__init__(f"/proc/{pid}", batch)
         self.pid, self._unreadable = pid, list[Run]()
-        self._memory, self._resume = -1, lambda: None
+        self._memory = -1
+        self._resume: Callable[[], object] = lambda: None
         if stop:
             self._resume = weakref.finalize(self, stop_process(pid))
         try:

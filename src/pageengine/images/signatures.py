@@ -74,7 +74,7 @@ def is_program(head: bytes) -> bool:
     if head[where : where + 2] in (b"PE", b"NE", b"LE", b"LX"):
         return True
     last, pages, relocations, paragraphs = struct.unpack_from("<4H", head, 2)
-    return last < 512 and 0 < pages and relocations < 4096 and 2 <= paragraphs < 4096
+    return bool(last < 512 and 0 < pages and relocations < 4096 and 2 <= paragraphs < 4096)
 
 
 def is_partitioned(head: bytes) -> bool:
@@ -93,7 +93,7 @@ def is_ext(head: bytes) -> bool:
     (state,) = struct.unpack_from("<H", head, 1024 + 58)
     (inodes, blocks) = struct.unpack_from("<II", head, 1024)
     sizes = log_size <= 6 and log_cluster <= 20
-    return first <= 1 and sizes and state <= 7 and inodes > 0 and blocks > 0
+    return bool(first <= 1 and sizes and state <= 7 and inodes > 0 and blocks > 0)
 
 
 def is_deflated(head: bytes) -> bool:

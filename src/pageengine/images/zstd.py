@@ -130,7 +130,7 @@ def zstd_stream(file: BinaryIO, path: str) -> Stream:
         )
         return reader
     try:
-        from compression import zstd  # type: ignore[import-not-found]
+        from compression import zstd
     except ImportError:
         raise ImageError(f"{path}: {NEEDS_ZSTD}") from None
     limit = {zstd.DecompressionParameter.window_log_max: WINDOW_LIMIT.bit_length() - 1}

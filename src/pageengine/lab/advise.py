@@ -102,7 +102,14 @@ class _Cut(Exception):
 class _Trials:
     """The runs of all seeds. Index 0 is the careful end: the fewest machines, the most memory."""
 
-    def __init__(self, scenario: Scenario, advice: Advice, policy, run: Run, progress):
+    def __init__(
+        self,
+        scenario: Scenario,
+        advice: Advice,
+        policy: str | None,
+        run: Run,
+        progress: Callable[[int, int, float | None], None],
+    ):
         self._advice, self._policy, self._run, self._progress = advice, policy, run, progress
         self.last = -(-(advice.high - advice.low) // advice.step)
         self.used: dict[tuple[int, int], Mapping[str, untested.Used]] = {}

@@ -2,6 +2,8 @@
 found out when memory or patience is at its end.
 """
 
+from typing import Any
+
 from pageengine.plumbing import given
 
 MACHINES_MOST = 100_000
@@ -11,7 +13,7 @@ ROWS_MOST = 10**9  # of timelines, a row per machine and epoch: 200 GB
 NESTED_MOST = 32  # tables within tables
 
 
-def epochs(seconds, epoch: float, machines: int = 1) -> int:
+def epochs(seconds: float, epoch: float, machines: int = 1) -> int:
     """How many steps of ``epoch`` seconds there are in so many seconds, one at least."""
     steps = max(1, round(given.seconds(seconds, "seconds") / epoch))
     if steps > EPOCHS_MOST:
@@ -27,7 +29,7 @@ def epochs(seconds, epoch: float, machines: int = 1) -> int:
     return steps
 
 
-def shallow(value, what: str) -> None:
+def shallow(value: Any, what: str) -> None:
     """Refuses tables and lists that are nested too deep to be read one within the other."""
     level, depth = [value], 0
     while level:

@@ -1,9 +1,11 @@
 """From a scenario to a simulation. The only place that knows both."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,10 +13,14 @@ from pageengine.lab import choice, contents, costs, events, workloads
 from pageengine.lab.machine import GuestSpec
 from pageengine.lab.results import Result
 from pageengine.lab.scenario import Scenario
-from pageengine.lab.simulation import Simulation, VMSpec
+from pageengine.lab.simulation import Simulation
+from pageengine.lab.specs import VMSpec
 from pageengine.plumbing import given
 from pageengine.policy import table
 from pageengine.units import PAGE_BYTES
+
+if TYPE_CHECKING:
+    from pageengine.policy.base import Policy
 
 _HOST = ("packing", "cache_limit", "swap", "sharing", "victims", "estimator", "reserve_swap")
 _VM = ("size", "shares", "reservation", "limit", "overhead", "driver", "balloon_max", "salt",
@@ -24,7 +30,7 @@ _VM = ("size", "shares", "reservation", "limit", "overhead", "driver", "balloon_
 def run(
     scenario: Scenario,
     *,
-    policy=None,
+    policy: Policy | str | None = None,
     seed: int | None = None,
     progress: Callable[[float, str], Any] | None = None,
     max_time: float | None = None,
@@ -42,7 +48,9 @@ def run(
     return result
 
 
-def simulation(scenario: Scenario, *, policy=None, seed: int | None = None) -> Simulation:
+def simulation(
+    scenario: Scenario, *, policy: Policy | str | None = None, seed: int | None = None
+) -> Simulation:
     """The simulation of a scenario. policy: another one, by name ("kvm", "esx6:idle_tax=0.5") or as
     an object; of the file's options it takes those that it has (``lab.choice``)."""
     host, run = scenario.host, scenario.run
@@ -61,7 +69,7 @@ def simulation(scenario: Scenario, *, policy=None, seed: int | None = None) -> S
         )  # fmt: skip
 
 
-def check(scenario: Scenario, policy=None) -> None:
+def check(scenario: Scenario, policy: Policy | str | None = None) -> None:
     """Everything that can be wrong with a scenario's values besides what it looks like: names of
     policy, workloads, contents, costs and their options, now and after every event."""
     made, happen = _policy(scenario, policy)
@@ -87,7 +95,9 @@ def check(scenario: Scenario, policy=None) -> None:
         costs.make(scenario.host["costs"])
 
 
-def _policy(scenario: Scenario, policy):
+def _policy(
+    scenario: Scenario, policy: Policy | str | None
+) -> tuple[Policy, tuple[events.Event, ...]]:
     """The policy, made, and the events that happen under it."""
     if policy is None:
         with scenario.section("policy" if scenario.policy else "host", key="policy"):
@@ -97,7 +107,7 @@ def _policy(scenario: Scenario, policy):
     return chosen.make(), chosen.events
 
 
-def _set_option(policy, event) -> None:
+def _set_option(policy: Policy, event: events.Event) -> None:
     """What an event will do to the policy, on one that is thrown away. Raises ValueError."""
     if not hasattr(policy, event.key):
         raise ValueError(f"the policy {policy!r} has no option {event.key!r}, which an event sets")
@@ -107,7 +117,7 @@ def _set_option(policy, event) -> None:
         raise ValueError(f"{event.key!r} of {policy!r} cannot be changed by an event") from None
 
 
-def _try_option(scenario: Scenario, policy, event) -> None:
+def _try_option(scenario: Scenario, policy: Policy | str | None, event: events.Event) -> None:
     """Makes the policy with what an event will set, where it is one of the options that it is made
     with: what its maker refuses would not be looked at later.
     """
@@ -138,12 +148,12 @@ def _machines(scenario: Scenario) -> list[VMSpec]:
     return specs
 
 
-def _workload(scenario: Scenario, entry, told: dict):
+def _workload(scenario: Scenario, entry: Mapping[str, Any], told: Any) -> workloads.Workload:
     """A workload of an entry, or what an event makes of it."""
     return workloads.make_for(_beside(scenario, told), bool(entry["guest"]))
 
 
-def _seen(scenario: Scenario, happen) -> list[events.Event]:
+def _seen(scenario: Scenario, happen: Iterable[events.Event]) -> list[events.Event]:
     """Events with the paths of traces as seen from here."""
     return [
         replace(event, value=_beside(scenario, event.value)) if event.key == "workload" else event
@@ -151,14 +161,14 @@ def _seen(scenario: Scenario, happen) -> list[events.Event]:
     ]
 
 
-def _beside(scenario: Scenario, workload: dict) -> dict:
+def _beside(scenario: Scenario, workload: dict[str, Any]) -> dict[str, Any]:
     """The workload with the path of its trace as seen from here: files name others beside them."""
     if isinstance(workload.get("trace"), str):
         return {**workload, "trace": str(Path(scenario.source).parent / workload["trace"])}
     return workload
 
 
-def _guest(value) -> GuestSpec | None:
+def _guest(value: Any) -> GuestSpec | None:
     if value is False or value is None:
         return None
     if value is True:

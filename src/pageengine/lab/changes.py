@@ -3,7 +3,7 @@
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pageengine.lab import fields
@@ -15,7 +15,7 @@ from pageengine.plumbing import given
 _NAMED = {"costs": "storage", "workload": "kind", "then": "kind"}
 
 
-def change(data: Mapping[str, Any], names: Sequence[str], key: str, value) -> dict[str, Any]:
+def change(data: Mapping[str, Any], names: Sequence[str], key: str, value: Any) -> dict[str, Any]:
     """The tables of a scenario with one value changed. names: of the [[vm]] tables. Raises
     ScenarioError for a path that leads nowhere; what the value is worth is checked with the rest.
     """
@@ -23,14 +23,14 @@ def change(data: Mapping[str, Any], names: Sequence[str], key: str, value) -> di
         key = given.text(key, "a key to change")
     except (TypeError, ValueError) as error:
         raise ScenarioError(str(error)) from None
-    data = copy.deepcopy(dict(data))
+    changed = copy.deepcopy(dict(data))
     section, *path = key.split(".")
     if section in ("host", "run", "policy") and path and all(path):
-        _put(data.setdefault(section, {}), path, value, key)
+        _put(changed.setdefault(section, {}), path, value, key)
     elif key == "vm.count":
-        data["vm"] = _so_many(data["vm"], value)
+        changed["vm"] = _so_many(changed["vm"], value)
     elif section == "vm" and path and all(path):
-        chosen = data["vm"]
+        chosen = changed["vm"]
         if path[0] in names and len(path) > 1:
             name = path.pop(0)
             chosen = [entry for entry in chosen if entry["name"] == name]
@@ -45,17 +45,17 @@ def change(data: Mapping[str, Any], names: Sequence[str], key: str, value) -> di
             f"{key!r} is no key to change: write 'host.memory', 'vm.count', 'vm.NAME.KEY', "
             "'vm.NAME.workload.KEY', 'policy.KEY', ..."
         )
-    return data
+    return changed
 
 
-def _tables(entries) -> set[str]:
+def _tables(entries: Iterable[Mapping[str, Any]]) -> set[str]:
     """Keys under which further keys stand."""
     return {"workload", "guest", "contents"} | {
         key for entry in entries for key, value in entry.items() if isinstance(value, dict)
     }
 
 
-def _put(table: dict[str, Any], path: Sequence[str], value, key: str) -> None:
+def _put(table: dict[str, Any], path: Sequence[str], value: Any, key: str) -> None:
     first, *rest = path
     if not rest:
         table[first] = value
@@ -76,7 +76,7 @@ def _put(table: dict[str, Any], path: Sequence[str], value, key: str) -> None:
     table[first] = inner
 
 
-def _so_many(entries: list[dict[str, Any]], total) -> list[dict[str, Any]]:
+def _so_many(entries: list[dict[str, Any]], total: Any) -> list[dict[str, Any]]:
     """The entries with counts that make ``total`` machines of the same mix."""
     try:
         total = given.whole(total, "vm.count", 1, MACHINES_MOST)

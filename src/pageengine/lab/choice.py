@@ -15,6 +15,7 @@ from pageengine.lab import fields
 from pageengine.lab.events import Event
 from pageengine.lab.scenario import Scenario
 from pageengine.policy import table
+from pageengine.policy.base import Policy
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Choice:
     events: tuple[Event, ...]
     left: tuple[str, ...] = ()
 
-    def make(self):
+    def make(self) -> Policy:
         """The policy, ready to decide."""
         return policies.find(self.policy, **self.options)
 
@@ -49,7 +50,7 @@ def folder_of(label: str) -> str:
     return re.sub(r"[^\w.=-]+", "-", label).strip("-.")
 
 
-def choose(scenario: Scenario, policy=None) -> Choice:
+def choose(scenario: Scenario, policy: Policy | str | None = None) -> Choice:
     """The choice for a scenario. policy: another one than the file's, by name, with options or
     without, or as an object. Raises ValueError for what the policy does not have."""
     if policy is not None and not isinstance(policy, str):

@@ -4,6 +4,7 @@ seeds, so under the same accesses. What comes of it, and who is best, says ``lab
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def compare(
     seed: int | None = None,
     seeds: Sequence[int | None] = (),
     run: Callable[..., Result] | None = None,
-    progress: Callable | None = None,
+    progress: Callable[[float, str], Any] | None = None,
 ) -> Comparison:
     """Runs the scenario under each policy with the same seeds, so under the same accesses.
 
@@ -76,7 +77,7 @@ def compare(
     return of(found, _numbers(chosen, scenario))
 
 
-def _numbers(seeds, scenario: Scenario) -> list[int]:
+def _numbers(seeds: Iterable[int | None], scenario: Scenario) -> list[int]:
     return [scenario.host["seed"] if seed is None else seed for seed in seeds]
 
 

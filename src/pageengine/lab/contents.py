@@ -15,17 +15,21 @@ from dataclasses import asdict, dataclass, field
 from math import fsum
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pageengine.analysis.report import BIN
+from pageengine.analysis.report import BIN, SharingReport
 from pageengine.plumbing import given, reading
 from pageengine.stores.profile import STEPS, MachineContents
 from pageengine.tokens import UNIT
 from pageengine.units import PAGES_MOST
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
-def _bytes(size) -> int:
+
+def _bytes(size: Any) -> int:
     """A compressed size, a number or, as in JSON, its digits."""
     if isinstance(size, str) and size.isascii() and size.isdigit() and len(size) < 10:
         return int(size)
@@ -52,7 +56,7 @@ class ContentProfile:
     copies: int = 4
     sizes: Mapping[int, float] = field(default_factory=lambda: {1024: 0.2, 2048: 0.4, 4032: 0.4})
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         parts = {k: getattr(self, k) for k in ("zero", "same", "common", "within")}
         given.text(self.name, "the name of a profile")
         for key, value in parts.items():
@@ -83,7 +87,7 @@ class ContentProfile:
         for name, value in derived.items():
             object.__setattr__(self, name, value)
 
-    def tokens(self, machine: int, ppns, version=0):
+    def tokens(self, machine: int, ppns: ArrayLike, version: ArrayLike = 0) -> NDArray[np.uint64]:
         """Contents uint64 [n] of pages int [n] of a machine (a number). version: int or int [n];
         0 is what a page holds when it is first used, later ones are the machine's own.
         """
@@ -93,10 +97,13 @@ class ContentProfile:
     def of(self, machine: int) -> MachineContents:
         """The contents of one machine, for many calls."""
         salt = zlib.crc32(self.name.encode()) * 8
-        return MachineContents(salt, machine, self._marks, self.copies, self._units)
+        own = vars(self)  # what __post_init__ derived is no field
+        return MachineContents(salt, machine, own["_marks"], self.copies, own["_units"])
 
     @classmethod
-    def from_report(cls, report, name: str = "scanned", codec: str = "word") -> ContentProfile:
+    def from_report(
+        cls, report: SharingReport, name: str = "scanned", codec: str = "word"
+    ) -> ContentProfile:
         """The profile of memory images, from what a survey of them counted
         (``analysis.sharing.survey``). Contents that several images have are common; with one image
         none are known.
@@ -117,15 +124,17 @@ class ContentProfile:
         ends = [min(BIN * (i + 1), 63 * UNIT) for i in range(16)]
         parts = found[codec].histogram or (1.0,) * 16
         sizes = {end: round(part, 6) for end, part in zip(ends, parts, strict=True) if part > 0}
-        rounded = (round(max(0.0, part), 6) for part in (zero, same, common, within))
-        return cls(name, *rounded, copies, sizes or {63 * UNIT: 1.0})
+        zero, same, common, within = (
+            round(max(0.0, part), 6) for part in (zero, same, common, within)
+        )
+        return cls(name, zero, same, common, within, copies, sizes or {63 * UNIT: 1.0})
 
     def to_json(self) -> str:
         """The profile as text."""
         return json.dumps(asdict(self), indent=2, sort_keys=True)
 
     @classmethod
-    def from_table(cls, values) -> ContentProfile:
+    def from_table(cls, values: Any) -> ContentProfile:
         """The profile of these values by name."""
         if not isinstance(values, Mapping):
             raise ValueError(f"this is not a content profile: {given.shown(values)}")
@@ -159,7 +168,9 @@ PROFILES = {
 }  # fmt: skip
 
 
-def find(contents) -> ContentProfile:
+def find(
+    contents: ContentProfile | Mapping[str, Any] | str | PathLike[str] | None,
+) -> ContentProfile:
     """A preset by name, a profile as it is, a table of its values, or the path of a JSON file."""
     if contents is None:
         return PROFILES["own"]
@@ -182,7 +193,7 @@ def find(contents) -> ContentProfile:
     raise ValueError(given.unknown("contents", contents, (*PROFILES, "FILE.json")))
 
 
-def expand(tokens):
+def expand(tokens: ArrayLike) -> NDArray[np.uint8]:
     """Pages uint8 [n, 4096] for tokens uint64 [n]: equal exactly when the tokens are, and of the
     size class (a quarter page, half a page, more) that the token says, under the word codec. Each
     is a run of random words, as long as the size asks for, and zeros.
@@ -199,7 +210,7 @@ def expand(tokens):
     return pages.astype("<u8").view(np.uint8).reshape(len(tokens), 4096)
 
 
-def _mix(salt, *parts):
+def _mix(salt: np.uint64, *parts: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """A 64-bit hash of uint64 arrays (the finaliser of splitmix64, part after part)."""
     h = np.asarray(salt, np.uint64)
     with np.errstate(over="ignore"):

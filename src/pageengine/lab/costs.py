@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from math import fsum
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pageengine.core.records import Faults
 from pageengine.plumbing import given
 from pageengine.units import PAGE_BYTES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 US, MS = 1e-6, 1e-3
 EVENTS = (
@@ -65,7 +69,7 @@ class CostModel:
     swap_bandwidth: float = 1000e6
     name: str = "nvme"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for key, (least, most) in RATES.items():
             object.__setattr__(self, key, given.real(getattr(self, key), key, least, most))
         for key, value in self._seconds().items():
@@ -94,14 +98,16 @@ class CostModel:
             events = {key: getattr(events, key, 0) for key in EVENTS}
         return fsum(getattr(self, key) * events.get(key, 0) for key in EVENTS)
 
-    def stalls(self, events: Mapping[str, np.ndarray], names=EVENTS) -> np.ndarray:
+    def stalls(
+        self, events: Mapping[str, NDArray[np.int64]], names: Iterable[str] = EVENTS
+    ) -> NDArray[np.float64]:
         """``stall`` of many machines, of these events: an entry per machine in each array, and in
         the result.
         """
         known = [key for key in names if key in events]
         each = np.array([[getattr(self, key)] for key in known])
         parts = each * np.array([events[key] for key in known])
-        found = parts.sum(axis=0)  # exact where no more than two parts are anything
+        found: NDArray[np.float64] = parts.sum(axis=0)  # exact where two parts at most are anything
         for i in np.flatnonzero(np.count_nonzero(parts, axis=0) > 2).tolist():
             found[i] = fsum(parts[:, i].tolist())
         return found
@@ -124,7 +130,7 @@ PRESETS = {
 }  # fmt: skip
 
 
-def make(costs) -> CostModel:
+def make(costs: CostModel | Mapping[str, Any] | str) -> CostModel:
     """A preset by name, a CostModel as it is, or a table: seconds per event over a preset, which
     ``storage`` names.
     """
@@ -172,7 +178,7 @@ def _measured() -> dict[str, float]:
     }
 
 
-def _time(work) -> float:
+def _time(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start

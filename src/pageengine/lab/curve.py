@@ -4,6 +4,7 @@ the knee below which it becomes slow quickly.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class Curve:
     high: np.ndarray
     knee: int | None
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
             "vm": self.vm, "sizes": [int(size) for size in self.sizes],

@@ -1,14 +1,19 @@
 """What a run will take: memory by counting, time by running its first epochs for a moment and
 counting what is to come; and, while it runs, by its own pace."""
 
+from __future__ import annotations
+
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from pageengine.lab import build
 from pageengine.lab.scenario import Scenario
 from pageengine.units import PAGE_BYTES, parse_size
 
+if TYPE_CHECKING:
+    from pageengine.policy.base import Policy
 _PER_PAGE = 24  # place, content token, age, its part of the sharing table: measured 17 to 20
 _PER_GUEST_PAGE = 28
 _HOST_COLUMNS, _VM_COLUMNS = 32, 26
@@ -47,7 +52,7 @@ class Work:
         )
 
 
-def _spans(entry, end: float):
+def _spans(entry: Mapping[str, Any], end: float) -> Iterator[tuple[float, float, float]]:
     """(from, to, touches per second) of a machine: what fills its memory first, and the rest."""
     start, told = entry["start"], entry["workload"]
     stop = end if entry["stop"] is None else entry["stop"]
@@ -91,7 +96,7 @@ class Pace:
         return self._seen[-1][0] - self._seen[0][0]
 
 
-def estimate(scenario: Scenario, *, policy=None, trial: float = 0.0,
+def estimate(scenario: Scenario, *, policy: Policy | str | None = None, trial: float = 0.0,
              stop: Callable[[], bool] | None = None) -> Estimate:  # fmt: skip
     """trial: seconds of real time that may be spent on running the first epochs, though a few are
     always run; 0: none. stop: says whether to give up, between two epochs."""
@@ -106,7 +111,13 @@ def estimate(scenario: Scenario, *, policy=None, trial: float = 0.0,
     return Estimate(epochs, memory, seconds)
 
 
-def _try(scenario: Scenario, policy, epochs: int, trial: float, stop) -> float | None:
+def _try(
+    scenario: Scenario,
+    policy: Policy | str | None,
+    epochs: int,
+    trial: float,
+    stop: Callable[[], bool] | None,
+) -> float | None:
     simulation = build.simulation(scenario, policy=policy)
     pace = Pace(scenario)
     left = None

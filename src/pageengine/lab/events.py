@@ -5,7 +5,7 @@ An event of a scenario names one machine or all machines of a ``[[vm]]`` entry; 
 one Event per machine.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ class Event:
     key: str = ""
     value: Any = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "at", given.seconds(self.at, "at"))
         given.choice(self.kind, "the kind of an event", (*VERBS, "set", "policy"))
         for key in ("vm", "key"):
@@ -45,7 +45,7 @@ class Event:
         return f"{self.key} of {self.vm or 'the policy'} becomes {value}"
 
 
-def check_events(events, machines) -> None:
+def check_events(events: Iterable[Event], machines: Collection[str]) -> None:
     """Raises TypeError and ValueError for what is no Event, and for machines that are not there."""
     for event in events:
         if not isinstance(event, Event):
@@ -80,7 +80,7 @@ class Wrong(ValueError):
         self.key = key
 
 
-def _setting(at: float, path: str, value, groups) -> list[Event]:
+def _setting(at: float, path: str, value: Any, groups: Mapping[str, Sequence[str]]) -> list[Event]:
     parts = path.split(".")
     if parts[0] == "policy" and len(parts) == 2:
         return [Event(at, "policy", "", parts[1], value)]
@@ -99,7 +99,7 @@ def _setting(at: float, path: str, value, groups) -> list[Event]:
     return [Event(at, "set", vm, key, value) for vm in _machines(name, "set", groups)]
 
 
-def _machines(name: str, key: str, groups) -> list[str]:
+def _machines(name: str, key: str, groups: Mapping[str, Sequence[str]]) -> list[str]:
     if name in groups:
         return list(groups[name])
     every = [vm for names in groups.values() for vm in names]

@@ -53,7 +53,7 @@ def unknown(name: Any, names: Iterable[str]) -> str:
     return f"{close_to(name, names)}There are: {', '.join(names)}"
 
 
-def size(value) -> int:
+def size(value: Any) -> int:
     """Bytes, of whole pages."""
     try:
         number = parse_size(value, "this", PAGES_MOST * PAGE_BYTES)
@@ -67,7 +67,7 @@ def size(value) -> int:
     return number
 
 
-def positive_size(value) -> int:
+def positive_size(value: Any) -> int:
     """Bytes, at least a page."""
     number = size(value)
     if not number:
@@ -75,7 +75,7 @@ def positive_size(value) -> int:
     return number
 
 
-def duration(value) -> float:
+def duration(value: Any) -> float:
     """Seconds from a number or "90 s", "30 min", "1 h 30 min"."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _time(value)
@@ -92,7 +92,7 @@ def duration(value) -> float:
     return _time(total)
 
 
-def _time(seconds) -> float:
+def _time(seconds: float) -> float:
     try:
         return given.seconds(seconds, "it")
     except ValueError:
@@ -101,7 +101,7 @@ def _time(seconds) -> float:
         ) from None
 
 
-def positive_duration(value) -> float:
+def positive_duration(value: Any) -> float:
     """Seconds, more than none."""
     seconds = duration(value)
     if not seconds:
@@ -109,7 +109,7 @@ def positive_duration(value) -> float:
     return seconds
 
 
-def part(value) -> float:
+def part(value: Any) -> float:
     """A fraction, 0 to 1, from 0.75 or "75 %"."""
     number = value
     if isinstance(value, str):
@@ -120,14 +120,14 @@ def part(value) -> float:
     return float(number)
 
 
-def size_or_part(value):
+def size_or_part(value: Any) -> int | str:
     """Bytes, or the text of a part such as "65 %" of what it belongs to."""
     if isinstance(value, str) and "%" in value:
         return f"{100 * part(value):g}%"
     return size(value)
 
 
-def shares(value):
+def shares(value: Any) -> int | str:
     """A number of shares, or "low", "normal", "high"."""
     if isinstance(value, str) and value in SHARES_PER_MIB:
         return value
@@ -141,7 +141,7 @@ def shares(value):
         ) from None
 
 
-def whole(value, most: int = given.MOST) -> int:
+def whole(value: Any, most: int = given.MOST) -> int:
     """A whole number, not negative."""
     try:
         return given.whole(value, "it", 0, most)
@@ -149,40 +149,41 @@ def whole(value, most: int = given.MOST) -> int:
         raise ValueError(f"is not a whole number from 0 to {most}") from None
 
 
-def count(value) -> int:
+def count(value: Any) -> int:
     """How many machines: a whole number from 1."""
-    if not 1 <= whole(value) <= MACHINES_MOST:
+    number = whole(value)
+    if not 1 <= number <= MACHINES_MOST:
         raise ValueError(f"must be at least 1, and {MACHINES_MOST} at most")
-    return value
+    return number
 
 
-def truth(value) -> bool:
+def truth(value: Any) -> bool:
     """true or false."""
     if not isinstance(value, bool):
         raise ValueError("must be true or false, without quotes")
     return value
 
 
-def text(value) -> str:
+def text(value: Any) -> str:
     """Any text that is no book."""
     if not isinstance(value, str):
         raise ValueError("is not a text: write it in quotes")
     return given.text(value, "it", TEXT_MOST)
 
 
-def name(value) -> str:
+def name(value: Any) -> str:
     """The name of a machine: letters, digits, - and _."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ValueError("is no name: use letters, digits, '-' and '_'")
     return given.text(value, "it")
 
 
-def anything(value):
+def anything(value: Any) -> Any:
     """Whatever it is; the part of the program that takes it says what is wrong."""
     return value
 
 
-def table(value) -> dict:
+def table(value: Any) -> dict[str, Any]:
     """A table of keys and values."""
     if not isinstance(value, dict):
         raise ValueError("is not a table: write { key = value, ... }")
@@ -192,7 +193,7 @@ def table(value) -> dict:
 def either(*names: str) -> Callable[[Any], str]:
     """One of a few names."""
 
-    def read(value) -> str:
+    def read(value: Any) -> str:
         if not isinstance(value, str) or value not in names:
             raise ValueError(f"is not known. {unknown(value, names)}")
         return value
@@ -200,7 +201,7 @@ def either(*names: str) -> Callable[[Any], str]:
     return read
 
 
-def value(text: str):
+def value(text: str) -> Any:
     """What a text of a command line stands for: what TOML reads it as, a number, or the text."""
     text = text.strip()
     try:

@@ -1,21 +1,27 @@
 """Figures of one result that tables, pictures and verdicts share, each computed in one place."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pageengine.lab.results import Result
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 #: A machine is carried when it ran, and stalled for less than this share of its time.
 CARRIED_BELOW = 0.05
 
 
-def given_back(host) -> dict[str, np.ndarray]:
+def given_back(host: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
     """Bytes of guest memory that each technique keeps from needing machine memory, per epoch; in
     balloons there may be memory that was never touched (``won`` is without it)."""
     zero = np.zeros(len(host["time"]))
 
-    def column(name):
+    def column(name: str) -> NDArray[np.float64]:
         return np.asarray(host.get(name, zero), dtype=float)
 
     return {
@@ -36,7 +42,7 @@ def most_held(result: Result) -> dict[str, float]:
     }
 
 
-def untouched(result: Result, held: Mapping[str, float] | None = None) -> np.ndarray:
+def untouched(result: Result, held: Mapping[str, float] | None = None) -> NDArray[np.float64]:
     """Bytes in balloons, per epoch, that no machine has ever touched: no memory is won by them.
 
     held: bytes that each machine uses at most, where more is known of it than from this result,
@@ -49,10 +55,12 @@ def untouched(result: Result, held: Mapping[str, float] | None = None) -> np.nda
         spare = np.maximum(np.asarray(own["size"], dtype=float) - held[name], 0)
         rows = np.searchsorted(result.host["time"], own["time"])
         np.add.at(total, rows, np.minimum(own["balloon"], spare))
-    return np.minimum(total, np.asarray(result.host["ballooned"], dtype=float))
+    ballooned = np.asarray(result.host["ballooned"], dtype=float)
+    found: NDArray[np.float64] = np.minimum(total, ballooned)
+    return found
 
 
-def won(result: Result, held: Mapping[str, float] | None = None) -> dict[str, np.ndarray]:
+def won(result: Result, held: Mapping[str, float] | None = None) -> dict[str, NDArray[np.float64]]:
     """``given_back``, without what balloons took and nobody had touched."""
     found = given_back(result.host)
     return {**found, "balloon": found["balloon"] - untouched(result, held)}
@@ -64,7 +72,7 @@ def stalls(result: Result) -> dict[str, float]:
     return found | dict.fromkeys(result.meta.get("refused", ()), 1.0)
 
 
-def worst_minute(own) -> float:
+def worst_minute(own: Mapping[str, NDArray[Any]]) -> float:
     """The largest mean stall of a machine over any minute (the whole run, where it is shorter)."""
     time, stall = np.asarray(own["time"], float), np.asarray(own["stall"], float)
     step = float(time[-1] - time[0]) / (len(time) - 1) if len(time) > 1 else 60.0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +15,14 @@ from pageengine.lab.workloads import make as make_workload
 from pageengine.plumbing import given
 from pageengine.units import PAGE_BYTES, PAGES_MOST, parse_pages
 
+if TYPE_CHECKING:
+    from pageengine.core.guest import Guest
+    from pageengine.host.host import Host
+    from pageengine.lab.specs import VMSpec
+    from pageengine.lab.storage import Storage
+    from pageengine.lab.workloads import Workload
+
+    Told = Workload | Mapping[str, Any] | str  # what a workload is made of
 BOOT_SECONDS = 30.0  # after a restart the guest's balloon driver is away for so long
 
 
@@ -29,7 +38,7 @@ class GuestSpec:
     boot: float = 0.0
     replacement: str = "clock"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         from pageengine.core.guest import SWAP_MOST, find_replacement
 
         find_replacement(self.replacement)
@@ -48,7 +57,8 @@ class Machine:
     held: whether it waits for memory, or is blocked, now.
     """
 
-    def __init__(self, host, spec, options: dict[str, Any], workload, storage, seed: int):
+    def __init__(self, host: Host, spec: VMSpec, options: dict[str, Any], workload: Told,
+                 storage: Storage, seed: int):  # fmt: skip
         self.name, self.spec = spec.name, spec
         chosen = {key: options.get(key, getattr(spec, key)) for key in (
             "shares", "reservation", "limit", "balloon_max")}  # fmt: skip
@@ -73,7 +83,7 @@ class Machine:
         self._since = self._device.time
         self.progress = self.stall = self.idle = 0.0
 
-    def _begin(self, workload) -> None:
+    def _begin(self, workload: Told) -> None:
         self._asked, self.workload = workload, make_workload(workload)
         self.workload.start(self.vm.pages, self._rng)
 
@@ -147,7 +157,7 @@ class Machine:
         self._owed = 0.0
         self._begin(self._asked)
 
-    def change(self, key: str, value) -> None:
+    def change(self, key: str, value: Any) -> None:
         """An event changes what it is promised or does."""
         if key == "workload":
             self._begin(value)
@@ -157,7 +167,7 @@ class Machine:
             self.vm.configure(**{key: value})
 
 
-def _guest(spec: GuestSpec, pages: int):
+def _guest(spec: GuestSpec, pages: int) -> Guest:
     from pageengine.core.guest import Guest
 
     swap = pages if spec.swap is None else parse_pages(spec.swap, "swap of the guest")

@@ -4,6 +4,9 @@ get contents, and are made on the host as far as they can be.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from pageengine.core.access_order import AccessOrder
@@ -13,6 +16,14 @@ from pageengine.lab.contents import ContentProfile, expand
 from pageengine.lab.workloads import Accesses, Release
 from pageengine.units import PAGE_BYTES
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pageengine.core.guest import Ops
+    from pageengine.host.vm import VM
+
+    Ppns = NDArray[np.int64]
+    Flags = NDArray[np.uint8]
 ABSENT, SHARED, BALLOONED, SWAPPED = (
     int(place) for place in (Place.ABSENT, Place.SHARED, Place.BALLOONED, Place.SWAPPED)
 )
@@ -35,12 +46,12 @@ class MachineMemory:
     and is done before anything else.
     """
 
-    def __init__(self, vm, number: int, profile: ContentProfile, bytes_: bool):
+    def __init__(self, vm: VM, number: int, profile: ContentProfile, bytes_: bool):
         self._vm, self._contents, self._bytes = vm, profile.of(number), bytes_
         self._ordered = OrderedAccesses(vm, _ORDER)
         self._version = np.zeros(vm.pages, np.int32)
         self._zeroes_are_private = not vm.host.sharing
-        self._waiting: list[tuple[np.ndarray, np.ndarray | None]] = []
+        self._waiting: list[tuple[Ppns, Flags | None]] = []
         self.double_paging = 0
 
     @property
@@ -55,7 +66,7 @@ class MachineMemory:
             kernel = np.arange(guest.stats.kernel // PAGE_BYTES)  # the lowest pages
             self._waiting = [(kernel, np.full(len(kernel), WRITE | FILL, np.uint8))]
 
-    def do(self, steps) -> float:
+    def do(self, steps: Iterable[Accesses | Release]) -> float:
         """Makes the accesses of a workload, those that waited first; the part of them that was
         made.
         """
@@ -77,11 +88,11 @@ class MachineMemory:
                 return 1 - sum(len(ppns) for ppns, _ in self._waiting) / wanted
         return 1.0
 
-    def make_guest_accesses(self, ops) -> None:
+    def make_guest_accesses(self, ops: Ops) -> None:
         """What a guest does at the wish of its balloon driver, as far as it can be done."""
         self._make(np.asarray(ops.ppns), np.asarray(ops.flags))
 
-    def _operations(self, step: Accesses) -> tuple[np.ndarray, np.ndarray | None]:
+    def _operations(self, step: Accesses) -> tuple[Ppns, Flags | None]:
         """Pages of the machine, and flags of each; None where all are only read."""
         ids = np.ascontiguousarray(step.ids, dtype=np.int64)
         guest = self._vm.guest
@@ -103,7 +114,7 @@ class MachineMemory:
         ops = guest.access(step.kind, ids, write)
         return np.asarray(ops.ppns), np.asarray(ops.flags)
 
-    def _make(self, ppns, flags):
+    def _make(self, ppns: Ppns, flags: Flags | None) -> tuple[Ppns, Flags | None, int]:
         """Makes accesses, those that need contents and those that do not: (pages and flags in the
         order in which they are made, how many were).
         """
@@ -132,7 +143,7 @@ class MachineMemory:
             done += self._ordered.touch(ppns[end:], flags[end:])
         return ppns, flags, done
 
-    def _write(self, ppns, flags) -> int:
+    def _write(self, ppns: Ppns, flags: Flags) -> int:
         tokens = self._contents.written(ppns, flags, ZEROED, self._version)
         done = self._vm.write_some(ppns, expand(tokens) if self._bytes else tokens)
         # only first use is by the profile; whatever is written over it is the machine's own

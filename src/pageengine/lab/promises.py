@@ -51,7 +51,7 @@ def check(entries: Sequence[Mapping[str, Any]], groups: Mapping[str, Sequence[st
             _together(total, promised, memory)
 
 
-def _own(name: str, promised, when: str) -> None:
+def _own(name: str, promised: Mapping[str, Any], when: str) -> None:
     size, most = promised["size"], promised["limit"]
     if most is not None and most > size:
         raise Broken(
@@ -65,12 +65,12 @@ def _own(name: str, promised, when: str) -> None:
         )  # fmt: skip
 
 
-def _held(promised) -> int:
+def _held(promised: Mapping[str, Any]) -> int:
     """What a machine is promised now."""
     return promised["reservation"] + promised["overhead"] if promised["runs"] else 0
 
 
-def _together(total: int, latest, memory: int) -> None:
+def _together(total: int, latest: Mapping[str, Any], memory: int) -> None:
     if total > memory and latest["reservation"] + latest["overhead"] > 0:
         raise Broken(
             f"reservations do not fit: with it {format_size(total)} are promised "

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from pageengine.lab.meter import GUEST
 from pageengine.lab.timeline import HOST_EVENTS, HOST_LEVELS, VM_EVENTS, VM_LEVELS, Table
 from pageengine.policy.states import rank
 from pageengine.units import PAGE_BYTES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pageengine.host.host import Host
+    from pageengine.lab.machine import Machine
+    from pageengine.lab.meter import Meter
+    from pageengine.policy.base import Plan
+
+    Columns = Mapping[str, NDArray[Any]]
 
 HOST = ("time", "state", *HOST_LEVELS, "private", "overhead", "stall", *HOST_EVENTS,
         "double_paging")  # fmt: skip
@@ -20,13 +33,13 @@ FRACTIONS = frozenset({"time", "stall", "progress", "idle"})
 class Recorder:
     """names: of all machines that may run, in order."""
 
-    def __init__(self, names):
+    def __init__(self, names: Iterable[str]):
         self._names = list(names)
         self._number = {name: i for i, name in enumerate(self._names)}
         self._host, self._vms = Table(HOST), Table(VM)
         self._states: set[str] = set()  # that plans have named since the last row
 
-    def saw(self, plan) -> None:
+    def saw(self, plan: Plan) -> None:
         """A plan came into force."""
         self._states.add(plan.state)
 
@@ -36,7 +49,8 @@ class Recorder:
             self._number[name] = len(self._names)
             self._names.append(name)
 
-    def record(self, host, time: float, machines: list, columns, guests: np.ndarray, meter) -> None:
+    def record(self, host: Host, time: float, machines: list[Machine], columns: Columns,
+               guests: NDArray[np.int64], meter: Meter) -> None:  # fmt: skip
         """A row of the host and one of every machine. columns: ``Host.columns`` of the machines;
         guests, meter: what was read of them.
         """
@@ -70,7 +84,7 @@ class Recorder:
         self._states.clear()
         return lowest
 
-    def tables(self):
+    def tables(self) -> tuple[Columns, Columns]:
         """(host, vms) as columns; the machines by name."""
         host = self._host.arrays(frozenset(HOST) - FRACTIONS)
         vms = self._vms.arrays(frozenset(VM) - FRACTIONS)

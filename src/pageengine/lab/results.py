@@ -7,13 +7,15 @@ adds ``report.html``. The same scenario and seed give the same tables and the sa
 nothing of this machine or this moment is in them.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +24,10 @@ from pageengine.plumbing import reading, writing
 from pageengine.plumbing.visible import on_page
 from pageengine.units import format_size
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Columns = Mapping[str, NDArray[Any]]
 #: Written into summary.json; a file of a later version is refused.
 VERSION = 1
 _SUMMARY_MOST = 1 << 28  # bytes of a summary.json
@@ -42,8 +48,8 @@ class Result:
     meta: what was run: scenario, policy, seed, memory, thresholds, whether it came to its end.
     """
 
-    host: Mapping[str, np.ndarray]
-    vms: Mapping[str, np.ndarray]
+    host: Columns
+    vms: Columns
     summary: dict[str, Any] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     meta: dict[str, Any] = field(default_factory=dict)
@@ -65,7 +71,7 @@ class Result:
         """Why it ended before its time; empty where it did not."""
         return str(self.meta.get("partial") or "")
 
-    def of(self, name: str) -> dict[str, np.ndarray]:
+    def of(self, name: str) -> dict[str, NDArray[Any]]:
         """The rows of one virtual machine, as columns."""
         chosen = np.asarray(self.vms["vm"], dtype=str) == name
         if not chosen.any():
@@ -89,7 +95,7 @@ class Result:
             found[name] = total.hexdigest()
         return found
 
-    def save(self, folder: str | os.PathLike) -> Path:
+    def save(self, folder: str | os.PathLike[str]) -> Path:
         """Writes the folder, which is made where it is missing. Each file is whole or not there,
         and summary.json holds digests of the tables it was saved with, which ``load`` looks at.
         ``pageengine.report.save`` writes report.html too. OSError names the file that could not be
@@ -106,7 +112,7 @@ class Result:
         return folder
 
     @classmethod
-    def load(cls, folder: str | os.PathLike) -> "Result":
+    def load(cls, folder: str | os.PathLike[str]) -> Result:
         """Reads a folder that was saved. Raises ResultError naming the file that is no good."""
         _, parquet = _arrow()
         folder = Path(folder)
@@ -114,8 +120,8 @@ class Result:
         if not os.path.lexists(path):
             raise ResultError(f"{folder} holds no result: there is no summary.json")
         record = _summary_in(path)
-        tables = [_table_in(folder / f"{name}.parquet", parquet) for name in ("host", "vms")]
-        result = cls(*tables, record["summary"], record["events"], record["meta"])
+        host, vms = (_table_in(folder / f"{name}.parquet", parquet) for name in ("host", "vms"))
+        result = cls(host, vms, record["summary"], record["events"], record["meta"])
         for name, digest in result._tables().items():
             if record.get("tables", {}).get(name, digest) != digest:
                 raise ResultError(
@@ -124,7 +130,7 @@ class Result:
                 )
         return result
 
-    def to_pandas(self):
+    def to_pandas(self) -> tuple[Any, Any]:
         """Two data frames: the host's with the time as index, and the machines' with time and
         name."""
         try:
@@ -135,7 +141,7 @@ class Result:
         host, vms = frames
         return host.set_index("time"), vms.set_index(["time", "vm"])
 
-    def to_arrow(self):
+    def to_arrow(self) -> tuple[Any, Any]:
         """Two Arrow tables: the host's and the machines'."""
         arrow, _ = _arrow()
         return _to_arrow(arrow, self.host), _to_arrow(arrow, self.vms)
@@ -149,7 +155,7 @@ class Result:
         }
 
     def __repr__(self) -> str:
-        time = self.host.get("time", ())
+        time = np.asarray(self.host.get("time", ()))
         end = f"{float(time[-1]):g} s" if len(time) else "no time"
         part = ", partial" if self.partial else ""
         return (
@@ -172,7 +178,7 @@ class Result:
         )
 
 
-def summary_of(host: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def summary_of(host: Columns) -> dict[str, Any]:
     """Figures of a whole run, from the host's columns; nothing where there is no row."""
     if not len(host["time"]):
         return {}
@@ -205,7 +211,7 @@ def _summary_in(path: Path) -> dict[str, Any]:
     return record
 
 
-def _table_in(path: Path, parquet) -> dict[str, np.ndarray]:
+def _table_in(path: Path, parquet: Any) -> dict[str, NDArray[Any]]:
     """The columns of a Parquet file."""
     try:
         reading.regular(path, ResultError)
@@ -221,7 +227,7 @@ def _table_in(path: Path, parquet) -> dict[str, np.ndarray]:
         raise ResultError(f"{path} cannot be read as Parquet: {reading.brief(error)}") from None
 
 
-def _add(total, table: Mapping[str, np.ndarray]) -> None:
+def _add(total: hashlib._Hash, table: Columns) -> None:
     """Adds a table to a digest."""
     for key in sorted(table):
         column = np.asarray(table[key])
@@ -230,11 +236,11 @@ def _add(total, table: Mapping[str, np.ndarray]) -> None:
         total.update(data.encode() if data else np.ascontiguousarray(column).tobytes())
 
 
-def _dump(value) -> str:
+def _dump(value: Any) -> str:
     return json.dumps(value, indent=2, sort_keys=True, default=_plain, allow_nan=False)
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """Numpy's numbers and arrays, paths and tuples as JSON knows them."""
     if isinstance(value, np.generic):
         return value.item()
@@ -254,7 +260,7 @@ def can_save() -> bool:
     return True
 
 
-def _arrow():
+def _arrow() -> tuple[Any, Any]:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -265,7 +271,7 @@ def _arrow():
     return pyarrow, pyarrow.parquet
 
 
-def _to_arrow(arrow, table):
+def _to_arrow(arrow: Any, table: Columns) -> Any:
     columns = {}
     for key, column in table.items():
         column = np.asarray(column)
@@ -276,7 +282,7 @@ def _to_arrow(arrow, table):
     return arrow.table(columns)
 
 
-def _from_arrow(table) -> dict[str, np.ndarray]:
+def _from_arrow(table: Any) -> dict[str, NDArray[Any]]:
     columns = {}
     for key in table.column_names:
         column = table.column(key).to_numpy(zero_copy_only=False)

@@ -8,16 +8,18 @@ Everything is checked before anything runs. A message names file and line, key a
 what would be right.
 """
 
+from __future__ import annotations
+
 import copy
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pageengine.lab import bounds, changes, events, fields, promises, sections
-from pageengine.lab.fields import ScenarioError
+from pageengine.lab.fields import Field, ScenarioError
 from pageengine.lab.locate import line_of
 from pageengine.plumbing import given, reading, shipped
 from pageengine.units import format_size
@@ -58,7 +60,7 @@ class Scenario:
         self._check_promises()
 
     @classmethod
-    def load(cls, path: str | os.PathLike, *, trusted: bool = False) -> "Scenario":
+    def load(cls, path: str | os.PathLike[str], *, trusted: bool = False) -> Scenario:
         """Reads and checks a file. Where there is none and the path is a mere name, it is the
         shipped scenario of that name (``pageengine examples``). A file is data, and runs no code of
         its own unless it is trusted.
@@ -78,7 +80,7 @@ class Scenario:
     @property
     def seconds(self) -> float:
         """Simulated time."""
-        return self.run["duration"]
+        return float(self.run["duration"])
 
     @property
     def machines(self) -> list[tuple[str, dict[str, Any]]]:
@@ -93,7 +95,7 @@ class Scenario:
         host = format_size(self.host["memory"])
         return f"<Scenario {self.name}: {len(self.machines)} machines on {host}>"
 
-    def changed(self, key: str, value) -> "Scenario":
+    def changed(self, key: str, value: Any) -> Scenario:
         """The scenario with one value changed: "host.memory", "policy.idle_tax", "run.duration",
         "vm.NAME.size", "vm.size" (of all), "vm.NAME.workload.rate", or "vm.count" (so many
         machines in all, in the same mix)."""
@@ -104,7 +106,8 @@ class Scenario:
 
     # reading
 
-    def _wrong(self, message: str, section: str = "", number=None, key: str | None = None):
+    def _wrong(self, message: str, section: str = "", number: int | None = None,
+               key: str | None = None) -> ScenarioError:  # fmt: skip
         """The error, with the place where it is."""
         line = line_of(self._text, section, number, key) if self._text else None
         where = f"{self.source}:{line}" if line else self.source
@@ -140,16 +143,17 @@ class Scenario:
             raise self._wrong(f"must be one table: write [{section}]", section)
         return table
 
-    def _section(self, section: str, keys) -> dict[str, Any]:
+    def _section(self, section: str, keys: Mapping[str, Field]) -> dict[str, Any]:
         return self._values(self._table(section), section, None, keys)
 
-    def _list(self, section: str, keys) -> list[dict[str, Any]]:
+    def _list(self, section: str, keys: Mapping[str, Field]) -> list[dict[str, Any]]:
         entries = self.data.get(section, [])
         if not isinstance(entries, list) or not all(isinstance(each, dict) for each in entries):
             raise self._wrong(f"must be a list of tables: write [[{section}]] for each", section)
         return [self._values(entry, section, i, keys) for i, entry in enumerate(entries)]
 
-    def _values(self, table, section: str, number, keys) -> dict[str, Any]:
+    def _values(self, table: Mapping[str, Any], section: str, number: int | None,
+                keys: Mapping[str, Field]) -> dict[str, Any]:  # fmt: skip
         for key in table:
             if key not in keys:
                 raise self._wrong(
@@ -168,7 +172,8 @@ class Scenario:
                 values[key] = field.default
         return values
 
-    def _read(self, key, value, field, section="", number=None):
+    def _read(self, key: str, value: Any, field: Field, section: str = "",
+              number: int | None = None) -> Any:  # fmt: skip
         try:
             return field.read(value)
         except ValueError as error:
@@ -176,7 +181,8 @@ class Scenario:
             raise self._wrong(said, section, number, key) from None
 
     @contextmanager
-    def section(self, section: str, number: int | None = None, key: str | None = None):
+    def section(self, section: str, number: int | None = None,
+                key: str | None = None) -> Iterator[None]:  # fmt: skip
         """While something is made of a section: what is wrong with it gets its place."""
         try:
             yield
@@ -207,7 +213,7 @@ class Scenario:
             raise self._wrong("there is no [[vm]]: a scenario needs machines")
         return groups
 
-    def _events(self, entries) -> tuple[events.Event, ...]:
+    def _events(self, entries: Sequence[Mapping[str, Any]]) -> tuple[events.Event, ...]:
         found = []
         for number, entry in enumerate(entries):
             try:

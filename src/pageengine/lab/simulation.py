@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,7 +31,10 @@ from pageengine.lab.workloads import Workload, make_for
 from pageengine.plumbing import given
 from pageengine.plumbing.lock import locks_itself, serialised
 from pageengine.policy.base import hooks
-from pageengine.units import format_size, parse_size
+from pageengine.units import Size, format_size, parse_size
+
+if TYPE_CHECKING:
+    from pageengine.policy.base import Policy
 
 
 @serialised
@@ -44,9 +47,11 @@ class Simulation:
     ``step`` by ``step`` and ``finish``.
     """
 
-    def __init__(self, memory, vms: Iterable[VMSpec], *, policy=None, costs="nvme", seed: int = 0,
+    def __init__(self, memory: Size, vms: Iterable[VMSpec], *, policy: Policy | str | None = None,
+                 costs: cost_models.CostModel | Mapping[str, Any] | str = "nvme", seed: int = 0,
                  epoch: float = 1.0, contents: str = "tokens", events: Iterable[Event] = (),
-                 check_every: int = 0, name: str = "", host=None, record: bool = True):  # fmt: skip
+                 check_every: int = 0, name: str = "", host: Mapping[str, Any] | None = None,
+                 record: bool = True):  # fmt: skip
         self.specs = by_name(vms)
         self.costs = cost_models.make(costs)
         self.epoch = given.seconds(epoch, "epoch", bounds.EPOCH_LEAST)
@@ -84,7 +89,7 @@ class Simulation:
         except ValueError as error:
             raise ValueError(f"virtual machine {spec.name!r}: {error}") from None
 
-    def _all_events(self, events) -> list[Event]:
+    def _all_events(self, events: Iterable[Event]) -> list[Event]:
         all_ = given.several(events, "events")
         check_events(all_, self.specs)
         for spec in self.specs.values():
@@ -178,7 +183,7 @@ class Simulation:
         self.host.swap_was_read(self._storage.device.read_busy)
         self.host.advance(seconds, ran)
 
-    def _turns(self, machines: list) -> list[int]:
+    def _turns(self, machines: list[Machine]) -> list[int]:
         """Machines take turns, in an order of each slice's own that does not depend on how they are
         listed.
         """
@@ -186,7 +191,8 @@ class Simulation:
         salt = np.uint64((self._slice + self.seed) * 0xBF58476D1CE4E5B9 % 2**64)
         numbers = np.array([machine.number for machine in machines], np.uint64)
         keys = (numbers ^ salt) * np.uint64(0x9E3779B97F4A7C15)  # the product keeps its low bits
-        return np.argsort(keys, kind="stable").tolist()
+        order: list[int] = np.argsort(keys, kind="stable").tolist()
+        return order
 
     def _record(self, end: float) -> None:
         machines = list(self.machines.values())
@@ -253,7 +259,7 @@ class Simulation:
             self._note(machine)
             machine.change(event.key, event.value)
 
-    def _set_policy(self, key: str, value) -> None:
+    def _set_policy(self, key: str, value: Any) -> None:
         policy = self.host.policy
         if not hasattr(policy, key):
             raise ValueError(f"the policy {policy!r} has no option {key!r}")

@@ -10,9 +10,14 @@ below it. Bursts of a workload come at once, however short the slice.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pageengine.lab.workloads.base import fastest
 
+if TYPE_CHECKING:
+    from pageengine.host.host import Host
+    from pageengine.lab.machine import Machine
 FINEST = 0.05  # seconds
 GRID = 2**20  # moments per second: sums and differences of times on it are exact
 UNTOLD = 0.25  # seconds at the most, where a workload does not say how fast it is
@@ -28,11 +33,11 @@ def on_grid(seconds: float) -> float:
 class Slices:
     """host: whose time it is."""
 
-    def __init__(self, host):
+    def __init__(self, host: Host):
         self._host = host
         self._rate = 0.0  # pages per second that accesses took lately
 
-    def end(self, now: float, until: float, machines: list) -> float:
+    def end(self, now: float, until: float, machines: list[Machine]) -> float:
         """The end of the slice that begins now; at the latest ``until``."""
         due = self._host.due
         longest = self._longest(machines)
@@ -45,7 +50,7 @@ class Slices:
             return until
         return max(now + 1 / GRID, on_grid(now + left / math.ceil(left / longest)))  # equal ones
 
-    def _longest(self, machines: list) -> float:
+    def _longest(self, machines: list[Machine]) -> float:
         if any(machine.held for machine in machines):
             return FINEST
         above, mark = self._host.headroom
@@ -59,7 +64,7 @@ class Slices:
             longest = min(longest, above / (2 * self._rate))
         return max(FINEST, longest)
 
-    def happened(self, seconds: float, sums) -> None:
+    def happened(self, seconds: float, sums: Mapping[str, int]) -> None:
         """What a slice of so many seconds brought about."""
         rate = sum(sums[name] for name in TAKING) / seconds
         self._rate = max(rate, self._rate * FORGETS)

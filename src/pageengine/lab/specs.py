@@ -37,7 +37,7 @@ class VMSpec:
     start: float = 0.0
     stop: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         told = {
             "name": given.text(self.name, "the name of a machine", least=1),
             "start": given.seconds(self.start, "start"),

@@ -5,6 +5,7 @@ work and requests there, and the device says how long each waited.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,10 @@ from pageengine.core.device import Device
 from pageengine.host.options import number_of
 from pageengine.lab.costs import EVENTS, REQUESTS, WRITES, CostModel
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pageengine.lab.machine import Machine
 COSTS = tuple(name for name in EVENTS if name not in REQUESTS)
 CLUSTER = 32  # pages of one write
 
@@ -27,12 +32,12 @@ class Storage:
         """A machine that begins now; its number here."""
         return self.device.join(self.device.time, seed=self._seed, stream=number_of(name))
 
-    def charge(self, machines: list, events: Mapping[str, np.ndarray]) -> None:
+    def charge(self, machines: list[Machine], events: Mapping[str, NDArray[np.int64]]) -> None:
         """What these machines ran, and what it cost them, is now work of theirs. events: of each,
         by name.
         """
         costs = self.costs.stalls(events, COSTS).tolist()
-        requests = sum(events[name] for name in REQUESTS)
+        requests = np.asarray(sum(events[name] for name in REQUESTS))
         latency = self.costs.stalls(events, REQUESTS) / np.maximum(1, requests)
         for machine, cost, asked, each in zip(
             machines, costs, requests.tolist(), latency.tolist(), strict=True

@@ -13,7 +13,7 @@ import json
 import math
 import os
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, wait
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ class JournalError(PageEngineError, ValueError):
     and line."""
 
 
-def grid(vary: Mapping[str, Sequence], seeds: Iterable[int]) -> list[dict[str, Any]]:
+def grid(vary: Mapping[str, Sequence[Any]], seeds: Iterable[int]) -> list[dict[str, Any]]:
     """All combinations, the last key fastest, each with every seed."""
     for key, values in vary.items():
         if isinstance(values, str) or not len(values):
@@ -89,11 +89,11 @@ def run_cell(data: Mapping[str, Any], source: str, cell: Mapping[str, Any]) -> d
 
 def sweep(
     scenario: Scenario,
-    vary: Mapping[str, Sequence],
+    vary: Mapping[str, Sequence[Any]],
     *,
     seeds: Iterable[int] = (1,),
     executor: Executor | None = None,
-    output: str | os.PathLike | None = None,
+    output: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], Any] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> list[dict[str, Any]]:
@@ -131,7 +131,7 @@ def sweep(
     return table
 
 
-def _try_out(scenario: Scenario, cell) -> None:
+def _try_out(scenario: Scenario, cell: Mapping[str, Any]) -> None:
     changed = scenario
     for key, value in cell.items():
         if key not in (POLICY, "seed"):
@@ -139,7 +139,12 @@ def _try_out(scenario: Scenario, cell) -> None:
     build.check(changed, cell.get(POLICY))
 
 
-def _run_all(scenario: Scenario, cells, executor: Executor | None, stop: Callable[[], bool]):
+def _run_all(
+    scenario: Scenario,
+    cells: list[dict[str, Any]],
+    executor: Executor | None,
+    stop: Callable[[], bool],
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yields cells and their rows as they come, until there are none or it is to stop."""
     if executor is None:
         for cell in cells:
@@ -173,13 +178,13 @@ def _check(entry: Mapping[str, Any]) -> int:
 class _Journal:
     """Rows that are finished, in ``OUTPUT.journal``: the scenario's digest, then a row per line."""
 
-    def __init__(self, output, scenario: Scenario):
+    def __init__(self, output: str | os.PathLike[str], scenario: Scenario):
         self.output = Path(output)
         self.path = self.output.with_name(self.output.name + ".journal")
         text = json.dumps(scenario.data, sort_keys=True, default=str)
         self._digest = hashlib.sha256(text.encode()).hexdigest()
 
-    def read(self):
+    def read(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """(key, row) of every whole line of a sweep of the same scenario."""
         if not os.path.lexists(self.path):
             self.output.parent.mkdir(parents=True, exist_ok=True)
@@ -203,12 +208,12 @@ class _Journal:
             raise JournalError(what)
         return entry["cell"], entry["row"]
 
-    def add(self, cell, row) -> None:
+    def add(self, cell: Mapping[str, Any], row: Mapping[str, Any]) -> None:
         entry = {"cell": _key(cell), "row": row}
         line = json.dumps(entry | {"check": _check(entry)}) + "\n"
         writing.append(self.path, line.encode())
 
-    def finish(self, table) -> None:
+    def finish(self, table: list[dict[str, Any]]) -> None:
         """Writes the table and removes the journal."""
         import pyarrow
         from pyarrow import parquet

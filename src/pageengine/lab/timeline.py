@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 HOST_LEVELS = (
     "free", "memory", "shared", "shared_common", "saving", "zero", "compressed", "cache", "swapped",
@@ -28,7 +34,7 @@ class Table:
         self._blocks: list[np.ndarray] = []  # a column side by side
         self._used: list[int] = []
 
-    def add(self, values, rows: int = 1) -> None:
+    def add(self, values: Iterable[ArrayLike], rows: int = 1) -> None:
         """So many rows. values: of each column, one number or one per row."""
         if not self._used or self._used[-1] + rows > self._blocks[-1].shape[1]:
             self._blocks.append(np.empty((len(self.columns), max(rows, self.BLOCK))))

@@ -2,14 +2,19 @@
 that were not filled when it ended. An answer drawn from it does not hold for those.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pageengine.lab.results import Result
 from pageengine.units import format_size
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 #: Workloads use nine tenths of a machine unless they are told otherwise.
 MOST_USED, MOST_FILLED = 0.85, 0.9
 
@@ -35,7 +40,7 @@ def used(result: Result, groups: Mapping[str, Sequence[str]]) -> dict[str, Used]
     return found
 
 
-def _of(own) -> Used:
+def _of(own: Mapping[str, NDArray[Any]]) -> Used:
     parts = [own[key] for key in ("granted", "compressed", "swapped", "guest_swapped")]
     size = int(own["size"][-1])
     held = min(size, int(np.max(sum(np.asarray(part) for part in parts))))

@@ -6,9 +6,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 
 from pageengine.errors import PageEngineError
 
@@ -37,7 +38,7 @@ def workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
     executor.shutdown()
 
 
-def _end(children) -> None:
+def _end(children: Iterable[BaseProcess]) -> None:
     for child in children:
         child.terminate()
     for child in children:
@@ -87,5 +88,5 @@ def unswallowed() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _interrupt(*_) -> None:
+def _interrupt(*_: object) -> None:
     raise _Interrupted

@@ -2,13 +2,22 @@
 one type, contiguous, aligned, in this machine's byte order. given.py is the same for one value.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from pageengine.plumbing import given
 from pageengine.units import PAGE_BYTES
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
-def as_ppns(ppns):
+    Integer = type[np.integer[Any]]
+
+
+def as_ppns(ppns: ArrayLike) -> NDArray[np.int64]:
     """int64 [n] from an int, a sequence of ints or an int array [n]."""
     if type(ppns) is np.ndarray and ppns.dtype == np.int64 and ppns.ndim == 1:
         flags = ppns.flags
@@ -17,7 +26,9 @@ def as_ppns(ppns):
     return integers(ppns, "PPNs", error=IndexError)
 
 
-def integers(values, what: str, dtype=np.int64, error=ValueError):
+def integers(
+    values: ArrayLike, what: str, dtype: Integer = np.int64, error: type[Exception] = ValueError
+) -> NDArray[Any]:
     """``dtype`` [n], an integer type, from a whole number, a sequence of them or an array [n] of
     any type of whole numbers. What the type cannot hold raises ``error``.
     """
@@ -36,7 +47,7 @@ def integers(values, what: str, dtype=np.int64, error=ValueError):
     return _settled(array.reshape(-1), dtype)
 
 
-def as_contents(contents, n: int, kind: str):
+def as_contents(contents: ArrayLike, n: int, kind: str) -> NDArray[Any]:
     """Pages uint8 [n, 4096], or tokens uint64 [n], contiguous."""
     if kind == "tokens":
         array = integers(contents, "tokens", np.uint64)
@@ -55,7 +66,7 @@ def as_contents(contents, n: int, kind: str):
     return np.ascontiguousarray(array)
 
 
-def as_write_flags(write, n: int):
+def as_write_flags(write: ArrayLike, n: int) -> NDArray[np.uint8] | None:
     """None for one flag for all, else uint8 [n]."""
     if isinstance(write, (bool, np.bool_)):
         return None
@@ -69,7 +80,7 @@ def as_write_flags(write, n: int):
     return np.ascontiguousarray(array).view(np.uint8)
 
 
-def _plain(values, what: str) -> np.ndarray:
+def _plain(values: ArrayLike, what: str) -> NDArray[Any]:
     """The values as an array of numpy's own class."""
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError(f"{what} must not be a masked array: give what is valid (compressed())")
@@ -81,7 +92,9 @@ def _plain(values, what: str) -> np.ndarray:
         ) from None
 
 
-def _of_objects(values, array: np.ndarray, what: str, dtype, error) -> np.ndarray:
+def _of_objects(
+    values: ArrayLike, array: NDArray[Any], what: str, dtype: Integer, error: type[Exception]
+) -> NDArray[Any]:
     """What numpy did not take for whole numbers: an empty list, and Python's own integers, some of
     which no type of numpy's can hold (a list of those becomes objects, or even floats).
     """
@@ -100,16 +113,16 @@ def _of_objects(values, array: np.ndarray, what: str, dtype, error) -> np.ndarra
     return np.asarray(values, dtype=object).astype(dtype)
 
 
-def _beyond(what: str, number: int, bounds) -> str:
+def _beyond(what: str, number: int, bounds: np.iinfo[Any]) -> str:
     said = "must not be negative" if number < 0 else f"must be below {bounds.max + 1}"
     return f"{what} {said}, got {given.shown(number)}"
 
 
-def _settled(array: np.ndarray, dtype) -> np.ndarray:
+def _settled(array: NDArray[Any], dtype: Integer) -> NDArray[Any]:
     return np.require(array, dtype, ["C", "A"])
 
 
-def _of_buffer(buffer) -> np.ndarray:
+def _of_buffer(buffer: bytes | bytearray | memoryview) -> NDArray[np.uint8]:
     try:
         return np.frombuffer(buffer, dtype=np.uint8)
     except (ValueError, BufferError):
@@ -118,7 +131,7 @@ def _of_buffer(buffer) -> np.ndarray:
         ) from None
 
 
-def empty_contents(n: int, kind: str):
+def empty_contents(n: int, kind: str) -> NDArray[Any]:
     """An uninitialised array for n contents: uint8 [n, 4096], or uint64 [n] for tokens."""
     if kind == "tokens":
         return np.empty(n, dtype=np.uint64)

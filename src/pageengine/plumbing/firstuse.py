@@ -17,7 +17,7 @@ def at_first_use(
     """
     path = package["__name__"]
 
-    def __getattr__(name: str):
+    def __getattr__(name: str) -> Any:
         if name in where:
             package[name] = getattr(importlib.import_module(f"{path}.{where[name]}"), name)
             return package[name]

@@ -9,8 +9,11 @@ rest of the import. What only those functions ask for is made when they do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, dataclass_transform
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
+
+if TYPE_CHECKING:
+    from inspect import Signature
 
 _REQUIRED = object()
 
@@ -30,11 +33,11 @@ def fresh(*, factory: Callable[[], Any]) -> Any:
 class _AtFirstAsking:
     """An attribute of a class that is made when it is first asked for."""
 
-    def __init__(self, make: Callable[[type], Any]):
+    def __init__(self, make: Callable[[type[Any]], Any]):
         self._make = make
         self._made: dict[type, Any] = {}
 
-    def __get__(self, instance, cls):
+    def __get__(self, instance: object, cls: type) -> Any:
         if cls not in self._made:
             self._made[cls] = self._make(cls)
         return self._made[cls]
@@ -53,14 +56,15 @@ class Frozen:
     __dataclass_params__ = _AtFirstAsking(lambda cls: _as_dataclass(cls).__dataclass_params__)
     __signature__ = _AtFirstAsking(lambda cls: _signature(cls))
 
-    def __init_subclass__(cls, **options):
+    def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         defaults = {name: getattr(base, name, _REQUIRED) for name, _, base in _fields(cls)}
-        cls._defaults, cls.__match_args__ = defaults, tuple(defaults)
+        cls._defaults = defaults
+        cls.__match_args__ = tuple(defaults)  # type: ignore[misc]  # as dataclasses do it
         cls._required = tuple(n for n, value in defaults.items() if value is _REQUIRED)
         cls._made_anew = tuple(n for n, value in defaults.items() if isinstance(value, _Fresh))
 
-    def __init__(self, *args, **named):
+    def __init__(self, *args: Any, **named: Any) -> None:
         names = self.__match_args__
         if len(args) == len(names) and not named:
             self.__dict__.update(zip(names, args, strict=True))
@@ -79,7 +83,7 @@ class Frozen:
                 values[name] = values[name].factory()
         self.__dict__.update(values)
 
-    def _what_is_wrong(self, args, named) -> str:
+    def _what_is_wrong(self, args: tuple[Any, ...], named: dict[str, Any]) -> str:
         names, what = self.__match_args__, f"{type(self).__name__}.__init__()"
         for name in named:
             if name not in names:
@@ -92,27 +96,27 @@ class Frozen:
         missing = [name for name in self._required if name not in given]
         return f"{what} missing {len(missing)} required arguments: {', '.join(missing)}"
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         raise _frozen(f"cannot assign to field {name!r}")
 
-    def __delattr__(self, name):
+    def __delattr__(self, name: str) -> None:
         raise _frozen(f"cannot delete field {name!r}")
 
     def __repr__(self) -> str:
         shown = (f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
         return f"{type(self).__qualname__}({', '.join(shown)})"
 
-    def __eq__(self, other) -> bool:
+    def __eq__(self, other: object) -> bool:
         return vars(self) == vars(other) if other.__class__ is self.__class__ else NotImplemented
 
     def __hash__(self) -> int:
         return hash(tuple(vars(self).values()))
 
-    def __replace__(self, **changes):
+    def __replace__(self, **changes: Any) -> Self:
         return type(self)(**{**vars(self), **changes})
 
 
-def _fields(cls: type):
+def _fields(cls: type) -> Iterator[tuple[str, Any, type]]:
     """(name, type, class that has it) of each field, those of base classes first."""
     for base in reversed(cls.__mro__):
         if base is not Frozen:
@@ -121,7 +125,7 @@ def _fields(cls: type):
                     yield name, kind, base
 
 
-def _is_class_variable(kind) -> bool:
+def _is_class_variable(kind: Any) -> bool:
     if isinstance(kind, str):
         return kind.startswith(("ClassVar", "typing.ClassVar"))
     return getattr(kind, "__origin__", kind) is ClassVar
@@ -133,11 +137,11 @@ def _frozen(message: str) -> AttributeError:
     return FrozenInstanceError(message)
 
 
-def _as_dataclass(cls: type):
+def _as_dataclass(cls: type[Any]) -> type[Any]:
     """A dataclass of the same fields."""
     import dataclasses
 
-    def field(default):
+    def field(default: Any) -> Any:
         if isinstance(default, _Fresh):
             return dataclasses.field(default_factory=default.factory)
         return dataclasses.field() if default is _REQUIRED else dataclasses.field(default=default)
@@ -147,7 +151,7 @@ def _as_dataclass(cls: type):
     return dataclasses.make_dataclass(cls.__name__, fields, frozen=True)
 
 
-def _signature(cls: type):
+def _signature(cls: type[Any]) -> Signature:
     import inspect
 
     return inspect.signature(_as_dataclass(cls))

@@ -14,6 +14,7 @@ import math
 import os
 from collections.abc import Iterable
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ SECONDS_MOST = 1e9  # 31 years: moments of so long a time still differ by less t
 _SHOWN = 80  # characters of a value in a message
 
 
-def shown(value) -> str:
+def shown(value: Any) -> str:
     """The value as messages have it: its repr, cut short in the middle where it is long."""
     if isinstance(value, int) and not -(10**_SHOWN) < value < 10**_SHOWN:
         return f"a number of {value.bit_length()} bits"
@@ -48,7 +49,7 @@ def listed(names: Iterable[str], most: int = 20) -> str:
     return (", ".join(names[:most]) or "none") + more
 
 
-def near(name, names: Iterable[str]) -> str:
+def near(name: object, names: Iterable[str]) -> str:
     """``"did you mean 'zipf'?"``, or nothing."""
     import difflib  # where a name is wrong only
 
@@ -57,41 +58,42 @@ def near(name, names: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else ""
 
 
-def unknown(what: str, name, names: Iterable[str]) -> str:
+def unknown(what: str, name: object, names: Iterable[str]) -> str:
     """The message for a name that is not one of those there are."""
     names = list(names)
     hint = near(name, names)
     return f"unknown {what} {shown(name)}; there are {listed(names)}{hint and '; ' + hint}"
 
 
-def is_whole(value) -> bool:
+def is_whole(value: Any) -> bool:
     """Whether it is a whole number: neither a bool nor a span of time, which numpy has among its
     integers.
     """
     return isinstance(value, Integral) and not isinstance(value, (bool, np.timedelta64))
 
 
-def whole(value, what: str, least: int = 0, most: int = MOST) -> int:
+def whole(value: Any, what: str, least: int = 0, most: int = MOST) -> int:
     """A whole number from ``least`` to ``most``."""
     if type(value) is not int:
         if not is_whole(value):
             raise TypeError(f"{what} must be a whole number, got {shown(value)}")
         value = int(value)
-    if value < least or value > most:
-        if least == 0 and value < 0:
+    number: int = value
+    if number < least or number > most:
+        if least == 0 and number < 0:
             raise ValueError(f"{what} must not be negative, got {shown(value)}")
         raise ValueError(
             f"{what} must be a whole number from {least} to {most}, got {shown(value)}"
         )
-    return value
+    return number
 
 
-def real(value, what: str, least: float = 0.0, most: float = math.inf, ends: str = "[]",
+def real(value: Any, what: str, least: float = 0.0, most: float = math.inf, ends: str = "[]",
          unit: str = "") -> float:  # fmt: skip
     """A finite number from ``least`` to ``most``; ``ends`` as in the notation of intervals: "(" and
     ")" leave that end out. A whole number stays one: what is shown of it later is what was given.
     """
-    number = value
+    number: float = value
     if type(value) is not float and type(value) is not int:
         if not is_whole(value) and (isinstance(value, Integral) or not isinstance(value, Real)):
             raise TypeError(f"{what} must be a number{_of(unit)}, got {shown(value)}")
@@ -104,19 +106,19 @@ def real(value, what: str, least: float = 0.0, most: float = math.inf, ends: str
     return number
 
 
-def seconds(value, what: str, least: float = 0.0, ends: str = "[]") -> float:
+def seconds(value: Any, what: str, least: float = 0.0, ends: str = "[]") -> float:
     """A time in seconds, at most 31 years, as a float."""
     return float(real(value, what, least, SECONDS_MOST, ends, "seconds"))
 
 
-def several(values, what: str) -> list:
+def several(values: Any, what: str) -> list[Any]:
     """The members of something that has them, but no text."""
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise TypeError(f"{what} must be a list, got {shown(values)}")
     return list(values)
 
 
-def flag(value, what: str) -> bool:
+def flag(value: Any, what: str) -> bool:
     """True or False."""
     if value is True or value is False:
         return value
@@ -125,7 +127,7 @@ def flag(value, what: str) -> bool:
     raise TypeError(f"{what} must be True or False, got {shown(value)}")
 
 
-def choice(value, what: str, choices: Iterable[str]) -> str:
+def choice(value: Any, what: str, choices: Iterable[str]) -> str:
     """One of a few names."""
     names = list(choices)
     if isinstance(value, str) and value in names:
@@ -137,7 +139,7 @@ def choice(value, what: str, choices: Iterable[str]) -> str:
     raise ValueError(f"{what} must be one of {there}, got {shown(value)}{hint and '; ' + hint}")
 
 
-def text(value, what: str, most: int = NAME_MOST, least: int = 0) -> str:
+def text(value: Any, what: str, most: int = NAME_MOST, least: int = 0) -> str:
     """A text of ``least`` to ``most`` characters that can be written to a file."""
     if not isinstance(value, str):
         raise TypeError(f"{what} must be a text, got {shown(value)}")
@@ -161,7 +163,7 @@ def name_of_file(said: str) -> str:
     return visible(said)[:NAME_MOST]
 
 
-def path(value, what: str) -> str:
+def path(value: Any, what: str) -> str:
     """The path of a file as text, from a text, bytes or an ``os.PathLike``."""
     if not isinstance(value, (str, bytes, os.PathLike)):
         raise TypeError(f"{what} must be a path, got {shown(value)}")
@@ -175,7 +177,7 @@ def path(value, what: str) -> str:
     return name
 
 
-def _as_float(value) -> float:
+def _as_float(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:
@@ -186,7 +188,7 @@ def _of(unit: str) -> str:
     return f" of {unit}" if unit else ""
 
 
-def _span(least, most, ends: str, unit: str = "") -> str:
+def _span(least: float, most: float, ends: str, unit: str = "") -> str:
     """The interval in words."""
     if most == math.inf:
         return f"above {least:g}{unit}" if ends[0] == "(" else f"a number from {least:g}{unit} on"

@@ -18,7 +18,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 _NO_NAMELESS = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
 _OPEN = os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -67,8 +67,8 @@ def append(path: str | os.PathLike[str], data: bytes) -> None:
             raise
 
 
-def write_at(file: BinaryIO, data, offset: int) -> None:
-    """Writes all of the bytes at an offset of an open file."""
+def write_at(file: BinaryIO | Out, data: Any, offset: int) -> None:
+    """Writes all of the bytes of a buffer at an offset of an open file."""
     view = memoryview(data).cast("B")
     done = 0
     with _named(getattr(file, "target", file.name)):
@@ -83,8 +83,8 @@ class Out(io.FileIO):
         super().__init__(handle, "wb")
         self.target = target
 
-    def write(self, data) -> int:  # type: ignore[override]
-        """All of the bytes at the file's position."""
+    def write(self, data: Any) -> int:
+        """All of the bytes of a buffer at the file's position."""
         view = memoryview(data).cast("B")
         done = 0
         while done < len(view):
@@ -96,7 +96,7 @@ class Out(io.FileIO):
 class Files:
     """Files that get their names together."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._parts: list[_Part] = []
 
     def open(self, path: str | os.PathLike[str], mode: int | None = None) -> Out:

@@ -8,12 +8,16 @@ working sets themselves do not fit, every page taken is wanted back at once.
 from __future__ import annotations
 
 import bisect
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pageengine.policy.base import Migration, Snapshot
 from pageengine.policy.ladder import Machines
 from pageengine.units import format_size
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 WAITS = 0.01  # share of its time that a machine waits for memory before all that it holds counts
 
@@ -42,12 +46,14 @@ def migration(snapshot: Snapshot, m: Machines | None = None) -> tuple[Migration,
     return found[: max(0, len(m) - 1)]
 
 
-def held(m: Machines) -> np.ndarray:
+def held(m: Machines) -> NDArray[np.int64]:
     """All that machines hold, wherever it is."""
     return m.consumed + m.swapped + m.compressed
 
 
-def _leaving(m: Machines, needs, memory: int, verb: str, when: str) -> tuple[Migration, ...]:
+def _leaving(
+    m: Machines, needs: NDArray[np.int64], memory: int, verb: str, when: str
+) -> tuple[Migration, ...]:
     missing = int(needs.sum()) - memory
     if missing <= 0:
         return ()

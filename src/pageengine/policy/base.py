@@ -209,7 +209,7 @@ class Hooks:
         return None
 
 
-def hooks(policy) -> Hooks:
+def hooks(policy: object) -> Hooks:
     """What this policy says of itself, and the defaults for what it does not say."""
     found = Hooks()
     found.name = type(policy).__name__

@@ -18,23 +18,33 @@ More shares never mean fewer pages: they raise what their client holds and lower
 do, so whoever gets ahead of it by its fraction has lost a whole page, which is one more to give.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pageengine.plumbing import given
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Claims:
-    """What every client brings, arrays [n]: shares (>= 0), active, minimum and maximum pages."""
+    """What every client brings, arrays [n]: shares (>= 0), active, minimum and maximum pages. Of
+    numbers of any type, and float64 from then on.
+    """
 
-    shares: np.ndarray
-    active: np.ndarray
-    minimum: np.ndarray
-    maximum: np.ndarray
+    shares: NDArray[Any]
+    active: NDArray[Any]
+    minimum: NDArray[Any]
+    maximum: NDArray[Any]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("shares", "active", "minimum", "maximum"):
             array = np.asarray(getattr(self, name))
             if array.dtype.kind not in "iuf":
@@ -55,7 +65,7 @@ class Claims:
             )
 
 
-def entitle(claims: Claims, pages: int, tax: float = 0.75) -> np.ndarray:
+def entitle(claims: Claims, pages: int, tax: float = 0.75) -> NDArray[np.int64]:
     """Entitled pages of every client, int64 [n]. Their sum is ``pages`` exactly, or what all can
     reach if that is less: their maxima, and for a client without shares its minimum (as in ESX,
     even while memory is free).
@@ -74,14 +84,14 @@ def entitle(claims: Claims, pages: int, tax: float = 0.75) -> np.ndarray:
     return _whole_pages(_holdings(claims, x, k), claims, total)
 
 
-def _holdings(claims: Claims, x: float, k: float) -> np.ndarray:
+def _holdings(claims: Claims, x: float, k: float) -> Numbers:
     """Pages of every client at x = 1 / lambda."""
     paid = claims.shares * x if np.isfinite(x) else np.where(claims.shares > 0, np.inf, 0.0)
     held = np.where(paid <= claims.active, paid, claims.active + (paid - claims.active) / k)
     return np.clip(held, claims.minimum, claims.maximum)
 
 
-def _slope(claims: Claims, held: np.ndarray, k: float) -> float:
+def _slope(claims: Claims, held: Numbers, k: float) -> float:
     """How fast the sum rises with x, right of where it is the sum of ``held``."""
     rate = claims.shares * ((held > claims.minimum) & (held < claims.maximum))
     return float((rate * np.where(held < claims.active, 1.0, 1.0 / k)).sum())
@@ -112,7 +122,7 @@ def _price_inverse(claims: Claims, total: int, k: float) -> float:
     return high
 
 
-def _whole_pages(held: np.ndarray, claims: Claims, total: int) -> np.ndarray:
+def _whole_pages(held: Numbers, claims: Claims, total: int) -> NDArray[np.int64]:
     """Rounds down, then gives the missing pages one by one: largest remainder first, then more
     shares, then order.
     """
@@ -128,7 +138,7 @@ def _whole_pages(held: np.ndarray, claims: Claims, total: int) -> np.ndarray:
     return pages
 
 
-def _first(a: np.ndarray, b: np.ndarray, c: np.ndarray, n: int) -> np.ndarray:
+def _first(a: Numbers, b: Numbers, c: NDArray[np.intp], n: int) -> NDArray[np.intp]:
     """Which n come first in the order of a, then b, then c."""
     if n >= len(a):
         return np.arange(len(a))

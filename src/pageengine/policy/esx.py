@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from pageengine.plumbing import given
@@ -12,6 +15,10 @@ from pageengine.policy.ladder import Machines, deflate, inflate, plans, split
 from pageengine.policy.states import PRESETS, TECHNIQUES, Thresholds
 from pageengine.units import MIB, PAGE_BYTES
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Bytes = NDArray[np.int64]
 #: Pages to scan per second and machine, and on the whole host, by generation. 2002: ShareScanVM,
 #: ShareScanTotal (ESX 2.x Administration Guide). Later: Mem.ShareScanTime 60 min for one machine,
 #: at most Mem.ShareRateMax 1024 pages/s, and Mem.ShareScanGHz 4 MB/s per GHz of the host.
@@ -55,8 +62,9 @@ class ESX:
     name = "esx"
     promises = frozenset({"reservation", "limit", "entitlement"})
 
-    def __init__(self, states="esx6", idle_tax: float = 0.75, margin: float = 0.1,
-                 host_ghz: float = 20.0, balloon_stops: bool = False):  # fmt: skip
+    def __init__(self, states: str | Callable[[int], Thresholds] = "esx6", idle_tax: float = 0.75,
+                 margin: float = 0.1, host_ghz: float = 20.0,
+                 balloon_stops: bool = False):  # fmt: skip
         if not callable(states) and states not in list(PRESETS):
             raise ValueError(
                 f"unknown states {given.shown(states)}; there are {', '.join(PRESETS)}, and "
@@ -95,7 +103,8 @@ class ESX:
         if "block" in TECHNIQUES[state]:
             memo = {"free": float(snapshot.free)}
             # who waits while nothing can be won would wait for ever
-            if snapshot.state != state or snapshot.free > snapshot.memo.get("free", -1):
+            last: Any = snapshot.memo.get("free", -1)
+            if snapshot.state != state or snapshot.free > last:
                 blocked = m.consumed > target
         return Plan(
             state=state,
@@ -110,7 +119,7 @@ class ESX:
             migrate=advise(m, snapshot.memory - goal) if state in PRESSED else (),
         )  # fmt: skip
 
-    def _targets(self, m: Machines, memory: int, goal: int) -> np.ndarray:
+    def _targets(self, m: Machines, memory: int, goal: int) -> Bytes:
         if not len(m):
             return np.zeros(0, np.int64)
         minimum = -(-m.reservation // PAGE_BYTES)
@@ -119,7 +128,7 @@ class ESX:
         claims = Claims(m.shares, m.active // PAGE_BYTES, minimum, maximum)
         return entitle(claims, pages, self.idle_tax) * PAGE_BYTES
 
-    def _balloons(self, m: Machines, state: str, target, part):
+    def _balloons(self, m: Machines, state: str, target: Bytes, part: Bytes) -> tuple[Bytes, Bytes]:
         """(balloon targets, what is paged now). In hard and low what is missing is paged at once,
         and balloons grow towards it too: what they win keeps the host out of there. None shrinks,
         as what one machine got back another would have to page out.
@@ -134,7 +143,7 @@ class ESX:
             return np.where(part > 0, balloon, held), part
         return np.where(part > 0, balloon, deflate(m, target)), paging
 
-    def _scan_rates(self, m: Machines) -> np.ndarray:
+    def _scan_rates(self, m: Machines) -> NDArray[np.float64]:
         most_of_host: float
         if self._old:
             most, most_of_host = SCAN_2002

@@ -5,12 +5,16 @@ milliseconds, and drops fractions.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pageengine.plumbing import given
 from pageengine.policy.base import Snapshot
 from pageengine.units import PAGES_MOST
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 KIB = 1024
 
@@ -40,7 +44,7 @@ class Scanner:
         self.pages = given.whole(pages_to_scan, "pages_to_scan", 1, PAGES_MOST)
         self.sleep = given.real(sleep_millisecs, "sleep_millisecs", 1e-3, 1e12)
 
-    def rates(self, snapshot: Snapshot) -> tuple[np.ndarray, dict[str, float]]:
+    def rates(self, snapshot: Snapshot) -> tuple[NDArray[np.float64], dict[str, float]]:
         """Pages per second of every machine in order, and the memo for next time."""
         memo: dict[str, float] = {}
         if self.mode == "off":
@@ -63,7 +67,7 @@ def tune(snapshot: Snapshot) -> dict[str, float]:
     """ksmtuned's variables after this moment: they change once in 60 s, and not before the first
     60 s are over.
     """
-    old: Mapping[str, float] = snapshot.memo
+    old: Mapping[str, Any] = snapshot.memo
     memo = {
         "npages": old.get("npages", 0.0),
         "ksm_run": old.get("ksm_run", 0.0),

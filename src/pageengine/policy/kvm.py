@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from pageengine.plumbing import given
@@ -120,7 +121,7 @@ def _sampled(snapshot: Snapshot) -> Memo:
     """The memo, with a sample more (and the oldest of ten less) once that is due. Machines that are
     gone, or tell nothing now, are forgotten with all their samples.
     """
-    old = snapshot.memo
+    old: Mapping[str, Any] = snapshot.memo
     if snapshot.time - old.get("mom_sampled", -SAMPLE_SECONDS) < SAMPLE_SECONDS:
         return {name: value for name, value in old.items() if name.startswith("mom_")}
     memo: Memo = {"mom_sampled": snapshot.time}

@@ -4,14 +4,21 @@ here is a column, int64 [n] of bytes with one entry per machine, because a host 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import repeat
 from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pageengine.policy.base import VMPlan, VMView
 from pageengine.units import PAGE_BYTES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Bytes = NDArray[np.int64]
+    Column = NDArray[Any]  # of numbers, flags, or objects where some are None
 
 _NAMES = (
     "size", "consumed", "granted", "swapped", "compressed", "ballooned", "shares", "reservation",
@@ -24,6 +31,17 @@ class Machines:
     """The numbers of all machines, a column each. active: of a machine whose working set nobody can
     tell, its size, as nothing of it is known to be idle; ``unknown`` says of which machines.
     """
+
+    size: Bytes
+    consumed: Bytes
+    granted: Bytes
+    swapped: Bytes
+    compressed: Bytes
+    ballooned: Bytes
+    shares: NDArray[np.int64]
+    reservation: Bytes
+    limit: Bytes
+    balloon_max: Bytes
 
     def __init__(self, vms: Sequence[VMView]):
         self.vms = vms
@@ -43,21 +61,24 @@ class Machines:
         return len(self.names)
 
     @property
-    def most(self) -> np.ndarray:
+    def most(self) -> Bytes:
         """What a machine can come to hold."""
-        return np.maximum(np.minimum(self.limit, self.size), self.reservation)
+        found: Bytes = np.maximum(np.minimum(self.limit, self.size), self.reservation)
+        return found
 
     @property
-    def above_reservation(self) -> np.ndarray:
-        return np.maximum(0, self.consumed - self.reservation)
+    def above_reservation(self) -> Bytes:
+        found: Bytes = np.maximum(0, self.consumed - self.reservation)
+        return found
 
     @property
-    def above_limit(self) -> np.ndarray:
+    def above_limit(self) -> Bytes:
         """What is to be taken in any case."""
-        return np.maximum(0, self.consumed - np.maximum(self.limit, self.reservation))
+        found: Bytes = np.maximum(0, self.consumed - np.maximum(self.limit, self.reservation))
+        return found
 
 
-def split(need: int, weights: np.ndarray) -> np.ndarray:
+def split(need: int, weights: NDArray[np.int64]) -> Bytes:
     """``need`` bytes in parts in proportion to the weights, none above its weight. In whole pages
     where that is possible: the fractions go from one machine to the next, so that they add up to
     the need, and not to a page too much from each.
@@ -67,15 +88,16 @@ def split(need: int, weights: np.ndarray) -> np.ndarray:
         return np.zeros(len(weights), np.int64)
     up_to = np.cumsum(weights.astype(np.float64)) * (min(1.0, need / total) / PAGE_BYTES)
     pages = np.diff(np.ceil(up_to - 1e-6), prepend=0.0)
-    parts = np.minimum(pages.astype(np.int64) * PAGE_BYTES, weights)
+    parts: Bytes = np.minimum(pages.astype(np.int64) * PAGE_BYTES, weights)
     short = min(need, total) - int(parts.sum())
     if short <= 0:
         return parts
     room = weights - parts  # parts were cut at weights that are no whole pages
-    return parts + np.clip(short - (np.cumsum(room) - room), 0, room)
+    more: Bytes = np.clip(short - (np.cumsum(room) - room), 0, room)
+    return parts + more
 
 
-def inflate(m: Machines, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def inflate(m: Machines, parts: Bytes) -> tuple[Bytes, Bytes]:
     """(balloon targets, what must be paged): each part goes into the balloon as far as the driver
     can give up that much. What a guest never used is in its balloon first, and frees nothing.
     """
@@ -87,17 +109,20 @@ def inflate(m: Machines, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum(balloon, m.balloon_max), paged
 
 
-def deflate(m: Machines, targets: np.ndarray) -> np.ndarray:
+def deflate(m: Machines, targets: Bytes) -> Bytes:
     """Balloon targets that let machines under their target come up to it."""
     balloon = np.maximum(0, m.ballooned - np.maximum(0, targets - m.consumed))
-    return np.minimum(balloon, m.balloon_max)
+    found: Bytes = np.minimum(balloon, m.balloon_max)
+    return found
 
 
-def plans(m: Machines, *, target=None, balloon=None, reclaim=None, technique: str = "ladder",
-          blocked=None, scan=None) -> dict[str, VMPlan]:  # fmt: skip
+def plans(m: Machines, *, target: Column | None = None, balloon: Column | None = None,
+          reclaim: Column | None = None, technique: str = "ladder",
+          blocked: Column | None = None,
+          scan: Column | None = None) -> dict[str, VMPlan]:  # fmt: skip
     """A plan for each machine from columns; what is not given leaves things as they are."""
 
-    def values(column, default):
+    def values(column: Column | None, default: Any) -> Iterable[Any]:
         return repeat(default) if column is None else column.tolist()
 
     columns = (

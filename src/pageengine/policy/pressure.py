@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pageengine.plumbing import given
@@ -42,7 +44,7 @@ class Pressure:
     def decide(self, snapshot: Snapshot) -> Plan:
         m, need = Machines(snapshot.vms), self.marks.need(snapshot)
         parts = by_consumption(m, need)
-        last = snapshot.memo.get("time", -self.period)
+        last: Any = snapshot.memo.get("time", -self.period)
         if snapshot.time - last >= self.period:
             last = snapshot.time
             stall = np.array([vm.stall for vm in snapshot.vms], np.float64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from pageengine.plumbing import given
@@ -11,6 +13,9 @@ from pageengine.policy.ksm import PAGES_TO_SCAN, SLEEP_MILLISECS, Scanner
 from pageengine.policy.ladder import Machines, plans
 from pageengine.policy.watermarks import Watermarks, by_consumption, state_of, with_limits
 from pageengine.units import MIB
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ROUND_SECONDS = 10.0
 TARGET = 0.80
@@ -58,7 +63,7 @@ class Proxmox:
         m, need = Machines(snapshot.vms), self.marks.need(snapshot)
         scan, memo = self.scanner.rates(snapshot)
         balloon = None
-        last = snapshot.memo.get("round_time", -ROUND_SECONDS)
+        last: Any = snapshot.memo.get("round_time", -ROUND_SECONDS)
         if snapshot.time - last >= ROUND_SECONDS:
             last = snapshot.time
             balloon = self._round(m, snapshot)
@@ -78,7 +83,7 @@ class Proxmox:
             memo=memo | {"round_time": last},
         )
 
-    def _round(self, m: Machines, snapshot: Snapshot) -> np.ndarray | None:
+    def _round(self, m: Machines, snapshot: Snapshot) -> NDArray[np.object_] | None:
         """Balloon targets of one round of pvestatd: a column, None for who stays as it is."""
         percent = round(self.target * 100, 9)  # the option is in percent: memory * 80 / 100
         goal = int(snapshot.memory * percent / 100 - (snapshot.memory - snapshot.free))
@@ -91,12 +96,14 @@ class Proxmox:
         wish, rest = share_out(m, part & (comfortable == (goal < 0)), goal, has)
         if rest >= goal > 0 or rest <= goal < 0:
             wish, _ = share_out(m, part, rest, wish)
-        balloon = np.minimum(m.size - wish, m.balloon_max).astype(object)
+        balloon: NDArray[np.object_] = np.minimum(m.size - wish, m.balloon_max).astype(object)
         balloon[wish == has] = None
         return balloon
 
 
-def share_out(m: Machines, part: np.ndarray, goal: int, wish: np.ndarray) -> tuple[np.ndarray, int]:
+def share_out(
+    m: Machines, part: NDArray[np.bool_], goal: int, wish: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], int]:
     """Memory that each guest should have (int64 [n] of bytes), and what is left of the goal then.
 
     wish: what each was to have until now; who takes no part keeps it. Guests only grow while there

@@ -4,7 +4,8 @@ before anything of it is done.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from pageengine.errors import PlanError
 from pageengine.plumbing import given
@@ -108,7 +109,7 @@ def _check_host(snapshot: Snapshot, plan: Plan) -> None:
         )
 
 
-def _check_amount(value, what: str, name: str) -> None:
+def _check_amount(value: Any, what: str, name: str) -> None:
     """None, or a finite number from 0 on."""
     if value is None or (type(value) is int and 0 <= value <= given.MOST):
         return
@@ -121,17 +122,17 @@ def _check_amount(value, what: str, name: str) -> None:
         ) from None
 
 
-def _check_flag(value, what: str) -> None:
+def _check_flag(value: Any, what: str) -> None:
     try:
         given.flag(value, what)
     except TypeError as error:
         raise PlanError(str(error)) from None
 
 
-def _instead(name: str, views) -> str:
+def _instead(name: object, views: Iterable[str]) -> str:
     return f", and there are: {given.listed(views)}{_near(name, views)}"
 
 
-def _near(name, names) -> str:
+def _near(name: object, names: Iterable[str]) -> str:
     hint = given.near(name, names)
     return f"; {hint}" if hint else ""

@@ -4,6 +4,8 @@ ESX 2.x Administration Guide chapter 12: low, normal and high are 1 : 2 : 4, and
 of configured memory. No shares: exactly the reservation, even while memory is free.
 """
 
+from typing import SupportsIndex
+
 from pageengine.plumbing import given
 from pageengine.units import MIB
 
@@ -11,7 +13,7 @@ SHARES_MOST = 10**9  # sums over many machines, times their memory, stay whole n
 SHARES_PER_MIB = {"low": 5, "normal": 10, "high": 20}
 
 
-def parse_shares(value, size: int) -> int:
+def parse_shares(value: SupportsIndex | str, size: int) -> int:
     """value: a whole number from 0 on, or "low", "normal", "high", for ``size`` bytes."""
     if isinstance(value, str):
         if value not in SHARES_PER_MIB:

@@ -5,6 +5,7 @@ first, and no overcommitment at all.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from pageengine.policy.ladder import Machines, plans, split
 from pageengine.policy.rules import RECLAIM
 from pageengine.policy.watermarks import Watermarks, by_consumption, state_of, with_limits
 from pageengine.units import PAGE_BYTES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def checked_technique(technique: str) -> str:
@@ -54,7 +58,7 @@ class Proportional:
             migrate=migration(snapshot, m),
         )
 
-    def _parts(self, m: Machines, need: int) -> np.ndarray:
+    def _parts(self, m: Machines, need: int) -> NDArray[np.int64]:
         return by_consumption(m, need)
 
 
@@ -72,7 +76,7 @@ class FreeFirst(Proportional):
     def __init__(self, technique: str = "ladder", scale: float = 10):
         super().__init__(technique, scale)
 
-    def _parts(self, m: Machines, need: int) -> np.ndarray:
+    def _parts(self, m: Machines, need: int) -> NDArray[np.int64]:
         if not need or not len(m):
             return 0 * m.consumed
         held = m.consumed // PAGE_BYTES
@@ -111,7 +115,7 @@ class Shares(Proportional):
             migrate=migration(snapshot, m),
         )
 
-    def _targets(self, m: Machines, memory: int) -> np.ndarray:
+    def _targets(self, m: Machines, memory: int) -> NDArray[np.int64]:
         """Bytes that each machine is entitled to."""
         least, most = -(-m.reservation // PAGE_BYTES), m.most // PAGE_BYTES
         most = np.maximum(most, least)

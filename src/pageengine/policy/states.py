@@ -57,7 +57,7 @@ class Thresholds:
     names: tuple[str, ...]
     bytes: tuple[int, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(self.names) < 2 or len(self.bytes) != len(self.names):
             raise ValueError(
                 f"thresholds must be one per state, and there are {len(self.names)} states: "
@@ -112,7 +112,7 @@ class Thresholds:
         ][-1]
 
 
-def _parts(names, whole: int, *fractions: float) -> Thresholds:
+def _parts(names: tuple[str, ...], whole: int, *fractions: float) -> Thresholds:
     return Thresholds(names, tuple(int(whole * fraction) for fraction in fractions))
 
 

@@ -8,8 +8,9 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from pageengine.plumbing import given, reading
@@ -35,7 +36,7 @@ class Entry:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     says: str = ""
 
-    def __call__(self, **options) -> Policy:
+    def __call__(self, **options: Any) -> Policy:
         return self.make(**self.fixed, **options)
 
     @property
@@ -90,7 +91,7 @@ def others() -> dict[str, str]:
     return {point.name: point.value for point in metadata.entry_points(group=GROUP)}
 
 
-def find(spec: str | Policy, **options) -> Policy:
+def find(spec: str | Policy, **options: Any) -> Policy:
     """The policy that ``spec`` names, made with the options: a name of POLICIES, "module:Class", or
     a name of the entry point group; an object with ``decide`` is returned as it is.
 
@@ -128,7 +129,7 @@ def entry_of(name: str) -> Entry:
     return Entry(made, {}, (inspect.getdoc(made) or "").partition("\n")[0])
 
 
-def _module(name: str):
+def _module(name: str) -> ModuleType:
     """A module by its name, or by the path of its file."""
     if not name.endswith(".py"):
         return importlib.import_module(name)
@@ -161,7 +162,7 @@ def _why(error: Exception, module: str) -> str:
     )
 
 
-def _as_it_is(policy, options: Mapping[str, Any]) -> Policy:
+def _as_it_is(policy: Policy, options: Mapping[str, Any]) -> Policy:
     if isinstance(policy, type) or not callable(getattr(policy, "decide", None)):
         raise TypeError(
             f"a policy is a name or an object with decide(snapshot) -> Plan, "
@@ -172,6 +173,6 @@ def _as_it_is(policy, options: Mapping[str, Any]) -> Policy:
     return policy
 
 
-def _instead(name, names) -> str:
+def _instead(name: str, names: Iterable[str]) -> str:
     hint = given.near(name, names)
     return f"{hint and hint + ' '}There are: {given.listed(names, 40)}"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from pageengine.plumbing import given
 from pageengine.policy.base import Snapshot
 from pageengine.policy.ladder import Machines, split
 from pageengine.units import PAGE_BYTES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 KIB = 1024
 MIN_FREE_KIB = (128, 262_144)
@@ -54,17 +58,18 @@ class Watermarks:
         return high + PAGE_BYTES - snapshot.free
 
 
-def by_consumption(m: Machines, need: int) -> np.ndarray:
+def by_consumption(m: Machines, need: int) -> NDArray[np.int64]:
     """kswapd's way: from every machine in proportion to what it holds above its reservation."""
     return split(need, m.above_reservation)
 
 
-def with_limits(m: Machines, parts: np.ndarray) -> np.ndarray:
+def with_limits(m: Machines, parts: NDArray[np.int64]) -> NDArray[np.int64]:
     """The parts, and at least what is above a limit, but nothing that is reserved."""
-    return np.minimum(np.maximum(parts, m.above_limit), m.above_reservation)
+    found: NDArray[np.int64] = np.minimum(np.maximum(parts, m.above_limit), m.above_reservation)
+    return found
 
 
-def optional(m: Machines, chosen: Mapping[str, int]) -> np.ndarray:
+def optional(m: Machines, chosen: Mapping[str, int]) -> NDArray[np.object_]:
     """A column of the values by name; None, to leave things as they are, for the others."""
     return np.array([chosen.get(name) for name in m.names], object)
 

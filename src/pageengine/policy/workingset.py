@@ -14,7 +14,7 @@ Time is the machine's own: a machine that waits does not look idle.
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -30,10 +30,10 @@ class WorkingSet(Protocol):
     kind: str
     period: float
 
-    def observe(self, first, second) -> None:
+    def observe(self, first: Any, second: int) -> None:
         """A period is over: (touched, marked), or (pages by idle age, pages)."""
 
-    def fraction(self, touched: int = 0, marked: int = 0) -> float:
+    def fraction(self, touched: float = 0, marked: int = 0) -> float:
         """The estimate, 0 to 1. A "sample" estimator is told how the open period stands."""
 
 
@@ -61,14 +61,14 @@ class Sampling:
     def __repr__(self) -> str:
         return f"Sampling(n={self.n}, period={self.period})"
 
-    def observe(self, first, second) -> None:
+    def observe(self, first: Any, second: int) -> None:
         if second == 0:
             return
         f = first / second
         self.slow = f if self.slow is None else _mix(self._slow_weight, self.slow, f)
         self.fast = f if self.fast is None else _mix(self._fast_weight, self.fast, f)
 
-    def fraction(self, touched: int = 0, marked: int = 0) -> float:
+    def fraction(self, touched: float = 0, marked: int = 0) -> float:
         """Before the first period is over nothing is known, and everything counts as in use."""
         if self.slow is None or self.fast is None:
             return 1.0
@@ -90,10 +90,10 @@ class AccessedBits:
     def __repr__(self) -> str:
         return f"AccessedBits(period={self.period})"
 
-    def observe(self, first, second) -> None:
+    def observe(self, first: Any, second: int) -> None:
         self._fraction = float(first[0]) / second
 
-    def fraction(self, touched: int = 0, marked: int = 0) -> float:
+    def fraction(self, touched: float = 0, marked: int = 0) -> float:
         return self._fraction
 
 
@@ -117,11 +117,11 @@ class IdleAge:
     def __repr__(self) -> str:
         return f"IdleAge(seconds={self.seconds}, period={self.period})"
 
-    def observe(self, first, second) -> None:
+    def observe(self, first: Any, second: int) -> None:
         young = int(np.ceil(self.seconds / self.period))
         self._fraction = float(np.sum(first[:young])) / second
 
-    def fraction(self, touched: int = 0, marked: int = 0) -> float:
+    def fraction(self, touched: float = 0, marked: int = 0) -> float:
         return self._fraction
 
 
@@ -133,5 +133,5 @@ def _mix(weight: float, old: float, new: float) -> float:
     return weight * old + (1 - weight) * new
 
 
-def _period(period) -> float:
+def _period(period: Any) -> float:
     return given.real(period, "the period", SHORTEST, given.SECONDS_MOST, unit="seconds")

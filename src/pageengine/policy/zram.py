@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pageengine.plumbing import given
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
@@ -38,7 +40,8 @@ class Zram:
         parts = with_limits(m, by_consumption(m, need))
         compressed = int(m.compressed.sum())
         # what was asked for last time did not come: compression is at its end
-        full = self.disk and compressed <= snapshot.memo.get("compressed", -1)
+        last: Any = snapshot.memo.get("compressed", -1)
+        full = self.disk and compressed <= last
         return Plan(
             state=state_of(need),
             vms=plans(

@@ -12,7 +12,8 @@ def schema(command: str) -> dict[str, Any]:
     file = resources.files(__name__) / f"{command}.json"
     if not file.is_file():
         raise ValueError(f"no command {command!r}: there are {', '.join(commands())}")
-    return json.loads(file.read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
 
 
 def commands() -> list[str]:

@@ -10,6 +10,7 @@ The table READERS has one line per reader; the first that recognises the file re
 from __future__ import annotations
 
 import builtins
+import os
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -42,8 +43,8 @@ READERS = (
 )  # fmt: skip
 
 
-def open(path, *, kind: str | None = None, instructions: bool | None = None,
-         base: int | None = None) -> Trace:  # fmt: skip
+def open(path: str | os.PathLike[str], *, kind: str | None = None,
+         instructions: bool | None = None, base: int | None = None) -> Trace:  # fmt: skip
     """Opens a trace.
 
     kind: one of the kinds in READERS, where the file does not say it. instructions: (lines)

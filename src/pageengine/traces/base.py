@@ -5,12 +5,34 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, Self, SupportsIndex, TypeVar
 
 import numpy as np
 
 from pageengine.errors import TraceError
 from pageengine.plumbing import given
 from pageengine.traces.ids import Ids
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    class Replayed(Protocol):
+        """What a guest says of the accesses it made."""
+
+        @property
+        def done(self) -> int: ...
+        @property
+        def misses(self) -> int: ...
+        def _replace(self, *, done: int = ..., misses: int = ...) -> Self: ...
+
+    Result = TypeVar("Result", bound=Replayed, covariant=True)
+
+    class Replays(Protocol[Result]):
+        """What makes them: a ``Guest``."""
+
+        def replay(self, kind: Kind, ids: ArrayLike, write: ArrayLike = ...) -> Result: ...
+
+    Kind = Literal["memory", "file"]
 
 BATCH = 1 << 16
 PAGE_SHIFT = 12
@@ -28,11 +50,11 @@ class Batch:
     one each.
     """
 
-    page: np.ndarray
-    write: np.ndarray
-    time: np.ndarray | None = None
-    vm: np.ndarray | None = None
-    run: np.ndarray | None = None
+    page: NDArray[np.int64]
+    write: NDArray[np.bool_]
+    time: NDArray[np.float64] | None = None
+    vm: NDArray[np.int64] | None = None
+    run: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.page)
@@ -42,8 +64,13 @@ class Batch:
         if vm is None or self.vm is None:
             return self
         mine = self.vm == as_vm(vm)
-        columns = self.page, self.write, self.time, self.vm, self.run
-        return Batch(*(None if column is None else column[mine] for column in columns))
+        return Batch(
+            self.page[mine],
+            self.write[mine],
+            None if self.time is None else self.time[mine],
+            self.vm[mine],
+            None if self.run is None else self.run[mine],
+        )
 
 
 class Trace:
@@ -99,7 +126,9 @@ class Trace:
             more = ", ..." if len(others) > _VMS_NAMED else ""
             raise TraceError(f"{self.path} has no accesses of vm {vm}; it has vm {named}{more}")
 
-    def replay(self, guest, kind: str = "file", vm: int | None = None):
+    def replay(
+        self, guest: Replays[Result], kind: Kind = "file", vm: int | None = None
+    ) -> Result:
         """Makes the accesses in a ``Guest`` as touches of ``kind``, without holding the trace;
         returns what ``guest.replay`` does, for all of them. So many accesses in a row (``run``) are
         one touch. It ends where the guest is out of memory. vm: the number of the machine whose
@@ -115,7 +144,9 @@ class Trace:
                 break
         return total
 
-    def _touches(self, vm: int | None):
+    def _touches(
+        self, vm: int | None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | bool]]:
         """Pages, and which are written, as a replay needs them: unlike those of a batch they may
         lie apart from each other, and need not be looked at yet.
         """
@@ -132,7 +163,7 @@ class Trace:
             yield batch.page, batch.write
 
 
-def as_vm(vm) -> int:
+def as_vm(vm: SupportsIndex) -> int:
     """The number of a machine as it stands in a batch: names above 2**63 are negative there."""
     number = given.whole(vm, "vm, the number of a machine,", -(2**63), 2**64 - 1)
     return number - 2**64 if number >= 2**63 else number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +12,11 @@ from pageengine.errors import TraceError
 from pageengine.plumbing.reading import some
 from pageengine.traces.base import PAGE_SHIFT, Batch
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Values = NDArray[Any]  # as a file has them
+    Where = Callable[[int], str]  # the place of entry i in its file, for an error
 NAMING = ("page", "address", "key")  # what says which page it is; the first that is there
 COLUMNS = (*NAMING, "write", "time", "vm", "run")
 
@@ -34,7 +40,7 @@ def chosen(names: Sequence[str], path: str, place: str = "") -> tuple[list[str],
     return read, f"not read: the columns {some(others)}" if others else ""
 
 
-def batch_of(columns: Mapping[str, np.ndarray], where: Callable[[int], str]) -> Batch:
+def batch_of(columns: Mapping[str, Values], where: Where) -> Batch:
     """A Batch of columns as a file has them: one that names pages, and as many of write, time, vm,
     run as there are. ``where(i)`` names the place of entry i for an error.
     """
@@ -54,9 +60,9 @@ def batch_of(columns: Mapping[str, np.ndarray], where: Callable[[int], str]) -> 
     )
 
 
-def keys(values: Iterable, where) -> np.ndarray:
+def keys(values: Iterable[Any], where: Where) -> NDArray[np.int64]:
     """int64 [n]: 64 bits of the BLAKE2b hash of each key, text (as UTF-8), bytes or number."""
-    known: dict = {}
+    known: dict[Any, int] = {}
     found = []
     for i, key in enumerate(values.tolist() if isinstance(values, np.ndarray) else values):
         if key not in known:
@@ -65,7 +71,7 @@ def keys(values: Iterable, where) -> np.ndarray:
     return np.array(found, np.int64)
 
 
-def _hash(key, i: int, where) -> int:
+def _hash(key: object, i: int, where: Where) -> int:
     if isinstance(key, int) and not isinstance(key, bool):
         key = str(key)
     if isinstance(key, str):
@@ -75,7 +81,7 @@ def _hash(key, i: int, where) -> int:
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "little", signed=True)
 
 
-def pages_of(values: np.ndarray, where) -> np.ndarray:
+def pages_of(values: Values, where: Where) -> NDArray[np.int64]:
     """Pages of addresses in bytes."""
     numbers = _whole(values, "address", where)
     if numbers.dtype.kind == "i":
@@ -83,14 +89,14 @@ def pages_of(values: np.ndarray, where) -> np.ndarray:
     return (numbers.view(np.uint64) >> np.uint64(PAGE_SHIFT)).view(np.int64)
 
 
-def _refuse(bad: np.ndarray, values: np.ndarray, what: str, right: str, where) -> None:
+def _refuse(bad: NDArray[np.bool_], values: Values, what: str, right: str, where: Where) -> None:
     found = np.flatnonzero(bad)
     if found.size:
         i = int(found[0])
         raise TraceError(f"{where(i)}: {what} is {values[i]}, and should be {right}")
 
 
-def _holds(values: np.ndarray, kinds: str, what: str, right: str, where) -> np.ndarray:
+def _holds(values: Values, kinds: str, what: str, right: str, where: Where) -> Values:
     values = np.asarray(values)
     if values.ndim != 1 or values.dtype.kind not in kinds:
         shape = f" of shape {values.shape[1:]} each" if values.ndim != 1 else ""
@@ -98,7 +104,7 @@ def _holds(values: np.ndarray, kinds: str, what: str, right: str, where) -> np.n
     return values
 
 
-def _whole(values: np.ndarray, what: str, where) -> np.ndarray:
+def _whole(values: Values, what: str, where: Where) -> Values:
     """The numbers as int64 or uint64, contiguous and of this machine's byte order."""
     values = _holds(values, "iuf", what, "whole numbers", where)
     if values.dtype.kind == "f":
@@ -111,25 +117,26 @@ def _whole(values: np.ndarray, what: str, where) -> np.ndarray:
     return np.ascontiguousarray(values, np.uint64 if values.dtype.kind == "u" else np.int64)
 
 
-def _names(values: np.ndarray, what: str, where) -> np.ndarray:
+def _names(values: Values, what: str, where: Where) -> NDArray[np.int64]:
     return _whole(values, what, where).view(np.int64)
 
 
-def _runs(values: np.ndarray, where) -> np.ndarray:
+def _runs(values: Values, where: Where) -> NDArray[np.int64]:
     numbers = _whole(values, "run", where)
     _refuse((numbers < 1) | (numbers > 2**63 - 1), numbers, "run", "from 1 to below 2**63", where)
     return numbers.astype(np.int64)
 
 
-def _flags(values: np.ndarray, where) -> np.ndarray:
+def _flags(values: Values, where: Where) -> NDArray[np.bool_]:
     values = _holds(values, "biuf", "write", "0 or 1", where)
     if values.dtype.kind == "b":
         return values
     _refuse((values != 0) & (values != 1), values, "write", "0 or 1", where)
-    return values != 0
+    flags: NDArray[np.bool_] = values != 0
+    return flags
 
 
-def _times(values: np.ndarray, where) -> np.ndarray:
+def _times(values: Values, where: Where) -> NDArray[np.float64]:
     values = _holds(values, "iuf", "time", "seconds", where)
     times = values.astype(np.float64)
     _refuse(~np.isfinite(times) | (times < 0), values, "time", "seconds, 0 or more", where)

@@ -14,6 +14,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +24,10 @@ from pageengine.traces.base import Batch, Trace
 from pageengine.traces.columns import NAMING, batch_of, chosen
 from pageengine.traces.foreign import damaged
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pageengine.traces.columns import Where
 _WORDS = {"true": 1, "false": 0, "w": 1, "r": 0, "write": 1, "read": 0}
 _SEPARATORS = ",;\t"
 _DIGITS = {10: "[0-9]+", 16: "[0-9a-fA-F]+"}
@@ -100,7 +105,7 @@ class _Reading:
             numbers = [n for n, _ in kept]
             rows = self._rows(kept)
 
-            def where(i: int, numbers=numbers) -> str:
+            def where(i: int, numbers: list[int] = numbers) -> str:
                 return f"{self.path}, line {numbers[i]}"
 
             fields = list(zip(*rows, strict=True))
@@ -133,7 +138,7 @@ class _Reading:
             )
         return row
 
-    def _values(self, values: Sequence[str], column: _Column, where) -> np.ndarray:
+    def _values(self, values: Sequence[str], column: _Column, where: Where) -> NDArray[Any]:
         if column.name == "key":
             return np.array(values, object)
         if column.name == "time":
@@ -157,7 +162,7 @@ class _Reading:
             numbers = [self._number(v, column, where, i) for i, v in enumerate(values)]
         return self._of_64_bits(numbers, column, where)
 
-    def _number(self, value: str, column: _Column, where, i: int) -> int:
+    def _number(self, value: str, column: _Column, where: Where, i: int) -> int:
         """A whole number in the form of its column, which it decides when it is the first."""
         form = "0x" if _HEX.fullmatch(value) else "plain"
         if not _ZERO.fullmatch(value):
@@ -183,7 +188,7 @@ class _Reading:
             return ": name the column 'key' if pages have names that are text"
         return ""
 
-    def _of_64_bits(self, numbers: list[int], column: _Column, where) -> np.ndarray:
+    def _of_64_bits(self, numbers: list[int], column: _Column, where: Where) -> NDArray[Any]:
         least, most = min(numbers), max(numbers)
         if most >= 2**64 or least < -(2**63):
             i = next(i for i, n in enumerate(numbers) if n >= 2**64 or n < -(2**63))
@@ -201,7 +206,7 @@ class _Reading:
             )
         return np.array(numbers, np.uint64 if most >= 2**63 else np.int64)
 
-    def _flag(self, value: str, column: _Column, where, i: int) -> int:
+    def _flag(self, value: str, column: _Column, where: Where, i: int) -> int:
         told = value.strip().lower()
         form = "words" if told in _WORDS else "numbers"
         if form == "numbers" and told not in ("0", "1"):

@@ -17,7 +17,7 @@ _END = object()
 
 
 @contextmanager
-def damaged(where: str, what: str):
+def damaged(where: str, what: str) -> Iterator[None]:
     """Around calls of a library: what it objects to is damage of the file at ``where``. An OSError
     of the system (no such file, I/O error) stays what it is.
     """

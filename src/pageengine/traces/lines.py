@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from itertools import product
 from operator import methodcaller
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def open_lines(dialect: Dialect, path: str, instructions: bool = True,
                  .batches())  # fmt: skip
 
 
-def readers():
+def readers() -> Iterator[tuple[str, Callable[[bytes, str], bool], Callable[..., Trace], str]]:
     """(kind, recognise, open, what) of every dialect."""
     for dialect in DIALECTS:
         known = partial(recognise, dialect), partial(open_lines, dialect)
@@ -111,8 +111,8 @@ class _Reading:
         self._noise = re.compile(dialect.noise.encode())
         self._foreign, self._first, self._fetches = 0, "", 0
         self._kinds: dict[bytes, tuple[bool, bool]] = {}
-        self._match: Callable = _nothing
-        self._fields: Callable = _nothing
+        self._match: Callable[[bytes], re.Match[bytes] | None] = _nothing
+        self._fields: Callable[..., Any] = _nothing
 
     def batches(self) -> Iterator[Batch]:
         pages: list[int] = []
@@ -148,7 +148,7 @@ class _Reading:
         if self._fetches:
             self.said.append(f"{self._fetches} fetches of instructions were left out")
 
-    def _other(self, line: bytes, number: int):
+    def _other(self, line: bytes, number: int) -> re.Match[bytes] | None:
         """Of a line that is not written as the first access is: what it is, if it is one."""
         line = _plain(line)
         found = self._match(line) if self._decided else self._decide(line, number)
@@ -163,7 +163,7 @@ class _Reading:
         self._foreign += 1
         return None
 
-    def _decide(self, line: bytes, number: int):
+    def _decide(self, line: bytes, number: int) -> re.Match[bytes] | None:
         """The first access says how all are written; that of address 0, which looks the same in
         every notation, leaves that to the next.
         """
@@ -196,7 +196,9 @@ class _Reading:
         self._kinds[kind] = what == WRITE, what == FETCH
         return self._kinds[kind]
 
-    def _span(self, address: bytes, sizes: list[bytes], line: bytes, number: int):
+    def _span(
+        self, address: bytes, sizes: list[bytes], line: bytes, number: int
+    ) -> tuple[int, int]:
         """The first byte of an access, and the one after its last."""
         start = 0 if address == b"(nil)" else int(address, self._base)
         size = int(sizes[0]) if sizes and len(sizes[0]) < 20 else 1 if not sizes else _TOP

@@ -5,18 +5,21 @@ what a header asks for before it looks whether it is there.
 from __future__ import annotations
 
 import ast
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from pageengine.errors import TraceError
 from pageengine.traces.foreign import damaged
 
+if TYPE_CHECKING:
+    from zipfile import ZipExtFile
 MAGIC = b"\x93NUMPY"
 HEADER_BYTES = 10_000  # as numpy's own limit
 _LENGTH = {1: 2, 2: 4, 3: 4}  # version -> bytes that hold the length of the header
 
 
-def read_header(file, where: str, held: int) -> tuple[np.dtype, int]:
+def read_header(file: IO[bytes] | ZipExtFile, where: str, held: int) -> tuple[np.dtype[Any], int]:
     """(type, number of entries) of an array of one dimension; ``file`` is then at its first entry.
     held: bytes of the whole array file. TraceError: what it says is not what is there, or objects,
     which would have to be unpickled.

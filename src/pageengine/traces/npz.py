@@ -8,6 +8,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -17,6 +18,10 @@ from pageengine.traces.columns import batch_of, chosen
 from pageengine.traces.foreign import damaged
 from pageengine.traces.npy import read_header
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Opened = tuple[zipfile.ZipExtFile, np.dtype[Any], int]
 _WHAT = ".npz file"
 _ENTRY_BYTES = 4096  # of a key; longer ones would be no names
 
@@ -55,7 +60,7 @@ def _batches(path: str, names: list[str]) -> Iterator[Batch]:
         for start in range(0, length, BATCH):
             n = min(BATCH, length - start)
 
-            def where(i: int, start=start) -> str:
+            def where(i: int, start: int = start) -> str:
                 return f"{path}, entry {start + i}"
 
             part = {name: _part(file, dtype, n, where(0), name)
@@ -63,13 +68,13 @@ def _batches(path: str, names: list[str]) -> Iterator[Batch]:
             yield batch_of(part, where)
 
 
-def _opened(archive: zipfile.ZipFile, path: str, name: str, stack: ExitStack):
+def _opened(archive: zipfile.ZipFile, path: str, name: str, stack: ExitStack) -> Opened:
     """(file, type, length) of a column."""
     where = f"{path}, column {name!r}"
     with damaged(where, _WHAT):
         known = set(archive.namelist())
         info = archive.getinfo(f"{name}.npy" if f"{name}.npy" in known else name)
-        file = stack.enter_context(archive.open(info))
+        file = cast(zipfile.ZipExtFile, stack.enter_context(archive.open(info)))
         dtype, length = read_header(file, where, info.file_size)
     if dtype.kind in "US" and dtype.itemsize > _ENTRY_BYTES:
         raise TraceError(f"{where}: entries of {dtype.itemsize} bytes are no names")
@@ -78,7 +83,9 @@ def _opened(archive: zipfile.ZipFile, path: str, name: str, stack: ExitStack):
     return file, dtype, length
 
 
-def _part(file, dtype: np.dtype, n: int, where: str, name: str) -> np.ndarray:
+def _part(
+    file: zipfile.ZipExtFile, dtype: np.dtype[Any], n: int, where: str, name: str
+) -> NDArray[Any]:
     wanted = n * dtype.itemsize
     with damaged(f"{where}, column {name!r}", _WHAT):
         data = file.read(wanted)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from pageengine.errors import TraceError
 from pageengine.plumbing import writing
 from pageengine.traces.base import BATCH, Batch, Trace
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 RECORD = np.dtype([("time", "<u4"), ("object", "<u8"), ("size", "<u4"), ("next", "<i8")])
 REPLAYED = 1 << 20  # accesses between two looks at whether somebody wants to stop
 NO_NEXT = -2  # the lowest that is written for a next access that there is not, or is not known
@@ -27,7 +30,9 @@ def recognise(head: bytes, path: str) -> bool:
 class OracleTrace(Trace):
     """Its records are replayed where they are in the file."""
 
-    def _touches(self, vm: int | None):
+    def _touches(
+        self, vm: int | None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | bool]]:
         if vm is not None:
             yield from super()._touches(vm)
         records = _records(self.path)
@@ -48,7 +53,7 @@ def open_oracle(path: str) -> Trace:
     return OracleTrace(path, "oracle", lambda _: _batches(path))
 
 
-def _records(path: str) -> np.ndarray:
+def _records(path: str) -> NDArray[Any]:
     """The file's, in memory as far as they are looked at."""
     with open(path, "rb") as file:
         if os.fstat(file.fileno()).st_size < RECORD.itemsize:  # nothing cannot be mapped
@@ -57,7 +62,7 @@ def _records(path: str) -> np.ndarray:
     return np.frombuffer(whole, RECORD, count=len(whole) // RECORD.itemsize)
 
 
-def _check(path: str, part: np.ndarray, first: int) -> None:
+def _check(path: str, part: NDArray[Any], first: int) -> None:
     """Other data than records shows in the numbers of next accesses, half of which are negative."""
     bad = part["next"] < NO_NEXT
     if bad.any():
@@ -77,7 +82,7 @@ def _batches(path: str) -> Iterator[Batch]:
         yield Batch(part["object"].astype("<u8").view(np.int64), reads, part["time"].astype(float))
 
 
-def write_oracle(path: str, pages: np.ndarray, times: np.ndarray | None = None) -> None:
+def write_oracle(path: str, pages: NDArray[Any], times: NDArray[Any] | None = None) -> None:
     """Writes accesses in this format; sizes are 1, and the next accesses are worked out. pages:
     whole numbers of 64 bits, signed or not; times: seconds below 2**32, of which the format keeps
     whole ones.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -32,8 +33,8 @@ def open_parquet(path: str) -> Trace:
 
 
 @contextmanager
-def _opened(path: str):
-    """The file, opened here: pyarrow takes no name that is not UTF-8."""
+def _opened(path: str) -> Iterator[Any]:
+    """The ParquetFile, opened here: pyarrow takes no name that is not UTF-8, and has no types."""
     try:
         import pyarrow.parquet
     except ImportError as error:
@@ -47,7 +48,7 @@ def _opened(path: str):
             yield file
 
 
-def _check_type(field, path: str) -> None:
+def _check_type(field: Any, path: str) -> None:
     """Before anything is read: nested, decimal and other columns are named as what they are."""
     from pyarrow import types
 
@@ -76,7 +77,7 @@ def _batches(path: str, names: list[str]) -> Iterator[Batch]:
             row += part.num_rows
 
 
-def _batch(path: str, part, first: int) -> Batch:
+def _batch(path: str, part: Any, first: int) -> Batch:
     columns = {}
     for name in part.schema.names:
         with damaged(f"{path}, row {first}, column {name!r}", _WHAT):

@@ -8,6 +8,7 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 from pageengine.errors import TraceError
 
@@ -51,14 +52,14 @@ def shown(line: bytes) -> str:
 
 
 @contextmanager
-def _opened(path: str):
+def _opened(path: str) -> Iterator[BinaryIO | gzip.GzipFile]:
     with open(path, "rb") as raw:
         zipped = raw.read(2) == GZIP
         raw.seek(0)
         yield gzip.GzipFile(fileobj=raw) if zipped else raw
 
 
-def _read(file, path: str, line: int, n: int) -> bytes:
+def _read(file: BinaryIO | gzip.GzipFile, path: str, line: int, n: int) -> bytes:
     if not isinstance(file, gzip.GzipFile):
         return file.read(n)
     try:

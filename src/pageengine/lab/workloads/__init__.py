@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from pageengine.lab.workloads.base import Accesses, Release, Workload, burst, fastest
 from pageengine.lab.workloads.boot import Boot
@@ -20,7 +21,7 @@ from pageengine.plumbing import given
 
 __all__ = ["WORKLOADS", "Accesses", "Release", "Workload", "burst", "fastest", "make", "make_for"]
 
-WORKLOADS = {
+WORKLOADS: dict[str, Callable[..., Workload]] = {
     "idle": Idle,
     "sequential": Sequential,
     "zipf": Zipf,
@@ -34,7 +35,7 @@ WORKLOADS = {
 }
 
 
-def make_for(what, guest: bool) -> Workload:
+def make_for(what: Workload | Mapping[str, Any] | str, guest: bool) -> Workload:
     """As ``make``, of a machine that has a guest or none. ValueError: it needs one."""
     workload = make(what)
     if workload.needs_guest and not guest:
@@ -46,7 +47,7 @@ def make_for(what, guest: bool) -> Workload:
     return workload
 
 
-def make(what) -> Workload:
+def make(what: Workload | Mapping[str, Any] | str) -> Workload:
     """A workload of its name, or of a table ``{"kind": name, option: value, ...}``; one that is
     made already is returned as it is.
     """

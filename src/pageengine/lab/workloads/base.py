@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from pageengine.core.draws import Draws
 from pageengine.plumbing import given
-from pageengine.units import PAGE_BYTES, parse_size
+from pageengine.units import PAGE_BYTES, Size, parse_size
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -19,9 +22,9 @@ class Accesses:
     on. write: bool, or bool [n].
     """
 
-    ids: np.ndarray
-    write: np.ndarray | bool = False
-    kind: str = "memory"
+    ids: NDArray[np.int64]
+    write: NDArray[np.bool_] | bool = False
+    kind: Literal["memory", "file", "zero"] = "memory"
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class Release:
     [n], as for ``Accesses``.
     """
 
-    ids: np.ndarray
-    kind: str = "memory"
+    ids: NDArray[np.int64]
+    kind: Literal["memory", "file"] = "memory"
 
 
 @runtime_checkable
@@ -66,7 +69,7 @@ class Paced:
     PART = 0.9
     needs_guest = False
 
-    def __init__(self, *, rate: float = 1000.0, memory=None, write: float = 0.3):
+    def __init__(self, *, rate: float = 1000.0, memory: Size | None = None, write: float = 0.3):
         self.rate = float(given.real(rate, "rate", 0, FASTEST))
         self.write = part(write, "write")
         self._memory = None if memory is None else parse_size(memory, "memory")
@@ -105,7 +108,7 @@ class Paced:
         self._due -= n
         return n
 
-    def writes(self, n: int):
+    def writes(self, n: int) -> NDArray[np.bool_] | bool:
         """Which of n touches write."""
         if self.write in (0.0, 1.0):
             return bool(self.write)
@@ -124,6 +127,6 @@ def burst(workload: Workload) -> int:
     return 0 if says is None else says()
 
 
-def part(value, what: str) -> float:
+def part(value: float, what: str) -> float:
     """A number from 0 to 1."""
     return float(given.real(value, what, 0, 1))

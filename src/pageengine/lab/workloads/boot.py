@@ -1,10 +1,13 @@
 """A guest that zeroes all of its memory when it boots, as Windows does, and then runs something."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
-from pageengine.lab.workloads.base import Accesses, Paced, Release, burst, fastest
+from pageengine.lab.workloads.base import Accesses, Paced, Release, Workload, burst, fastest
 from pageengine.plumbing import given
-from pageengine.units import PAGE_BYTES, parse_size
+from pageengine.units import PAGE_BYTES, Size, parse_size
 
 
 class Boot(Paced):
@@ -15,7 +18,8 @@ class Boot(Paced):
     PART = 1.0
     zeroes = True
 
-    def __init__(self, *, speed="256 MiB", memory=None, then=None):
+    def __init__(self, *, speed: Size = "256 MiB", memory: Size | None = None,
+                 then: Workload | Mapping[str, Any] | str | None = None):  # fmt: skip
         super().__init__(rate=parse_size(speed, "speed") / PAGE_BYTES, memory=memory, write=1.0)
         if not self.rate > 0:
             raise ValueError(f"speed must be above 0 bytes per second, got {given.shown(speed)}")

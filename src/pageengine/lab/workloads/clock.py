@@ -58,13 +58,13 @@ def clock_of(trace: Trace, vm: int | None) -> Clock | None:
 class _Source:
     """A trace that equals others of the same file."""
 
-    def __init__(self, trace: Trace, what: tuple):
+    def __init__(self, trace: Trace, what: tuple[str, str, int, int]):
         self.trace, self.what = trace, what
 
-    def __eq__(self, other):
-        return self.what == other.what
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Source) and self.what == other.what
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.what)
 
 

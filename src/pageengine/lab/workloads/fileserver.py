@@ -5,7 +5,7 @@ import numpy as np
 from pageengine.core.draws import Ranks
 from pageengine.lab.workloads.base import Accesses, Paced, Release
 from pageengine.lab.workloads.zipf import popularity, steepness
-from pageengine.units import PAGE_BYTES, PAGES_MOST, parse_size
+from pageengine.units import PAGE_BYTES, PAGES_MOST, Size, parse_size
 
 
 class FileServer(Paced):
@@ -17,8 +17,8 @@ class FileServer(Paced):
     PART = 0.1
     needs_guest = True
 
-    def __init__(self, *, files="1 GiB", rate: float = 500.0, memory=None, write: float = 0.05,
-                 alpha: float = 0.9):  # fmt: skip
+    def __init__(self, *, files: Size = "1 GiB", rate: float = 500.0, memory: Size | None = None,
+                 write: float = 0.05, alpha: float = 0.9):  # fmt: skip
         super().__init__(rate=rate, memory=memory, write=write)
         self.blocks = parse_size(files, "files", PAGES_MOST * PAGE_BYTES) // PAGE_BYTES
         if self.blocks < 1:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from pageengine.lab.workloads.base import Accesses, Paced, Release, part
+from pageengine.units import Size
 
 
 class Heap(Paced):
@@ -14,7 +15,7 @@ class Heap(Paced):
     leaves ``live`` of it; the rest is released.
     """
 
-    def __init__(self, *, rate: float = 2000.0, memory=None, young: float = 0.25,
+    def __init__(self, *, rate: float = 2000.0, memory: Size | None = None, young: float = 0.25,
                  survive: float = 0.1, live: float = 0.4):  # fmt: skip
         super().__init__(rate=rate, memory=memory, write=1.0)
         self.young, self.survive = part(young, "young"), part(survive, "survive")

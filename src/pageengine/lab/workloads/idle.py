@@ -4,6 +4,7 @@ import numpy as np
 
 from pageengine.lab.workloads.base import FASTEST, Accesses, Paced, Release
 from pageengine.plumbing import given
+from pageengine.units import Size
 
 
 class Idle(Paced):
@@ -11,7 +12,7 @@ class Idle(Paced):
     its kernel, ``rate`` per second among the first ``active`` pages.
     """
 
-    def __init__(self, *, rate: float = 20.0, memory=None, write: float = 0.1,
+    def __init__(self, *, rate: float = 20.0, memory: Size | None = None, write: float = 0.1,
                  fill: float = 20_000.0, active: int = 512):  # fmt: skip
         super().__init__(rate=rate, memory=memory, write=write)
         self.fill = float(given.real(fill, "fill", 1, FASTEST))

@@ -4,6 +4,7 @@ import numpy as np
 
 from pageengine.lab.workloads.base import Accesses, Paced, Release, part
 from pageengine.plumbing import given
+from pageengine.units import Size
 
 
 class Moving(Paced):
@@ -11,7 +12,7 @@ class Moving(Paced):
     itself every ``every`` seconds of the machine's time.
     """
 
-    def __init__(self, *, rate: float = 1000.0, memory=None, write: float = 0.3,
+    def __init__(self, *, rate: float = 1000.0, memory: Size | None = None, write: float = 0.3,
                  window: float = 0.25, move: float = 0.5, every: float = 60.0):  # fmt: skip
         super().__init__(rate=rate, memory=memory, write=write)
         self.window, self.move = part(window, "window"), part(move, "move")

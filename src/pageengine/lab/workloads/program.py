@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class Program(Paced):
 
     PART = 1.0
 
-    def __init__(self, *, batches: Callable[[int, np.random.Generator], Iterable],
+    def __init__(self, *, batches: Callable[[int, np.random.Generator], Iterable[Any]],
                  rate: float = 1000.0):  # fmt: skip
         super().__init__(rate=rate)
         if not callable(batches):
@@ -52,7 +53,7 @@ class Program(Paced):
         return found
 
 
-def _as_step(batch, pages: int) -> Accesses | Release:
+def _as_step(batch: Any, pages: int) -> Accesses | Release:
     if isinstance(batch, (Accesses, Release)):
         return batch
     ids, write = batch if isinstance(batch, tuple) else (batch, False)

@@ -1,10 +1,13 @@
 """The toucher of OSDI 2002 section 5.4: a program that touches a known amount of memory."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab.workloads.base import Accesses, Paced, Release
 from pageengine.plumbing import given
-from pageengine.units import PAGE_BYTES, parse_size
+from pageengine.units import PAGE_BYTES, Size, parse_size
 
 
 class Toucher(Paced):
@@ -13,7 +16,8 @@ class Toucher(Paced):
     the amount shrinks, the rest is released.
     """
 
-    def __init__(self, *, schedule=((0, "50 MiB"),), rate: float = 5000.0, write: float = 0.5):
+    def __init__(self, *, schedule: Iterable[tuple[float, Size]] = ((0, "50 MiB"),),
+                 rate: float = 5000.0, write: float = 0.5):  # fmt: skip
         super().__init__(rate=rate, write=write)
         steps = [_step(step) for step in given.several(schedule, "schedule")]
         if not steps or any(b[0] <= a[0] for a, b in zip(steps, steps[1:], strict=False)):
@@ -41,7 +45,7 @@ class Toucher(Paced):
         return found
 
 
-def _step(step) -> tuple[float, int]:
+def _step(step: Any) -> tuple[float, int]:
     if not isinstance(step, (list, tuple)) or len(step) != 2:
         raise ValueError(f"schedule must be a list of [seconds, amount], got {given.shown(step)}")
     return given.seconds(step[0], "a time of the schedule"), parse_size(step[1], "amount")

@@ -1,10 +1,18 @@
 """A program whose popular pages are touched most."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from pageengine.core.draws import Ranks
 from pageengine.lab.workloads.base import Accesses, Paced, Release
 from pageengine.plumbing import given
+from pageengine.units import Size
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Zipf(Paced):
@@ -12,7 +20,7 @@ class Zipf(Paced):
     memory. alpha: 0 is uniform, 1 the usual skew.
     """
 
-    def __init__(self, *, rate: float = 1000.0, memory=None, write: float = 0.3,
+    def __init__(self, *, rate: float = 1000.0, memory: Size | None = None, write: float = 0.3,
                  alpha: float = 0.9):  # fmt: skip
         super().__init__(rate=rate, memory=memory, write=write)
         self.alpha = steepness(alpha)
@@ -26,12 +34,12 @@ class Zipf(Paced):
         return [Accesses(self.draws.ranks(self._popular, n), self.writes(n))]
 
 
-def steepness(alpha) -> float:
+def steepness(alpha: float) -> float:
     """alpha: beyond 20 all touches go to one page, and powers of ranks to no number."""
     return float(given.real(alpha, "alpha", 0, 20))
 
 
-def popularity(n: int, alpha: float):
+def popularity(n: int, alpha: float) -> NDArray[np.float64]:
     """The part of all touches, float64 [n], that the first 1 to n ranks have together, when each
     has its part in proportion to 1 / (rank + 1) ** alpha.
     """
