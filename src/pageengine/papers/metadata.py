@@ -1,5 +1,8 @@
 """What page sharing costs in memory."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine import Host
@@ -41,7 +44,8 @@ def _whole(size: int) -> float:
     """All bookkeeping as a part of memory."""
     with Host(size * MIB, seed=1) as host:
         host.add_vm("vm", size * MIB)
-        return host.stats.metadata / host.stats.memory
+        part: float = host.stats.metadata / host.stats.memory
+        return part
 
 
 def run(seed: int) -> Outcome:
@@ -59,7 +63,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, (), {"sizes": np.array(SIZES), "table": table, "whole": whole})
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()
