@@ -66,7 +66,7 @@ def overcommit(
     *,
     names: Sequence[str] | None = None,
     groups: Mapping[str, str] | None = None,
-    cache_limit: int | str | None = "10%",
+    cache_limit: int | str = "10%",
     progress: Progress | None = None,
     kind: str | None = None,
     **host_options: Any,

@@ -52,7 +52,9 @@ def _left_with(size: int, seed: int) -> tuple[float, float]:
     paged = {}
 
     def note(time: float, state: str) -> None:
-        paged[time] = simulation.machines["vm"].vm.guest.stats.swap_in
+        guest = simulation.machines["vm"].vm.guest
+        assert guest is not None
+        paged[time] = guest.stats.swap_in
 
     own = simulation.run(END, progress=note).of("vm")
     late = own["time"] > WARM

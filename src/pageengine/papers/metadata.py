@@ -44,8 +44,7 @@ def _whole(size: int) -> float:
     """All bookkeeping as a part of memory."""
     with Host(size * MIB, seed=1) as host:
         host.add_vm("vm", size * MIB)
-        part: float = host.stats.metadata / host.stats.memory
-        return part
+        return host.stats.metadata / host.stats.memory
 
 
 def run(seed: int) -> Outcome:

@@ -55,8 +55,7 @@ def _measured(mix: tuple[str, int, int, int, float, int, float, int], seed: int)
             vm.write(np.arange(vm.pages), part)
         host.scan()
         host.scan()
-        stats: HostStats = host.stats
-        return stats
+        return host.stats
 
 
 def run(seed: int) -> Outcome:
