@@ -2,7 +2,9 @@
 accounted for."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
+from pageengine.core.records import HostStats, VMStats
 from pageengine.units import PAGE_BYTES
 
 EVENTS = (
@@ -20,8 +22,8 @@ class Phase:
     seconds: float
     reading_seconds: float
     resident: int | None
-    stats: dict
-    events: dict
+    stats: dict[str, Any]
+    events: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Machine:
     hole: int
     unknown: int
     gap: int
-    places: dict
+    places: dict[str, int]
     compared: int
     differing: int
     first_differing: int | None
@@ -58,7 +60,7 @@ class Overcommit:
     packing: str
     phases: tuple[Phase, ...]
     machines: tuple[Machine, ...]
-    given_back: dict
+    given_back: dict[str, int]
     resident_peak: int | None
     swap_peak: int
 
@@ -76,12 +78,12 @@ class Overcommit:
         """The phase of that name; StopIteration where there is none."""
         return next(phase for phase in self.phases if phase.name == name)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Everything as plain data, ready for JSON."""
         return {"same": self.same, "engine_seconds": self.engine_seconds, **asdict(self)}
 
 
-def account(stats) -> dict:
+def account(stats: HostStats) -> dict[str, int]:
     """Configured memory that needs no machine memory, by technique, in bytes: never touched,
     sharing (zero pages and equal pages), compression, swap, balloon. The parts add up to configured
     - consumed."""
@@ -96,11 +98,11 @@ def account(stats) -> dict:
     }
 
 
-def _absent(stats) -> int:
+def _absent(stats: HostStats) -> int:
     return stats.configured - stats.granted - stats.compressed - stats.swapped - stats.ballooned
 
 
-def places_of(stats) -> dict[str, int]:
+def places_of(stats: VMStats) -> dict[str, int]:
     """Guest memory of one machine by place, in bytes."""
     quarter = stats.quarter_pages * PAGE_BYTES
     half = stats.half_pages * PAGE_BYTES

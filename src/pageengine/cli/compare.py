@@ -1,16 +1,19 @@
 """pageengine compare: policies side by side on one scenario."""
 
+import argparse
 from pathlib import Path
 
 from pageengine import report
 from pageengine.cli import outcome, places, values
-from pageengine.cli.console import Usage, size
+from pageengine.cli.console import Console, Usage, size
 from pageengine.cli.run import follow
 from pageengine.cli.stopping import Stop, add_max_time, seconds_of
 from pageengine.lab import build, choice, figures
 from pageengine.lab.compare import compare
-from pageengine.lab.results import can_save
-from pageengine.lab.standings import OBJECTIVE
+from pageengine.lab.intervals import Interval
+from pageengine.lab.results import Result, can_save
+from pageengine.lab.scenario import Scenario
+from pageengine.lab.standings import OBJECTIVE, Comparison
 from pageengine.plumbing import writing
 
 HELP = "policies side by side on one scenario, with a verdict"
@@ -37,7 +40,7 @@ there is no verdict.
 """
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
     parser.add_argument("--policy", action="append", default=[], metavar="P",
                         help="a policy; repeat for each; see pageengine policies")  # fmt: skip
@@ -50,7 +53,7 @@ def add_arguments(parser) -> None:
     add_max_time(parser)
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     policies = list(dict.fromkeys(arguments.policy))
     if len(policies) < 2:
         raise Usage("compare needs two policies: --policy esx6 --policy kvm")
@@ -64,7 +67,7 @@ def run(arguments, console) -> int:
         places.folder(arguments.output)
     with Stop(limit) as stop, console.progress() as show:
 
-        def one(scenario, *, policy, seed, progress):
+        def one(scenario: Scenario, *, policy: str, seed: int | None, progress: object) -> Result:
             follower = follow(show, f"{policy}, seed {seed}" if len(seeds) > 1 else policy,
                               scenario, stop)  # fmt: skip
             return build.run(scenario, policy=policy, seed=seed, progress=follower)
@@ -87,7 +90,9 @@ def run(arguments, console) -> int:
     return stop.status if comparison.partial else 0
 
 
-def _end(console, comparison, stop, left, folder) -> None:
+def _end(
+    console: Console, comparison: Comparison, stop: Stop, left: list[str], folder: Path | None
+) -> None:
     for each in left:
         console.say(f"Left out: {each}.", style="yellow")
     console.say()
@@ -103,7 +108,7 @@ def _end(console, comparison, stop, left, folder) -> None:
         console.say(f"Saved in {folder}")
 
 
-def _standings(console, scenario, comparison) -> None:
+def _standings(console: Console, scenario: Scenario, comparison: Comparison) -> None:
     seeds = len(comparison.seeds)
     rows = [
         (
@@ -129,12 +134,12 @@ def _standings(console, scenario, comparison) -> None:
             console.say(f"{one.policy} refused {', '.join(refused)}.", style="dim")
 
 
-def _share(found) -> str:
+def _share(found: Interval) -> str:
     half = "" if found.half is None else f" ± {100 * found.half:.2f}"
     return f"{100 * found.mean:.2f}{half} %" if half else outcome.stalled(found.mean)
 
 
-def _techniques(console, comparison) -> None:
+def _techniques(console: Console, comparison: Comparison) -> None:
     names = list(comparison.standings[0].given_back)
     rows = [
         (one.policy, *(size(int(one.given_back[name])) for name in names),
@@ -148,7 +153,7 @@ def _techniques(console, comparison) -> None:
     )  # fmt: skip
 
 
-def _save(comparison, scenario, folder: Path) -> None:
+def _save(comparison: Comparison, scenario: Scenario, folder: Path) -> None:
     taken: dict[str, int] = {}
     for policy, runs in comparison.runs.items():
         name = choice.folder_of(policy)

@@ -1,6 +1,8 @@
 """pageengine docs: the pages of the documentation, as they came with this version."""
 
-from pageengine.cli.console import Usage
+import argparse
+
+from pageengine.cli.console import Console, Usage
 from pageengine.lab import fields
 from pageengine.plumbing import shipped
 
@@ -15,11 +17,11 @@ examples:
 """
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("page", nargs="?", metavar="PAGE", help="the page to print")
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     pages = shipped.pages()
     if arguments.page:
         name = arguments.page.removesuffix(".md")

@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from pageengine.cli.console import percent, size
+from pageengine.cli.console import Console, percent, size
 from pageengine.lab import figures
+from pageengine.lab.results import Result
 from pageengine.policy.states import STATES
 
 _MOST = 40
 
 
-def found(result) -> dict[str, Any]:
+def found(result: Result) -> dict[str, Any]:
     """What the tables hold, for JSON: amounts in bytes, times in seconds, shares as parts of 1."""
     if not len(result.host.get("time", ())):
         return {"states": [], "machines": [], "techniques": []}
@@ -23,7 +24,7 @@ def found(result) -> dict[str, Any]:
     }
 
 
-def tell(console, result) -> None:
+def tell(console: Console, result: Result) -> None:
     """All tables of one result."""
     data = found(result)
     if not data["techniques"]:
@@ -50,7 +51,7 @@ def stalled(share: float) -> str:
     return "-" if share == 0 else "<0.01 %" if share < 0.0001 else f"{100 * share:.2f} %"
 
 
-def states(result) -> list[dict[str, Any]]:
+def states(result: Result) -> list[dict[str, Any]]:
     """The states that the host was in."""
     host = result.host
     steps = np.diff(np.concatenate([[0.0], host["time"]]))
@@ -66,7 +67,7 @@ def states(result) -> list[dict[str, Any]]:
     return rows
 
 
-def machines(result) -> list[dict[str, Any]]:
+def machines(result: Result) -> list[dict[str, Any]]:
     """Every machine; of one that was refused there is nothing but that."""
     stalls = figures.stalls(result)
     rows = []
@@ -86,7 +87,7 @@ def machines(result) -> list[dict[str, Any]]:
     ]
 
 
-def techniques(result) -> list[dict[str, Any]]:
+def techniques(result: Result) -> list[dict[str, Any]]:
     """Bytes that each technique gave back; "in all" is without balloons of untouched memory."""
     parts = figures.won(result)
     total = sum(np.asarray(part) for part in parts.values())
@@ -97,7 +98,7 @@ def techniques(result) -> list[dict[str, Any]]:
     ]
 
 
-def _states(console, result, rows) -> None:
+def _states(console: Console, result: Result, rows: list[dict[str, Any]]) -> None:
     console.table(
         f"The host of {size(int(result.host['memory'][-1]))} under "
         f"{result.meta.get('policy', '?')}",
@@ -110,7 +111,7 @@ def _states(console, result, rows) -> None:
     )  # fmt: skip
 
 
-def _machines(console, rows) -> None:
+def _machines(console: Console, rows: list[dict[str, Any]]) -> None:
     ran = [row for row in rows if not row["refused"]]
     shown = ran
     if len(ran) > _MOST:
@@ -132,7 +133,7 @@ def _machines(console, rows) -> None:
     )
 
 
-def _techniques(console, rows) -> None:
+def _techniques(console: Console, rows: list[dict[str, Any]]) -> None:
     *parts, untouched = rows
     console.table(
         "What each technique gave back",

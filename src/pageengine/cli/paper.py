@@ -1,13 +1,15 @@
 """pageengine paper: published experiments run again, number beside number."""
 
+import argparse
 import os
 from pathlib import Path
 
 from pageengine import papers, report
 from pageengine.cli import places, values
-from pageengine.cli.console import Usage
+from pageengine.cli.console import Console, Usage
 from pageengine.cli.stopping import Stop, Stopped, add_max_time, seconds_of
 from pageengine.papers import page
+from pageengine.papers.base import Outcome
 
 HELP = "published experiments run again, number beside number"
 DESCRIPTION = """\
@@ -32,7 +34,7 @@ examples:
 """
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiment", nargs="*", metavar="EXPERIMENT", help="by name; default all")
     parser.add_argument("--list", action="store_true", help="say what there is, run nothing")
     parser.add_argument("-o", "--output", metavar="DIR",
@@ -43,7 +45,7 @@ def add_arguments(parser) -> None:
     add_max_time(parser)
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     names = list(dict.fromkeys(arguments.experiment)) or list(papers.EXPERIMENTS)
     for name in names:
         papers.experiment(name)
@@ -57,7 +59,7 @@ def run(arguments, console) -> int:
         if not report.available():
             raise Usage('-o needs the package matplotlib: pip install "pageengine[report]"')
         places.folder(arguments.output)
-    outcomes: list = []
+    outcomes: list[Outcome] = []
     stop = Stop(limit, at_once=True)
     try:
         with stop, console.progress() as show:
@@ -72,7 +74,13 @@ def run(arguments, console) -> int:
     return _end(arguments, console, names, outcomes, stop)
 
 
-def _end(arguments, console, names, outcomes, stop) -> int:
+def _end(
+    arguments: argparse.Namespace,
+    console: Console,
+    names: list[str],
+    outcomes: list[Outcome],
+    stop: Stop,
+) -> int:
     outcomes = sorted(outcomes, key=lambda outcome: names.index(outcome.name))
     if len(outcomes) > 1:
         _summary(outcomes, console)
@@ -90,7 +98,7 @@ def _end(arguments, console, names, outcomes, stop) -> int:
     return 1 if missed else 0
 
 
-def _list(names, console) -> int:
+def _list(names: list[str], console: Console) -> int:
     modules = [papers.experiment(name) for name in names]
     console.result({
         name: {"title": module.TITLE, "source": module.SOURCE}
@@ -101,7 +109,7 @@ def _list(names, console) -> int:
     return 0
 
 
-def _in_full(outcome, console) -> None:
+def _in_full(outcome: Outcome, console: Console) -> None:
     module = papers.experiment(outcome.name)
     console.heading(f"{outcome.name}: {module.TITLE}")
     console.say(module.SOURCE, style="dim")
@@ -121,14 +129,14 @@ def _in_full(outcome, console) -> None:
     console.say(f"{outcome.verdict} ({outcome.seconds:.1f} s)", style="bold")
 
 
-def _summary(outcomes, console) -> None:
+def _summary(outcomes: list[Outcome], console: Console) -> None:
     rows = []
     for outcome in outcomes:
         held = [number for number in outcome.numbers if number.met is not None]
-        worst = max((abs(number.deviation) for number in held), default=None)
+        worst = max((abs(number.deviation or 0.0) for number in held), default=None)
         rows.append((
             outcome.name, papers.experiment(outcome.name).TITLE, outcome.verdict,
-            f"{sum(number.met for number in held)} of {len(held)}" if held else "",
+            f"{sum(bool(number.met) for number in held)} of {len(held)}" if held else "",
             "" if worst is None else f"{100 * worst:.1f} %",
             f"{sum(claim.holds for claim in outcome.claims)} of {len(outcome.claims)}"
             if outcome.claims else "", f"{outcome.seconds:.1f}",

@@ -1,7 +1,9 @@
 """pageengine policies: which policies there are."""
 
+import argparse
 import inspect
 
+from pageengine.cli.console import Console
 from pageengine.policy import table
 
 HELP = "the policies that --policy knows"
@@ -17,11 +19,11 @@ examples:
 """
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("policy", nargs="?", metavar="P", help="what one policy does, in full")
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.policy:
         return _one(arguments.policy, console)
     entries = {**table.POLICIES, **{name: table.entry_of(name) for name in table.others()}}
@@ -38,7 +40,7 @@ def run(arguments, console) -> int:
     return 0
 
 
-def _one(name: str, console) -> int:
+def _one(name: str, console: Console) -> int:
     entry = table.entry_of(name)
     doc = inspect.getdoc(entry.make) or ""
     console.result({
@@ -54,5 +56,5 @@ def _one(name: str, console) -> int:
     return 0
 
 
-def _options(entry) -> str:
+def _options(entry: table.Entry) -> str:
     return ", ".join(f"{key}={value!r}" for key, value in entry.options.items())

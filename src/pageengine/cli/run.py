@@ -1,14 +1,17 @@
 """pageengine run: a scenario, simulated."""
 
+import argparse
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 from pageengine import report
 from pageengine.cli import outcome, places, values
-from pageengine.cli.console import Usage, size
+from pageengine.cli.console import Console, Show, Usage, size
 from pageengine.cli.stopping import Stop, add_max_time, seconds_of
 from pageengine.lab import build
 from pageengine.lab.estimate import Pace, estimate
-from pageengine.lab.results import can_save
+from pageengine.lab.results import Result, can_save
 from pageengine.lab.scenario import Scenario
 
 HELP = "simulate a scenario: machines, workloads, a policy, time"
@@ -35,7 +38,7 @@ _TRIAL = 0.5  # seconds that may be spent on the estimate
 _SOON = 2.0  # seconds after which a run's own pace is trusted more
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "scenario", metavar="SCENARIO", help="scenario file (TOML), or the name of an example"
     )
@@ -47,7 +50,7 @@ def add_arguments(parser) -> None:
     add_max_time(parser)
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     scenario = values.load(arguments, arguments.policy)
     max_time = seconds_of(arguments)
     if arguments.output:
@@ -74,7 +77,9 @@ def run(arguments, console) -> int:
     return stop.status if result.partial else 0
 
 
-def _foretell(console, scenario, policy, max_time, stop) -> float | None:
+def _foretell(
+    console: Console, scenario: Scenario, policy: str | None, max_time: float | None, stop: Stop
+) -> float | None:
     guess = estimate(scenario, policy=policy, trial=_TRIAL, stop=stop)
     limit = f", at most {outcome.span(max_time)} of real time" if max_time else ""
     speed = "" if guess.seconds is None else f" and about {outcome.span(guess.seconds)}"
@@ -90,7 +95,7 @@ class Correction:
     """Says anew how long a run takes, when its pace shows that what was said is wrong by a factor
     of two. said: seconds; None: nothing was."""
 
-    def __init__(self, console, said: float | None):
+    def __init__(self, console: Console, said: float | None):
         self._console, self._said = console, said
 
     def hear(self, taken: float, left: float | None) -> None:
@@ -103,7 +108,7 @@ class Correction:
             self._console.say(f"By its pace it takes about {outcome.span(total)} in all.")
 
 
-def _end(console, result, folder) -> None:
+def _end(console: Console, result: Result, folder: Path | None) -> None:
     console.say()
     if result.partial:
         console.say(f"Partial: {result.why}.", style="bold red")
@@ -112,7 +117,13 @@ def _end(console, result, folder) -> None:
         console.say(f"Saved in {folder}: {names}")
 
 
-def follow(show, title: str, scenario: Scenario, stop=None, correction: Correction | None = None):
+def follow(
+    show: Show,
+    title: str,
+    scenario: Scenario,
+    stop: Stop | None = None,
+    correction: Correction | None = None,
+) -> Callable[[float, str], bool]:
     """The simulation's progress as a bar, with the time that is left by its own pace; what it
     returns tells the simulation whether to go on."""
     seconds, drawn, pace = scenario.seconds, 0.0, Pace(scenario)

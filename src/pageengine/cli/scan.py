@@ -1,13 +1,15 @@
 """pageengine scan: what sharing and compression would give back."""
 
+import argparse
 import os
 from pathlib import Path
 
 from pageengine import images
 from pageengine.analysis import subpage
+from pageengine.analysis.report import SharingReport
 from pageengine.analysis.sharing import SAMPLE_PAGES, survey
 from pageengine.cli import holdings, places
-from pageengine.cli.console import Usage, percent, size
+from pageengine.cli.console import Console, Usage, percent, size
 from pageengine.lab.contents import ContentProfile
 from pageengine.plumbing import given, writing
 from pageengine.stores.codec import Codec
@@ -39,7 +41,7 @@ any page is printed (2e-10 for 256 MiB of distinct pages). `pageengine overcommi
 """
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", nargs="*", metavar="IMAGE", help="memory image, or /proc/PID")
     parser.add_argument(
         "--group", action="append", default=[], metavar="NAME=IMAGE,...",
@@ -64,7 +66,7 @@ def add_arguments(parser) -> None:
     )  # fmt: skip
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     groups = parse_groups(arguments.group)
     paths = list(dict.fromkeys([*arguments.image, *groups]))
     if not paths:
@@ -97,7 +99,7 @@ def run(arguments, console) -> int:
     return 0
 
 
-def _write_profile(report, arguments, console) -> None:
+def _write_profile(report: SharingReport, arguments: argparse.Namespace, console: Console) -> None:
     tried = [one.codec for one in report.compressibility]
     codec = "word" if "word" in tried else tried[0]
     path = Path(arguments.profile)
@@ -128,15 +130,16 @@ def _sample(text: str) -> int | None:
     return int(text)
 
 
-def _print(report, console) -> None:
+def _print(report: SharingReport, console: Console) -> None:
     names = short_names([image.path for image in report.images])
     holdings.show(
         console,
         [
-            (name, *(n * PAGE_BYTES for n in (i.pages - i.holes, i.holes, i.unknown, i.gap)))
+            (name, (i.pages - i.holes) * PAGE_BYTES, i.holes * PAGE_BYTES,
+             i.unknown * PAGE_BYTES, i.gap * PAGE_BYTES)
             for name, i in zip(names, report.images, strict=True)
         ],
-    )
+    )  # fmt: skip
     _images(report, console)
     _groups(report, console)
     _grains(report, console)
@@ -148,7 +151,7 @@ def _print(report, console) -> None:
     )
 
 
-def _images(report, console) -> None:
+def _images(report: SharingReport, console: Console) -> None:
     pages = [(image, image.grains[0]) for image in report.images]
     names = short_names([image.path for image in report.images])
     rows = [
@@ -176,7 +179,7 @@ def _images(report, console) -> None:
     )
 
 
-def _groups(report, console) -> None:
+def _groups(report: SharingReport, console: Console) -> None:
     if len(report.groups) < 2:
         return
     data = report.to_dict()["groups"]
@@ -191,7 +194,7 @@ def _groups(report, console) -> None:
     )
 
 
-def _grains(report, console) -> None:
+def _grains(report: SharingReport, console: Console) -> None:
     base = report.grains[0].saved
     rows = [
         (size(g.bytes), g.chunks, g.zero, g.within, g.across, size(g.saved), percent(g.saved, base))
@@ -205,7 +208,7 @@ def _grains(report, console) -> None:
     )
 
 
-def _compressibility(report, console) -> None:
+def _compressibility(report: SharingReport, console: Console) -> None:
     if not report.compressibility:
         return
     tried = report.compressibility[0].pages
@@ -224,7 +227,7 @@ def _compressibility(report, console) -> None:
     )  # fmt: skip
 
 
-def _techniques(report, console) -> None:
+def _techniques(report: SharingReport, console: Console) -> None:
     saved = report.techniques()
     rows = [
         ("zero pages alone", saved["zero pages"]),
@@ -243,7 +246,7 @@ def _techniques(report, console) -> None:
     )
 
 
-def _subpage(found, console) -> None:
+def _subpage(found: subpage.SubPage, console: Console) -> None:
     whole = found.pages * PAGE_BYTES
     rows = [
         ("sharing", found.sharing), ("sharing, then compression", found.compressed),

@@ -1,12 +1,16 @@
 """pageengine sweep: a grid of scenario values, in parallel, into one table."""
 
+import argparse
 import os
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from pageengine.cli import places, values
-from pageengine.cli.console import Usage
+from pageengine.cli.console import Console, Usage
 from pageengine.cli.stopping import Stop, add_max_time, seconds_of
 from pageengine.lab import fields
 from pageengine.lab.results import can_save
@@ -32,7 +36,7 @@ exit status 130 after Ctrl-C, 143 after SIGTERM, 124 after --max-time.
 """
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
     parser.add_argument("--vary", action="append", default=[], metavar="KEY=A,B,...",
                         help="values of a key (see --set), or policy; repeat for more")  # fmt: skip
@@ -45,14 +49,15 @@ def add_arguments(parser) -> None:
     add_max_time(parser)
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     vary = _varied(arguments.vary)
     scenario, seeds, limit = values.load(arguments), values.seeds(arguments), seconds_of(arguments)
     values.check_jobs(arguments)
     if not can_save():
         raise Usage('tables are written by the package pyarrow: pip install "pageengine[report]"')
     places.file(arguments.output, makes_folder=True)
-    cells, rows = len(grid(vary, seeds)), []
+    cells = len(grid(vary, seeds))
+    rows: list[dict[str, Any]] = []
     with Stop(limit) as stop, console.progress() as show:
         try:
             with _executor(arguments) as executor:
@@ -83,8 +88,8 @@ class _Incomplete(Exception):
     """The sweep was stopped."""
 
 
-def _varied(texts) -> dict[str, list]:
-    vary: dict[str, list] = {}
+def _varied(texts: list[str]) -> dict[str, list[Any]]:
+    vary: dict[str, list[Any]] = {}
     for text in texts:
         key, sign, given = text.partition("=")
         each = [fields.value(part) for part in fields.split(given)]
@@ -97,7 +102,7 @@ def _varied(texts) -> dict[str, list]:
 
 
 @contextmanager
-def _executor(arguments):
+def _executor(arguments: argparse.Namespace) -> Iterator[Executor]:
     if arguments.dask is None:
         with workers(arguments.jobs) as pool:
             yield pool
@@ -110,9 +115,9 @@ def _executor(arguments):
         yield client.get_executor()
 
 
-def _means(keys, rows) -> list[dict]:
+def _means(keys: list[str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Means over the seeds, of the figures that the table shows."""
-    groups: dict[tuple, list] = {}
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault(tuple(str(row[key]) for key in keys), []).append(row)
     figures = ("carried", "refused", "stall", "worst_stall")
@@ -123,7 +128,7 @@ def _means(keys, rows) -> list[dict]:
     ]  # fmt: skip
 
 
-def _tell(console, keys, means) -> None:
+def _tell(console: Console, keys: list[str], means: list[dict[str, Any]]) -> None:
     console.table(
         "Means over the seeds", (*keys, "carried", "refused", "stalled", "worst machine"),
         [

@@ -1,12 +1,14 @@
 """Figure 2 of OSDI 2002: a machine that is ballooned down, and one configured that small."""
 
 import math
+from collections.abc import Mapping
+from typing import Any, Literal, cast
 
 import numpy as np
 
 from pageengine.core.guest import Guest
 from pageengine.lab import costs
-from pageengine.lab.workloads import make
+from pageengine.lab.workloads import Accesses, make
 from pageengine.papers.base import Claim, Number, Outcome
 from pageengine.units import MIB, PAGE_BYTES
 
@@ -28,6 +30,8 @@ assumptions. None is fitted: 900 MB is about what 40 clients of dbench use, as f
 the smaller amounts show how much hangs on that: files that nearly fit come near to the paper's
 numbers. dbench reads and writes whole files in a set order, and neither that nor Linux's rules for
 dirty buffers and readahead are modelled. So only direction and shape are claimed."""
+
+Kind = Literal["memory", "file"]
 
 SIZES, FULL = (128, 160, 192, 224), 256
 KERNEL, PROCESSES = 12 * MIB, 20 * MIB
@@ -67,7 +71,8 @@ def _served(configured: int, size: int, files: int, seed: int) -> float:
         before = guest.stats
         for _ in range(REQUESTS // BATCH):
             for step in work.step(1.0, 0.0):
-                guest.access(step.kind, step.ids, step.write)
+                assert isinstance(step, Accesses)  # a file server releases nothing
+                guest.access(cast(Kind, step.kind), step.ids, step.write)
     after = guest.stats
     counts = {f"guest_{key}": getattr(after, f"disk_{key}") - getattr(before, f"disk_{key}")
               for key in ("reads", "writes")}  # fmt: skip
@@ -106,7 +111,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, data, answer)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     left, right = figure.subplots(1, 2)

@@ -1,5 +1,8 @@
 """How fast a balloon grows: the adaptive rates of VMware's driver."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.control.balloon_driver import BalloonDriver
@@ -26,13 +29,13 @@ CREEP = (2048 - 512) / 16
 
 
 class _Balloon:
-    def __init__(self, guest):
+    def __init__(self, guest: Guest):
         self._guest = guest
 
-    def inflate(self, pages, sleeping):
+    def inflate(self, pages: int, sleeping: bool) -> int:
         return len(self._guest.inflate(pages, sleeping)[0])
 
-    def deflate(self, pages):
+    def deflate(self, pages: int) -> int:
         return len(self._guest.deflate(pages))
 
 
@@ -94,7 +97,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, sizes, answer)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()

@@ -1,12 +1,15 @@
 """Working sets beyond the allocation: sampling saturates, a miss-ratio curve does not."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.analysis.missratio import MissRatios
 from pageengine.lab import GuestSpec, Simulation, VMSpec
 from pageengine.lab.workloads import make as make_workload
 from pageengine.papers.base import Claim, Number, Outcome
-from pageengine.policy import Plan, VMPlan
+from pageengine.policy import Plan, Snapshot, VMPlan
 from pageengine.units import MIB, PAGE_BYTES
 
 TITLE = "How much more does a machine need?"
@@ -36,7 +39,7 @@ class _HoldBalloon:
     def __init__(self, size: int):
         self._size = size
 
-    def decide(self, snapshot):
+    def decide(self, snapshot: Snapshot) -> Plan:
         return Plan(vms={vm.name: VMPlan(balloon=self._size) for vm in snapshot.vms})
 
 
@@ -48,8 +51,10 @@ def _left_with(size: int, seed: int) -> tuple[float, float]:
     simulation = Simulation("512 MiB", [spec], policy=policy, costs="nvme", seed=seed)
     paged = {}
 
-    def note(time, state):
-        paged[time] = simulation.machines["vm"].vm.guest.stats.swap_in
+    def note(time: float, state: str) -> None:
+        guest = simulation.machines["vm"].vm.guest
+        assert guest is not None
+        paged[time] = guest.stats.swap_in
 
     own = simulation.run(END, progress=note).of("vm")
     late = own["time"] > WARM
@@ -57,7 +62,7 @@ def _left_with(size: int, seed: int) -> tuple[float, float]:
     return float(np.median(own["active"][late])), (paged[END] - paged[WARM]) / touched
 
 
-def _curve(seed: int):
+def _curve(seed: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Miss ratios at all sizes, from a twentieth of the pages."""
     work = make_workload(WORK)
     work.start(MACHINE // PAGE_BYTES, np.random.Generator(np.random.Philox(key=[seed, 0])))
@@ -101,7 +106,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, data, answer)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     left, right = figure.subplots(1, 2)

@@ -1,10 +1,15 @@
 """Figure 8 of OSDI 2002: five machines that boot at once and share one host for an afternoon."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab import GuestSpec, Simulation, VMSpec
 from pageengine.lab.contents import ContentProfile
-from pageengine.lab.workloads import Accesses, make
+from pageengine.lab.results import Result
+from pageengine.lab.workloads import Accesses, Release
+from pageengine.lab.workloads.boot import Boot
 from pageengine.papers.base import Claim, Number, Outcome
 from pageengine.policy import ESX
 from pageengine.policy.states import STATES
@@ -48,11 +53,11 @@ class _Server:
 
     needs_guest = True
 
-    def __init__(self, then):
-        self._boot = make({"kind": "boot", "speed": "1 MiB", "then": then})
+    def __init__(self, then: Mapping[str, Any]):
+        self._boot = Boot(speed="1 MiB", then=then)
         self._loaded = 0
 
-    def start(self, pages, rng):
+    def start(self, pages: int, rng: np.random.Generator) -> None:
         self._boot.start(pages, rng)
         self._rng, self._pages, self._loaded = rng, pages, 0
 
@@ -60,7 +65,7 @@ class _Server:
     def in_use(self) -> int:
         return self._boot.in_use + self._loaded
 
-    def step(self, seconds, time):
+    def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         if self._boot.booting:
             return self._boot.step(seconds, time)
         touched = self._rng.integers(0, SYSTEM, int(300 * seconds))
@@ -73,7 +78,7 @@ class _Server:
 DISKS = {"storage": "hdd", "read_rate": 1000}
 
 
-def _specs(driver: float = BOOT):
+def _specs(driver: float = BOOT) -> list[VMSpec]:
     server = {"kind": "fileserver", "files": "400 MiB", "rate": 400, "memory": "80 MiB"}
     users = {"kind": "toucher", "rate": 4000,
              "schedule": [[600.0 * i, f"{20 + 20 * i} MiB"] for i in range(6)]}  # fmt: skip
@@ -88,7 +93,7 @@ def _specs(driver: float = BOOT):
     ]  # fmt: skip
 
 
-def _result(seed: int, driver: float = BOOT, end: float = END):
+def _result(seed: int, driver: float = BOOT, end: float = END) -> Result:
     return Simulation(
         GIB, _specs(driver), policy=ESX(states="esx2002"), costs=DISKS, seed=seed, epoch=2.0
     ).run(end)
@@ -99,12 +104,18 @@ def _zero_peak(seed: int, driver: float) -> float:
     return float(_result(seed, driver, 320.0).host["zero"].max()) / MIB
 
 
+def _sum(rows: list[dict[str, np.ndarray]], key: str) -> np.ndarray:
+    """A column of all machines together."""
+    total: np.ndarray = sum((row[key] for row in rows[1:]), rows[0][key])
+    return total
+
+
 def run(seed: int) -> Outcome:
     result = _result(seed)
     host, time = result.host, result.host["time"]
     boot, after, late = time < BOOT, time > BOOTED, time > END - 1200
     rows = [result.of(name) for name in result.names]
-    granted, database = sum(row["granted"] for row in rows), result.of("database")
+    granted, database = _sum(rows, "granted"), result.of("database")
     allocated, held = granted + OVERHEAD, database["granted"] / MIB
     idle, busy = (time > 2400) & (time < 3600), (time > 3600) & (time < 4500)
     calm = np.isin(np.array(STATES)[host["state"]], ("high", "soft")).mean()
@@ -146,12 +157,14 @@ def run(seed: int) -> Outcome:
     got = time[busy][held[busy] > at_start + 0.9 * (most - at_start)][0] - 3600
     answer = _answer(peak, saved, np.median(allocated[late]), (held[idle].min(), most, got))
     data = {key: host[key] for key in ("state", "saving", "zero", "ballooned", "swapped")}
-    data |= {"time": time, "allocated": allocated, "active": sum(row["active"] for row in rows),
+    data |= {"time": time, "allocated": allocated, "active": _sum(rows, "active"),
              "database": database["granted"], "database active": database["active"]}  # fmt: skip
     return Outcome(numbers, claims, data, answer)
 
 
-def _answer(peak, saved: float, allocated: float, database) -> str:
+def _answer(
+    peak: Mapping[str, float], saved: float, allocated: float, database: tuple[float, float, float]
+) -> str:
     idle, busy, got = database
     return (
         f"At the worst moment of the boot {peak['zero']:.0f} MB of zero pages were shared and "
@@ -162,7 +175,7 @@ def _answer(peak, saved: float, allocated: float, database) -> str:
     )
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     ribbon, top, bottom = figure.subplots(

@@ -1,10 +1,13 @@
 """How much to take from each machine."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab import Simulation, VMSpec
 from pageengine.papers.base import Claim, Number, Outcome
-from pageengine.policy import ESX, Plan, Proportional, Shares
+from pageengine.policy import ESX, Plan, Policy, Proportional, Shares, Snapshot
 from pageengine.policy.ladder import Machines, plans, split
 from pageengine.policy.watermarks import Watermarks, by_consumption
 from pageengine.units import MIB
@@ -30,13 +33,13 @@ class _Oracle:
 
     name = "oracle"
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.marks = Watermarks(10)
 
-    def reserve(self, memory):
+    def reserve(self, memory: int) -> int:
         return self.marks.low(memory)
 
-    def decide(self, snapshot):
+    def decide(self, snapshot: Snapshot) -> Plan:
         m, need = Machines(snapshot.vms), self.marks.need(snapshot)
         used = np.array([int(name) * MIB for name in m.names])
         parts = split(need, np.maximum(0, m.consumed - used))
@@ -46,7 +49,7 @@ class _Oracle:
                     wake_below=self.marks.low(snapshot.memory))  # fmt: skip
 
 
-RULES = {
+RULES: dict[str, Callable[[], Policy]] = {
     "in proportion to what they hold": lambda: Proportional(),
     "by shares": lambda: Shares(technique="swap"),
     "by shares, idle memory taxed": lambda: ESX(states="esx2002", idle_tax=0.75),
@@ -54,7 +57,7 @@ RULES = {
 }
 
 
-def _waiting(policy, taken: float, seed: int) -> float:
+def _waiting(policy: Policy, taken: float, seed: int) -> float:
     """Part of their time that the machines wait, in sum."""
     host = int(len(USED) * VM * (1 - taken)) // MIB * MIB
     specs = [
@@ -99,7 +102,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, {"sums": sums}, answer)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()

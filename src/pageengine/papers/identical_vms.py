@@ -1,5 +1,8 @@
 """Figure 4 of OSDI 2002: what page sharing gives back among 1 to 10 identical machines."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine import Host
@@ -93,12 +96,12 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, data, answer)
 
 
-def _constant(shared, single) -> bool:
+def _constant(shared: np.ndarray, single: np.ndarray) -> bool:
     """Whether single copies hardly grow from the second machine on."""
     return bool(single[-1] - single[1] < (shared[-1] - shared[1]) / 20)
 
 
-def _real(data: dict) -> list[Claim]:
+def _real(data: dict[str, np.ndarray]) -> list[Claim]:
     """Adds the curves of real programs, as far as they can be had; what is said of them."""
     claims = []
     for name in PROGRAMS:
@@ -118,7 +121,7 @@ def _real(data: dict) -> list[Claim]:
     return claims
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     left, right = figure.subplots(1, 2)

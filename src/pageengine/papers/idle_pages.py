@@ -1,10 +1,13 @@
 """Does one need to know idle pages at all, or is it enough to hand out what is free?"""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab import Simulation, VMSpec
 from pageengine.papers.base import Claim, Number, Outcome
-from pageengine.policy import ESX, FreeFirst
+from pageengine.policy import ESX, FreeFirst, Policy
 from pageengine.units import MIB
 
 TITLE = "Just hand out free pages, or tax idle ones?"
@@ -21,7 +24,7 @@ forgotten the filling of memory, and the tax gained nothing with half of the mac
 
 MACHINES, VM, HOST = 8, 64 * MIB, 320 * MIB
 IDLE, MOVES = (0, 2, 4, 6), (None, 30.0)
-POLICIES = {
+POLICIES: dict[str, Callable[[], Policy]] = {
     "FreeFirst": lambda: FreeFirst(),
     "ESX, tax 0": lambda: ESX(states="esx2002", idle_tax=0.0),
     "ESX, tax 75 %": lambda: ESX(states="esx2002", idle_tax=0.75),
@@ -29,7 +32,7 @@ POLICIES = {
 WARM, END = 240.0, 360.0
 
 
-def _waiting(policy, idle: int, moves: float | None, seed: int) -> float:
+def _waiting(policy: Policy, idle: int, moves: float | None, seed: int) -> float:
     """Mean part of their time that the busy machines wait."""
     window = {"kind": "moving", "memory": 60 * MIB, "window": 0.8, "rate": 1500,
               "move": 0.25 if moves else 0.0, "every": moves or 60.0}  # fmt: skip
@@ -74,7 +77,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, {"grid": grid}, answer)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()

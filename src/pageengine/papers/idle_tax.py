@@ -1,5 +1,8 @@
 """Figure 7 of OSDI 2002: the idle-memory tax moves memory to the machine that uses it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab import GuestSpec, Simulation, VMSpec
@@ -45,7 +48,7 @@ def run(seed: int) -> Outcome:
     time = rows["idle"]["time"]
     before, after = (time > 900) & (time < RAISED), time > END - 300
 
-    def target(name, when):
+    def target(name: str, when: np.ndarray) -> float:
         return float(np.median(rows[name]["target"][when])) / MIB
 
     gain = rows["busy"]["progress"][after].mean() / rows["busy"]["progress"][before].mean() - 1
@@ -63,7 +66,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, data)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()

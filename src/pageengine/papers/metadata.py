@@ -1,5 +1,8 @@
 """What page sharing costs in memory."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine import Host
@@ -59,7 +62,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, (), {"sizes": np.array(SIZES), "table": table, "whole": whole})
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()

@@ -1,5 +1,8 @@
 """When a machine should leave: two triggers, their false alarms and misses."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab import Simulation, VMSpec
@@ -25,7 +28,7 @@ HOSTS, HOST, OVERLOADED = 40, 160 * MIB, 0.10
 LOOK, END = 600.0, 720.0
 
 
-def _machines(draw) -> list[VMSpec]:
+def _machines(draw: np.random.Generator) -> list[VMSpec]:
     """Three to seven machines at random."""
     specs = []
     for number in range(int(draw.integers(3, 8))):
@@ -77,7 +80,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, {"judged": judged}, answer)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     judged = data["judged"]

@@ -1,5 +1,8 @@
 """How much memory a host keeps free, and where its states begin."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.papers.base import Claim, Number, Outcome
@@ -24,7 +27,7 @@ ROUNDED = (48, 72, 144)
 DERIVED = (4, 12, 28, 96, 1024)
 #: Preset -> memory of the host, and each state's threshold as a percentage of minfree (of memory in
 #: 2002).
-STATES = {
+STATES: dict[str, tuple[int, dict[str, float | tuple[float, float]]]] = {
     "esx2002": (GIB, {"high": 6, "soft": 4, "hard": 2, "low": 1}),
     "esx5": (1024 * GIB, {"high": 100, "soft": 64, "hard": 32, "low": 16}),
     "esx6": (1024 * GIB, {"high": (300, 400), "clear": 100, "soft": 64, "hard": 32, "low": 16}),
@@ -52,9 +55,9 @@ def run(seed: int) -> Outcome:
                None if size in ROUNDED else 0.001, "derived" if size in DERIVED else "read")
         for size, published in SIZES.items()
     ]  # fmt: skip
-    for preset, (memory, parts) in STATES.items():
-        entered = _entered(preset, memory)
-        whole, of = (memory, "memory") if preset == "esx2002" else (minfree(memory), "minfree")
+    for preset, (size, parts) in STATES.items():
+        entered = _entered(preset, size)
+        whole, of = (size, "memory") if preset == "esx2002" else (minfree(size), "minfree")
         for name, percent in parts.items():
             numbers.append(Number(f"{TITLES[preset]}, {name}: part of {of}",
                                   100 * entered[name] / whole, percent, "%", 0.01))  # fmt: skip
@@ -78,7 +81,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, {"memory": memory, "minfree": free}, answer)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()

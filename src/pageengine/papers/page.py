@@ -1,9 +1,11 @@
 """The page of the experiments, as Markdown, with a picture of each."""
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from pageengine import papers
+from pageengine.papers.base import Number, Outcome
 from pageengine.plumbing import writing
 
 NAME, PICTURES = "reproduction.md", "pictures/paper"
@@ -19,7 +21,7 @@ def figures(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def row(number) -> tuple[str, str, str, str, str, str]:
+def row(number: Number) -> tuple[str, str, str, str, str, str]:
     """What is measured, published, ours, deviation, tolerance, how surely it is known."""
     unit = f" {number.unit}" if number.unit else ""
     published = number.published
@@ -37,7 +39,7 @@ def row(number) -> tuple[str, str, str, str, str, str]:
     )  # fmt: skip
 
 
-def markdown(outcomes) -> str:
+def markdown(outcomes: Sequence[Outcome]) -> str:
     """The page; its pictures are in PICTURES beside it."""
     lines = [
         "# Published experiments, run again", "",
@@ -64,7 +66,7 @@ def _wrapped(text: str, hang: str = "") -> str:
     )
 
 
-def _section(outcome) -> list[str]:
+def _section(outcome: Outcome) -> list[str]:
     module = papers.experiment(outcome.name)
     lines = ["", f"## {outcome.name}", "", _wrapped(f"**{module.TITLE}.** {module.SOURCE}."), "",
              _wrapped(module.SETUP), ""]  # fmt: skip
@@ -84,7 +86,7 @@ def _section(outcome) -> list[str]:
     return lines
 
 
-def save(outcomes, folder: Path) -> Path:
+def save(outcomes: Sequence[Outcome], folder: Path) -> Path:
     """Writes the page and the pictures; returns the folder."""
     pictures = folder / PICTURES
     pictures.mkdir(parents=True, exist_ok=True)

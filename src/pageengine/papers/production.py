@@ -1,8 +1,12 @@
 """Figure 5 of OSDI 2002: what three production systems share."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine import Host
+from pageengine.core.records import HostStats
 from pageengine.papers.base import Claim, Number, Outcome
 from pageengine.tokens import make_tokens
 from pageengine.units import MIB, PAGE_BYTES
@@ -42,7 +46,7 @@ def _contents(total: int, shared: int, reclaimed: int, zero: int, seed: int) -> 
     return draw.permutation(tokens)
 
 
-def _measured(mix, seed: int):
+def _measured(mix: tuple[str, int, int, int, float, int, float, int], seed: int) -> HostStats:
     _, machines, total, shared, _, reclaimed, _, zero = mix
     tokens = _contents(total, shared, reclaimed, zero, seed)
     with Host(total * 11 // 10 * MIB, contents="tokens", seed=seed) as host:
@@ -79,7 +83,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, {"rows": rows})
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()

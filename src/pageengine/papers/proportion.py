@@ -1,10 +1,13 @@
 """Taking in proportion to what machines hold, against shares per page."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab import Simulation, VMSpec
 from pageengine.papers.base import Claim, Number, Outcome
-from pageengine.policy import ESX, Proportional, Shares
+from pageengine.policy import ESX, Policy, Proportional, Shares
 from pageengine.units import MIB
 
 TITLE = "In proportion to consumption, or by shares per page"
@@ -18,7 +21,7 @@ Shares are rights to memory that is used: what a machine does not touch it does 
 whatever its shares. Victims within a machine are chosen by second chance."""
 
 WARM, END = 120.0, 200.0
-RULES = {
+RULES: dict[str, Callable[[], Policy]] = {
     "in proportion": lambda: Proportional(),
     "by shares": lambda: Shares(technique="swap"),
     "by shares, tax 75 %": lambda: ESX(states="esx2002"),
@@ -26,7 +29,7 @@ RULES = {
 RATIOS = (1, 2, 4)
 
 
-def _equal_wants(policy, seed: int) -> np.ndarray:
+def _equal_wants(policy: Policy, seed: int) -> np.ndarray:
     """Memory that machines with 1, 2 and 4 shares come to hold, bytes."""
     sweep = {"kind": "zipf", "alpha": 0.0, "rate": 3000, "memory": 120 * MIB}
     specs = [VMSpec(str(n), 128 * MIB, sweep, shares=1000 * n, driver=False, contents="random")
@@ -38,7 +41,7 @@ def _equal_wants(policy, seed: int) -> np.ndarray:
     ])  # fmt: skip
 
 
-def _small_one(policy, seed: int) -> tuple[float, float]:
+def _small_one(policy: Policy, seed: int) -> tuple[float, float]:
     """Part of its time that the small machine waits, and the large ones."""
     small = {"kind": "zipf", "alpha": 0.0, "rate": 500, "memory": 28 * MIB}
     large = {"kind": "sequential", "rate": 4000, "memory": 120 * MIB, "write": 1.0}
@@ -81,7 +84,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, {"held": held, "waits": waits}, answer)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     left, right = figure.subplots(1, 2)

@@ -1,5 +1,8 @@
 """Sub-page sharing: what patches against similar pages would add to sharing and compression."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.analysis.subpage import SubPage, potential
@@ -22,7 +25,7 @@ PAGES, CHANGES, EQUAL = 2000, (1, 5, 20, 50, 100, 200), 500
 PROGRAMS = ("records", "text")
 
 
-def _made(seed: int):
+def _made(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(pages, words changed in each of the copies)."""
     draw = np.random.Generator(np.random.Philox(key=[seed, 8]))
     base = draw.integers(0, 256, (PAGES, PAGE_BYTES), dtype=np.uint8)
@@ -74,7 +77,7 @@ def _part(saved: int, found: SubPage) -> str:
     return f"{100 * saved / (found.pages * PAGE_BYTES):.0f} %"
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()

@@ -1,10 +1,13 @@
 """When all working sets together exceed the host, reclaiming only thrashes."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab import Simulation, VMSpec
 from pageengine.papers.base import Claim, Number, Outcome
-from pageengine.policy import ESX, KVM, FreeFirst, NoOvercommit
+from pageengine.policy import ESX, KVM, FreeFirst, NoOvercommit, Policy
 from pageengine.units import MIB
 
 TITLE = "Working sets beyond the host"
@@ -22,7 +25,7 @@ they are of a disk that seeks for every page."""
 MACHINES, HOST, RATE = 6, 240 * MIB, 3000
 LOADS = (0.5, 0.7, 0.85, 0.95, 1.05, 1.2, 1.4, 1.6)
 WARM, END = 60.0, 120.0
-POLICIES = {
+POLICIES: dict[str, Callable[[], Policy]] = {
     "ESX": lambda: ESX(states="esx2002"),
     "KVM": lambda: KVM(ksm="off", balloon=False),
     "FreeFirst": lambda: FreeFirst(technique="swap"),
@@ -30,7 +33,7 @@ POLICIES = {
 }
 
 
-def _work(policy, load: float, machines: int, seed: int) -> float:
+def _work(policy: Policy, load: float, machines: int, seed: int) -> float:
     """Work of ``machines`` of the six, as a part of what all six could do."""
     used = int(HOST * load / MACHINES) // MIB * MIB
     work = {"kind": "zipf", "alpha": 0.0, "rate": RATE, "memory": used}
@@ -75,7 +78,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, {"work": work, "suspended": suspended}, answer)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()

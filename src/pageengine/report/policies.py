@@ -1,21 +1,25 @@
 """Policies side by side on one scenario: machines carried, memory given back by technique, time
 stalled."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab.figures import CARRIED_BELOW, stalls, won
+from pageengine.lab.results import Result
 from pageengine.report import style
 
 WHAT = "results by policy"
 TITLE = "Policies compared"
 
 
-def height(results) -> float:
+def height(results: Mapping[str, Result]) -> float:
     """Inches for that many policies."""
     return 1.5 + 0.62 * len(results)
 
 
-def draw(figure, results) -> None:
+def draw(figure: Any, results: Mapping[str, Result]) -> None:
     carried, memory, stall = figure.subplots(1, 3, sharey=True, width_ratios=(0.8, 1.6, 1.4))
     names = list(results)[::-1]
     places = np.arange(len(names))
@@ -31,7 +35,7 @@ def draw(figure, results) -> None:
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
 
 
-def _draw_carried(axes, results, places) -> None:
+def _draw_carried(axes: Any, results: list[Result], places: np.ndarray) -> None:
     from matplotlib.ticker import MaxNLocator
 
     shares = [stalls(result) for result in results]
@@ -52,7 +56,7 @@ def _draw_carried(axes, results, places) -> None:
     axes.set_title("Carried")
 
 
-def _draw_memory(axes, results, places) -> None:
+def _draw_memory(axes: Any, results: list[Result], places: np.ndarray) -> None:
     from matplotlib.ticker import FuncFormatter
 
     means = [
@@ -81,7 +85,7 @@ def _draw_memory(axes, results, places) -> None:
     axes.set_title("Memory given back")
 
 
-def _draw_stall(axes, results, places) -> None:
+def _draw_stall(axes: Any, results: list[Result], places: np.ndarray) -> None:
     from matplotlib.ticker import FuncFormatter
 
     axes.axvline(CARRIED_BELOW, color=style.GREY, lw=1, ls=(0, (4, 2)))

@@ -1,13 +1,14 @@
 """One HTML page of a comparison of policies: the verdict, its tables and a picture."""
 
 from pageengine.lab.figures import CARRIED_BELOW
-from pageengine.lab.standings import OBJECTIVE
+from pageengine.lab.intervals import Interval
+from pageengine.lab.standings import OBJECTIVE, Comparison
 from pageengine.plumbing.visible import on_page
 from pageengine.report.html import document, embedded, table
 from pageengine.units import format_size
 
 
-def page(comparison, name: str) -> str:
+def page(comparison: Comparison, name: str) -> str:
     """comparison: a ``lab.standings.Comparison``; name: of the scenario."""
     seeds = ", ".join(str(seed) for seed in comparison.seeds)
     parts = [
@@ -25,7 +26,7 @@ def page(comparison, name: str) -> str:
     return document(f"{name}: policies compared", parts)
 
 
-def _how(comparison) -> str:
+def _how(comparison: Comparison) -> str:
     carried = f"Carried: stalled less than {100 * CARRIED_BELOW:g} % of the time."
     if len(comparison.seeds) < 2:
         return f"{carried} One seed has no interval."
@@ -35,7 +36,7 @@ def _how(comparison) -> str:
     )
 
 
-def _machines(comparison) -> tuple[list[str], list[list[str]]]:
+def _machines(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     head = ["policy", "carried", "stalled", "worst machine", "worst minute", "swap-in/s", "refused"]
     rows = []
     for one in comparison.standings:
@@ -49,7 +50,7 @@ def _machines(comparison) -> tuple[list[str], list[list[str]]]:
     return head, rows
 
 
-def _memory(comparison) -> tuple[list[str], list[list[str]]]:
+def _memory(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     names = list(comparison.standings[0].given_back) if comparison.standings else []
     rows = []
     for one in comparison.standings:
@@ -59,6 +60,6 @@ def _memory(comparison) -> tuple[list[str], list[list[str]]]:
     return ["policy", *names, "in all", "untouched"], rows
 
 
-def _share(found) -> str:
+def _share(found: Interval) -> str:
     half = "" if found.half is None else f" ± {100 * found.half:.2f}"
     return f"{100 * found.mean:.2f}{half} %"
