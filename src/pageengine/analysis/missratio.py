@@ -32,8 +32,9 @@ class MissRatios:
     seed: which. sizes up to ``pages`` pages are told apart in ``bins`` steps.
     """
 
-    def __init__(self, pages: int, rate: float = 0.01, most: int = 8192, seed: int = 0,
-                 bins: int = 4096):  # fmt: skip
+    def __init__(
+        self, pages: int, rate: float = 0.01, most: int = 8192, seed: int = 0, bins: int = 4096
+    ):
         if not 0 < rate <= 1:
             raise ValueError(f"rate must be above 0 and at most 1, got {rate!r}")
         if pages < 1 or most < 16 or bins < 1:

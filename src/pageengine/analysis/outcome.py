@@ -8,9 +8,20 @@ from pageengine.core.records import HostStats, VMStats
 from pageengine.units import PAGE_BYTES
 
 EVENTS = (
-    "accesses", "faults_absent", "cow_breaks", "scanned", "merged", "zero_merged", "compressions",
-    "decompressions", "incompressible", "cache_evictions", "swap_out", "swap_in", "discarded",
-)  # fmt: skip
+    "accesses",
+    "faults_absent",
+    "cow_breaks",
+    "scanned",
+    "merged",
+    "zero_merged",
+    "compressions",
+    "decompressions",
+    "incompressible",
+    "cache_evictions",
+    "swap_out",
+    "swap_in",
+    "discarded",
+)
 
 
 @dataclass(frozen=True)

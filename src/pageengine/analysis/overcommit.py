@@ -118,9 +118,7 @@ def _kinds_of(path: str, kind: str | None) -> images.Kinds:
 class _Run:
     """The phases of one experiment on one host."""
 
-    def __init__(
-        self, host: Host, resident: Resident, progress: Progress | None, kind: str | None
-    ):
+    def __init__(self, host: Host, resident: Resident, progress: Progress | None, kind: str | None):
         self._host, self._resident, self._kind = host, resident, kind
         self._progress = progress or (lambda *_: None)
         self.who: list[tuple[str, str, str]] = []  # name, path, group

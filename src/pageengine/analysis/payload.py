@@ -45,10 +45,15 @@ def records(seed: int) -> Iterator[tuple[list[dict[str, Any]], str]]:
     draw = random.Random(seed)
     while True:
         rows = [
-            {"id": draw.randrange(10**9), "name": f"customer {draw.randrange(5000)}", "open": False,
-             "orders": [draw.randrange(200) for _ in range(6)], "balance": draw.random() * 1000}
+            {
+                "id": draw.randrange(10**9),
+                "name": f"customer {draw.randrange(5000)}",
+                "open": False,
+                "orders": [draw.randrange(200) for _ in range(6)],
+                "balance": draw.random() * 1000,
+            }
             for _ in range(1000)
-        ]  # fmt: skip
+        ]
         yield rows, json.dumps(rows)
 
 

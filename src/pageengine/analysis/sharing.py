@@ -124,10 +124,17 @@ class _Survey:
             for size, part, seen in zip(GRAINS, parts, self._seen, strict=True)
         )
         return ImageSharing(
-            path=image.path, kind=image.kind, group=group, pages=pages, zero=held - filled,
-            holes=pages - held, unknown=kinds.unknown, gap=kinds.gap, same_filled=same,
+            path=image.path,
+            kind=image.kind,
+            group=group,
+            pages=pages,
+            zero=held - filled,
+            holes=pages - held,
+            unknown=kinds.unknown,
+            gap=kinds.gap,
+            same_filled=same,
             grains=grains,
-        )  # fmt: skip
+        )
 
     def _page_batch(self, contents: np.ndarray, salt: int) -> tuple[np.ndarray, np.ndarray, int]:
         """Samples a batch: (which of its rows are not zero, their hashes, how many of them are one

@@ -27,7 +27,7 @@ from pageengine.cli import (
     scan,
     sweep,
     techniques,
-)  # fmt: skip
+)
 from pageengine.cli.console import Console
 from pageengine.plumbing.visible import visible
 
@@ -37,9 +37,22 @@ if TYPE_CHECKING:
 __all__ = ["main", "make_parser"]
 
 COMMANDS = (
-    demo, scan, capture, overcommit, run, compare, advise, sweep, paper, policies, techniques,
-    codecs, examples, docs, about,
-)  # fmt: skip
+    demo,
+    scan,
+    capture,
+    overcommit,
+    run,
+    compare,
+    advise,
+    sweep,
+    paper,
+    policies,
+    techniques,
+    codecs,
+    examples,
+    docs,
+    about,
+)
 
 EPILOG = """\
 begin with:

@@ -52,8 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="low", metavar="VALUE", help="least value to try")
     parser.add_argument("--to", dest="high", metavar="VALUE", help="greatest value to try")
     values.add_seeds(parser, 3)
-    parser.add_argument("--policy", metavar="P", help="another policy than the file's; with options"
-                        " of its own: esx6:idle_tax=0.5")  # fmt: skip
+    parser.add_argument(
+        "--policy",
+        metavar="P",
+        help="another policy than the file's; with options of its own: esx6:idle_tax=0.5",
+    )
     parser.add_argument("--curve", action="store_true", help="the right-sizing curve of each VM")
     parser.add_argument("-o", "--output", metavar="PNG", help="with --curve: a picture of it")
     values.add_set(parser)
@@ -79,15 +82,24 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             show("advise", f"{arguments.vary} {value}, seed {seed}{what}", 0, 0)
 
         advice = advise(
-            scenario, objective, arguments.vary, policy=arguments.policy, seeds=seeds, low=low,
-            high=high, progress=progress, run=_until(stop),
-        )  # fmt: skip
+            scenario,
+            objective,
+            arguments.vary,
+            policy=arguments.policy,
+            seeds=seeds,
+            low=low,
+            high=high,
+            progress=progress,
+            run=_until(stop),
+        )
     console.result({**advice.to_dict(), "partial": stop.why if advice.partial else ""})
     _tried(console, advice)
     console.say()
     if advice.partial:
-        console.say(f"No advice: {stop.why or advice.partial}. Shown are the runs that came to "
-                    "their end.", style="bold red")  # fmt: skip
+        console.say(
+            f"No advice: {stop.why or advice.partial}. Shown are the runs that came to their end.",
+            style="bold red",
+        )
         return stop.status
     console.say(advice.sentence(), style="bold")
     for warning in advice.warnings():
@@ -121,13 +133,16 @@ def _tried(console: Console, advice: Advice) -> None:
         f"{objective.metric} by {advice.key} and seed",
         (advice.key, *(["machines"] if counted else []), *(f"seed {seed}" for seed in seeds)),
         [
-            (advice.show(value), *([_mix(advice.mixes.get(value, {}))] if counted else []),
-             *(cell(value, seed) for seed in seeds))
+            (
+                advice.show(value),
+                *([_mix(advice.mixes.get(value, {}))] if counted else []),
+                *(cell(value, seed) for seed in seeds),
+            )
             for value in tried
         ],
         texts=2 if counted else 1,
         caption=METRICS[objective.metric].says,
-    )  # fmt: skip
+    )
 
 
 def _mix(mix: Mapping[str, int]) -> str:
@@ -153,8 +168,13 @@ def _curves(
     seeds: range,
     limit: float | None,
 ) -> int:
-    dropped = {"--slo": arguments.slo, "--vary": arguments.vary, "--from": arguments.low,
-               "--to": arguments.high, "--policy": arguments.policy}  # fmt: skip
+    dropped = {
+        "--slo": arguments.slo,
+        "--vary": arguments.vary,
+        "--from": arguments.low,
+        "--to": arguments.high,
+        "--policy": arguments.policy,
+    }
     if any(dropped.values()):
         given = ", ".join(name for name, value in dropped.items() if value)
         raise Usage(f"--curve runs each machine alone and takes no {given}")

@@ -27,9 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="where to write it")
     parser.add_argument("--force", action="store_true", help="replace FILE if it is there")
     parser.add_argument(
-        "--running", action="store_true",
+        "--running",
+        action="store_true",
         help="do not stop the process while it is read (pages may then be of different moments)",
-    )  # fmt: skip
+    )
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:

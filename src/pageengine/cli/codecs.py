@@ -51,13 +51,19 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             f"On {size(data['bench'][0]['bytes'])} of this program's own pages",
             ("codec", "in MB/s", "out MB/s", "<= 1 KiB", "<= 2 KiB", "ratio"),
             [
-                (b["codec"], f"{b['compress_mb_s']:,.0f}", f"{b['decompress_mb_s']:,.0f}",
-                 f"{b['quarter']:.0%}", f"{b['quarter'] + b['half']:.0%}", f"{b['ratio']:.2f}")
+                (
+                    b["codec"],
+                    f"{b['compress_mb_s']:,.0f}",
+                    f"{b['decompress_mb_s']:,.0f}",
+                    f"{b['quarter']:.0%}",
+                    f"{b['quarter'] + b['half']:.0%}",
+                    f"{b['ratio']:.2f}",
+                )
                 for b in data["bench"]
             ],
             caption="bytes of pages compressed (in) and restored (out); 1 MB = 10^6 bytes; one "
-                    "core; zero pages left out",
-        )  # fmt: skip
+            "core; zero pages left out",
+        )
     return 0
 
 

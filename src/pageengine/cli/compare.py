@@ -42,11 +42,20 @@ there is no verdict.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
-    parser.add_argument("--policy", action="append", default=[], metavar="P",
-                        help="a policy; repeat for each; see pageengine policies")  # fmt: skip
-    parser.add_argument("-o", "--output", metavar="DIR",
-                        help="results go to DIR/POLICY (with --seeds to DIR/POLICY/SEED), a page "
-                        "to DIR/compare.html, a picture to DIR/compare.png")  # fmt: skip
+    parser.add_argument(
+        "--policy",
+        action="append",
+        default=[],
+        metavar="P",
+        help="a policy; repeat for each; see pageengine policies",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="results go to DIR/POLICY (with --seeds to DIR/POLICY/SEED), a page "
+        "to DIR/compare.html, a picture to DIR/compare.png",
+    )
     values.add_set(parser)
     values.add_seed(parser, "another seed than the file's")
     values.add_seeds(parser, 1)
@@ -68,21 +77,29 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     with Stop(limit) as stop, console.progress() as show:
 
         def one(scenario: Scenario, *, policy: str, seed: int | None, progress: object) -> Result:
-            follower = follow(show, f"{policy}, seed {seed}" if len(seeds) > 1 else policy,
-                              scenario, stop)  # fmt: skip
+            follower = follow(
+                show, f"{policy}, seed {seed}" if len(seeds) > 1 else policy, scenario, stop
+            )
             return build.run(scenario, policy=policy, seed=seed, progress=follower)
 
-        comparison = compare(scenario, policies, seed=arguments.seed, run=one,
-                             seeds=seeds if len(seeds) > 1 else ())  # fmt: skip
+        comparison = compare(
+            scenario, policies, seed=arguments.seed, run=one, seeds=seeds if len(seeds) > 1 else ()
+        )
         folder = Path(arguments.output) if arguments.output else None
         if folder and comparison.standings:
             _save(comparison, scenario, folder)
     left = {name: list(found) for name in policies if (found := choice.choose(scenario, name).left)}
-    console.result({
-        "scenario": scenario.name, "memory": scenario.host["memory"],
-        "machines": len(scenario.machines), **comparison.to_dict(), "left_out": left,
-        **({"partial": stop.why} if stop.why and comparison.partial else {}), "output": folder,
-    })  # fmt: skip
+    console.result(
+        {
+            "scenario": scenario.name,
+            "memory": scenario.host["memory"],
+            "machines": len(scenario.machines),
+            **comparison.to_dict(),
+            "left_out": left,
+            **({"partial": stop.why} if stop.why and comparison.partial else {}),
+            "output": folder,
+        }
+    )
     if comparison.standings:
         _standings(console, scenario, comparison)
         _techniques(console, comparison)
@@ -97,13 +114,17 @@ def _end(
         console.say(f"Left out: {each}.", style="yellow")
     console.say()
     if comparison.partial:
-        console.say(f"No verdict: {stop.why or comparison.partial}. Shown are the runs that came "
-                    "to their end.", style="bold red")  # fmt: skip
+        console.say(
+            f"No verdict: {stop.why or comparison.partial}. Shown are the runs that came "
+            "to their end.",
+            style="bold red",
+        )
     else:
         console.say(comparison.sentence(), style="bold")
         if len(comparison.seeds) == 1:
-            console.say("One seed has no interval: --seeds 5 says how much of it is chance.",
-                        style="dim")  # fmt: skip
+            console.say(
+                "One seed has no interval: --seeds 5 says how much of it is chance.", style="dim"
+            )
     if folder and comparison.standings:
         console.say(f"Saved in {folder}")
 
@@ -112,14 +133,15 @@ def _standings(console: Console, scenario: Scenario, comparison: Comparison) -> 
     seeds = len(comparison.seeds)
     rows = [
         (
-            one.policy, f"{one.interval('carried').mean:.3g} of {one.runs[0].machines}",
+            one.policy,
+            f"{one.interval('carried').mean:.3g} of {one.runs[0].machines}",
             _share(one.interval("stall")),
             f"{one.worst} {_share(one.interval('worst_stall'))}",
             _share(one.interval("worst_minute")),
             f"{one.interval('swap_in').mean:,.1f}" if one.interval("swap_in").mean else "-",
         )
         for one in comparison.standings
-    ]  # fmt: skip
+    ]
     over = f"; mean of {seeds} seeds ± half of the 95 % interval" if seeds > 1 else ""
     console.table(
         f"{scenario.name}: {len(scenario.machines)} machines on {size(scenario.host['memory'])}",
@@ -142,15 +164,21 @@ def _share(found: Interval) -> str:
 def _techniques(console: Console, comparison: Comparison) -> None:
     names = list(comparison.standings[0].given_back)
     rows = [
-        (one.policy, *(size(int(one.given_back[name])) for name in names),
-         size(int(sum(one.given_back.values()))), size(int(one.interval("untouched").mean)))
+        (
+            one.policy,
+            *(size(int(one.given_back[name])) for name in names),
+            size(int(sum(one.given_back.values()))),
+            size(int(one.interval("untouched").mean)),
+        )
         for one in comparison.standings
-    ]  # fmt: skip
+    ]
     console.table(
-        "Memory reclaimed, mean of the run", ("policy", *names, "in all", "untouched"), rows,
+        "Memory reclaimed, mean of the run",
+        ("policy", *names, "in all", "untouched"),
+        rows,
         caption="untouched: in balloons, and beyond what the machine used under any of the "
         "policies; no memory is won by it, and it is in no other column",
-    )  # fmt: skip
+    )
 
 
 def _save(comparison: Comparison, scenario: Scenario, folder: Path) -> None:

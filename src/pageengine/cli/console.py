@@ -54,8 +54,9 @@ class Console:
         """A paragraph. lines: it is a text of ours, whose line ends stay."""
         if self._out:
             with self._no_bars():
-                self._out.print(_fit(text, lines=lines), style=style, markup=False,
-                                highlight=False, emoji=False)  # fmt: skip
+                self._out.print(
+                    _fit(text, lines=lines), style=style, markup=False, highlight=False, emoji=False
+                )
 
     def heading(self, text: str) -> None:
         """A line that begins a part."""
@@ -107,10 +108,11 @@ class Console:
         from rich import progress as bars
 
         parts = (
-            bars.TextColumn("{task.description}", markup=False), bars.BarColumn(bar_width=30),
+            bars.TextColumn("{task.description}", markup=False),
+            bars.BarColumn(bar_width=30),
             bars.TaskProgressColumn(),
             bars.TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        )  # fmt: skip
+        )
         tasks: dict[str, Any] = {}
         with bars.Progress(*parts, console=_rich_console(sys.stderr), transient=True) as progress:
 

@@ -24,13 +24,18 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--memory", default="50%", metavar="SIZE",
+        "--memory",
+        default="50%",
+        metavar="SIZE",
         help="memory of the host: a size, or a part of what is captured (default: 50%%)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--size", type=float, default=128, metavar="MIB",
+        "--size",
+        type=float,
+        default=128,
+        metavar="MIB",
         help="memory of each program (default: 128)",
-    )  # fmt: skip
+    )
     add_host_arguments(parser)
 
 

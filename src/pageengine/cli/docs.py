@@ -33,9 +33,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             console.write(text)
         return 0
     titles = {name: shipped.about(path) for name, path in pages.items()}
-    console.result({"pages": {
-        name: {"title": title, "file": str(pages[name])} for name, title in titles.items()
-    }})  # fmt: skip
+    console.result(
+        {
+            "pages": {
+                name: {"title": title, "file": str(pages[name])} for name, title in titles.items()
+            }
+        }
+    )
     console.table("Pages", ("page", "title"), titles.items(), texts=2)
     folder = next(iter(pages.values())).parent
     console.say(f"pageengine docs PAGE prints one. The files are in {folder}", style="dim")

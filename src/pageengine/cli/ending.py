@@ -26,10 +26,25 @@ from pageengine.plumbing import startup
 
 BAD, FAULT, SYSTEM, UNREAD = 2, 70, 74, 141
 #: What no other input would help against.
-_SYSTEM = {getattr(errno, name) for name in (
-    "ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS", "ENOMEM", "EMFILE", "ENFILE", "ENXIO", "ESTALE",
-    "ENOLINK", "EBADF", "EAGAIN",
-) if hasattr(errno, name)}  # fmt: skip
+_SYSTEM = {
+    getattr(errno, name)
+    for name in (
+        "ENOSPC",
+        "EDQUOT",
+        "EFBIG",
+        "EIO",
+        "EROFS",
+        "ENOMEM",
+        "EMFILE",
+        "ENFILE",
+        "ENXIO",
+        "ESTALE",
+        "ENOLINK",
+        "EBADF",
+        "EAGAIN",
+    )
+    if hasattr(errno, name)
+}
 _AGAIN = 0.02  # seconds until an exception that Python swallowed is raised once more
 
 

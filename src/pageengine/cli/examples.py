@@ -40,9 +40,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.example:
         return _print(name, found[name], console)
     rows = [(name, _KINDS[path.suffix], shipped.about(path)) for name, path in found.items()]
-    console.result({"examples": {
-        name: {"kind": kind, "what": what, "file": str(found[name])} for name, kind, what in rows
-    }})  # fmt: skip
+    console.result(
+        {
+            "examples": {
+                name: {"kind": kind, "what": what, "file": str(found[name])}
+                for name, kind, what in rows
+            }
+        }
+    )
     console.table("Examples", ("name", "kind", "what it shows"), rows, texts=3)
     console.say(
         "pageengine examples NAME prints one, -o DIR copies; pageengine run NAME runs a scenario.",

@@ -37,11 +37,14 @@ def show(console: Console, rows: list[tuple[str, int, int, int, int]]) -> None:
         "What the images hold",
         ("image", "memory", "stored", "holes", "not stored", "address gaps"),
         [
-            (name, size(data + hole), *(size(value) if value else "-" for value in
-                                        (data, hole, unknown, gap)))
+            (
+                name,
+                size(data + hole),
+                *(size(value) if value else "-" for value in (data, hole, unknown, gap)),
+            )
             for name, data, hole, unknown, gap in shown
         ],
         total=len(rows) > 1,
         caption="memory: what is stored, and holes, which are zero. not stored: further memory "
         "whose content is unknown; gaps: addresses without memory. Neither is counted.",
-    )  # fmt: skip
+    )

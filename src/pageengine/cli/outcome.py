@@ -60,10 +60,15 @@ def states(result: Result) -> list[dict[str, Any]]:
         there = np.asarray(host["state"]) == number
         if there.any():
             free, seconds = np.asarray(host["free"])[there], float(steps[there].sum())
-            rows.append({
-                "state": name, "seconds": seconds, "share": seconds / float(steps.sum()),
-                "free_least": int(free.min()), "free_most": int(free.max()),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "state": name,
+                    "seconds": seconds,
+                    "share": seconds / float(steps.sum()),
+                    "free_least": int(free.min()),
+                    "free_most": int(free.max()),
+                }
+            )
     return rows
 
 
@@ -73,15 +78,22 @@ def machines(result: Result) -> list[dict[str, Any]]:
     rows = []
     for name in result.names:
         own = result.of(name)
-        rows.append({
-            "machine": name, "refused": False, "size": int(own["size"][-1]),
-            "held": int(np.mean(own["consumed"])), "active": int(np.mean(own["active"])),
-            "balloon_most": int(np.max(own["balloon"])),
-            "swapped_most": int(np.max(own["swapped"])), "stall": stalls[name],
-            "worst_minute": figures.worst_minute(own),
-        })  # fmt: skip
-    nothing = dict.fromkeys(("size", "held", "active", "balloon_most", "swapped_most", "stall",
-                             "worst_minute"))  # fmt: skip
+        rows.append(
+            {
+                "machine": name,
+                "refused": False,
+                "size": int(own["size"][-1]),
+                "held": int(np.mean(own["consumed"])),
+                "active": int(np.mean(own["active"])),
+                "balloon_most": int(np.max(own["balloon"])),
+                "swapped_most": int(np.max(own["swapped"])),
+                "stall": stalls[name],
+                "worst_minute": figures.worst_minute(own),
+            }
+        )
+    nothing = dict.fromkeys(
+        ("size", "held", "active", "balloon_most", "swapped_most", "stall", "worst_minute")
+    )
     return rows + [
         {"machine": name, "refused": True, **nothing} for name in result.meta.get("refused", ())
     ]
@@ -104,11 +116,16 @@ def _states(console: Console, result: Result, rows: list[dict[str, Any]]) -> Non
         f"{result.meta.get('policy', '?')}",
         ("state", "time", "share", "free, least", "free, most"),
         [
-            (row["state"], span(row["seconds"]), percent(row["share"], 1),
-             size(row["free_least"]), size(row["free_most"]))
+            (
+                row["state"],
+                span(row["seconds"]),
+                percent(row["share"], 1),
+                size(row["free_least"]),
+                size(row["free_most"]),
+            )
             for row in rows
         ],
-    )  # fmt: skip
+    )
 
 
 def _machines(console: Console, rows: list[dict[str, Any]]) -> None:
@@ -117,11 +134,14 @@ def _machines(console: Console, rows: list[dict[str, Any]]) -> None:
     if len(ran) > _MOST:
         shown = sorted(ran, key=lambda row: row["stall"], reverse=True)[:_MOST]
     cells = [
-        (row["machine"], *(_mib(row[key]) for key in ("size", "held", "active", "balloon_most",
-                                                      "swapped_most")),
-         stalled(row["stall"]), stalled(row["worst_minute"]))
+        (
+            row["machine"],
+            *(_mib(row[key]) for key in ("size", "held", "active", "balloon_most", "swapped_most")),
+            stalled(row["stall"]),
+            stalled(row["worst_minute"]),
+        )
         for row in shown
-    ]  # fmt: skip
+    ]
     cells += [(row["machine"], *[None] * 6, "refused") for row in rows if row["refused"]]
     left = len(ran) - len(shown)
     console.table(
@@ -141,8 +161,10 @@ def _techniques(console: Console, rows: list[dict[str, Any]]) -> None:
         [(row["technique"], size(row["mean"]), size(row["most"])) for row in parts],
         total=True,
         caption=f"without {size(untouched['mean'])} (at most {size(untouched['most'])}) in "
-        "balloons that nobody had touched" if untouched["most"] else None,
-    )  # fmt: skip
+        "balloons that nobody had touched"
+        if untouched["most"]
+        else None,
+    )
 
 
 def _mib(value: float) -> str:

@@ -38,28 +38,49 @@ exit status 1 when any byte reads back different.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", nargs="*", metavar="IMAGE", help="memory image, or /proc/PID")
     parser.add_argument(
-        "--memory", required=True, metavar="SIZE",
+        "--memory",
+        required=True,
+        metavar="SIZE",
         help="memory of the host: a size, or a part of the images' total such as '50%%'",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--group", action="append", default=[], metavar="NAME=IMAGE,...",
+        "--group",
+        action="append",
+        default=[],
+        metavar="NAME=IMAGE,...",
         help="salt group: only machines of one group share pages; repeat for more groups",
-    )  # fmt: skip
+    )
     holdings.add_raw(parser)
     add_host_arguments(parser)
 
 
 def add_host_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the host, as `demo` has them too."""
-    parser.add_argument("--compression", default="word", metavar="CODEC",
-                        help="codec of the cache, or 'none' (default: word)")  # fmt: skip
-    parser.add_argument("--cache-limit", default="10%", metavar="SIZE",
-                        help="most that a machine may take of it (default: 10%%)")  # fmt: skip
-    parser.add_argument("--packing", choices=("esx", "dense"), default="esx",
-                        help="half and quarter pages as in ESX, or 64-byte classes")  # fmt: skip
+    parser.add_argument(
+        "--compression",
+        default="word",
+        metavar="CODEC",
+        help="codec of the cache, or 'none' (default: word)",
+    )
+    parser.add_argument(
+        "--cache-limit",
+        default="10%",
+        metavar="SIZE",
+        help="most that a machine may take of it (default: 10%%)",
+    )
+    parser.add_argument(
+        "--packing",
+        choices=("esx", "dense"),
+        default="esx",
+        help="half and quarter pages as in ESX, or 64-byte classes",
+    )
     parser.add_argument("--no-sharing", action="store_true", help="keep equal pages apart")
-    parser.add_argument("--victims", choices=("clock", "random"), default="clock",
-                        help="which pages are taken (default: clock)")  # fmt: skip
+    parser.add_argument(
+        "--victims",
+        choices=("clock", "random"),
+        default="clock",
+        help="which pages are taken (default: clock)",
+    )
     parser.add_argument("--swap", metavar="SIZE", help="swap space (default: grows as needed)")
     parser.add_argument("--swap-dir", metavar="DIR", help="where the temporary swap file goes")
     values.add_seed(parser, "of every random choice (default: 0)", 0)

@@ -37,11 +37,20 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiment", nargs="*", metavar="EXPERIMENT", help="by name; default all")
     parser.add_argument("--list", action="store_true", help="say what there is, run nothing")
-    parser.add_argument("-o", "--output", metavar="DIR",
-                        help="write DIR/reproduction.md and DIR/pictures/paper/*.png")  # fmt: skip
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="write DIR/reproduction.md and DIR/pictures/paper/*.png",
+    )
     values.add_seed(parser, "other random draws", 0)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
-                        help="how many run at a time (default: the number of CPUs)")  # fmt: skip
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="how many run at a time (default: the number of CPUs)",
+    )
     add_max_time(parser)
 
 
@@ -89,21 +98,30 @@ def _end(
         console.say(f"written to {folder}")
     missed = [outcome.name for outcome in outcomes if outcome.verdict == "missed"]
     left = [name for name in names if name not in {outcome.name for outcome in outcomes}]
-    console.result({"experiments": [o.to_dict() for o in outcomes], "missed": missed,
-                    "left": left, "partial": stop.why if left else ""})  # fmt: skip
+    console.result(
+        {
+            "experiments": [o.to_dict() for o in outcomes],
+            "missed": missed,
+            "left": left,
+            "partial": stop.why if left else "",
+        }
+    )
     if left:
-        console.say(f"Incomplete: {stop.why}; not run to their end: {', '.join(left)}.",
-                    style="bold red")  # fmt: skip
+        console.say(
+            f"Incomplete: {stop.why}; not run to their end: {', '.join(left)}.", style="bold red"
+        )
         return stop.status
     return 1 if missed else 0
 
 
 def _list(names: list[str], console: Console) -> int:
     modules = [papers.experiment(name) for name in names]
-    console.result({
-        name: {"title": module.TITLE, "source": module.SOURCE}
-        for name, module in zip(names, modules, strict=True)
-    })  # fmt: skip
+    console.result(
+        {
+            name: {"title": module.TITLE, "source": module.SOURCE}
+            for name, module in zip(names, modules, strict=True)
+        }
+    )
     rows = [(n, m.TITLE, m.SOURCE) for n, m in zip(names, modules, strict=True)]
     console.table("Experiments", ("name", "what", "source"), rows, texts=3)
     return 0
@@ -116,9 +134,10 @@ def _in_full(outcome: Outcome, console: Console) -> None:
     console.say(page.flowing(module.SETUP))
     if outcome.numbers:
         console.table(
-            "Numbers", ("", "published", "here", "deviation", "tolerance", "known"),
+            "Numbers",
+            ("", "published", "here", "deviation", "tolerance", "known"),
             [page.row(number) for number in outcome.numbers],
-        )  # fmt: skip
+        )
     if outcome.claims:
         rows = [(claim.says, "yes" if claim.holds else "NO") for claim in outcome.claims]
         console.table("What is said", ("", "holds"), rows)
@@ -134,13 +153,19 @@ def _summary(outcomes: list[Outcome], console: Console) -> None:
     for outcome in outcomes:
         held = [number for number in outcome.numbers if number.met is not None]
         worst = max((abs(number.deviation or 0.0) for number in held), default=None)
-        rows.append((
-            outcome.name, papers.experiment(outcome.name).TITLE, outcome.verdict,
-            f"{sum(bool(number.met) for number in held)} of {len(held)}" if held else "",
-            "" if worst is None else f"{100 * worst:.1f} %",
-            f"{sum(claim.holds for claim in outcome.claims)} of {len(outcome.claims)}"
-            if outcome.claims else "", f"{outcome.seconds:.1f}",
-        ))  # fmt: skip
+        rows.append(
+            (
+                outcome.name,
+                papers.experiment(outcome.name).TITLE,
+                outcome.verdict,
+                f"{sum(bool(number.met) for number in held)} of {len(held)}" if held else "",
+                "" if worst is None else f"{100 * worst:.1f} %",
+                f"{sum(claim.holds for claim in outcome.claims)} of {len(outcome.claims)}"
+                if outcome.claims
+                else "",
+                f"{outcome.seconds:.1f}",
+            )
+        )
     console.table(
         "Experiments", ("", "what", "verdict", "numbers", "worst", "claims", "s"), rows, texts=3
     )

@@ -43,8 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "scenario", metavar="SCENARIO", help="scenario file (TOML), or the name of an example"
     )
     parser.add_argument("-o", "--output", metavar="DIR", help="where the result goes")
-    parser.add_argument("--policy", metavar="P", help="another policy than the file's; with options"
-                        " of its own: esx6:idle_tax=0.5")  # fmt: skip
+    parser.add_argument(
+        "--policy",
+        metavar="P",
+        help="another policy than the file's; with options of its own: esx6:idle_tax=0.5",
+    )
     values.add_set(parser)
     values.add_seed(parser, "another seed than the file's")
     add_max_time(parser)
@@ -62,16 +65,24 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         if not arguments.json:
             said = _foretell(console, scenario, arguments.policy, max_time, stop)
         result = build.run(
-            scenario, policy=arguments.policy, seed=arguments.seed,
+            scenario,
+            policy=arguments.policy,
+            seed=arguments.seed,
             progress=follow(show, scenario.name, scenario, stop, Correction(console, said)),
-        )  # fmt: skip
+        )
         if result.partial and stop.why:
             result.meta["partial"] = stop.why
         folder = report.save(result, arguments.output) if arguments.output else None
-    console.result({
-        "summary": result.summary, **outcome.found(result), "meta": result.meta,
-        "events": result.events, "digest": result.digest(), "output": folder,
-    })  # fmt: skip
+    console.result(
+        {
+            "summary": result.summary,
+            **outcome.found(result),
+            "meta": result.meta,
+            "events": result.events,
+            "digest": result.digest(),
+            "output": folder,
+        }
+    )
     outcome.tell(console, result)
     _end(console, result, folder)
     return stop.status if result.partial else 0

@@ -44,26 +44,33 @@ any page is printed (2e-10 for 256 MiB of distinct pages). `pageengine overcommi
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", nargs="*", metavar="IMAGE", help="memory image, or /proc/PID")
     parser.add_argument(
-        "--group", action="append", default=[], metavar="NAME=IMAGE,...",
+        "--group",
+        action="append",
+        default=[],
+        metavar="NAME=IMAGE,...",
         help="salt group: only images of one group share pages; repeat for more groups",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--codec", action="append", metavar="NAME", help="codec to try; repeat (default: all)"
     )
     parser.add_argument(
-        "--sample", default=str(SAMPLE_PAGES), metavar="N",
+        "--sample",
+        default=str(SAMPLE_PAGES),
+        metavar="N",
         help=f"distinct pages to compress, or 'all' (default: {SAMPLE_PAGES})",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--profile", metavar="FILE",
+        "--profile",
+        metavar="FILE",
         help="write what was found as a content profile, which simulations read "
-             "(contents = 'FILE')",
-    )  # fmt: skip
+        "(contents = 'FILE')",
+    )
     holdings.add_raw(parser)
     parser.add_argument(
-        "--subpage", action="store_true",
+        "--subpage",
+        action="store_true",
         help="also what patches against similar pages would give back (first 256 MiB)",
-    )  # fmt: skip
+    )
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -82,9 +89,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             opened.append(images.open(path, kind=kind))
         with console.progress() as show:
             report = survey(
-                opened, groups, codec_names=arguments.codec, sample=sample,
+                opened,
+                groups,
+                codec_names=arguments.codec,
+                sample=sample,
                 progress=lambda path, done, total: show(path, Path(path).name, done, total),
-            )  # fmt: skip
+            )
         similar = subpage.of_images(opened) if arguments.subpage else None
     finally:
         for image in opened:
@@ -135,11 +145,16 @@ def _print(report: SharingReport, console: Console) -> None:
     holdings.show(
         console,
         [
-            (name, (i.pages - i.holes) * PAGE_BYTES, i.holes * PAGE_BYTES,
-             i.unknown * PAGE_BYTES, i.gap * PAGE_BYTES)
+            (
+                name,
+                (i.pages - i.holes) * PAGE_BYTES,
+                i.holes * PAGE_BYTES,
+                i.unknown * PAGE_BYTES,
+                i.gap * PAGE_BYTES,
+            )
             for name, i in zip(names, report.images, strict=True)
         ],
-    )  # fmt: skip
+    )
     _images(report, console)
     _groups(report, console)
     _grains(report, console)
@@ -155,19 +170,33 @@ def _images(report: SharingReport, console: Console) -> None:
     pages = [(image, image.grains[0]) for image in report.images]
     names = short_names([image.path for image in report.images])
     rows = [
-        (name, image.kind, size(image.bytes), percent(g.zero, g.chunks),
-         percent(image.same_filled, g.chunks), percent(g.within, g.chunks),
-         percent(g.across, g.chunks), percent(g.kept, g.chunks))
+        (
+            name,
+            image.kind,
+            size(image.bytes),
+            percent(g.zero, g.chunks),
+            percent(image.same_filled, g.chunks),
+            percent(g.within, g.chunks),
+            percent(g.across, g.chunks),
+            percent(g.kept, g.chunks),
+        )
         for name, (image, g) in zip(names, pages, strict=True)
-    ]  # fmt: skip
+    ]
     if len(rows) > 1:
         all_ = report.grains[0]
         same = sum(image.same_filled for image in report.images)
         rows.append(
-            ("all", "", size(report.bytes), percent(all_.zero, all_.chunks),
-             percent(same, all_.chunks), percent(all_.within, all_.chunks),
-             percent(all_.across, all_.chunks), percent(all_.kept, all_.chunks))
-        )  # fmt: skip
+            (
+                "all",
+                "",
+                size(report.bytes),
+                percent(all_.zero, all_.chunks),
+                percent(same, all_.chunks),
+                percent(all_.within, all_.chunks),
+                percent(all_.across, all_.chunks),
+                percent(all_.kept, all_.chunks),
+            )
+        )
     console.table(
         "Pages of 4 KiB",
         ("image", "kind", "size", "zero", "one word", "within", "across", "distinct"),
@@ -184,11 +213,15 @@ def _groups(report: SharingReport, console: Console) -> None:
         return
     data = report.to_dict()["groups"]
     rows = [
-        (name or "(no group)", len(report.groups[name]),
-         size(sum(i.bytes for i in report.groups[name])), size(grains[0]["saved"]),
-         size(grains[0]["across"] * grains[0]["bytes"]))
+        (
+            name or "(no group)",
+            len(report.groups[name]),
+            size(sum(i.bytes for i in report.groups[name])),
+            size(grains[0]["saved"]),
+            size(grains[0]["across"] * grains[0]["bytes"]),
+        )
         for name, grains in data.items()
-    ]  # fmt: skip
+    ]
     console.table(
         "Salt groups", ("group", "images", "size", "sharing saves", "of that across images"), rows
     )
@@ -217,14 +250,19 @@ def _compressibility(report: SharingReport, console: Console) -> None:
         f"Compression, judged by {tried:,} of {report.distinct_pages:,} distinct non-zero pages",
         ("codec", "<= 1 KiB", "<= 2 KiB", "ratio", "alone saves", "after sharing", "both"),
         [
-            (one.codec, percent(one.quarter, 1), percent(one.quarter + one.half, 1),
-             f"{one.ratio:.2f}", size(saved[f"compression ({one.codec})"]),
-             size(saved[f"sharing, then compression ({one.codec})"] - saved["sharing"]),
-             size(saved[f"sharing, then compression ({one.codec})"]))
+            (
+                one.codec,
+                percent(one.quarter, 1),
+                percent(one.quarter + one.half, 1),
+                f"{one.ratio:.2f}",
+                size(saved[f"compression ({one.codec})"]),
+                size(saved[f"sharing, then compression ({one.codec})"] - saved["sharing"]),
+                size(saved[f"sharing, then compression ({one.codec})"]),
+            )
             for one in report.compressibility
         ],
         caption="saves: in ESX slots, a quarter page up to 1024 bytes, half a page up to 2048.",
-    )  # fmt: skip
+    )
 
 
 def _techniques(report: SharingReport, console: Console) -> None:
@@ -249,10 +287,11 @@ def _techniques(report: SharingReport, console: Console) -> None:
 def _subpage(found: subpage.SubPage, console: Console) -> None:
     whole = found.pages * PAGE_BYTES
     rows = [
-        ("sharing", found.sharing), ("sharing, then compression", found.compressed),
+        ("sharing", found.sharing),
+        ("sharing, then compression", found.compressed),
         ("sharing, then patches", found.patched),
         ("sharing, then the smaller of both", found.both),
-    ]  # fmt: skip
+    ]
     console.table(
         f"Sub-page sharing, of {size(whole)} looked at",
         ("technique", "memory", "share"),

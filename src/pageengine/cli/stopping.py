@@ -21,10 +21,11 @@ OUT_OF_TIME = 124
 def add_max_time(parser: argparse.ArgumentParser) -> None:
     """The option that ``seconds_of`` reads."""
     parser.add_argument(
-        "--max-time", metavar="TIME",
+        "--max-time",
+        metavar="TIME",
         help="end after that much real time; what is complete is kept, and the exit status is "
         f"{OUT_OF_TIME}",
-    )  # fmt: skip
+    )
 
 
 def seconds_of(arguments: argparse.Namespace) -> float | None:

@@ -6,9 +6,11 @@ from pageengine.cli import holdings
 from pageengine.cli.console import Console, Show, percent, size
 
 _DOING = {
-    "load": "loading", "scan": "looking for equal pages", "balance": "letting the policy act",
+    "load": "loading",
+    "scan": "looking for equal pages",
+    "balance": "letting the policy act",
     "verify": "reading back",
-}  # fmt: skip
+}
 _AFTER = {"load": "loaded", "scan": "scanned", "balance": "balanced", "verify": "read back"}
 _STATE = (
     ("machine memory in use", "consumed"),
@@ -34,10 +36,16 @@ _COSTS = (
     ("cow_breaks", "copied on a write to a shared page"),
 )
 _PLACES = (
-    ("private", "private"), ("shared", "shared"), ("zero", "zero"),
-    ("compressed 2:1", "2:1"), ("compressed 4:1", "4:1"), ("compressed dense", "dense"),
-    ("swapped", "swapped"), ("ballooned", "balloon"), ("absent", "absent"),
-)  # fmt: skip
+    ("private", "private"),
+    ("shared", "shared"),
+    ("zero", "zero"),
+    ("compressed 2:1", "2:1"),
+    ("compressed 4:1", "4:1"),
+    ("compressed dense", "dense"),
+    ("swapped", "swapped"),
+    ("ballooned", "balloon"),
+    ("absent", "absent"),
+)
 
 
 class Story:

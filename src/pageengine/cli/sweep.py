@@ -38,12 +38,22 @@ exit status 130 after Ctrl-C, 143 after SIGTERM, 124 after --max-time.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
-    parser.add_argument("--vary", action="append", default=[], metavar="KEY=A,B,...",
-                        help="values of a key (see --set), or policy; repeat for more")  # fmt: skip
+    parser.add_argument(
+        "--vary",
+        action="append",
+        default=[],
+        metavar="KEY=A,B,...",
+        help="values of a key (see --set), or policy; repeat for more",
+    )
     values.add_seeds(parser, 3)
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the table (Parquet)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
-                        help="runs at a time (default: the number of CPUs)")  # fmt: skip
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="runs at a time (default: the number of CPUs)",
+    )
     parser.add_argument("--dask", metavar="ADDRESS", help="run on this Dask cluster instead")
     values.add_set(parser)
     add_max_time(parser)
@@ -62,23 +72,36 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         try:
             with _executor(arguments) as executor:
                 rows = sweep(
-                    scenario, vary, seeds=seeds, executor=executor, output=arguments.output,
+                    scenario,
+                    vary,
+                    seeds=seeds,
+                    executor=executor,
+                    output=arguments.output,
                     progress=lambda done, total: show("sweep", scenario.name, done, total),
                     stop=stop,
-                )  # fmt: skip
+                )
                 if len(rows) < cells:
                     raise _Incomplete  # ends what still runs
         except _Incomplete:
             pass
     partial = stop.why if len(rows) < cells else ""
     means = _means(list(vary), rows)
-    console.result({"rows": rows, "means": means, "runs": cells, "partial": partial,
-                    "output": arguments.output})  # fmt: skip
+    console.result(
+        {
+            "rows": rows,
+            "means": means,
+            "runs": cells,
+            "partial": partial,
+            "output": arguments.output,
+        }
+    )
     _tell(console, list(vary), means)
     if partial:
-        console.say(f"Incomplete: {partial} after {len(rows)} of {cells} runs; there is no "
-                    f"{arguments.output} yet. Called again, it goes on from here.",
-                    style="bold red")  # fmt: skip
+        console.say(
+            f"Incomplete: {partial} after {len(rows)} of {cells} runs; there is no "
+            f"{arguments.output} yet. Called again, it goes on from here.",
+            style="bold red",
+        )
         return stop.status
     console.say(f"{len(rows)} runs in {arguments.output}")
     return 0
@@ -122,21 +145,29 @@ def _means(keys: list[str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         groups.setdefault(tuple(str(row[key]) for key in keys), []).append(row)
     figures = ("carried", "refused", "stall", "worst_stall")
     return [
-        {"values": {key: found[0][key] for key in keys}, "runs": len(found),
-         **{name: float(np.mean([row[name] for row in found])) for name in figures}}
+        {
+            "values": {key: found[0][key] for key in keys},
+            "runs": len(found),
+            **{name: float(np.mean([row[name] for row in found])) for name in figures},
+        }
         for found in groups.values()
-    ]  # fmt: skip
+    ]
 
 
 def _tell(console: Console, keys: list[str], means: list[dict[str, Any]]) -> None:
     console.table(
-        "Means over the seeds", (*keys, "carried", "refused", "stalled", "worst machine"),
+        "Means over the seeds",
+        (*keys, "carried", "refused", "stalled", "worst machine"),
         [
-            (*(str(row["values"][key]) for key in keys), f"{row['carried']:.1f}",
-             f"{row['refused']:.1f}", f"{100 * row['stall']:.2f} %",
-             f"{100 * row['worst_stall']:.1f} %")
+            (
+                *(str(row["values"][key]) for key in keys),
+                f"{row['carried']:.1f}",
+                f"{row['refused']:.1f}",
+                f"{100 * row['stall']:.2f} %",
+                f"{100 * row['worst_stall']:.1f} %",
+            )
             for row in means
         ],
         texts=len(keys),
         caption="carried: machines that stalled for less than 5 % of their time",
-    )  # fmt: skip
+    )

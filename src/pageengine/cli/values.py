@@ -13,10 +13,13 @@ SEEDS_MOST, JOBS_MOST = 10_000, 1024
 def add_set(parser: argparse.ArgumentParser) -> None:
     """What every command that takes a scenario has."""
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE",
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
         help="change one value of the file: host.memory, vm.NAME.size, vm.count, "
         "vm.NAME.workload.rate, policy.idle_tax, run.duration ...; repeat for more",
-    )  # fmt: skip
+    )
 
 
 def add_seed(parser: argparse.ArgumentParser, says: str, default: int | None = None) -> None:
@@ -27,9 +30,12 @@ def add_seed(parser: argparse.ArgumentParser, says: str, default: int | None = N
 def add_seeds(parser: argparse.ArgumentParser, default: int) -> None:
     """The option that ``seeds`` reads."""
     parser.add_argument(
-        "--seeds", type=int, default=default, metavar="N",
+        "--seeds",
+        type=int,
+        default=default,
+        metavar="N",
         help=f"how many seeds, 1 to N (default: {default})",
-    )  # fmt: skip
+    )
 
 
 def load(arguments: argparse.Namespace, *policies: str | None) -> Scenario:

@@ -16,8 +16,17 @@ from pageengine.lab.workers import unswallowed, workers
 from pageengine.papers.base import VERDICTS, Claim, Number, Outcome
 from pageengine.plumbing import given
 
-__all__ = ["EXPERIMENTS", "VERDICTS", "Claim", "Number", "Outcome", "experiment", "picture", "run",
-           "run_all"]  # fmt: skip
+__all__ = [
+    "EXPERIMENTS",
+    "VERDICTS",
+    "Claim",
+    "Number",
+    "Outcome",
+    "experiment",
+    "picture",
+    "run",
+    "run_all",
+]
 
 #: Name -> module of this package.
 EXPERIMENTS = {

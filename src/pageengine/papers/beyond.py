@@ -45,8 +45,14 @@ class _HoldBalloon:
 
 def _left_with(size: int, seed: int) -> tuple[float, float]:
     """(the estimate in bytes, part of accesses for which the guest paged) with so many MiB."""
-    spec = VMSpec("vm", MACHINE, WORK, guest=GuestSpec(swap=MACHINE, kernel="4 MiB"),
-                  balloon_max="90%", contents="random")  # fmt: skip
+    spec = VMSpec(
+        "vm",
+        MACHINE,
+        WORK,
+        guest=GuestSpec(swap=MACHINE, kernel="4 MiB"),
+        balloon_max="90%",
+        contents="random",
+    )
     policy = _HoldBalloon(MACHINE - size * MIB)
     simulation = Simulation("512 MiB", [spec], policy=policy, costs="nvme", seed=seed)
     paged = {}
@@ -84,25 +90,35 @@ def run(seed: int) -> Outcome:
     numbers = [
         Number("estimate by sampling, with 40 MB", active[0] / MIB, None, "MB"),
         Number("working set by the curve", needed / MIB, USED / MIB, "MB", 0.1, "derived"),
-        Number("mean error of the miss ratio", 100 * error.mean(), (0, 5), "points", 0.0,
-               "derived"),
+        Number(
+            "mean error of the miss ratio", 100 * error.mean(), (0, 5), "points", 0.0, "derived"
+        ),
         Number("largest error of the miss ratio", 100 * error.max(), None, "points"),
-    ]  # fmt: skip
+    ]
     below = np.array(SIZES) * MIB < USED
     share = active[below] / (np.array(SIZES)[below] * MIB)
     claims = [
-        Claim("with less than it needs, the estimate is what it has, whatever it needs",
-              bool((share > 0.8).all() and (share <= 1.0).all())),
-        Claim("the curve falls to nothing where the working set ends",
-              bool(np.interp(210, sizes, curve) < 0.01 < np.interp(180, sizes, curve))),
-    ]  # fmt: skip
+        Claim(
+            "with less than it needs, the estimate is what it has, whatever it needs",
+            bool((share > 0.8).all() and (share <= 1.0).all()),
+        ),
+        Claim(
+            "the curve falls to nothing where the working set ends",
+            bool(np.interp(210, sizes, curve) < 0.01 < np.interp(180, sizes, curve)),
+        ),
+    ]
     answer = (
         f"Left with 40 MB, sampling says {active[0] / MIB:.0f} MB are in use; the curve, from the "
         f"same accesses, says that {needed / MIB:.0f} MB would be (in truth {USED // MIB}), and "
         f"what every size between would cost, to {100 * error.mean():.1f} points in the mean."
     )
-    data = {"sizes": sizes, "curve": curve, "given": np.array(SIZES), "missed": missed,
-            "active": active / MIB}  # fmt: skip
+    data = {
+        "sizes": sizes,
+        "curve": curve,
+        "given": np.array(SIZES),
+        "missed": missed,
+        "active": active / MIB,
+    }
     return Outcome(numbers, claims, data, answer)
 
 

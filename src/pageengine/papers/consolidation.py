@@ -80,17 +80,32 @@ DISKS = {"storage": "hdd", "read_rate": 1000}
 
 def _specs(driver: float = BOOT) -> list[VMSpec]:
     server = {"kind": "fileserver", "files": "400 MiB", "rate": 400, "memory": "80 MiB"}
-    users = {"kind": "toucher", "rate": 4000,
-             "schedule": [[600.0 * i, f"{20 + 20 * i} MiB"] for i in range(6)]}  # fmt: skip
+    users = {
+        "kind": "toucher",
+        "rate": 4000,
+        "schedule": [[600.0 * i, f"{20 + 20 * i} MiB"] for i in range(6)],
+    }
     load = {"kind": "fileserver", "files": "300 MiB", "rate": 200, "memory": "30 MiB"}
     query = {"kind": "toucher", "rate": 6000, "schedule": [list(step) for step in QUERIES]}
-    machines = (("mail", 256, server), ("mail load", 256, load), ("terminals", 320, users),
-                ("terminal load", 320, load), ("database", 320, query))  # fmt: skip
+    machines = (
+        ("mail", 256, server),
+        ("mail load", 256, load),
+        ("terminals", 320, users),
+        ("terminal load", 320, load),
+        ("database", 320, query),
+    )
     return [
-        VMSpec(name, size * MIB, _Server(then), reservation=size * MIB // 2, overhead="32 MiB",
-               contents=CONTENTS, guest=GuestSpec(kernel="24 MiB", boot=driver))
+        VMSpec(
+            name,
+            size * MIB,
+            _Server(then),
+            reservation=size * MIB // 2,
+            overhead="32 MiB",
+            contents=CONTENTS,
+            guest=GuestSpec(kernel="24 MiB", boot=driver),
+        )
         for name, size, then in machines
-    ]  # fmt: skip
+    ]
 
 
 def _result(seed: int, driver: float = BOOT, end: float = END) -> Result:
@@ -123,42 +138,75 @@ def run(seed: int) -> Outcome:
     peak = {key: float(host[key].max()) / MIB for key in ("zero", "swapped")}
     saved = float(np.median(host["saving"][late])) / MIB
     numbers = [
-        Number("configured, with overhead", (sum(row["size"][0] for row in rows) + OVERHEAD) / MIB,
-               1632, "MB", None, "derived"),
+        Number(
+            "configured, with overhead",
+            (sum(row["size"][0] for row in rows) + OVERHEAD) / MIB,
+            1632,
+            "MB",
+            None,
+            "derived",
+        ),
         Number("zero pages shared at the most", peak["zero"], 325, "MB", None, "recalled"),
-        *(Number(f"the same, drivers after {driver:.0f} s", most, 325, "MB", None, "recalled")
-          for driver, most in zero.items()),
+        *(
+            Number(f"the same, drivers after {driver:.0f} s", most, 325, "MB", None, "recalled")
+            for driver, most in zero.items()
+        ),
         Number("swapped at the most", peak["swapped"], 35, "MB"),
         Number("swapped after boot", host["swapped"][after].max() / MIB, (0, 20), "MB"),
-        Number("allocated late, with overhead", np.median(allocated[late]) / MIB, 1200, "MB", None,
-               "recalled"),
+        Number(
+            "allocated late, with overhead",
+            np.median(allocated[late]) / MIB,
+            1200,
+            "MB",
+            None,
+            "recalled",
+        ),
         Number("saved by sharing late", saved, 200, "MB", None, "recalled"),
         Number("database, idle, least", held[idle].min(), 160, "MB", None, "recalled"),
         Number("database, long query, most", held[busy].max(), 300, "MB", None, "recalled"),
         Number("time in high or soft", 100 * calm, None, "%"),
-    ]  # fmt: skip
+    ]
     at_start, most = held[time <= 3600][-1], held[busy].max()
     claims = [
-        Claim("while no driver runs, sharing zero pages gives far more than paging (five times)",
-              peak["zero"] > 5 * peak["swapped"]),
-        Claim("how much depends on when drivers start: the paper's amount lies between",
-              zero[200.0] < 325 < zero[300.0], "derived"),
+        Claim(
+            "while no driver runs, sharing zero pages gives far more than paging (five times)",
+            peak["zero"] > 5 * peak["swapped"],
+        ),
+        Claim(
+            "how much depends on when drivers start: the paper's amount lies between",
+            zero[200.0] < 325 < zero[300.0],
+            "derived",
+        ),
         Claim("the host is nearly always in high or soft (95 %)", bool(calm > 0.95), "recalled"),
-        Claim("after boot shared memory falls, and balloons take over",
-              bool(host["saving"][time < BOOTED].max() > 1.3 * saved * MIB
-                   and host["ballooned"][boot].max() == 0
-                   and np.median(host["ballooned"][late]) > np.median(host["saving"][late])),
-              "recalled"),
+        Claim(
+            "after boot shared memory falls, and balloons take over",
+            bool(
+                host["saving"][time < BOOTED].max() > 1.3 * saved * MIB
+                and host["ballooned"][boot].max() == 0
+                and np.median(host["ballooned"][late]) > np.median(host["saving"][late])
+            ),
+            "recalled",
+        ),
         Claim("what is allocated exceeds memory", bool(allocated[after].min() > GIB), "recalled"),
-        Claim("the idle database gives memory up, a tenth or more, and a query brings as much back",
-              bool(held[idle].min() < 0.9 * held[after & (time < 1500)].max()
-                   and most > 1.1 * held[idle].min()), "recalled"),
-    ]  # fmt: skip
+        Claim(
+            "the idle database gives memory up, a tenth or more, and a query brings as much back",
+            bool(
+                held[idle].min() < 0.9 * held[after & (time < 1500)].max()
+                and most > 1.1 * held[idle].min()
+            ),
+            "recalled",
+        ),
+    ]
     got = time[busy][held[busy] > at_start + 0.9 * (most - at_start)][0] - 3600
     answer = _answer(peak, saved, np.median(allocated[late]), (held[idle].min(), most, got))
     data = {key: host[key] for key in ("state", "saving", "zero", "ballooned", "swapped")}
-    data |= {"time": time, "allocated": allocated, "active": _sum(rows, "active"),
-             "database": database["granted"], "database active": database["active"]}  # fmt: skip
+    data |= {
+        "time": time,
+        "allocated": allocated,
+        "active": _sum(rows, "active"),
+        "database": database["granted"],
+        "database active": database["active"],
+    }
     return Outcome(numbers, claims, data, answer)
 
 
@@ -182,19 +230,36 @@ def draw(figure: Any, data: Mapping[str, Any]) -> None:
         3, 1, sharex=True, gridspec_kw={"height_ratios": (0.35, 3, 2)}
     )
     style.ribbon(ribbon, data["time"], data["state"], STATES)
-    lines = (("allocated", "allocated", style.BLUE), ("active", "active", style.PURPLE),
-             ("saving", "saved by sharing", style.GREEN), ("zero", "zero pages", style.BLACK),
-             ("ballooned", "in balloons", style.SKY), ("swapped", "swapped", style.VERMILION),
-             )  # fmt: skip
+    lines = (
+        ("allocated", "allocated", style.BLUE),
+        ("active", "active", style.PURPLE),
+        ("saving", "saved by sharing", style.GREEN),
+        ("zero", "zero pages", style.BLACK),
+        ("ballooned", "in balloons", style.SKY),
+        ("swapped", "swapped", style.VERMILION),
+    )
     for key, label, color in lines:
-        top.plot(data["time"], data[key], color=color, label=label,
-                 lw=1.1 if key == "zero" else None, ls=":" if key == "zero" else "-")  # fmt: skip
+        top.plot(
+            data["time"],
+            data[key],
+            color=color,
+            label=label,
+            lw=1.1 if key == "zero" else None,
+            ls=":" if key == "zero" else "-",
+        )
     top.axhline(GIB, color=style.GREY, ls="--", lw=0.9)
     bottom.plot(data["time"], data["database"], color=style.BLUE)
     bottom.plot(data["time"], data["database active"], color=style.PURPLE)
     bottom.axhline(160 * MIB, color=style.GREY, ls="--", lw=0.9)
-    bottom.annotate("its minimum", (END, 160 * MIB), (-4, -4), textcoords="offset points",
-                    ha="right", va="top", color=style.GREY)  # fmt: skip
+    bottom.annotate(
+        "its minimum",
+        (END, 160 * MIB),
+        (-4, -4),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        color=style.GREY,
+    )
     style.size_axis(top, float(data["allocated"].max()), "all machines")
     style.size_axis(bottom, 320.0 * MIB, "database")
     top.set_ylim(0)

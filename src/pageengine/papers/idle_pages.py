@@ -34,8 +34,14 @@ WARM, END = 240.0, 360.0
 
 def _waiting(policy: Policy, idle: int, moves: float | None, seed: int) -> float:
     """Mean part of their time that the busy machines wait."""
-    window = {"kind": "moving", "memory": 60 * MIB, "window": 0.8, "rate": 1500,
-              "move": 0.25 if moves else 0.0, "every": moves or 60.0}  # fmt: skip
+    window = {
+        "kind": "moving",
+        "memory": 60 * MIB,
+        "window": 0.8,
+        "rate": 1500,
+        "move": 0.25 if moves else 0.0,
+        "every": moves or 60.0,
+    }
     rest = {"kind": "idle", "memory": 60 * MIB, "active": 256, "fill": 4000}
     specs = [
         VMSpec(f"vm{i}", VM, rest if i < idle else window, driver=False, contents="random")
@@ -48,23 +54,32 @@ def _waiting(policy: Policy, idle: int, moves: float | None, seed: int) -> float
 
 
 def run(seed: int) -> Outcome:
-    grid = 100 * np.array([
-        [[_waiting(make(), idle, moves, seed) for moves in MOVES] for idle in IDLE]
-        for make in POLICIES.values()
-    ])  # fmt: skip
+    grid = 100 * np.array(
+        [
+            [[_waiting(make(), idle, moves, seed) for moves in MOVES] for idle in IDLE]
+            for make in POLICIES.values()
+        ]
+    )
     first, _, taxed = mean = grid.mean(axis=2)
     numbers = [
         Number(f"{name}: busy machines wait, {idle} of {MACHINES} idle", mean[p, i], None, "%")
-        for p, name in enumerate(POLICIES) for i, idle in enumerate(IDLE)
-    ]  # fmt: skip
+        for p, name in enumerate(POLICIES)
+        for i, idle in enumerate(IDLE)
+    ]
     claims = [
-        Claim("FreeFirst does not notice that machines are idle",
-              bool(np.ptp(first) < 0.1 * first.mean())),
-        Claim("with half of the machines idle or more, busy ones wait less with the tax",
-              bool((taxed[2:] < first[2:]).all())),
-        Claim("with none idle there is nothing to tax, and FreeFirst does no worse",
-              bool(first[0] <= taxed[0])),
-    ]  # fmt: skip
+        Claim(
+            "FreeFirst does not notice that machines are idle",
+            bool(np.ptp(first) < 0.1 * first.mean()),
+        ),
+        Claim(
+            "with half of the machines idle or more, busy ones wait less with the tax",
+            bool((taxed[2:] < first[2:]).all()),
+        ),
+        Claim(
+            "with none idle there is nothing to tax, and FreeFirst does no worse",
+            bool(first[0] <= taxed[0]),
+        ),
+    ]
     wins = [idle for i, idle in enumerate(IDLE) if taxed[i] < first[i]]
     answer = (
         f"It depends on how much lies idle. Handing out free pages and taking them back from "

@@ -57,10 +57,22 @@ def _result(policy: Policy, seed: int) -> Result:
     server = {"kind": "fileserver", "files": "320 MiB", "rate": 700, "memory": "120 MiB"}
     return Simulation(
         HOST,
-        [VMSpec(f"vm{i}", VM, server, guest=GuestSpec(kernel="24 MiB"), contents="mixed",
-                start=START * i) for i in range(COUNT)],
-        policy=policy, costs="sata-ssd", seed=seed, epoch=EPOCH,
-    ).run(END)  # fmt: skip
+        [
+            VMSpec(
+                f"vm{i}",
+                VM,
+                server,
+                guest=GuestSpec(kernel="24 MiB"),
+                contents="mixed",
+                start=START * i,
+            )
+            for i in range(COUNT)
+        ],
+        policy=policy,
+        costs="sata-ssd",
+        seed=seed,
+        epoch=EPOCH,
+    ).run(END)
 
 
 def run(seed: int) -> Outcome:
@@ -74,20 +86,43 @@ def run(seed: int) -> Outcome:
     used = 1 - np.median(host["Proxmox"]["free"][-60:]) / HOST
     numbers = [
         Number("KSM as it comes: pages a second", _ksm_rate(seed), 5000, "", 0.01, "derived"),
-        Number("ksmtuned: most that a batch grows at a time", np.diff(batches).max(), 300, "pages",
-               0.0),
+        Number(
+            "ksmtuned: most that a batch grows at a time", np.diff(batches).max(), 300, "pages", 0.0
+        ),
         Number("ksmtuned: largest batch", batches.max(), (64, 1250), "pages", 0.0),
         Number("ksmtuned: begins, after memory is short", begun, (0, 60), "s", 0.0),
-        Number("MOM: begins, after memory is short", mom.balloons - mom.short, (0, 60), "s", 0.0,
-               "derived"),
-        Number("MOM: most that a guest shrinks in 10 s",
-               100 * _most_shrink(results["ksmtuned + MOM"], relative=True), 5, "%", 0.02),
-        Number("Proxmox: begins, after memory is short", proxmox.balloons - proxmox.short,
-               (0, 10 + EPOCH), "s", 0.0, "derived"),
-        Number("Proxmox: most that a guest shrinks in 10 s",
-               _most_shrink(results["Proxmox"], relative=False) / MIB, 100, "MiB", 0.02),
+        Number(
+            "MOM: begins, after memory is short",
+            mom.balloons - mom.short,
+            (0, 60),
+            "s",
+            0.0,
+            "derived",
+        ),
+        Number(
+            "MOM: most that a guest shrinks in 10 s",
+            100 * _most_shrink(results["ksmtuned + MOM"], relative=True),
+            5,
+            "%",
+            0.02,
+        ),
+        Number(
+            "Proxmox: begins, after memory is short",
+            proxmox.balloons - proxmox.short,
+            (0, 10 + EPOCH),
+            "s",
+            0.0,
+            "derived",
+        ),
+        Number(
+            "Proxmox: most that a guest shrinks in 10 s",
+            _most_shrink(results["Proxmox"], relative=False) / MIB,
+            100,
+            "MiB",
+            0.02,
+        ),
         Number("Proxmox: host memory in use at the end", 100 * used, 80, "%", 0.02),
-    ]  # fmt: skip
+    ]
     for name, act in acts.items():
         numbers += [
             Number(f"{name}: first memory back", act.first / 60, None, "min"),
@@ -107,19 +142,29 @@ def _claims(
     mom, proxmox = acts["ksmtuned + MOM"], acts["Proxmox"]
     merging, ballooning = ("KSM alone", "ksmtuned"), ("ksmtuned + MOM", "Proxmox", "ESX 6")
     return [
-        Claim("KSM merges nothing in its first pass, as nothing is shared yet",
-              host["KSM alone"]["merged"][: int(VM / PAGE_BYTES / 5000 / EPOCH)].sum() == 0),
+        Claim(
+            "KSM merges nothing in its first pass, as nothing is shared yet",
+            host["KSM alone"]["merged"][: int(VM / PAGE_BYTES / 5000 / EPOCH)].sum() == 0,
+        ),
         Claim("MOM balloons only once free memory is below 20 %", mom.balloons >= mom.short),
-        Claim("Proxmox balloons once more than 80 % is in use, without waiting for pressure",
-              proxmox.short <= proxmox.balloons < _first(host["Proxmox"]["free"] < 0.1 * HOST,
-                                                         host["Proxmox"]["time"])),
-        Claim("balloons take memory back faster than merging does",
-              min(acts[n].fastest for n in ballooning) > max(acts[n].fastest for n in merging),
-              "derived"),
-        Claim("with balloons more memory is free at the end than with KSM alone",
-              min(int(host[n]["free"][-1]) for n in ballooning)
-              > max(int(host[n]["free"][-1]) for n in merging), "derived"),
-    ]  # fmt: skip
+        Claim(
+            "Proxmox balloons once more than 80 % is in use, without waiting for pressure",
+            proxmox.short
+            <= proxmox.balloons
+            < _first(host["Proxmox"]["free"] < 0.1 * HOST, host["Proxmox"]["time"]),
+        ),
+        Claim(
+            "balloons take memory back faster than merging does",
+            min(acts[n].fastest for n in ballooning) > max(acts[n].fastest for n in merging),
+            "derived",
+        ),
+        Claim(
+            "with balloons more memory is free at the end than with KSM alone",
+            min(int(host[n]["free"][-1]) for n in ballooning)
+            > max(int(host[n]["free"][-1]) for n in merging),
+            "derived",
+        ),
+    ]
 
 
 def _first(true: np.ndarray, time: np.ndarray) -> float:
@@ -187,8 +232,9 @@ def _answer(host: Mapping[str, Mapping[str, np.ndarray]], acts: "Mapping[str, _A
 def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
-    grid = figure.subplots(2, len(data), sharex=True, sharey="row",
-                           gridspec_kw={"height_ratios": (3, 1)})  # fmt: skip
+    grid = figure.subplots(
+        2, len(data), sharex=True, sharey="row", gridspec_kw={"height_ratios": (3, 1)}
+    )
     keys = (("saving", style.GREEN), ("ballooned", style.SKY), ("swapped", style.VERMILION))
     for column, (name, rows) in enumerate(data.items()):
         top, bottom = grid[:, column]

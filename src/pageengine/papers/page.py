@@ -32,24 +32,27 @@ def row(number: Number) -> tuple[str, str, str, str, str, str]:
     apart, within = number.deviation, number.within
     miss = "" if number.met in (None, True) else " MISS"
     return (
-        number.what, shown, f"{figures(number.ours)}{unit}",
+        number.what,
+        shown,
+        f"{figures(number.ours)}{unit}",
         "" if apart is None else f"{100 * apart:+.1f} %{miss}",
         "" if within is None else f"{100 * within:g} %",
         "" if published is None else number.mark,
-    )  # fmt: skip
+    )
 
 
 def markdown(outcomes: Sequence[Outcome]) -> str:
     """The page; its pictures are in PICTURES beside it."""
     lines = [
-        "# Published experiments, run again", "",
+        "# Published experiments, run again",
+        "",
         _wrapped(
             "Written by `pageengine paper -o DIR`. Numbers are *read* in the source, *recalled* "
             "from notes of it, or *derived* from what it says. A tolerance is the largest "
             "deviation that counts as reproduced; numbers without one are only shown."
         ),
         "",
-    ]  # fmt: skip
+    ]
     lines += [f"* **{name}**: {text}." for name, text in papers.VERDICTS.items()]
     lines += ["", "| experiment | what | verdict |", "|---|---|---|"]
     for outcome in outcomes:
@@ -68,11 +71,20 @@ def _wrapped(text: str, hang: str = "") -> str:
 
 def _section(outcome: Outcome) -> list[str]:
     module = papers.experiment(outcome.name)
-    lines = ["", f"## {outcome.name}", "", _wrapped(f"**{module.TITLE}.** {module.SOURCE}."), "",
-             _wrapped(module.SETUP), ""]  # fmt: skip
+    lines = [
+        "",
+        f"## {outcome.name}",
+        "",
+        _wrapped(f"**{module.TITLE}.** {module.SOURCE}."),
+        "",
+        _wrapped(module.SETUP),
+        "",
+    ]
     if outcome.numbers:
-        lines += ["| | published | here | deviation | tolerance | known |",
-                  "|---|--:|--:|--:|--:|---|"]  # fmt: skip
+        lines += [
+            "| | published | here | deviation | tolerance | known |",
+            "|---|--:|--:|--:|--:|---|",
+        ]
         lines += ["| " + " | ".join(row(number)) + " |" for number in outcome.numbers]
         lines.append("")
     for claim in outcome.claims:

@@ -28,7 +28,7 @@ MIXES = {  # machines, total, shared and reclaimed MB and %, zero MB where it is
     "A": ("corporate IT, 10 Windows NT", 10, 2048, 880, 42.9, 673, 32.9, 0),
     "B": ("Internet servers, 9 Linux", 9, 1846, 539, 29.2, 345, 18.7, 70),
     "C": ("VMware's own IT, 5 Linux", 5, 1658, 165, 10.0, 120, 7.2, 25),
-}  # fmt: skip
+}
 PAGES_PER_MIB = MIB // PAGE_BYTES
 
 
@@ -67,18 +67,35 @@ def run(seed: int) -> Outcome:
         numbers += [
             Number(f"{name}: memory", configured / MIB, total, "MB", 0.001, "recalled"),
             Number(f"{name}: shared", stats.shared / MIB, shared, "MB", 0.001, "recalled"),
-            Number(f"{name}: shared", 100 * stats.shared / configured, shared_part, "%", 0.005,
-                   "recalled"),
+            Number(
+                f"{name}: shared",
+                100 * stats.shared / configured,
+                shared_part,
+                "%",
+                0.005,
+                "recalled",
+            ),
             Number(f"{name}: reclaimed", stats.saving / MIB, reclaimed, "MB", 0.001, "recalled"),
-            Number(f"{name}: reclaimed", 100 * stats.saving / configured, reclaimed_part, "%",
-                   0.01, "recalled"),
-        ]  # fmt: skip
+            Number(
+                f"{name}: reclaimed",
+                100 * stats.saving / configured,
+                reclaimed_part,
+                "%",
+                0.01,
+                "recalled",
+            ),
+        ]
         if zero:
-            numbers.append(Number(f"{name}: zero pages", stats.zero / MIB, zero, "MB", 0.001,
-                                  "recalled"))  # fmt: skip
-        claims.append(Claim(
-            f"{name}: memory in use is what is configured less what is reclaimed",
-            stats.memory - stats.free - stats.cache == configured - stats.saving, "derived"))
+            numbers.append(
+                Number(f"{name}: zero pages", stats.zero / MIB, zero, "MB", 0.001, "recalled")
+            )
+        claims.append(
+            Claim(
+                f"{name}: memory in use is what is configured less what is reclaimed",
+                stats.memory - stats.free - stats.cache == configured - stats.saving,
+                "derived",
+            )
+        )
         rows[name] = (configured, stats.shared, stats.saving)
     return Outcome(numbers, claims, {"rows": rows})
 
@@ -99,8 +116,12 @@ def draw(figure: Any, data: Mapping[str, Any]) -> None:
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("memory (MB); black: as printed")
     handles = [figure.axes[0].patches[i] for i in range(3)]
-    figure.legend(handles, ["not shared", "shared: one copy of each", "shared: reclaimed"],
-                  loc="outside lower center", ncols=3)  # fmt: skip
+    figure.legend(
+        handles,
+        ["not shared", "shared: one copy of each", "shared: reclaimed"],
+        loc="outside lower center",
+        ncols=3,
+    )
 
 
 SIZE = (7.5, 3.2)

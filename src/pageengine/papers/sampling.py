@@ -107,25 +107,44 @@ def run(seed: int) -> Outcome:
         Number("mean estimate before the programs exit", before.mean(), None, "MB"),
         Number("at most, within two periods after it, pages zeroed", spike.mean(), None, "MB"),
         Number("the same where nothing is zeroed", calm.mean(), None, "MB"),
-        Number("scatter of one period at half active", _scatter(2, seed), 5, "points", 0.1,
-               "derived"),
-        Number("scatter of one period at a tenth active", _scatter(10, seed), 3, "points", 0.1,
-               "derived"),
-    ]  # fmt: skip
+        Number(
+            "scatter of one period at half active", _scatter(2, seed), 5, "points", 0.1, "derived"
+        ),
+        Number(
+            "scatter of one period at a tenth active",
+            _scatter(10, seed),
+            3,
+            "points",
+            0.1,
+            "derived",
+        ),
+    ]
     claims = [
-        Claim("growing, the estimate follows quickly (within two periods)",
-              max(up) <= 2 * PERIOD),
-        Claim("shrinking, it follows gradually (ten times as long as growing, and more)",
-              min(down) > 10 * max(up)),
-        Claim("right after the exit there is a spike, of half as much again as before",
-              bool((spike > 1.5 * before[: MACHINES // 2]).all())),
-        Claim("zeroing of freed pages is its cause: without, there is none",
-              bool((grew <= 0.1 * SIZE_MIB).all())),
-        Claim("and the estimate comes down to the background after it",
-              bool(abs(estimate[-1] - BACKGROUND) < 0.1 * SIZE_MIB), "derived"),
-    ]  # fmt: skip
-    data = {"time": time, "estimate": zeroed[0] * MIB, "plain": plain[0] * MIB,
-            "mean": estimate * MIB}  # fmt: skip
+        Claim("growing, the estimate follows quickly (within two periods)", max(up) <= 2 * PERIOD),
+        Claim(
+            "shrinking, it follows gradually (ten times as long as growing, and more)",
+            min(down) > 10 * max(up),
+        ),
+        Claim(
+            "right after the exit there is a spike, of half as much again as before",
+            bool((spike > 1.5 * before[: MACHINES // 2]).all()),
+        ),
+        Claim(
+            "zeroing of freed pages is its cause: without, there is none",
+            bool((grew <= 0.1 * SIZE_MIB).all()),
+        ),
+        Claim(
+            "and the estimate comes down to the background after it",
+            bool(abs(estimate[-1] - BACKGROUND) < 0.1 * SIZE_MIB),
+            "derived",
+        ),
+    ]
+    data = {
+        "time": time,
+        "estimate": zeroed[0] * MIB,
+        "plain": plain[0] * MIB,
+        "mean": estimate * MIB,
+    }
     return Outcome(numbers, claims, data)
 
 
@@ -161,12 +180,21 @@ def draw(figure: Any, data: Mapping[str, Any]) -> None:
         label="touched",
     )
     axes.plot(time, data["estimate"], color=style.SKY, lw=1.1, label="estimate, one machine")
-    axes.plot(time[before], data["mean"][before], color=style.BLUE,
-              label=f"mean of {MACHINES}")  # fmt: skip
-    axes.plot(time[~before], data["plain"][~before], color=style.GREEN, lw=1.1,
-              label="estimate, freed pages not zeroed")  # fmt: skip
-    axes.annotate("exit, freed\npages zeroed", (EXIT, 200 * MIB), (14, 0), color=style.GREY,
-                  textcoords="offset points")  # fmt: skip
+    axes.plot(time[before], data["mean"][before], color=style.BLUE, label=f"mean of {MACHINES}")
+    axes.plot(
+        time[~before],
+        data["plain"][~before],
+        color=style.GREEN,
+        lw=1.1,
+        label="estimate, freed pages not zeroed",
+    )
+    axes.annotate(
+        "exit, freed\npages zeroed",
+        (EXIT, 200 * MIB),
+        (14, 0),
+        color=style.GREY,
+        textcoords="offset points",
+    )
     axes.axvline(EXIT, color=style.GREY, lw=0.9, ls="--")
     style.size_axis(axes, 256.0 * MIB, "memory")
     style.time_axis(axes, time)

@@ -56,13 +56,19 @@ def run(seed: int) -> Outcome:
         Number("similar pages found", made.similar, expected, "pages", 0.05, "derived"),
     ]
     real = _real()
-    claims = [Claim("random pages do not compress, and patches find what is similar",
-                    made.compressed == made.sharing < made.both)]  # fmt: skip
+    claims = [
+        Claim(
+            "random pages do not compress, and patches find what is similar",
+            made.compressed == made.sharing < made.both,
+        )
+    ]
     claims += [
-        Claim(f"memory of two {name}: patches add to sharing and compression", found.both
-              > found.compressed)
+        Claim(
+            f"memory of two {name}: patches add to sharing and compression",
+            found.both > found.compressed,
+        )
         for name, found in real.items()
-    ]  # fmt: skip
+    ]
     said = "; ".join(
         f"two {name}: sharing gives back {_part(found.sharing, found)} of memory, with compression "
         f"{_part(found.compressed, found)}, with patches too {_part(found.both, found)} "
@@ -81,8 +87,12 @@ def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()
-    kinds = (("sharing", style.GREEN), ("compressed", style.ORANGE), ("patched", style.PURPLE),
-             ("both", style.BLUE))  # fmt: skip
+    kinds = (
+        ("sharing", style.GREEN),
+        ("compressed", style.ORANGE),
+        ("patched", style.PURPLE),
+        ("both", style.BLUE),
+    )
     labels = ("whole pages", "and compression", "and patches", "and the smaller of both")
     at = np.arange(len(data))
     for i, ((key, color), label) in enumerate(zip(kinds, labels, strict=True)):

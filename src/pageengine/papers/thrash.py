@@ -37,8 +37,7 @@ def _work(policy: Policy, load: float, machines: int, seed: int) -> float:
     """Work of ``machines`` of the six, as a part of what all six could do."""
     used = int(HOST * load / MACHINES) // MIB * MIB
     work = {"kind": "zipf", "alpha": 0.0, "rate": RATE, "memory": used}
-    specs = [VMSpec(f"vm{i}", used, work, driver=False, contents="random")
-             for i in range(machines)]  # fmt: skip
+    specs = [VMSpec(f"vm{i}", used, work, driver=False, contents="random") for i in range(machines)]
     simulation = Simulation(HOST, specs, policy=policy, costs="hdd", seed=seed, epoch=2.0)
     vms = simulation.run(END).vms
     late = vms["time"] > WARM
@@ -51,10 +50,9 @@ def run(seed: int) -> Outcome:
         for name, make in POLICIES.items()
     }
     fit = [min(MACHINES, int(0.94 * MACHINES / load)) for load in LOADS]
-    suspended = np.array([
-        _work(ESX(states="esx2002"), load, n, seed)
-        for load, n in zip(LOADS, fit, strict=True)
-    ])  # fmt: skip
+    suspended = np.array(
+        [_work(ESX(states="esx2002"), load, n, seed) for load, n in zip(LOADS, fit, strict=True)]
+    )
     shared = ("ESX", "KVM", "FreeFirst")
     beyond = np.array(LOADS) > 1.1
     best = np.max([work[name] for name in shared], axis=0)
@@ -64,12 +62,16 @@ def run(seed: int) -> Outcome:
         for name, values in (*work.items(), ("suspending", suspended))
     ]
     claims = [
-        Claim("up to the host's memory nothing is lost, whatever the policy",
-              bool(min(work[name][1] for name in shared) > 0.97)),
-        Claim("beyond it, no policy that runs all machines saves more than half of the work",
-              bool((best[beyond] < 0.5).all())),
+        Claim(
+            "up to the host's memory nothing is lost, whatever the policy",
+            bool(min(work[name][1] for name in shared) > 0.97),
+        ),
+        Claim(
+            "beyond it, no policy that runs all machines saves more than half of the work",
+            bool((best[beyond] < 0.5).all()),
+        ),
         Claim("running as many as fit beats all of them", bool((suspended > best)[beyond].all())),
-    ]  # fmt: skip
+    ]
     answer = (
         f"At 1.2 times the host, all six together do {100 * best[at]:.0f} % of their work under "
         f"the best policy, and {fit[at]} of them alone {100 * suspended[at]:.0f} %: no division of "
@@ -85,8 +87,14 @@ def draw(figure: Any, data: Mapping[str, Any]) -> None:
     colors = (style.BLUE, style.VERMILION, style.BLACK, style.ORANGE)
     for (name, values), color in zip(data["work"].items(), colors, strict=True):
         axes.plot(LOADS, 100 * values, "o-", ms=3, color=color, label=name)
-    axes.plot(LOADS, 100 * data["suspended"], "s--", ms=4, color=style.GREEN,
-              label="as many as fit, others suspended")  # fmt: skip
+    axes.plot(
+        LOADS,
+        100 * data["suspended"],
+        "s--",
+        ms=4,
+        color=style.GREEN,
+        label="as many as fit, others suspended",
+    )
     axes.axvline(1, color=style.GREY, lw=0.9, ls="--")
     axes.set_ylim(0, 105)
     axes.set_xlabel("working sets together / memory of the host")

@@ -53,9 +53,12 @@ def _draw_places(axes: Any, host: Mapping[str, np.ndarray]) -> None:
     most = float(np.max(host["memory"]))
     shown = [(k, name, color) for k, name, color in _PLACES if k in host and np.any(host[k])]
     axes.stackplot(
-        host["time"], *(host[key] for key, _, _ in shown),
-        labels=[name for _, name, _ in shown], colors=[color for _, _, color in shown], lw=0,
-    )  # fmt: skip
+        host["time"],
+        *(host[key] for key, _, _ in shown),
+        labels=[name for _, name, _ in shown],
+        colors=[color for _, _, color in shown],
+        lw=0,
+    )
     axes.set_ylim(0, most)
     axes.grid(False)
     style.size_axis(axes, most, "machine memory")
@@ -83,22 +86,43 @@ def _draw_free(axes: Any, host: Mapping[str, np.ndarray], thresholds: Mapping[st
         axes.axhline(thresholds[name], color=color, lw=1.2, ls=(0, (4, 2)))
         axes.annotate(
             f"{name} {word} {thresholds[name] / 2**20:,.3g} MiB",
-            (1, height), xytext=(1.03, place), xycoords="axes fraction",
-            textcoords="axes fraction", va="center", fontsize=8,
-            arrowprops={"arrowstyle": "-", "color": color, "lw": 1, "shrinkA": 1, "shrinkB": 0,
-                        "relpos": (0, 0.5)},
-        )  # fmt: skip
+            (1, height),
+            xytext=(1.03, place),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            va="center",
+            fontsize=8,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": color,
+                "lw": 1,
+                "shrinkA": 1,
+                "shrinkB": 0,
+                "relpos": (0, 0.5),
+            },
+        )
 
 
 def _draw_techniques(axes: Any, host: Mapping[str, np.ndarray]) -> None:
     axes.set_title("Guest memory that needs no machine memory, by technique", fontsize=9)
     parts = {name: column for name, column in given_back(host).items() if np.any(column)}
     if not parts:
-        axes.text(0.5, 0.5, "nothing was reclaimed", transform=axes.transAxes, ha="center",
-                  color=style.GREY)  # fmt: skip
+        axes.text(
+            0.5,
+            0.5,
+            "nothing was reclaimed",
+            transform=axes.transAxes,
+            ha="center",
+            color=style.GREY,
+        )
     else:
-        axes.stackplot(host["time"], *parts.values(), labels=list(parts), lw=0,
-                       colors=[style.TECHNIQUE_COLORS[name] for name in parts])  # fmt: skip
+        axes.stackplot(
+            host["time"],
+            *parts.values(),
+            labels=list(parts),
+            lw=0,
+            colors=[style.TECHNIQUE_COLORS[name] for name in parts],
+        )
         handles, labels = axes.get_legend_handles_labels()
         axes.legend(handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1.01, 1.02))
     most = max(float(np.sum(list(parts.values()), axis=0).max()) if parts else 0.0, 2.0**20)

@@ -64,17 +64,31 @@ def document(title: str, parts: Iterable[str]) -> str:
 
 def machines(result: Result) -> tuple[list[str], list[list[str]]]:
     """Head and rows of the table of machines."""
-    head = ["machine", "configured", "held, mean", "active, mean", "balloon, most",
-            "swapped, most", "stalled", "worst minute"]  # fmt: skip
+    head = [
+        "machine",
+        "configured",
+        "held, mean",
+        "active, mean",
+        "balloon, most",
+        "swapped, most",
+        "stalled",
+        "worst minute",
+    ]
     rows = []
     for name in result.names:
         own = result.of(name)
-        rows.append([
-            name, format_size(int(own["size"][-1])), format_size(int(np.mean(own["consumed"]))),
-            format_size(int(np.mean(own["active"]))), format_size(int(np.max(own["balloon"]))),
-            format_size(int(np.max(own["swapped"]))), f"{100 * np.mean(own['stall']):.2f} %",
-            f"{100 * worst_minute(own):.1f} %",
-        ])  # fmt: skip
+        rows.append(
+            [
+                name,
+                format_size(int(own["size"][-1])),
+                format_size(int(np.mean(own["consumed"]))),
+                format_size(int(np.mean(own["active"]))),
+                format_size(int(np.max(own["balloon"]))),
+                format_size(int(np.max(own["swapped"]))),
+                f"{100 * np.mean(own['stall']):.2f} %",
+                f"{100 * worst_minute(own):.1f} %",
+            ]
+        )
     return head, rows
 
 

@@ -47,9 +47,15 @@ def _draw_carried(axes: Any, results: list[Result], places: np.ndarray) -> None:
         refused = len(result.meta.get("refused", ()))
         text = f"{count} of {len(each)}" + (f"\n{refused} refused" if refused else "")
         inside = count > 0.45 * whole
-        axes.text(count + (-0.03 if inside else 0.03) * whole, place, text, va="center",
-                  ha="right" if inside else "left", fontsize=8.5,
-                  color="white" if inside else style.BLACK)  # fmt: skip
+        axes.text(
+            count + (-0.03 if inside else 0.03) * whole,
+            place,
+            text,
+            va="center",
+            ha="right" if inside else "left",
+            fontsize=8.5,
+            color="white" if inside else style.BLACK,
+        )
     axes.set_xlim(0, whole)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     axes.set_xlabel(f"machines stalled < {100 * CARRIED_BELOW:g} %")
@@ -60,8 +66,7 @@ def _draw_memory(axes: Any, results: list[Result], places: np.ndarray) -> None:
     from matplotlib.ticker import FuncFormatter
 
     means = [
-        {name: float(np.mean(column)) for name, column in won(result).items()}
-        for result in results
+        {name: float(np.mean(column)) for name, column in won(result).items()} for result in results
     ]
     most = max([sum(each.values()) for each in means] + [2.0**20])
     factor, unit = style.size_unit(most)
@@ -98,11 +103,24 @@ def _draw_stall(axes: Any, results: list[Result], places: np.ndarray) -> None:
         worst = max(each, key=each.__getitem__)
         worst_of_all = max(worst_of_all, each[worst])
         spread = np.linspace(-0.14, 0.14, len(each)) if len(each) > 1 else [0.0]
-        axes.scatter(list(each.values()), place + np.asarray(spread), s=16, color=style.VERMILION,
-                     alpha=0.75, lw=0, clip_on=False)  # fmt: skip
-        axes.annotate(f"{worst} {100 * each[worst]:.2g} %", (each[worst], place),
-                      xytext=(7, 0), textcoords="offset points", va="center", fontsize=8,
-                      bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1})  # fmt: skip
+        axes.scatter(
+            list(each.values()),
+            place + np.asarray(spread),
+            s=16,
+            color=style.VERMILION,
+            alpha=0.75,
+            lw=0,
+            clip_on=False,
+        )
+        axes.annotate(
+            f"{worst} {100 * each[worst]:.2g} %",
+            (each[worst], place),
+            xytext=(7, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+            bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1},
+        )
     axes.set_xlim(0, max(1.55 * worst_of_all, 1.2 * CARRIED_BELOW))
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda value, _: f"{100 * value:g}" if value < 1.001 else "")

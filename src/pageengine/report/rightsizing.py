@@ -65,6 +65,13 @@ def _draw_one(axes: Any, curve: Curve, first: bool) -> None:
     axes.axvline(x, color=style.VERMILION, lw=1, ls=(0, (4, 2)))
     axes.plot([x], [y], marker="o", ms=8, mfc="none", mec=style.VERMILION, mew=1.6)
     right = x < 0.6 * sizes[-1]
-    axes.annotate(f"knee: {x / factor:.3g} {unit}", (x, 0.9), xycoords=("data", "axes fraction"),
-                  xytext=(6 if right else -6, 0), textcoords="offset points", fontsize=8.5,
-                  ha="left" if right else "right", color=style.VERMILION)  # fmt: skip
+    axes.annotate(
+        f"knee: {x / factor:.3g} {unit}",
+        (x, 0.9),
+        xycoords=("data", "axes fraction"),
+        xytext=(6 if right else -6, 0),
+        textcoords="offset points",
+        fontsize=8.5,
+        ha="left" if right else "right",
+        color=style.VERMILION,
+    )

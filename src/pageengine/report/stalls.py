@@ -49,8 +49,14 @@ def _draw_lines(axes: Any, rows: Mapping[str, Mapping[str, np.ndarray]], time: n
     style.percent_axis(axes, f"stalled (% of time{means})")
     axes.set_ylim(0, max(axes.get_ylim()[1], 0.01))
     if not rows:
-        axes.text(0.5, 0.5, "no machine waited for memory", transform=axes.transAxes,
-                  ha="center", color=style.GREY)  # fmt: skip
+        axes.text(
+            0.5,
+            0.5,
+            "no machine waited for memory",
+            transform=axes.transAxes,
+            ha="center",
+            color=style.GREY,
+        )
 
 
 def _draw_sums(axes: Any, means: Mapping[str, float], lines: list[str], count: int) -> None:

@@ -11,8 +11,15 @@ if TYPE_CHECKING:
     from matplotlib.ticker import MaxNLocator
 
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
-)  # fmt: skip
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
 GREY, PALE = "#8a8a8a", "#e4e4e4"
 
 #: From the calmest memory state to the worst.
@@ -24,13 +31,25 @@ _SIZES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "b
 _TIMES = ((3 * 86400, 86400, "days"), (3 * 3600, 3600, "hours"), (240, 60, "minutes"))
 
 _LOOK: dict[str, Any] = {
-    "font.size": 9, "font.family": "DejaVu Sans", "axes.spines.top": False,
-    "axes.spines.right": False, "axes.grid": True, "grid.color": PALE, "grid.linewidth": 0.6,
-    "axes.axisbelow": True, "axes.titlesize": 10, "axes.titleweight": "bold",
-    "axes.titlelocation": "left", "axes.labelcolor": "#333333", "legend.frameon": False,
-    "legend.fontsize": 8.5, "xtick.color": "#333333", "ytick.color": "#333333",
-    "svg.hashsalt": "pageengine", "text.parse_math": False,  # a name may hold two dollar signs
-}  # fmt: skip
+    "font.size": 9,
+    "font.family": "DejaVu Sans",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": PALE,
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelcolor": "#333333",
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "svg.hashsalt": "pageengine",
+    "text.parse_math": False,  # a name may hold two dollar signs
+}
 
 
 def look() -> AbstractContextManager[None]:
@@ -131,9 +150,14 @@ def _name_the_rest(axes: Any, names: list[str]) -> None:
     if names:
         axes.legend(
             handles=[Patch(color=STATE_COLORS.get(name, GREY), label=name) for name in names],
-            loc="center left", bbox_to_anchor=(1.005, 0.5), ncols=len(names), handlelength=0.9,
-            columnspacing=0.8, handletextpad=0.4, borderpad=0.1,
-        )  # fmt: skip
+            loc="center left",
+            bbox_to_anchor=(1.005, 0.5),
+            ncols=len(names),
+            handlelength=0.9,
+            columnspacing=0.8,
+            handletextpad=0.4,
+            borderpad=0.1,
+        )
 
 
 def stretches(values: np.ndarray) -> Iterator[tuple[int, int, Any]]:

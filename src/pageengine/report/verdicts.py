@@ -15,12 +15,13 @@ def page(comparison: Comparison, name: str) -> str:
         f"<h1>{on_page(name)}: policies compared</h1>",
         f'<p class="sub">seed {on_page(seeds)}; judged by {on_page(OBJECTIVE)}</p>',
         f'<p class="note">{on_page(comparison.sentence())}</p>',
-        table("Machines", *_machines(comparison)), f"<p>{on_page(_how(comparison))}</p>",
+        table("Machines", *_machines(comparison)),
+        f"<p>{on_page(_how(comparison))}</p>",
         table("Memory reclaimed, mean of the run", *_memory(comparison)),
         "<p>Untouched: in balloons, and beyond what the machine used under any of the policies; no "
         "memory is won by it, and it is in no other column.</p>",
         embedded("compare", comparison.results),
-    ]  # fmt: skip
+    ]
     if len(comparison.seeds) > 1:
         parts.append(f"<p>The picture is of seed {comparison.seeds[0]}.</p>")
     return document(f"{name}: policies compared", parts)
@@ -41,12 +42,17 @@ def _machines(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     rows = []
     for one in comparison.standings:
         refused = dict.fromkeys(name for run in one.runs for name in run.refused)
-        rows.append([
-            one.policy, f"{one.interval('carried').mean:.3g} of {one.runs[0].machines}",
-            _share(one.interval("stall")), f"{one.worst} {_share(one.interval('worst_stall'))}",
-            _share(one.interval("worst_minute")), f"{one.interval('swap_in').mean:,.1f}",
-            ", ".join(refused),
-        ])  # fmt: skip
+        rows.append(
+            [
+                one.policy,
+                f"{one.interval('carried').mean:.3g} of {one.runs[0].machines}",
+                _share(one.interval("stall")),
+                f"{one.worst} {_share(one.interval('worst_stall'))}",
+                _share(one.interval("worst_minute")),
+                f"{one.interval('swap_in').mean:,.1f}",
+                ", ".join(refused),
+            ]
+        )
     return head, rows
 
 
@@ -54,8 +60,11 @@ def _memory(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     names = list(comparison.standings[0].given_back) if comparison.standings else []
     rows = []
     for one in comparison.standings:
-        parts = [*one.given_back.values(), sum(one.given_back.values()),
-                 one.interval("untouched").mean]  # fmt: skip
+        parts = [
+            *one.given_back.values(),
+            sum(one.given_back.values()),
+            one.interval("untouched").mean,
+        ]
         rows.append([one.policy, *(format_size(int(part)) for part in parts)])
     return ["policy", *names, "in all", "untouched"], rows
 

@@ -69,8 +69,9 @@ def draw(figure: Any, result: Result) -> None:
     if left:
         figure.suptitle(
             f"The {len(names)} machines that stalled or gave most; {left} more are not shown",
-            fontsize=9, color=style.GREY,
-        )  # fmt: skip
+            fontsize=9,
+            color=style.GREY,
+        )
     handles, labels = cells[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
 
@@ -92,8 +93,13 @@ def _draw_one(axes: Any, name: str, table: Mapping[str, np.ndarray], most: float
         axes.plot(time, table[key], color=color, lw=width, ls=dashes, label=label)
     worst = float(np.mean(table["stall"]))
     axes.set_title(name, fontsize=9)
-    axes.set_title(f"stalled {100 * worst:.1f} %", loc="right", fontsize=8, weight="normal",
-                   color=style.VERMILION if worst >= 0.02 else style.GREY)  # fmt: skip
+    axes.set_title(
+        f"stalled {100 * worst:.1f} %",
+        loc="right",
+        fontsize=8,
+        weight="normal",
+        color=style.VERMILION if worst >= 0.02 else style.GREY,
+    )
     axes.set_ylim(0, most * 1.04)
 
 
