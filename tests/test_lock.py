@@ -12,7 +12,7 @@ import pytest
 
 import pageengine as pe
 from pageengine import errors
-from pageengine.lab import Simulation, VMSpec
+from pageengine.lab import Simulation
 
 PAGE = 4096
 PAGES = 64

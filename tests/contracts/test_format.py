@@ -1,10 +1,11 @@
-"""Code is laid out by tools alone, so that nobody spends thought on it or argues about it. The tools
-are of the extra "dev"; another version of one may see it otherwise, and is not asked.
+"""Code is laid out by tools alone, so that nobody spends thought on it or argues about it. The
+tools are of the extra "dev"; another version of one may see it otherwise, and is not asked.
 """
 
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 
 import pytest
 import tree
@@ -53,7 +54,7 @@ def test_python_is_as_ruff_has_it():
 def test_c_is_as_clang_format_has_it():
     of_this_version("clang-format")
     done = subprocess.run(
-        ["clang-format", "--dry-run", "-Werror", *map(str, C)],
+        [str(Path(sys.executable).with_name("clang-format")), "--dry-run", "-Werror", *map(str, C)],
         cwd=tree.ROOT,
         capture_output=True,
         text=True,

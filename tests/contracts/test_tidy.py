@@ -22,7 +22,7 @@ BUDGETS = [  # the first pattern that fits; lines
     ("tests/**/*.py", 500),
     ("bench/*.py", 500),
 ]
-C_FUNCTION_MAX, PYTHON_FUNCTION_MAX = 70, 50
+C_FUNCTION_MAX, PYTHON_FUNCTION_MAX = 70, 60
 C_PARAMETERS_MAX, PYTHON_PARAMETERS_MAX = 8, 14
 ESSAY_MIN = 5
 # (rule, file[:function]) -> (how much is allowed, why)
@@ -34,6 +34,8 @@ RATCHET = {
     ("width", "csrc/pe_balloon.h"): (105, "one comment"),
     ("width", "csrc/pe_place.h"): (101, "one comment"),
     ("width", "csrc/pe_scan.c"): (101, "one comment"),
+    ("function", "src/pageengine/papers/consolidation.py:run"): (83, "a table of claims"),
+    ("function", "src/pageengine/papers/sampling.py:run"): (64, "a table of claims"),
     ("essay", "csrc/pe_pool.c"): (1, "its header says it all"),
     ("essay", "csrc/pe_status.c"): (1, "a table of names"),
     ("essay", "csrc/codec/pe_codec_same.c"): (1, "one word, repeated"),
