@@ -12,7 +12,10 @@
 
    A blob is decoded to where its page is wanted. Where others may write meanwhile, the caller's
    array, the page is made and verified here and then copied, as a codec or a checksum may read what
-   it wrote. */
+   it wrote.
+
+   What faults and reclaim do for a page is in the header: with tokens it takes less than a call.
+   */
 #include "pe_content.h"
 
 #define CODEC_ALIGNMENT 64u
@@ -98,20 +101,12 @@ void pe_content_prefetch(const pe_host *host, pe_frame frame)
         PE_PREFETCH(page + i);
 }
 
-static pe_status decode(pe_host *host, pe_blob blob, uint8_t *page)
+pe_status pe_content_decode(pe_host *host, pe_blob blob, uint8_t *page)
 {
     size_t length;
     const void *payload = pe_zcache_payload(host->zcache, blob, &length);
     const pe_codec *codec = host->config.codec;
     return codec->decompress(codec, payload, length, page, host->codec_work) ? PE_OK : PE_ERR_CODEC;
-}
-
-static uint64_t token_of(const pe_host *host, pe_blob blob)
-{
-    size_t length;
-    uint64_t token;
-    memcpy(&token, pe_zcache_payload(host->zcache, blob, &length), sizeof token);
-    return token;
 }
 
 void pe_content_read_zero(const pe_host *host, void *contents, size_t i)
@@ -123,11 +118,11 @@ void pe_content_read_zero(const pe_host *host, void *contents, size_t i)
 pe_status pe_content_read_blob(pe_host *host, pe_blob blob, void *contents, size_t i)
 {
     if (host->config.tokens) {
-        ((uint64_t *)contents)[i] = token_of(host, blob);
+        ((uint64_t *)contents)[i] = pe_content_token_of_blob(host, blob);
         return PE_OK;
     }
     _Alignas(64) uint8_t page[PE_PAGE_BYTES];
-    pe_status const status = decode(host, blob, page);
+    pe_status const status = pe_content_decode(host, blob, page);
     if (status == PE_OK)
         memcpy((uint8_t *)contents + i * PE_PAGE_BYTES, page, PE_PAGE_BYTES);
     return status;
@@ -144,35 +139,6 @@ pe_status pe_content_read_slot(pe_host *host, pe_slot slot, void *contents, size
     if (status == PE_OK)
         memcpy((uint8_t *)contents + i * PE_PAGE_BYTES, page, PE_PAGE_BYTES);
     return status;
-}
-
-size_t pe_content_compress(pe_host *host, pe_frame frame, const void **payload)
-{
-    if (host->config.tokens) {
-        *payload = &host->tokens[frame];
-        uint32_t const size = pe_token_size(host->tokens[frame]);
-        return size <= PE_ZCACHE_PAYLOAD_MAX ? size : 0;
-    }
-    const pe_codec *codec = host->config.codec;
-    *payload = host->blob_scratch;
-    return codec->compress(codec, pe_pool_page(&host->pool, frame), host->blob_scratch,
-                           PE_ZCACHE_PAYLOAD_MAX, host->codec_work);
-}
-
-pe_status pe_content_from_blob(pe_host *host, pe_frame frame, pe_blob blob)
-{
-    if (!host->config.tokens)
-        return decode(host, blob, pe_pool_page_to_fill(&host->pool, frame));
-    host->tokens[frame] = token_of(host, blob);
-    return PE_OK;
-}
-
-pe_status pe_content_from_slot(pe_host *host, pe_frame frame, pe_slot slot)
-{
-    if (!host->config.tokens)
-        return pe_swap_read(&host->swap, slot, pe_pool_page_to_fill(&host->pool, frame));
-    host->tokens[frame] = pe_swap_read_token(&host->swap, slot);
-    return PE_OK;
 }
 
 pe_status pe_content_to_slots(pe_host *host, uint32_t n, const pe_frame *frames, pe_slot first)
@@ -192,17 +158,17 @@ pe_status pe_content_to_slots(pe_host *host, uint32_t n, const pe_frame *frames,
 pe_status pe_content_blob_to_slot(pe_host *host, pe_blob blob, pe_slot slot)
 {
     if (host->config.tokens) {
-        pe_swap_write_token(&host->swap, slot, token_of(host, blob));
+        pe_swap_write_token(&host->swap, slot, pe_content_token_of_blob(host, blob));
         return PE_OK;
     }
-    pe_status const status = decode(host, blob, host->page_scratch);
+    pe_status const status = pe_content_decode(host, blob, host->page_scratch);
     const uint8_t *page = host->page_scratch;
     return status == PE_OK ? pe_swap_write(&host->swap, slot, 1, &page) : status;
 }
 
 bool pe_content_blob_is_sound(pe_host *host, pe_blob blob)
 {
-    return host->config.tokens || decode(host, blob, host->page_scratch) == PE_OK;
+    return host->config.tokens || pe_content_decode(host, blob, host->page_scratch) == PE_OK;
 }
 
 bool pe_content_slot_is_sound(pe_host *host, pe_slot slot)

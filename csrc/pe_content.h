@@ -19,7 +19,6 @@ static inline uint32_t pe_token_size(uint64_t token)
 }
 
 /* ---- of a new host, and of its salt groups */
-
 /* Room for what the frames hold. PE_ERR_NO_MEMORY: pe_content_fini frees what is there. */
 PE_MUST_USE pe_status pe_content_init(pe_host *host);
 /* What its codec works with. PE_ERR_NO_MEMORY: likewise. */
@@ -31,7 +30,6 @@ uint64_t pe_content_zero_hash(const pe_host *host, const pe_group *group); /* of
 uint64_t pe_content_trim(pe_host *host);
 
 /* ---- in frames */
-
 static inline uint64_t pe_content_hash(const pe_host *host, pe_frame frame, const pe_group *group)
 {
     return host->config.tokens ? pe_hash_token(host->tokens[frame], group->salt)
@@ -76,7 +74,6 @@ static inline void pe_content_copy(pe_host *host, pe_frame to, pe_frame from)
 void pe_content_prefetch(const pe_host *host, pe_frame frame);
 
 /* ---- to and from the caller's array: its page i */
-
 static inline void pe_content_write(pe_host *host, pe_frame frame, const void *contents, size_t i)
 {
     if (host->config.tokens)
@@ -101,14 +98,52 @@ PE_MUST_USE pe_status pe_content_read_blob(pe_host *host, pe_blob blob, void *co
 PE_MUST_USE pe_status pe_content_read_slot(pe_host *host, pe_slot slot, void *contents, size_t i);
 
 /* ---- to and from blobs and slots, which stay what they were */
+/* What of a blob's content there is in one of the two modes: its page, decoded, or its token.
+   PE_ERR_CODEC: the page is undefined. */
+PE_MUST_USE pe_status pe_content_decode(pe_host *host, pe_blob blob, uint8_t *page);
+static inline uint64_t pe_content_token_of_blob(const pe_host *host, pe_blob blob)
+{
+    size_t length;
+    uint64_t token;
+    memcpy(&token, pe_zcache_payload(host->zcache, blob, &length), sizeof token);
+    return token;
+}
 
 /* The compressed content at *payload, its length; 0 when it does not fit half a page. It is there
    until the frame's content changes or another frame is compressed. */
-size_t pe_content_compress(pe_host *host, pe_frame frame, const void **payload);
+static inline size_t pe_content_compress(pe_host *host, pe_frame frame, const void **payload)
+{
+    if (host->config.tokens) {
+        *payload = &host->tokens[frame];
+        uint32_t const size = pe_token_size(host->tokens[frame]);
+        return size <= PE_ZCACHE_PAYLOAD_MAX ? size : 0;
+    }
+    const pe_codec *codec = host->config.codec;
+    *payload = host->blob_scratch;
+    return codec->compress(codec, pe_pool_page(&host->pool, frame), host->blob_scratch,
+                           PE_ZCACHE_PAYLOAD_MAX, host->codec_work);
+}
+
 /* PE_ERR_CODEC: the frame's content is undefined. */
-PE_MUST_USE pe_status pe_content_from_blob(pe_host *host, pe_frame frame, pe_blob blob);
+PE_MUST_USE static inline pe_status pe_content_from_blob(pe_host *host, pe_frame frame,
+                                                         pe_blob blob)
+{
+    if (!host->config.tokens)
+        return pe_content_decode(host, blob, pe_pool_page_to_fill(&host->pool, frame));
+    host->tokens[frame] = pe_content_token_of_blob(host, blob);
+    return PE_OK;
+}
+
 /* PE_ERR_BACKING, PE_ERR_SWAP_CORRUPT: likewise. */
-PE_MUST_USE pe_status pe_content_from_slot(pe_host *host, pe_frame frame, pe_slot slot);
+PE_MUST_USE static inline pe_status pe_content_from_slot(pe_host *host, pe_frame frame,
+                                                         pe_slot slot)
+{
+    if (!host->config.tokens)
+        return pe_swap_read(&host->swap, slot, pe_pool_page_to_fill(&host->pool, frame));
+    host->tokens[frame] = pe_swap_read_token(&host->swap, slot);
+    return PE_OK;
+}
+
 /* Up to PE_SWAP_CLUSTER_MAX frames to the taken slots first..first+n-1. PE_ERR_BACKING: what the
    slots hold is undefined. */
 PE_MUST_USE pe_status pe_content_to_slots(pe_host *host, uint32_t n, const pe_frame *frames,

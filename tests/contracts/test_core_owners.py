@@ -20,11 +20,12 @@ OWNED = {
     ),
     "a page is compressed and decoded by pe_content": (
         r"->(?:de)?compress\(",
-        {"pe_content.c"},
+        {"pe_content.h", "pe_content.c"},
     ),
     "what a slot or a blob holds is asked by pe_content": (
         r"(?<!\w)(?:pe_swap_(?:write|read)(?:_run|_token)?|pe_zcache_payload)\(",
-        {"pe_content.c", "pe_swap.h", "pe_swap.c", "pe_swap_many.c", "pe_zcache.h", "pe_zcache.c"},
+        {"pe_content.h", "pe_content.c", "pe_swap.h", "pe_swap.c", "pe_swap_many.c"}
+        | {"pe_zcache.h", "pe_zcache.c"},
     ),
     "only pe_content knows bytes from tokens": (
         r"config\.tokens\b|\b(?:host|self)->tokens\b|(?<!\w)pe_(?:pool_\w+|hash_token)\(",

@@ -27,7 +27,7 @@ C_PARAMETERS_MAX, PYTHON_PARAMETERS_MAX = 8, 14
 ESSAY_MIN = 5
 # (rule, file[:function]) -> (how much is allowed, why)
 RATCHET = {
-    ("lines", "src/pageengine/core/engine.pyx"): (430, "one class is one extension type"),
+    ("lines", "src/pageengine/core/engine.pyx"): (421, "one class is one extension type"),
     ("width", "csrc/pe_zcache.c"): (128, "its drawing was made wider"),
     ("width", "csrc/pe_zcache.h"): (122, "as its source"),
     ("width", "csrc/pe_zcache_layout.h"): (102, "as its source"),
