@@ -2,6 +2,8 @@
 a policy hold under attack. Each test is an experiment with a known outcome.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -101,6 +103,7 @@ def taxed():
     return tax(0.75, 0)
 
 
+@pytest.mark.slow
 def test_without_the_tax_both_get_the_same(taxed):
     for name in ("idle", "busy"):
         own = taxed.of(name)
@@ -109,6 +112,7 @@ def test_without_the_tax_both_get_the_same(taxed):
         assert np.median(own["consumed"][before]) / MIB == pytest.approx(179, rel=0.04)
 
 
+@pytest.mark.slow
 def test_the_tax_moves_idle_memory_as_the_closed_form_says(taxed):
     end = {name: taxed.of(name) for name in ("idle", "busy")}
     last = slice(-300, None)
@@ -118,6 +122,7 @@ def test_the_tax_moves_idle_memory_as_the_closed_form_says(taxed):
     assert end["busy"]["stall"][last].mean() < 0.3 * end["busy"]["stall"][before].mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.5])
 def test_other_rates_follow_the_closed_form_from_the_estimates(rate):
     result = tax(rate, 1)
@@ -133,6 +138,7 @@ def test_other_rates_follow_the_closed_form_from_the_estimates(rate):
 # Fairness under attack
 
 
+QUICK = (1, "esx6")  # machines, policy
 FAIR = [name for name in POLICIES if "entitlement" in getattr(find(name), "promises", ())]
 
 
@@ -155,8 +161,10 @@ def test_some_policies_promise_fairness():
     assert {"esx2002", "esx5", "esx6", "shares"} <= set(FAIR)
 
 
-@pytest.mark.parametrize("policy", FAIR)
-@pytest.mark.parametrize("victims", [1, 9])
+@pytest.mark.parametrize(("victims", "policy"), [
+    pytest.param(victims, policy, marks=[] if (victims, policy) == QUICK else [pytest.mark.slow])
+    for victims, policy in itertools.product((1, 9), FAIR)
+])  # fmt: skip
 def test_a_machine_that_touches_everything_cannot_push_others_under_their_entitlement(
     policy, victims
 ):
@@ -169,6 +177,7 @@ def test_a_machine_that_touches_everything_cannot_push_others_under_their_entitl
         assert own["stall"][late].mean() < 0.05
 
 
+@pytest.mark.slow
 def test_nor_can_it_push_a_thousand():
     result, wants = attacked("esx6", 999, seconds=40)
     late = (result.vms["time"] > 25) & (result.vms["vm"] != "attacker")
