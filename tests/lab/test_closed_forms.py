@@ -88,6 +88,7 @@ def test_proportional_reclaim_ends_where_each_machine_wins_what_it_loses():
     assert held[0] == pytest.approx(expected, rel=0.02)
 
 
+@pytest.mark.slow
 def test_min_funding_ends_where_both_hold_as_much_per_share():
     """Whoever holds most per share gives first, so two that want more hold by their shares,
     whatever their rates.

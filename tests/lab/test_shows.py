@@ -2,8 +2,6 @@
 a policy hold under attack. Each test is an experiment with a known outcome.
 """
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -43,6 +41,7 @@ def states():
     return storm_of_states().run(1500)
 
 
+@pytest.mark.slow
 def test_a_host_goes_through_all_states_and_back(states):
     seen = [STATES[i] for i in states.host["state"]]
     first = {name: seen.index(name) for name in set(seen)}
@@ -53,6 +52,7 @@ def test_a_host_goes_through_all_states_and_back(states):
     assert seen[-1] in ("high", "soft")
 
 
+@pytest.mark.slow
 def test_each_technique_starts_and_ends_in_its_state(states):
     host, name = states.host, np.array(STATES)[states.host["state"]]
     grows = np.diff(host["ballooned"], prepend=0) > 0
@@ -68,6 +68,7 @@ def test_each_technique_starts_and_ends_in_its_state(states):
     assert set(states.vms["time"][blocked]) <= low_times
 
 
+@pytest.mark.slow
 def test_thresholds_bound_the_states_on_the_way_down(states):
     limits = states.meta["thresholds"]
     falls = np.flatnonzero(np.diff(states.host["state"]) > 0) + 1
@@ -138,7 +139,6 @@ def test_other_rates_follow_the_closed_form_from_the_estimates(rate):
 # Fairness under attack
 
 
-QUICK = (1, "esx6")  # machines, policy
 FAIR = [name for name in POLICIES if "entitlement" in getattr(find(name), "promises", ())]
 
 
@@ -161,10 +161,9 @@ def test_some_policies_promise_fairness():
     assert {"esx2002", "esx5", "esx6", "shares"} <= set(FAIR)
 
 
-@pytest.mark.parametrize(("victims", "policy"), [
-    pytest.param(victims, policy, marks=[] if (victims, policy) == QUICK else [pytest.mark.slow])
-    for victims, policy in itertools.product((1, 9), FAIR)
-])  # fmt: skip
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", FAIR)
+@pytest.mark.parametrize("victims", [1, 9])
 def test_a_machine_that_touches_everything_cannot_push_others_under_their_entitlement(
     policy, victims
 ):
