@@ -138,6 +138,7 @@ def test_max_time_ends_a_run_cleanly(capsys, scenario, tmp_path):
     assert Result.load(tmp_path / "out").partial
 
 
+@pytest.mark.slow
 def test_compare_gives_a_verdict(capsys, scenario, ran, tmp_path):
     options = ["--policy", "esx6", "--policy", "kvm", "-o", tmp_path / "out"]
     status, out, err = call(capsys, "compare", scenario, *options)

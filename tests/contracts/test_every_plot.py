@@ -19,6 +19,7 @@ RESULTS = {
     "no thresholds": lambda: without_thresholds(),
     "long names": lambda: made_up.result(300, vms=tuple("abcd"[i] * 40 for i in range(4))),
 }
+QUICK = {"usual", "one epoch"}  # half a second a picture, of each of seven results
 
 
 def without_thresholds():
@@ -44,7 +45,9 @@ def data_for(name, result):
     return [curve(), curve(2, None)]
 
 
-@pytest.mark.parametrize("kind", RESULTS)
+@pytest.mark.parametrize("kind", [
+    pytest.param(kind, marks=[] if kind in QUICK else [pytest.mark.slow]) for kind in RESULTS
+])  # fmt: skip
 @pytest.mark.parametrize("name", report.PLOTS)
 def test_a_picture_comes_out(name, kind):
     data = report.picture(name, data_for(name, RESULTS[kind]()), dpi=40)

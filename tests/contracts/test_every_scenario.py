@@ -15,6 +15,10 @@ from pageengine.policy.states import STATES
 FOLDER = tree.ROOT / "examples" / "scenarios"
 PATHS = sorted(FOLDER.glob("*.toml"))
 NAMES = [path.stem for path in PATHS]
+QUICK = {"compare"}
+each = pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in NAMES
+])  # fmt: skip
 _done: dict[str, Result] = {}
 
 
@@ -30,7 +34,7 @@ def test_there_are_scenarios():
     assert {"states", "idle_tax", "compare", "boot_storm"} <= set(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each
 def test_a_scenario_runs_to_its_end(name):
     result, scenario = result_of(name), Scenario.load(FOLDER / f"{name}.toml")
     assert not result.partial and result.meta["refused"] == []
@@ -39,14 +43,14 @@ def test_a_scenario_runs_to_its_end(name):
     assert scenario.data["description"] and len(scenario.machines) >= 2
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each
 def test_the_places_of_memory_add_up_in_every_epoch(name):
     host = result_of(name).host
     parts = ("overhead", "private", "shared_common", "cache", "free")
     np.testing.assert_array_equal(sum(host[part] for part in parts), host["memory"])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each
 def test_no_machine_is_pushed_under_its_reservation(name):
     result = result_of(name)
     for machine, entry in Scenario.load(FOLDER / f"{name}.toml").machines:
@@ -56,7 +60,7 @@ def test_no_machine_is_pushed_under_its_reservation(name):
         assert np.all(own["consumed"][1:][lost] >= entry["reservation"])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each
 def test_the_same_seed_gives_the_same_result_and_it_survives_saving(name):
     data = Scenario.load(FOLDER / f"{name}.toml").data
     short = Scenario({**data, "run": {"duration": "2 min"}, "event": []})
@@ -67,6 +71,7 @@ def test_the_same_seed_gives_the_same_result_and_it_survives_saving(name):
         assert Result.load(first.save(folder)).digest() == first.digest()
 
 
+@pytest.mark.slow
 def test_states_goes_through_all_states_and_back():
     seen = [STATES[number] for number in result_of("states").host["state"]]
     assert {"high", "soft", "hard", "low"} <= set(seen)
@@ -76,6 +81,7 @@ def test_states_goes_through_all_states_and_back():
     assert rise.index("hard") < rise.index("soft") < rise.index("high")
 
 
+@pytest.mark.slow
 def test_states_shows_each_technique_in_its_state():
     host = result_of("states").host
     name = np.array(STATES)[host["state"]]
@@ -86,6 +92,7 @@ def test_states_shows_each_technique_in_its_state():
         assert not host["swap_out"][same & (name == calm)].any()
 
 
+@pytest.mark.slow
 def test_idle_tax_moves_memory_to_the_machine_that_uses_it():
     result = result_of("idle_tax")
     spans = (slice(1200, 1500), slice(-300, None))
@@ -97,6 +104,7 @@ def test_idle_tax_moves_memory_to_the_machine_that_uses_it():
     assert held["idle"][1] < 0.65 * held["idle"][0] and held["busy"][1] > 1.35 * held["busy"][0]
 
 
+@pytest.mark.slow
 def test_a_boot_storm_keeps_everybody_running():
     result = result_of("boot_storm")
     for name in result.names:

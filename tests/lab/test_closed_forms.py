@@ -24,6 +24,10 @@ SWAP_IN = 100e-6
 COSTS = CostModel(**FREE, swap_in=SWAP_IN, read_rate=1e9, swap_bandwidth=1e15)
 
 
+def slow(value):
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
 def swapped(policy, specs, memory, *, costs=COSTS, seconds=120, epoch=1.0, victims="random"):
     """The last two thirds of a run in which swap is all there is."""
     host = {"compression": None, "sharing": False, "victims": victims}
@@ -46,8 +50,8 @@ def misses(own):
     return own["swap_in"].sum() / own["accesses"].sum()
 
 
-@pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
-@pytest.mark.parametrize("epoch", [0.2, 1.0, 5.0])
+@pytest.mark.parametrize("part", [slow(0.3), slow(0.6), 0.9])
+@pytest.mark.parametrize("epoch", [slow(0.2), slow(1.0), 5.0])
 def test_uniform_touches_miss_what_is_not_held_and_wait_for_it(part, epoch):
     """Miss ratio 1 - M / W; of a second, every touch takes 1 / rate and every miss swap_in more."""
     rate, size = 3000, 32 * MIB
@@ -62,7 +66,7 @@ def test_uniform_touches_miss_what_is_not_held_and_wait_for_it(part, epoch):
     )
 
 
-@pytest.mark.parametrize("alpha", [0.5, 1.0])
+@pytest.mark.parametrize("alpha", [slow(0.5), 1.0])
 def test_zipf_touches_miss_what_random_replacement_leaves_out(alpha):
     """With victims drawn at random a page of popularity p is held for p T / (1 + p T) of the time,
     and T follows from what is held in all (Gelenbe 1973: as first in, first out).
@@ -95,6 +99,7 @@ def test_proportional_reclaim_ends_where_each_machine_wins_what_it_loses():
     assert held[0] == pytest.approx(expected, rel=0.02)
 
 
+@pytest.mark.slow
 def test_min_funding_ends_where_both_hold_as_much_per_share():
     """Whoever holds most per share gives first, so two that want more hold by their shares,
     whatever their rates.
@@ -116,7 +121,7 @@ def test_two_equal_machines_hold_the_same_under_both():
 
 
 @pytest.mark.parametrize("busy", [0.3, 0.6, 0.8])
-@pytest.mark.parametrize("slice_", [0.02, 0.5])
+@pytest.mark.parametrize("slice_", [slow(0.02), 0.5])
 def test_requests_at_random_wait_as_in_an_m_d_1_queue(busy, slice_):
     """The mean time in the queue is r service^2 / (2 (1 - r service)): Pollaczek and Khinchine. A
     thousand clients that ask rarely come like a Poisson process.

@@ -55,6 +55,7 @@ def states():
     return storm_of_states().run(1500)
 
 
+@pytest.mark.slow
 def test_a_host_goes_through_all_states_and_back(states):
     seen = [STATES[i] for i in states.host["state"]]
     first = {name: seen.index(name) for name in set(seen)}
@@ -65,6 +66,7 @@ def test_a_host_goes_through_all_states_and_back(states):
     assert seen[-1] in ("high", "soft")
 
 
+@pytest.mark.slow
 def test_each_technique_starts_and_ends_in_its_state(states):
     host, name = states.host, np.array(STATES)[states.host["state"]]
     grows = np.diff(host["ballooned"], prepend=0) > 0
@@ -80,6 +82,7 @@ def test_each_technique_starts_and_ends_in_its_state(states):
     assert set(states.vms["time"][blocked]) <= low_times
 
 
+@pytest.mark.slow
 def test_thresholds_bound_the_states_on_the_way_down(states):
     limits = states.meta["thresholds"]
     falls = np.flatnonzero(np.diff(states.host["state"]) > 0) + 1
@@ -119,6 +122,7 @@ def taxed():
     return tax(0.75, 0)
 
 
+@pytest.mark.slow
 def test_without_the_tax_both_get_the_same(taxed):
     for name in ("idle", "busy"):
         own = taxed.of(name)
@@ -127,6 +131,7 @@ def test_without_the_tax_both_get_the_same(taxed):
         assert np.median(own["consumed"][before]) / MIB == pytest.approx(179, rel=0.04)
 
 
+@pytest.mark.slow
 def test_the_tax_moves_idle_memory_as_the_closed_form_says(taxed):
     end = {name: taxed.of(name) for name in ("idle", "busy")}
     last = slice(-300, None)
@@ -136,6 +141,7 @@ def test_the_tax_moves_idle_memory_as_the_closed_form_says(taxed):
     assert end["busy"]["stall"][last].mean() < 0.3 * end["busy"]["stall"][before].mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.5])
 def test_other_rates_follow_the_closed_form_from_the_estimates(rate):
     result = tax(rate, 1)
@@ -177,6 +183,7 @@ def test_some_policies_promise_fairness():
     assert {"esx2002", "esx5", "esx6", "shares"} <= set(FAIR)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", FAIR)
 @pytest.mark.parametrize("victims", [1, 9])
 def test_a_machine_that_touches_everything_cannot_push_others_under_their_entitlement(
@@ -191,6 +198,7 @@ def test_a_machine_that_touches_everything_cannot_push_others_under_their_entitl
         assert own["stall"][late].mean() < 0.05
 
 
+@pytest.mark.slow
 def test_nor_can_it_push_a_thousand():
     result, wants = attacked("esx6", 999, seconds=40)
     late = (result.vms["time"] > 25) & (result.vms["vm"] != "attacker")

@@ -136,6 +136,7 @@ def test_due_is_what_comes_next():
         assert host.due == 8.0
 
 
+@pytest.mark.slow
 def test_strict_balloons_leave_a_host_where_a_burst_put_it_and_the_default_does_not():
     """Both readings of "balloon stops", on a load that balloons alone can carry."""
     low = {}
