@@ -45,9 +45,10 @@ def data_for(name, result):
     return [curve(), curve(2, None)]
 
 
-@pytest.mark.parametrize("kind", [
-    pytest.param(kind, marks=[] if kind in QUICK else [pytest.mark.slow]) for kind in RESULTS
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=[] if kind in QUICK else [pytest.mark.slow]) for kind in RESULTS],
+)
 @pytest.mark.parametrize("name", report.PLOTS)
 def test_a_picture_comes_out(name, kind):
     data = report.picture(name, data_for(name, RESULTS[kind]()), dpi=40)

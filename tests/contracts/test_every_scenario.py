@@ -16,9 +16,10 @@ FOLDER = tree.ROOT / "examples" / "scenarios"
 PATHS = sorted(FOLDER.glob("*.toml"))
 NAMES = [path.stem for path in PATHS]
 QUICK = {"compare"}
-each = pytest.mark.parametrize("name", [
-    pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in NAMES
-])  # fmt: skip
+each = pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in NAMES],
+)
 _done: dict[str, Result] = {}
 
 
