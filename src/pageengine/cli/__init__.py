@@ -7,7 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import Any, NoReturn
 
 from pageengine import __version__
 from pageengine.cli import (
@@ -30,9 +30,6 @@ from pageengine.cli import (
 )
 from pageengine.cli.console import Console
 from pageengine.plumbing.visible import visible
-
-if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
 
 __all__ = ["main", "make_parser"]
 
@@ -74,7 +71,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {visible(message)} (see {self.prog} --help)\n")
 
-    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+    def _print_message(self, message: str, file: Any = None) -> None:
         """argparse would not say that help could not be written."""
         if file is sys.stdout and file is not None:
             Console(json=True).write(message)
