@@ -7,10 +7,13 @@ tests/run_checked.py do that in folders of their own and run tests on it.
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_clib import build_clib
+from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
@@ -45,18 +48,56 @@ core = (
         "obj_deps": {source: HEADERS for source in SOURCES},
     },
 )
-extensions = [
-    Extension(
-        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts),
-        [str(path.relative_to(ROOT))],
+
+# Cython's own code for typed arrays, which is most of every module: built once, for all of them
+MEMORYVIEWS = "pageengine._memoryviews"
+
+
+def extension(name, source):
+    return Extension(
+        name,
+        [source],
         include_dirs=INCLUDE,
         libraries=["pageengine_core"],
         depends=HEADERS + SOURCES,
         extra_compile_args=WRAPPER_FLAGS,
         extra_link_args=LINK_FLAGS,
     )
+
+
+extensions = [
+    extension(
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts),
+        str(path.relative_to(ROOT)),
+    )
     for path in sorted(PACKAGE.rglob("*.pyx"))
 ]
+extensions.append(extension(MEMORYVIEWS, MEMORYVIEWS.replace(".", "/") + ".c"))
+
+THREADS = os.cpu_count() or 1
+
+
+class BuildCore(build_clib):
+    """Compiles the core's files side by side."""
+
+    def build_libraries(self, libraries):
+        compile_one = self.compiler.compile
+
+        def compile_all(sources, *args, **kwargs):
+            with ThreadPoolExecutor(THREADS) as pool:
+                found = pool.map(lambda source: compile_one([source], *args, **kwargs), sources)
+                return [each for objects in found for each in objects]
+
+        self.compiler.compile = compile_all
+        super().build_libraries(libraries)
+
+
+class BuildExtensions(build_ext):
+    """Compiles modules side by side."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or THREADS
 
 # folder of the tree -> what of it comes with the package (src/pageengine/plumbing/shipped.py)
 SHIPPED = {"docs": ("*.md",), "examples": ("scenarios/*.toml", "*.ipynb", "*.py")}
@@ -88,11 +129,17 @@ class BuildWithShipped(build_py):
 
 
 setup(
-    cmdclass={"build_py": BuildWithShipped},
+    cmdclass={
+        "build_clib": BuildCore,
+        "build_ext": BuildExtensions,
+        "build_py": BuildWithShipped,
+    },
     libraries=[core],
     ext_modules=cythonize(
         extensions,
         include_path=["src"],
+        nthreads=0 if sys.platform == "win32" else THREADS,
+        shared_utility_qualified_name=MEMORYVIEWS,
         build_dir="build/cython",
         compiler_directives={
             "language_level": "3",

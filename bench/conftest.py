@@ -137,6 +137,8 @@ def _memory_available():
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
     """Short rounds, and one table in place of the plugin's own (-v shows both)."""
+    if getattr(config.option, "numprocesses", None):
+        raise pytest.UsageError("benchmarks have the machine to themselves: run them without -n")
     if not hasattr(config.option, "benchmark_quiet"):
         return  # without pytest-benchmark: its fixture will be missed by name
     if config.option.verbose <= 0:

@@ -37,7 +37,7 @@ SEEN void *frames_new(uint32_t count, const uint32_t *taken, uint32_t n)
     self->count = n;
     self->stack.numbers = malloc(count * sizeof *taken);
     uint8_t *is_taken = calloc(count, 1);
-    if (pe_frames_init_with_hand(&self->frames, count) != PE_OK)
+    if (pe_frames_init_with_hand_in(&self->frames, count, NULL) != PE_OK)
         abort();
     while (pe_frames_take(&self->frames) != PE_NONE) {}
     for (uint32_t i = 0; i < n; i++)

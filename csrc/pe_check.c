@@ -85,14 +85,10 @@ static bool check_shared(walk *self, const pe_vm *vm, uint64_t word)
 static bool check_compressed(walk *self, const pe_vm *vm, uint32_t ppn, pe_blob blob)
 {
     pe_host *host = self->host;
-    size_t length;
     if (!host->zcache || pe_zcache_owner(host->zcache, blob) != vm->base + ppn)
         return broken(self, "I7: a compressed page names a blob that is not its own");
     self->compressed += 1;
-    const void *payload = pe_zcache_payload(host->zcache, blob, &length);
-    const pe_codec *codec = host->config.codec;
-    if (self->deep && !host->config.tokens
-        && !codec->decompress(codec, payload, length, host->page_scratch, host->codec_work))
+    if (self->deep && !pe_content_blob_is_sound(host, blob))
         return broken(self, "I10: a blob does not decode");
     return true;
 }
@@ -100,13 +96,12 @@ static bool check_compressed(walk *self, const pe_vm *vm, uint32_t ppn, pe_blob 
 static bool check_swapped(walk *self, pe_slot slot)
 {
     pe_host *host = self->host;
-    uint8_t page[PE_PAGE_BYTES];
     if (slot >= host->swap.slots.count || pe_frames_is_idle(&host->swap.slots, slot)
         || has(self->slots, slot))
         return broken(self, "I8: a swapped page's slot is free, or not its own");
     set(self->slots, slot);
     self->swapped += 1;
-    if (self->deep && !host->config.tokens && pe_swap_read(&host->swap, slot, page) != PE_OK)
+    if (self->deep && !pe_content_slot_is_sound(host, slot))
         return broken(self, "I10: a swap slot does not hold what was written to it");
     return true;
 }

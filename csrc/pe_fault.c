@@ -21,7 +21,7 @@
 static pe_status fault_absent(pe_host *host, pe_vm *vm, uint32_t ppn, pe_access access)
 {
     bool const popped = pe_place_of(vm->map[ppn]) == PE_BALLOONED;
-    bool const share = access == PE_ACCESS_READ && host->config.sharing && vm->sharing
+    bool const share = access == PE_ACCESS_READ && host->config.sharing
                     && !(vm->map[ppn] & PE_PINNED);
     pe_status status = share ? pe_page_map_zero(host, vm, ppn) : PE_SATURATED;
     if (status == PE_NO_FRAME)
@@ -62,27 +62,6 @@ static pe_status fault_shared(pe_host *host, pe_vm *vm, uint32_t ppn, pe_access 
     return PE_OK;
 }
 
-static pe_status fetch_blob(pe_host *host, pe_blob blob, pe_frame frame)
-{
-    size_t length;
-    const void *payload = pe_zcache_payload(host->zcache, blob, &length);
-    if (host->config.tokens) {
-        memcpy(&host->tokens[frame], payload, sizeof host->tokens[frame]);
-        return PE_OK;
-    }
-    const pe_codec *codec = host->config.codec;
-    uint8_t *page = pe_pool_page_to_fill(&host->pool, frame);
-    return codec->decompress(codec, payload, length, page, host->codec_work) ? PE_OK : PE_ERR_CODEC;
-}
-
-static pe_status fetch_slot(pe_host *host, pe_slot slot, pe_frame frame)
-{
-    if (!host->config.tokens)
-        return pe_swap_read(&host->swap, slot, pe_pool_page_to_fill(&host->pool, frame));
-    host->tokens[frame] = pe_swap_read_token(&host->swap, slot);
-    return PE_OK;
-}
-
 /* A compressed or swapped page comes back to a private frame. */
 static pe_status fault_far(pe_host *host, pe_vm *vm, uint32_t ppn, pe_access access)
 {
@@ -92,10 +71,10 @@ static pe_status fault_far(pe_host *host, pe_vm *vm, uint32_t ppn, pe_access acc
     if (frame == PE_NONE)
         return PE_NO_FRAME;
     if (access != PE_ACCESS_FILL) {
-        pe_status const status = compressed ? fetch_blob(host, where, frame)
-                                            : fetch_slot(host, where, frame);
+        pe_status const status = compressed ? pe_content_from_blob(host, frame, where)
+                                            : pe_content_from_slot(host, frame, where);
         if (status != PE_OK) {
-            pe_frames_give_back(&host->frames, frame);
+            pe_page_release_frame(host, frame);
             return status;
         }
     }

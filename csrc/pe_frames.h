@@ -36,10 +36,6 @@ PE_MUST_USE static inline pe_status pe_frames_init(pe_frames *self, uint32_t cou
 {
     return pe_frames_init_in(self, count, NULL);
 }
-PE_MUST_USE static inline pe_status pe_frames_init_with_hand(pe_frames *self, uint32_t count)
-{
-    return pe_frames_init_with_hand_in(self, count, NULL);
-}
 /* Now at least `count` frames; the added ones are idle, the others as they were. */
 PE_MUST_USE pe_status pe_frames_grow(pe_frames *self, uint32_t count);
 void pe_frames_fini(pe_frames *self); /* legal on a zeroed struct, after a failed init, and twice */
@@ -55,10 +51,10 @@ uint32_t pe_frames_take_many(pe_frames *self, uint32_t want, pe_frame *out);
 uint32_t pe_frames_take_run(pe_frames *self, uint32_t want, pe_frame *first);
 /* Gives back one taken frame. Asserted; with a hand only once it goes to the bitmap. */
 void pe_frames_give_back(pe_frames *self, pe_frame frame);
-void pe_frames_give_back_many(pe_frames *self, uint32_t n, const pe_frame *frames);
-/* The same for numbers that cannot be trusted: returns n, or the position of the first number that
-   is out of range, idle or named before; nothing is changed then. The numbers are read twice: they
-   must be the caller's own, which no other thread changes meanwhile. Not with a hand. */
+/* Gives back n frames whose numbers cannot be trusted: returns n, or the position of the first
+   number that is out of range, idle or named before; nothing is changed then. The numbers are read
+   twice: they must be the caller's own, which no other thread changes meanwhile. Not with a hand.
+   */
 uint32_t pe_frames_give_back_checked(pe_frames *self, uint32_t n, const pe_frame *frames);
 
 /* Between these two the bitmap knows of the frames at hand, and none may be taken or given back. */

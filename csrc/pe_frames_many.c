@@ -239,27 +239,6 @@ uint32_t pe_frames_take_run(pe_frames *self, uint32_t want, pe_frame *first)
     return length;
 }
 
-void pe_frames_give_back_many(pe_frames *self, uint32_t n, const pe_frame *frames)
-{
-    pe_assert(n <= self->count - pe_frames_idle(self) && !self->shown);
-    for (uint32_t i = 0; i < n; i++) {
-        pe_assert(frames[i] < self->count);
-        if (self->hand_max == 0) {
-            pe_frames_set_bit(self, frames[i]);
-        }
-    }
-    for (uint32_t done = 0; self->hand_max > 0 && done < n;) {
-        if (self->in_hand == self->hand_max) {
-            pe_frames_empty_hand(self);
-        }
-        uint32_t here = least(self->hand_max - self->in_hand, n - done);
-        memcpy(self->hand + self->in_hand, frames + done, here * sizeof(pe_frame));
-        self->in_hand += here;
-        done += here;
-    }
-    self->in_bitmap += self->hand_max == 0 ? n : 0;
-}
-
 uint32_t pe_frames_give_back_checked(pe_frames *self, uint32_t n, const pe_frame *frames)
 {
     uint32_t given = 0;

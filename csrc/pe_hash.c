@@ -21,9 +21,9 @@
        same number. They are equal by test, too.
 
    Keys are ((constant word) ^ a) * b, where a and odd b are drawn from the salt: one multiplication
-   per key, so the single-page call can afford it (about 80 ns); pe_hash_key keeps the result for
-   who hashes many pages. This is no cryptographic hash: who knows the salt can build collisions.
-   They cost a comparison, no more, since equality is always confirmed.
+   per key, 80 ns for all of them, and pe_hash_key keeps them. This is no cryptographic hash: who
+   knows the salt can build collisions. They cost a comparison, no more, since equality is always
+   confirmed.
 
    Why products of halves and not the 64x64 multiplications that fit scalar code: SSE2, AVX2,
    AVX-512 and NEON all have 32x32->64, so the same function runs near the speed of memory
@@ -228,14 +228,6 @@ pe_hash_variant pe_hash_best(void)
     return features & PE_CPU_AVX2 ? PE_HASH_AVX2 : HASH_BASELINE;
 }
 
-bool pe_hash_has(pe_hash_variant variant)
-{
-    /* On x86 every way up to the best one works; elsewhere there are two. */
-    pe_hash_variant best = pe_hash_best();
-    return variant == PE_HASH_PORTABLE || variant == best
-           || (best != PE_HASH_NEON && variant < best);
-}
-
 static void sum_page(pe_hash_variant variant, const uint8_t *page, const uint8_t *next,
                      const uint64_t *keys, uint64_t *sums)
 {
@@ -322,16 +314,6 @@ void pe_hash_pages(const pe_hash_key *key, const void *pages, size_t stride, siz
         sum_page(key->variant, page, i + 1 < n ? page + stride : page, key->words, sums);
         out[i] = join_sums(sums, key->words);
     }
-}
-
-uint64_t pe_hash_page(const void *page, uint64_t salt)
-{
-    uint64_t keys[PE_HASH_KEY_WORDS];
-    uint64_t sums[SUMS];
-    fetch_page(page);
-    draw_keys(keys, salt);
-    sum_page(HASH_BASELINE, page, page, keys, sums);
-    return join_sums(sums, keys);
 }
 
 uint64_t pe_hash_token(uint64_t token, uint64_t salt)

@@ -5,9 +5,6 @@
 
 #include "pe_base.h"
 
-/* 64-bit hash of PE_PAGE_BYTES bytes at `page`. Different salts give independent hashes.
-   Not proof of equality: every match is confirmed with pe_page_equal. */
-uint64_t pe_hash_page(const void *page, uint64_t salt);
 /* Hash of a 64-bit content token under a salt. For one salt, different tokens never collide. */
 uint64_t pe_hash_token(uint64_t token, uint64_t salt);
 bool pe_page_is_zero(const void *page);
@@ -17,8 +14,9 @@ void pe_pages_are_zero(const void *pages, size_t stride, size_t n, bool *out);
 bool pe_page_is_same(const void *page, uint64_t *word);
 bool pe_page_equal(const void *a, const void *b);
 
-/* The same hash for who hashes many pages under one salt: the salt's keys, drawn once, and a way of
-   computing that this CPU has. Every way gives the same number. */
+/* 64-bit hash of PE_PAGE_BYTES bytes: the salt's keys, drawn once, and a way of computing that this
+   CPU has. Different salts give independent hashes, every way the same number. Not proof of
+   equality: every match is confirmed with pe_page_equal. */
 typedef enum pe_hash_variant {
     PE_HASH_PORTABLE,
     PE_HASH_SSE2,
@@ -37,10 +35,9 @@ typedef struct pe_hash_key {
 /* The fastest way on this CPU. Asks the CPU, which can take tens of microseconds in a virtual
    machine: ask once and keep the answer. */
 pe_hash_variant pe_hash_best(void);
-bool pe_hash_has(pe_hash_variant variant);
-/* Nothing to free. `variant` is one that pe_hash_has. */
+/* Nothing to free. `variant` is the best, the portable one, or on x86 any below the best. */
 void pe_hash_key_init(pe_hash_key *self, uint64_t salt, pe_hash_variant variant);
-uint64_t pe_hash_page_keyed(const pe_hash_key *key, const void *page); /* == pe_hash_page */
+uint64_t pe_hash_page_keyed(const pe_hash_key *key, const void *page);
 /* n pages anywhere in memory; the next page is fetched while one is hashed. */
 void pe_hash_pages_keyed(const pe_hash_key *key, const uint8_t *const *pages, size_t n,
                          uint64_t *out);

@@ -25,9 +25,6 @@
 #include "pe_content.h"
 #include "pe_page.h"
 
-
-#define CODEC_ALIGNMENT 64u
-
 static uint32_t chunks_of(uint32_t pages)
 {
     return (uint32_t)(((uint64_t)pages + (1u << PE_CHUNK_SHIFT) - 1) >> PE_CHUNK_SHIFT);
@@ -40,11 +37,7 @@ static pe_status init_contents(pe_host *self)
                                       (size_t)frames * sizeof *self->group_of, false);
     if (!self->group_of)
         return PE_ERR_NO_MEMORY;
-    if (!self->config.tokens)
-        return pe_pool_init_in(&self->pool, frames, self->config.memory);
-    self->tokens = pe_memory_mapped(self->config.memory,
-                                    (size_t)frames * sizeof *self->tokens, true);
-    return self->tokens ? PE_OK : PE_ERR_NO_MEMORY;
+    return pe_content_init(self);
 }
 
 static pe_status init_cache(pe_host *self)
@@ -54,14 +47,7 @@ static pe_status init_cache(pe_host *self)
     pe_zcache_config const config = {self->config.packing, self->pool.bytes,
                                      self->config.cache_limit_bytes, self->config.memory};
     pe_status const status = pe_zcache_new(&self->zcache, &config);
-    if (status != PE_OK || self->config.tokens)
-        return status;
-    const pe_memory *memory = self->config.memory;
-    size_t const work_bytes = self->config.codec->work_bytes + CODEC_ALIGNMENT;
-    self->codec_work = pe_memory_zeroed(memory, 1, work_bytes);
-    self->blob_scratch = pe_memory_zeroed(memory, 1, PE_ZCACHE_PAYLOAD_MAX);
-    self->page_scratch = pe_memory_zeroed(memory, 1, PE_PAGE_BYTES);
-    return self->codec_work && self->blob_scratch && self->page_scratch ? PE_OK : PE_ERR_NO_MEMORY;
+    return status == PE_OK ? pe_content_init_codec(self) : status;
 }
 
 static pe_status init(pe_host *self)
@@ -111,14 +97,10 @@ void pe_host_delete(pe_host *self)
     pe_zcache_delete(self->zcache);
     pe_swap_fini(&self->swap);
     pe_sharing_fini(&self->sharing);
-    pe_pool_fini(&self->pool);
-    pe_memory_unmapped(memory, self->tokens, (size_t)self->config.frames * sizeof *self->tokens);
+    pe_content_fini(self);
     pe_memory_unmapped(memory, self->group_of,
                        (size_t)self->config.frames * sizeof *self->group_of);
     pe_frames_fini(&self->frames);
-    pe_memory_freed(memory, self->codec_work);
-    pe_memory_freed(memory, self->blob_scratch);
-    pe_memory_freed(memory, self->page_scratch);
     pe_memory_freed(memory, self->vms);
     pe_memory_freed(memory, self->lives);
     pe_memory_freed(memory, self->vm_of_chunk);
@@ -146,12 +128,10 @@ static pe_status group_for(pe_host *self, uint64_t salt, uint32_t *index)
         self->groups = grown;
         unused = self->group_count++;
     }
-    static const uint64_t zero_page[PE_PAGE_BYTES / sizeof(uint64_t)];
     pe_group *group = &self->groups[unused];
     pe_hash_key_init(&group->key, salt, self->hashing);
     group->salt = salt;
-    group->zero_hash = self->config.tokens ? pe_hash_token(0, salt)
-                                           : pe_hash_page_keyed(&group->key, zero_page);
+    group->zero_hash = pe_content_zero_hash(self, group);
     group->zero_frame = PE_NONE;
     group->vms = 0;
     *index = unused;
@@ -292,7 +272,7 @@ uint64_t pe_host_metadata_bytes(const pe_host *self)
 {
     uint64_t const frames = self->config.frames;
     uint64_t bytes = frames / 8 * 2; /* frame bitmap, and the pool's */
-    bytes += self->config.tokens ? frames * sizeof *self->tokens : 0;
+    bytes += pe_content_bytes(self);
     bytes += self->group_count > 1 ? frames * sizeof *self->group_of : 0;
     bytes += pe_sharing_bytes(&self->sharing) + pe_swap_bytes(&self->swap);
     bytes += self->zcache ? pe_zcache_bytes(self->zcache) : 0;

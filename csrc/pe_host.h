@@ -44,8 +44,8 @@ typedef struct pe_group {
 typedef struct pe_host {
     pe_host_config config;
     pe_frames frames;
-    pe_pool pool;       /* bytes mode */
-    uint64_t *tokens;   /* token mode: content of each frame */
+    pe_pool pool;       /* pe_content's: of each frame, its bytes */
+    uint64_t *tokens;   /* or its token */
     pe_sharing sharing;
     uint32_t *group_of; /* per frame: salt group of a shared frame */
     pe_zcache *zcache;  /* NULL without compression */
@@ -59,7 +59,7 @@ typedef struct pe_host {
     uint32_t group_count;
     pe_hash_variant hashing; /* the way that is fastest on this CPU */
     uint32_t mark;      /* accesses stop rather than let the idle frames fall below this number */
-    void *codec_work;
+    void *codec_work;      /* pe_content's as well, and the next two */
     uint8_t *blob_scratch; /* PE_ZCACHE_PAYLOAD_MAX bytes */
     uint8_t *page_scratch; /* one page */
     uint64_t error_vm;  /* id and page of the last error, for the message */

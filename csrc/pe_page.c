@@ -3,12 +3,10 @@
    Every function here leaves each invariant of pe_check true when it returns; when two stores are
    concerned, the step that may fail comes first. Who changes what:
 
-     a frame's last mapper leaves     sharing.detach -> sharing.remove(hash) -> frames.give_back ->
-                                      zero page forgotten
-     a partner is found               sharing.attach (may refuse) -> page map ->
-                                      frames.give_back(own frame)
+     a frame's last mapper leaves     sharing.remove(hash) -> zero page forgotten -> release
+     a partner is found               sharing.attach (may refuse) -> page map -> release(own frame)
      a hint is its partner            sharing.promote -> attach twice -> both page maps ->
-                                      give_back(own frame)
+                                      release(own frame)
 
    A candidate counts only when it is of the same salt group, private, not pinned, and equal byte by
    byte; so a stale hint, a reused page number or a hash collision can cost time but never join
@@ -52,14 +50,14 @@ void pe_page_unmap_shared(pe_host *host, const pe_vm *vm, pe_frame frame)
         return;
     }
     remove_entry(host, vm, frame);
-    pe_frames_give_back(&host->frames, frame);
+    pe_page_release_frame(host, frame);
 }
 
 void pe_page_erase_blob(pe_host *host, const pe_vm *vm, pe_blob blob)
 {
     pe_frame const emptied = pe_zcache_erase(host->zcache, vm->index, blob);
     if (emptied != PE_NONE)
-        pe_frames_give_back(&host->frames, emptied);
+        pe_page_release_frame(host, emptied);
 }
 
 void pe_page_drop(pe_host *host, pe_vm *vm, uint32_t ppn)
@@ -68,7 +66,7 @@ void pe_page_drop(pe_host *host, pe_vm *vm, uint32_t ppn)
     switch (pe_place_of(word)) {
     case PE_ABSENT:
     case PE_BALLOONED: return;
-    case PE_PRIVATE: pe_frames_give_back(&host->frames, pe_payload_of(word)); return;
+    case PE_PRIVATE: pe_page_release_frame(host, pe_payload_of(word)); return;
     case PE_SHARED: pe_page_unmap_shared(host, vm, pe_payload_of(word)); return;
     case PE_COMPRESSED: pe_page_erase_blob(host, vm, pe_payload_of(word)); return;
     case PE_SWAPPED: pe_swap_give_back(&host->swap, pe_payload_of(word)); return;
@@ -109,7 +107,7 @@ pe_status pe_page_map_zero(pe_host *host, pe_vm *vm, uint32_t ppn)
         pe_content_zero(host, frame);
         status = install_zero_page(host, vm, frame);
         if (status != PE_OK)
-            pe_frames_give_back(&host->frames, frame);
+            pe_page_release_frame(host, frame);
     }
     if (status == PE_OK)
         pe_vm_put_zero(vm, ppn, group->zero_frame);
@@ -122,7 +120,7 @@ static void move_to_shared(pe_host *host, pe_vm *vm, uint32_t ppn, pe_frame shar
     pe_frame const own = pe_payload_of(vm->map[ppn]);
     pe_assert(pe_place_of(vm->map[ppn]) == PE_PRIVATE && own != shared);
     pe_vm_put(vm, ppn, PE_SHARED, shared);
-    pe_frames_give_back(&host->frames, own);
+    pe_page_release_frame(host, own);
 }
 
 static pe_partner share_zero(pe_host *host, pe_vm *vm, uint32_t ppn, pe_partners with)
@@ -138,7 +136,7 @@ static pe_partner share_zero(pe_host *host, pe_vm *vm, uint32_t ppn, pe_partners
     if (pe_sharing_attach(&host->sharing, zero) != PE_OK)
         return PE_PARTNER_NONE;
     pe_vm_put_zero(vm, ppn, zero);
-    pe_frames_give_back(&host->frames, own);
+    pe_page_release_frame(host, own);
     return PE_PARTNER_ZERO;
 }
 
@@ -150,7 +148,7 @@ static bool share_with_hint(pe_host *host, pe_vm *vm, uint32_t ppn, const pe_sha
     if (!pe_host_page(host, hint->id, &other, &other_ppn) || other->group != vm->group)
         return false;
     uint64_t const word = other->map[other_ppn];
-    if (pe_place_of(word) != PE_PRIVATE || (word & PE_PINNED) || !other->sharing)
+    if (pe_place_of(word) != PE_PRIVATE || (word & PE_PINNED))
         return false;
     pe_frame const frame = pe_payload_of(word);
     if (!pe_content_equal(host, frame, pe_payload_of(vm->map[ppn])))

@@ -1,5 +1,6 @@
-/* The moves of one page between places that more than one room makes: taking a frame above the
-   mark, letting a content go, mapping the zero page, and finding a partner in the sharing table. */
+/* The moves of one page between places that more than one room makes: taking a frame above the mark
+   and releasing one, letting a content go, mapping the zero page, and finding a partner in the
+   sharing table. */
 #ifndef PE_PAGE_H
 #define PE_PAGE_H
 
@@ -8,6 +9,12 @@
 /* An idle frame above the host's mark, taken; PE_NONE when there is none. Its content is undefined.
    */
 pe_frame pe_page_take_frame(pe_host *host);
+/* The frame, which nothing names any more, is idle again. No room of the host gives frames back in
+   another way. */
+static inline void pe_page_release_frame(pe_host *host, pe_frame frame)
+{
+    pe_frames_give_back(&host->frames, frame);
+}
 
 /* Lets the page's content go, whatever place it is in; frame, blob or slot is given back. The
    caller puts it somewhere. */

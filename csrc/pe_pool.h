@@ -12,10 +12,6 @@ typedef struct pe_pool {
 } pe_pool;
 
 PE_MUST_USE pe_status pe_pool_init_in(pe_pool *self, uint32_t count, const pe_memory *memory);
-PE_MUST_USE static inline pe_status pe_pool_init(pe_pool *self, uint32_t count)
-{
-    return pe_pool_init_in(self, count, NULL);
-}
 void pe_pool_fini(pe_pool *self);
 /* Returns the bytes of frames that are idle (bit set in idle_words) and touched to the system; how
    many frames. */

@@ -71,7 +71,7 @@ static bool share(job *self, uint32_t ppn)
     pe_host *host = self->host;
     pe_vm *vm = self->vm;
     pe_sharing_cursor stale;
-    if (!host->config.sharing || !vm->sharing)
+    if (!host->config.sharing)
         return false;
     uint64_t const hash = pe_content_hash(host, pe_payload_of(vm->map[ppn]),
                                           &host->groups[vm->group]);
@@ -91,20 +91,6 @@ static bool share(job *self, uint32_t ppn)
     return false;
 }
 
-/* The compressed content at *payload, its length; 0 when it does not fit half a page. */
-static size_t squeeze(pe_host *host, pe_frame frame, const void **payload)
-{
-    if (host->config.tokens) {
-        *payload = &host->tokens[frame];
-        uint32_t const size = pe_token_size(host->tokens[frame]);
-        return size <= PE_ZCACHE_PAYLOAD_MAX ? size : 0;
-    }
-    const pe_codec *codec = host->config.codec;
-    *payload = host->blob_scratch;
-    return codec->compress(codec, pe_pool_page(&host->pool, frame), host->blob_scratch,
-                           PE_ZCACHE_PAYLOAD_MAX, host->codec_work);
-}
-
 /* Puts the victim into the cache; PE_INCOMPRESSIBLE or PE_NO_ROOM when it cannot be there. */
 static pe_status compress(job *self, uint32_t ppn)
 {
@@ -112,7 +98,7 @@ static pe_status compress(job *self, uint32_t ppn)
     pe_vm *vm = self->vm;
     pe_frame const frame = pe_payload_of(vm->map[ppn]);
     const void *payload;
-    size_t const length = squeeze(host, frame, &payload);
+    size_t const length = pe_content_compress(host, frame, &payload);
     if (length == 0) {
         self->result->incompressible += 1;
         vm->event[PE_EV_INCOMPRESSIBLE] += 1;
@@ -126,8 +112,7 @@ static pe_status compress(job *self, uint32_t ppn)
         if (pe_evict_oldest(host, vm) != PE_OK)
             return PE_NO_ROOM;
         self->result->evicted += 1;
-        /* the payload is untouched: it is in the victim's frame (tokens) or in the blob scratch,
-           which evicting does not use */
+        /* the payload is untouched: evicting decodes, and compresses nothing */
         status = pe_zcache_store(host->zcache, vm->index, vm->base + ppn, payload, length, frame,
                                  &lent, &blob);
     }
@@ -135,7 +120,7 @@ static pe_status compress(job *self, uint32_t ppn)
         return status;
     pe_vm_put(vm, ppn, PE_COMPRESSED, blob);
     if (!lent)
-        pe_frames_give_back(&host->frames, frame);
+        pe_page_release_frame(host, frame);
     self->result->compressed += 1;
     vm->event[PE_EV_COMPRESSIONS] += 1;
     vm->event[length <= PE_PAGE_BYTES / 4 ? PE_EV_COMPRESSED_QUARTER : PE_EV_COMPRESSED_HALF] += 1;

@@ -35,7 +35,6 @@
 #include "pe_page.h"
 
 #define PARTNER_AHEAD 2u
-#define LINE_BYTES 64u
 
 typedef struct batch {
     uint32_t n;
@@ -89,16 +88,10 @@ static void gather(pe_vm *vm, uint64_t *left, unsigned how, batch *self)
 static void hash_all(const pe_host *host, const pe_vm *vm, batch *self)
 {
     const pe_group *group = &host->groups[vm->group];
-    const uint8_t *pages[PE_SCAN_BATCH];
-    for (uint32_t i = 0; i < self->n; ++i) {
-        pe_frame const frame = pe_payload_of(vm->map[self->ppn[i]]);
-        if (host->config.tokens)
-            self->hash[i] = pe_hash_token(host->tokens[frame], group->salt);
-        else
-            pages[i] = pe_pool_page(&host->pool, frame);
-    }
-    if (!host->config.tokens)
-        pe_hash_pages_keyed(&group->key, pages, self->n, self->hash);
+    pe_frame frames[PE_SCAN_BATCH];
+    for (uint32_t i = 0; i < self->n; ++i)
+        frames[i] = pe_payload_of(vm->map[self->ppn[i]]);
+    pe_content_hash_many(host, self->n, frames, group, self->hash);
     for (uint32_t i = 0; i < self->n; ++i)
         pe_sharing_prefetch(&host->sharing, self->hash[i]);
 }
@@ -125,13 +118,7 @@ static void prefetch_partner(const pe_host *host, pe_frame frame)
     if (frame == PE_NONE)
         return;
     PE_PREFETCH(&host->sharing.mappers[frame]);
-    if (host->config.tokens) {
-        PE_PREFETCH(&host->tokens[frame]);
-        return;
-    }
-    const uint8_t *page = pe_pool_page(&host->pool, frame);
-    for (size_t i = 0; i < PE_PAGE_BYTES; i += LINE_BYTES)
-        PE_PREFETCH(page + i);
+    pe_content_prefetch(host, frame);
 }
 
 static void settle(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, unsigned how,
@@ -175,7 +162,7 @@ static void settle(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, unsign
 pe_status pe_scan(pe_host *host, pe_vm *vm, uint64_t pages, unsigned how, pe_scan_result *result)
 {
     batch self;
-    if (!host->config.sharing || !vm->sharing)
+    if (!host->config.sharing)
         return PE_OK;
     if (how & PE_SCAN_TWO_SCANS) {
         pe_status const status = pe_vm_keep_checksums(vm);

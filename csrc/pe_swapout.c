@@ -35,17 +35,6 @@ static void unclaim(pe_cluster *self)
     self->n = kept;
 }
 
-static pe_status write_frames(pe_host *host, pe_slot first, uint32_t n, const pe_frame *frames)
-{
-    const uint8_t *pages[PE_SWAP_CLUSTER_MAX];
-    for (uint32_t i = 0; i < n; ++i)
-        if (host->config.tokens)
-            pe_swap_write_token(&host->swap, first + i, host->tokens[frames[i]]);
-        else
-            pages[i] = pe_pool_page(&host->pool, frames[i]);
-    return host->config.tokens ? PE_OK : pe_swap_write(&host->swap, first, n, pages);
-}
-
 static void give_back_run(pe_host *host, pe_slot first, uint32_t n)
 {
     for (uint32_t i = 0; i < n; ++i)
@@ -65,14 +54,14 @@ pe_status pe_cluster_flush(pe_cluster *self, uint64_t *written)
         pe_slot first;
         uint32_t const run = pe_swap_take_run(&host->swap, self->n - out, &first);
         pe_assert(run <= self->n - out);
-        status = run == 0 ? PE_NO_SLOT : write_frames(host, first, run, &frames[out]);
+        status = run == 0 ? PE_NO_SLOT : pe_content_to_slots(host, run, &frames[out], first);
         if (status != PE_OK) {
             give_back_run(host, first, run);
             break;
         }
         for (uint32_t i = 0; i < run; ++i) {
             pe_vm_put(self->vm, self->ppn[out + i], PE_SWAPPED, first + i);
-            pe_frames_give_back(&host->frames, frames[out + i]);
+            pe_page_release_frame(host, frames[out + i]);
         }
         out += run;
     }
@@ -80,23 +69,6 @@ pe_status pe_cluster_flush(pe_cluster *self, uint64_t *written)
     *written += out;
     self->n = 0;
     return status;
-}
-
-/* Decompresses or copies one blob for its slot. */
-static pe_status unpack(pe_host *host, pe_blob blob, pe_slot slot)
-{
-    size_t length;
-    const void *payload = pe_zcache_payload(host->zcache, blob, &length);
-    if (host->config.tokens) {
-        uint64_t token;
-        memcpy(&token, payload, sizeof token);
-        pe_swap_write_token(&host->swap, slot, token);
-        return PE_OK;
-    }
-    const pe_codec *codec = host->config.codec;
-    return codec->decompress(codec, payload, length, host->page_scratch, host->codec_work)
-             ? PE_OK
-             : PE_ERR_CODEC;
 }
 
 /* Whose page a blob is; false for a blob that is no one's, which never is. */
@@ -152,13 +124,9 @@ pe_status pe_evict_oldest(pe_host *host, const pe_vm *vm)
     pe_slot slot;
     if (blob == PE_NONE || pe_swap_take_run(&host->swap, 1, &slot) == 0)
         return PE_NO_SLOT;
-    pe_status status = unpack(host, blob, slot);
+    pe_status const status = pe_content_blob_to_slot(host, blob, slot);
     if (status == PE_ERR_CODEC)
         blame(host, blob);
-    if (status == PE_OK && !host->config.tokens) {
-        const uint8_t *page = host->page_scratch;
-        status = pe_swap_write(&host->swap, slot, 1, &page);
-    }
     if (status != PE_OK) {
         give_back_run(host, slot, 1);
         return status;

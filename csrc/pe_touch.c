@@ -115,15 +115,6 @@ pe_status pe_touch(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, cons
     return status;
 }
 
-static void fill(pe_host *host, pe_frame frame, const void *contents, size_t i)
-{
-    if (host->config.tokens)
-        host->tokens[frame] = ((const uint64_t *)contents)[i];
-    else
-        memcpy(pe_pool_page_to_fill(&host->pool, frame),
-               (const uint8_t *)contents + i * PE_PAGE_BYTES, PE_PAGE_BYTES);
-}
-
 pe_status pe_write(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, const void *contents,
                    size_t *done)
 {
@@ -134,22 +125,13 @@ pe_status pe_write(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, cons
         status = pe_vm_page_at(vm, &ppns[i], &ppn) ? pe_fault(host, vm, ppn, PE_ACCESS_FILL)
                                                    : PE_ERR_PAGE_RANGE;
         if (status == PE_OK) {
-            fill(host, pe_payload_of(vm->map[ppn]), contents, i);
+            pe_content_write(host, pe_payload_of(vm->map[ppn]), contents, i);
             ++i;
         }
     }
     *done = i;
     vm->event[PE_EV_ACCESSES] += i;
     return status;
-}
-
-static void copy_out(const pe_host *host, pe_frame frame, void *contents, size_t i)
-{
-    if (host->config.tokens)
-        ((uint64_t *)contents)[i] = host->tokens[frame];
-    else
-        memcpy((uint8_t *)contents + i * PE_PAGE_BYTES, pe_pool_page(&host->pool, frame),
-               PE_PAGE_BYTES);
 }
 
 pe_status pe_read(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, void *contents,
@@ -164,7 +146,7 @@ pe_status pe_read(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, void 
         status = pe_vm_page_at(vm, &ppns[i], &ppn) ? pe_fault(host, vm, ppn, PE_ACCESS_READ)
                                                    : PE_ERR_PAGE_RANGE;
         if (status == PE_OK) {
-            copy_out(host, pe_payload_of(vm->map[ppn]), contents, i);
+            pe_content_read(host, pe_payload_of(vm->map[ppn]), contents, i);
             ++i;
         }
     }
@@ -173,42 +155,9 @@ pe_status pe_read(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, void 
     return status;
 }
 
-static pe_status peek_token(pe_host *host, uint64_t word, uint64_t *token)
-{
-    size_t length;
-    if (pe_place_of(word) == PE_SWAPPED)
-        *token = pe_swap_read_token(&host->swap, pe_payload_of(word));
-    else
-        memcpy(token, pe_zcache_payload(host->zcache, pe_payload_of(word), &length), sizeof *token);
-    return PE_OK;
-}
-
-/* The page is made and verified here and then copied, as the caller's memory may be written to by
-   others while a codec or a checksum reads it again. */
-static pe_status peek_far(pe_host *host, uint64_t word, void *contents, size_t i)
-{
-    if (host->config.tokens)
-        return peek_token(host, word, (uint64_t *)contents + i);
-    _Alignas(64) uint8_t page[PE_PAGE_BYTES];
-    pe_status status = PE_OK;
-    if (pe_place_of(word) == PE_SWAPPED) {
-        status = pe_swap_read(&host->swap, pe_payload_of(word), page);
-    } else {
-        size_t length;
-        const void *payload = pe_zcache_payload(host->zcache, pe_payload_of(word), &length);
-        const pe_codec *codec = host->config.codec;
-        if (!codec->decompress(codec, payload, length, page, host->codec_work))
-            status = PE_ERR_CODEC;
-    }
-    if (status == PE_OK)
-        memcpy((uint8_t *)contents + i * PE_PAGE_BYTES, page, PE_PAGE_BYTES);
-    return status;
-}
-
 pe_status pe_peek(pe_host *host, const pe_vm *vm, const int64_t *ppns, size_t n, void *contents,
                   size_t *done)
 {
-    size_t const size = host->config.tokens ? sizeof(uint64_t) : PE_PAGE_BYTES;
     pe_status status = PE_OK;
     size_t i = 0;
     for (; i < n; ++i) {
@@ -220,11 +169,15 @@ pe_status pe_peek(pe_host *host, const pe_vm *vm, const int64_t *ppns, size_t n,
         uint64_t const word = vm->map[ppn];
         switch (pe_place_of(word)) {
         case PE_ABSENT:
-        case PE_BALLOONED: memset((uint8_t *)contents + i * size, 0, size); break;
+        case PE_BALLOONED: pe_content_read_zero(host, contents, i); break;
         case PE_PRIVATE:
-        case PE_SHARED: copy_out(host, pe_payload_of(word), contents, i); break;
+        case PE_SHARED: pe_content_read(host, pe_payload_of(word), contents, i); break;
         case PE_COMPRESSED:
-        case PE_SWAPPED: status = peek_far(host, word, contents, i); break;
+            status = pe_content_read_blob(host, pe_payload_of(word), contents, i);
+            break;
+        case PE_SWAPPED:
+            status = pe_content_read_slot(host, pe_payload_of(word), contents, i);
+            break;
         }
         if (status != PE_OK) {
             host->error_vm = vm->id;

@@ -70,7 +70,6 @@ pe_status pe_vm_init_in(pe_vm *self, uint32_t pages, uint64_t seed, uint32_t ind
     self->memory = memory;
     self->pages = pages;
     self->id = self->index = index;
-    self->sharing = true;
     self->in_place[PE_ABSENT] = pages;
     self->rng = pe_rng_make(seed, index);
     return PE_OK;

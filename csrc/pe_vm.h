@@ -45,7 +45,6 @@ typedef struct pe_vm {
     uint64_t id;        /* of no other machine in the host's life */
     uint32_t index;     /* in the host's list */
     uint32_t group;     /* salt group */
-    bool sharing;       /* may its pages be shared */
     bool blocked;       /* no access is made */
     uint32_t scan_hand, reclaim_hand;
     uint32_t in_place[PE_PLACES]; /* sum == pages */
@@ -79,11 +78,6 @@ void pe_vm_slots(const pe_vm *self, uint32_t *out);
 
 PE_MUST_USE pe_status pe_vm_init_in(pe_vm *self, uint32_t pages, uint64_t seed, uint32_t index,
                                     const pe_memory *memory);
-PE_MUST_USE static inline pe_status pe_vm_init(pe_vm *self, uint32_t pages, uint64_t seed,
-                                               uint32_t index)
-{
-    return pe_vm_init_in(self, pages, seed, index, NULL);
-}
 void pe_vm_fini(pe_vm *self);
 /* Its random draws are of this stream from now on, and not of its id. */
 void pe_vm_draw_from(pe_vm *self, uint64_t seed, uint64_t stream);

@@ -2,6 +2,8 @@
 header, a flag or the compiler has changed, and one object serves every program that wants it.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -45,15 +47,27 @@ def _object(cc, source, flags):
 
 
 def _make(path, command):
-    """Runs the command that makes a file, unless it is there; it is whole or not there."""
+    """Runs the command that makes a file, unless it is there; it is whole or not there. Who wants a
+    file that another process makes waits for it.
+    """
     if path.exists():
         return
-    with tempfile.TemporaryDirectory(dir=_folder()) as scratch:
+    with _held(path), tempfile.TemporaryDirectory(dir=_folder()) as scratch:
+        if path.exists():
+            return
         part = Path(scratch) / "made"
         done = subprocess.run([*command, "-o", str(part)], capture_output=True, text=True)
         if done.returncode:
             raise DoesNotCompile(f"{path.name} does not compile:\n{done.stderr}")
         part.replace(path)
+
+
+@contextlib.contextmanager
+def _held(path):
+    """While this process alone makes the file."""
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _digest(*parts):

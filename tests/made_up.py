@@ -1,15 +1,11 @@
-"""A made-up result: smooth columns of the names that a simulation records; none is run."""
+"""A made-up result: smooth columns, all that a simulation records and no others; none is run."""
 
 import numpy as np
 
+from pageengine.lab import recorder
 from pageengine.lab.results import Result
 
 MIB = 2**20
-STATES = ("high", "clear", "soft", "hard", "low")
-HOST_EVENTS = (
-    "swap_in", "swap_out", "compressions", "decompressions", "merged", "cow_breaks", "scanned",
-    "balloon_in", "balloon_out", "double_paging",
-)  # fmt: skip
 
 
 def result(seconds=1800, vms=("web-1", "web-2", "db", "idle"), policy="esx6", busy=1.0, seed=0):
@@ -34,12 +30,12 @@ def result(seconds=1800, vms=("web-1", "web-2", "db", "idle"), policy="esx6", bu
     }  # fmt: skip
     used = host["overhead"] + host["cache"] + host["shared_common"]
     host["private"] = memory - free - used
-    host |= {name: np.round(100 * wave) for name in HOST_EVENTS}
+    host = _columns(recorder.HOST, host, wave)
     tables = []
     for number, name in enumerate(vms):
         part = wave if number < 3 else 0.1 * wave
         consumed = size * (0.35 + 0.3 * part * (1 if number else 0.4))
-        tables.append({
+        tables.append(_columns(recorder.VM, {
             "time": time, "vm": np.full(epochs, name), "size": np.full(epochs, size),
             "granted": consumed + 20 * MIB, "consumed": consumed, "target": consumed * 0.95 + MIB,
             "active": size * (0.1 + 0.5 * part), "touched": size * (0.1 + 0.52 * part),
@@ -51,7 +47,7 @@ def result(seconds=1800, vms=("web-1", "web-2", "db", "idle"), policy="esx6", bu
             "guest_cache": size * 0.1 * (1 - part), "guest_swapped": 0.05 * size * part,
             "swap_in": np.round(50 * part**2), "swap_out": np.round(80 * part**2),
             "double_paging": np.round(2 * part**3),
-        })  # fmt: skip
+        }, part))  # fmt: skip
     rows = {
         key: np.stack([table[key] for table in tables], axis=1).reshape(-1) for key in tables[0]
     }
@@ -62,6 +58,20 @@ def result(seconds=1800, vms=("web-1", "web-2", "db", "idle"), policy="esx6", bu
     meta = {"policy": policy, "memory": memory, "thresholds": thresholds, "seed": seed,
             "name": "made up", "seconds": seconds, "partial": ""}  # fmt: skip
     return Result(host, rows, {"stall": float(host["stall"].mean())}, events, meta)
+
+
+def _columns(recorded, made, wave):
+    """All columns that are recorded, in their order, whole numbers where a simulation has them.
+    What is not made here follows the wave: a hundred of it at its height, of a fraction, one.
+    """
+    assert made.keys() <= set(recorded), f"nobody records {sorted(made.keys() - set(recorded))}"
+    found = {}
+    for name in recorded:
+        fraction = name in recorder.FRACTIONS
+        column = made.get(name, wave if fraction else 100 * wave)
+        whole = not fraction and name != "vm"
+        found[name] = np.round(column).astype(np.int64) if whole else column
+    return found
 
 
 def with_stalls(policy, **stalls):

@@ -4,11 +4,17 @@ experiments, on a made-up one that misses, and on names that do not exist.
 
 import json
 
+import experiments
 import pytest
 
 from pageengine import papers
 from pageengine.cli import main
 from pageengine.papers import Claim, Number, Outcome
+
+
+@pytest.fixture
+def run_once(monkeypatch):
+    monkeypatch.setattr(papers, "run", experiments.run)
 
 
 def test_what_there_is_is_listed(capsys):
@@ -17,13 +23,13 @@ def test_what_there_is_is_listed(capsys):
     assert all(name in printed for name in papers.EXPERIMENTS)
 
 
-def test_one_experiment_is_told_in_full(capsys):
+def test_one_experiment_is_told_in_full(run_once, capsys):
     assert main(["paper", "minfree"]) == 0
     printed = capsys.readouterr().out
     assert "minfree of 128 GB" in printed and "1,925 MB" in printed and "reproduced" in printed
 
 
-def test_several_end_with_a_summary_and_leave_a_page(tmp_path, capsys):
+def test_several_end_with_a_summary_and_leave_a_page(run_once, tmp_path, capsys):
     pytest.importorskip("matplotlib")
     assert main(["paper", "minfree", "metadata", "-o", str(tmp_path), "--jobs", "1"]) == 0
     assert "2 reproduced" in capsys.readouterr().out

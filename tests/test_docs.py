@@ -67,6 +67,7 @@ def test_the_program_of_the_mechanisms_runs(capsys):
 NEEDED = "material", "mkdocstrings_handlers"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not all(map(importlib.util.find_spec, NEEDED)), reason="needs pageengine[docs]")
 def test_the_site_builds_and_its_reference_shows_what_it_lists(tmp_path):
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(tmp_path)]

@@ -38,6 +38,7 @@ def test_the_loop_prints_what_the_page_says(capsys):
     assert len(waited(SAID)) == 3 and min(waited(SAID).values()) > 0.5  # memory is short in it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [
     changed("STEP, RATE, BATCH = 0.1", "STEP, RATE, BATCH = 0.4"),
     changed("STEP, RATE, BATCH = 0.1", "STEP, RATE, BATCH = 0.05"),

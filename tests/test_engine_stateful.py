@@ -3,9 +3,9 @@ any order. Random operations drive the engine and the model of model.py side by 
 single one `check` passes and places, contents, counters and errors agree.
 
 The default profile draws the same examples on every run: a suite that fails only now and then helps
-nobody, and a change that breaks the engine should fail the tests of that change. New examples are
-looked for in long runs: `HYPOTHESIS_PROFILE=deep` draws differently each time and prints how to
-repeat what it found.
+nobody, and a change that breaks the engine should fail the tests of that change. A short part of it
+is always run, all of it where slow tests are. New examples are looked for in long runs:
+`HYPOTHESIS_PROFILE=deep` draws differently each time and prints how to repeat what it found.
 """
 
 import os
@@ -448,6 +448,20 @@ class HostOfTokens(HostMachine):
     tokens = True
 
 
-TestHostOfBytes = HostOfBytes.TestCase
-TestHostOfTokens = HostOfTokens.TestCase
-TestHostOfBytes.settings = TestHostOfTokens.settings = PROFILE
+class TestHostOfBytesShortly(HostOfBytes.TestCase):
+    settings = PROFILES["quick"]
+
+
+class TestHostOfTokensShortly(HostOfTokens.TestCase):
+    settings = PROFILES["quick"]
+
+
+if PROFILE is not PROFILES["quick"]:
+
+    @pytest.mark.slow
+    class TestHostOfBytes(HostOfBytes.TestCase):
+        settings = PROFILE
+
+    @pytest.mark.slow
+    class TestHostOfTokens(HostOfTokens.TestCase):
+        settings = PROFILE

@@ -14,7 +14,7 @@ import pageengine as pe
 LATER = {"ctypes.util", "difflib", "hashlib", "importlib.metadata", "inspect", "json", "lzma",
          "pathlib", "random", "shutil", "subprocess", "tempfile", "urllib.parse"}  # fmt: skip
 OURS_LATER = {f"pageengine.{name}" for name in (
-    "guest", "images", "lab", "libraries", "policy.esx", "policy.kvm", "policy.states",
+    "core.guest", "images", "lab", "stores.libraries", "policy.esx", "policy.kvm", "policy.states",
     "policy.table", "report", "tokens", "traces")}  # fmt: skip
 
 

@@ -78,7 +78,7 @@ def test_whoever_imports_the_package_keeps_its_signals():
 def test_signals_that_are_ignored_stay_so(tmp_path):
     code = (
         "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-        "from pageengine import startup; startup.begin()\n"
+        "from pageengine.plumbing import startup; startup.begin()\n"
         "from pageengine.cli.stopping import Stop\n"
         "with Stop() as stop:\n    signal.raise_signal(signal.SIGHUP); assert not stop()\n"
     )

@@ -11,6 +11,11 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "examples"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+SLOW = {"compare_policies", "embed_simpy", "four_states"}
+EACH = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in SLOW else [])
+    for path in NOTEBOOKS
+]
 
 
 def cells(path, kind):
@@ -32,7 +37,7 @@ def test_there_are_notebooks():
     assert [path.name for path in NOTEBOOKS if path.name not in listed] == []
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EACH)
 def test_a_notebook_runs_from_top_to_bottom(path, monkeypatch):
     for module in ("simpy", "pandas"):
         if any(re.search(rf"^import {module}\b", code, re.M) for code in cells(path, "code")):

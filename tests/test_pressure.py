@@ -2,6 +2,8 @@
 that need more memory than there is are read and written with the policy making room, and every byte
 is compared with what a plain dict remembers."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,6 +24,7 @@ batch = st.tuples(
 SETTINGS = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
+QUICK = {("word", "esx", "clock"), (None, "dense", "random")}
 
 
 def page(number):
@@ -69,9 +72,10 @@ class Guests:
             self.compare(i, everything, vm.peek(everything))
 
 
-@pytest.mark.parametrize("victims", ["clock", "random"])
-@pytest.mark.parametrize("packing", ["esx", "dense"])
-@pytest.mark.parametrize("compression", ["word", None])
+@pytest.mark.parametrize(("compression", "packing", "victims"), [
+    pytest.param(*case, marks=[] if case in QUICK else [pytest.mark.slow])
+    for case in itertools.product(["word", None], ["esx", "dense"], ["clock", "random"])
+])  # fmt: skip
 @SETTINGS
 @given(batches=st.lists(batch, max_size=12))
 def test_guests_read_what_they_wrote_however_small_the_host(batches, victims, packing, compression):

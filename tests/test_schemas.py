@@ -7,11 +7,12 @@ import json
 import os
 import sys
 
+import experiments
 import json_page
 import numpy as np
 import pytest
 
-from pageengine import schemas
+from pageengine import papers, schemas
 from pageengine.cli import COMMANDS, main
 from pageengine.cli.console import plain
 
@@ -95,7 +96,8 @@ def test_a_schema_is_one_and_leaves_nothing_open(name):
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_what_a_command_prints_is_what_its_schema_says(capsys, call):
+def test_what_a_command_prints_is_what_its_schema_says(capsys, call, monkeypatch):
+    monkeypatch.setattr(papers, "run", experiments.run)
     arguments = CALLS[call]
     if arguments[0] == "capture" and not sys.platform.startswith("linux"):
         pytest.skip("needs /proc")

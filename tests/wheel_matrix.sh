@@ -40,7 +40,9 @@ check() { # what, python, what to install, where its tests are
     local venv="$work/venv-$1"
     "$2" -m venv "$venv"
     "$venv/bin/pip" install -q --disable-pip-version-check "$3[test]"
-    (cd "$4" && "$venv/bin/python" -m pytest -q -p no:cacheprovider "${arguments[@]}" | tail -n 15)
+    (cd "$4" &&
+        "$venv/bin/python" -m pytest -q -p no:cacheprovider -n auto --slow "${arguments[@]}" |
+        tail -n 15)
     "$venv/bin/python" -m pageengine --version
     rm -rf "$venv"
 }

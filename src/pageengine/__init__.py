@@ -1,5 +1,9 @@
 """pageengine: a memory manager for overcommitted hosts, on real pages."""
 
+from pageengine.plumbing import startup as _startup  # noqa: F401  it hears signals
+
+# isort: split
+
 from typing import TYPE_CHECKING
 
 from pageengine import errors, policy
@@ -16,7 +20,6 @@ from pageengine.core.records import (
 )
 from pageengine.host.host import Host
 from pageengine.host.vm import VM
-from pageengine.plumbing import startup as _startup  # noqa: F401  it hears signals  # isort: split
 from pageengine.plumbing.firstuse import at_first_use
 from pageengine.stores.codec import codecs
 from pageengine.units import PAGE_BYTES, format_size, parse_size

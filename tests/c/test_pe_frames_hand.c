@@ -29,7 +29,7 @@ static void all_come_once_and_a_new_host_s_in_order(void)
     for (size_t i = 0; i < PE_COUNT_OF(counts); i++) {
         pe_frames frames;
         bool in_order = true;
-        CHECK(pe_frames_init_with_hand(&frames, counts[i]) == PE_OK);
+        CHECK(pe_frames_init_with_hand_in(&frames, counts[i], NULL) == PE_OK);
         for (uint32_t f = 0; f < counts[i]; f++) {
             CHECK(pe_frames_idle(&frames) == counts[i] - f);
             in_order = in_order && pe_frames_take(&frames) == f;
@@ -41,7 +41,7 @@ static void all_come_once_and_a_new_host_s_in_order(void)
 
 /* Gives back `n` frames that are taken, chosen at random; they leave the list. */
 static void give_some(pe_frames *frames, pe_rng *rng, bool *taken, pe_frame *list, uint32_t *held,
-                      uint32_t n, bool together)
+                      uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) { /* to the end of the list */
         uint32_t at = pe_rng_below(rng, *held - i), last = *held - 1 - i;
@@ -51,10 +51,7 @@ static void give_some(pe_frames *frames, pe_rng *rng, bool *taken, pe_frame *lis
         taken[frame] = false;
     }
     *held -= n;
-    if (together) {
-        pe_frames_give_back_many(frames, n, list + *held);
-    }
-    for (uint32_t i = 0; i < n && !together; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         pe_frames_give_back(frames, list[*held + i]);
     }
 }
@@ -67,13 +64,13 @@ static void no_frame_is_had_by_two_or_lost(void)
         pe_frames frames;
         bool *taken = calloc(count, sizeof *taken), twice = false;
         pe_frame *list = malloc(count * sizeof *list);
-        CHECK(pe_frames_init_with_hand(&frames, count) == PE_OK);
+        CHECK(pe_frames_init_with_hand_in(&frames, count, NULL) == PE_OK);
         for (int turn = 0; turn < 400; turn++) {
             bool together = pe_rng_below(&rng, 2);
             uint32_t n = pe_rng_below(&rng, most + 1), idle = count - held, got = 0;
             if (pe_rng_below(&rng, 2)) {
                 n = n < held ? n : held;
-                give_some(&frames, &rng, taken, list, &held, n, together);
+                give_some(&frames, &rng, taken, list, &held, n);
             } else {
                 got = together ? pe_frames_take_many(&frames, n, list + held) : 0;
                 for (; !together && got < n && got < idle; got++) {
@@ -108,16 +105,16 @@ static void many_are_the_frames_of_single_takes(void)
     pe_frame *list = malloc(9000 * sizeof *list);
     pe_rng rng = pe_rng_make(6, 0);
     bool same = true;
-    CHECK(pe_frames_init_with_hand(&many, 300000) == PE_OK);
-    CHECK(pe_frames_init_with_hand(&single, 300000) == PE_OK);
+    CHECK(pe_frames_init_with_hand_in(&many, 300000, NULL) == PE_OK);
+    CHECK(pe_frames_init_with_hand_in(&single, 300000, NULL) == PE_OK);
     for (int turn = 0; turn < 100; turn++) {
         uint32_t want = pe_rng_below(&rng, 9000), got = pe_frames_take_many(&many, want, list);
         for (uint32_t i = 0; i < got; i++) {
             same = same && pe_frames_take(&single) == list[i];
         }
         uint32_t back = pe_rng_below(&rng, got + 1);
-        pe_frames_give_back_many(&many, back, list);
         for (uint32_t i = 0; i < back; i++) {
+            pe_frames_give_back(&many, list[i]);
             pe_frames_give_back(&single, list[i]);
         }
         CHECK(same && many.in_hand == single.in_hand && many.in_bitmap == single.in_bitmap);
@@ -130,7 +127,7 @@ static void many_are_the_frames_of_single_takes(void)
 static void every_broken_rule_is_named(void)
 {
     pe_frames frames;
-    CHECK(pe_frames_init_with_hand(&frames, 5000) == PE_OK);
+    CHECK(pe_frames_init_with_hand_in(&frames, 5000, NULL) == PE_OK);
     for (pe_frame f = 0; f < 70; f++) {
         CHECK(pe_frames_take(&frames) == f);
     }
@@ -165,7 +162,7 @@ static void failing_allocations_leave_nothing(void)
         pe_frames frames, zero;
         memset(&zero, 0, sizeof zero);
         oom_fail_after(n);
-        CHECK(pe_frames_init_with_hand(&frames, 1000) == PE_ERR_NO_MEMORY);
+        CHECK(pe_frames_init_with_hand_in(&frames, 1000, NULL) == PE_ERR_NO_MEMORY);
         oom_off();
         CHECK(memcmp(&frames, &zero, sizeof zero) == 0);
         pe_frames_fini(&frames);
@@ -175,7 +172,7 @@ static void failing_allocations_leave_nothing(void)
 static void it_takes_a_thirtieth_of_a_stack(void)
 {
     pe_frames frames;
-    CHECK(pe_frames_init_with_hand(&frames, 1u << 22) == PE_OK);
+    CHECK(pe_frames_init_with_hand_in(&frames, 1u << 22, NULL) == PE_OK);
     CHECK(pe_frames_bytes(&frames) * 30 <= sizeof(pe_frame) << 22);
     pe_frames_fini(&frames);
 }

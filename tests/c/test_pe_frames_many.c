@@ -52,7 +52,7 @@ static void batches_give_and_take_what_single_calls_do(void)
             }
             static const uint32_t percents[] = {0, 1, 10, 50, 100};
             uint32_t n = choose(&rng, &many, percents[round % 5], list);
-            pe_frames_give_back_many(&many, n, list);
+            CHECK(pe_frames_give_back_checked(&many, n, list) == n);
             for (uint32_t i = 0; i < n; i++) {
                 pe_frames_give_back(&single, list[i]);
             }

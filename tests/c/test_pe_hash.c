@@ -24,6 +24,21 @@ static void fill_random(uint64_t stream)
     }
 }
 
+/* The portable way, which the others are held against. */
+static uint64_t hash_page(const void *at, uint64_t salt)
+{
+    pe_hash_key key;
+    pe_hash_key_init(&key, salt, PE_HASH_PORTABLE);
+    return pe_hash_page_keyed(&key, at);
+}
+
+/* On x86 every way up to the best one works; elsewhere there are two. */
+static bool has_way(pe_hash_variant way)
+{
+    pe_hash_variant const best = pe_hash_best();
+    return way == PE_HASH_PORTABLE || way == best || (best != PE_HASH_NEON && way < best);
+}
+
 static int by_value(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a;
@@ -51,12 +66,12 @@ static void the_key_words_are_what_their_formula_says(void)
 static void known_pages_have_their_known_hashes(void)
 {
     memset(page, 0, PE_PAGE_BYTES);
-    CHECK(pe_hash_page(page, 0) == UINT64_C(0xa3bf99284d452e4a));
-    CHECK(pe_hash_page(page, 1) == UINT64_C(0x42149218384df111));
+    CHECK(hash_page(page, 0) == UINT64_C(0xa3bf99284d452e4a));
+    CHECK(hash_page(page, 1) == UINT64_C(0x42149218384df111));
     memset(page, 0xff, PE_PAGE_BYTES);
-    CHECK(pe_hash_page(page, 0) == UINT64_C(0xe901bae963e7f304));
+    CHECK(hash_page(page, 0) == UINT64_C(0xe901bae963e7f304));
     fill_random(1);
-    CHECK(pe_hash_page(page, UINT64_MAX) == UINT64_C(0x4241eb07103874ee));
+    CHECK(hash_page(page, UINT64_MAX) == UINT64_C(0x4241eb07103874ee));
     CHECK(pe_hash_token(42, 1) == UINT64_C(0x07adbc9c1799ea11));
 }
 
@@ -68,29 +83,28 @@ static void every_variant_gives_the_same_hash(void)
             memset(page, i % 8 ? 0 : 0xff, PE_PAGE_BYTES);
             page[i * 20 % PE_PAGE_BYTES] ^= (uint8_t)i;
         }
-        uint64_t expected = pe_hash_page(page, i);
+        uint64_t expected = hash_page(page, i);
         for (int v = PE_HASH_PORTABLE; v <= PE_HASH_NEON; v++) {
-            if (pe_hash_has((pe_hash_variant)v)) {
+            if (has_way((pe_hash_variant)v)) {
                 pe_hash_key key;
                 pe_hash_key_init(&key, i, (pe_hash_variant)v);
                 CHECK(pe_hash_page_keyed(&key, page) == expected);
             }
         }
     }
-    CHECK(pe_hash_has(pe_hash_best()));
 }
 
 static void a_page_may_lie_at_any_address(void)
 {
     fill_random(3);
-    uint64_t expected = pe_hash_page(page, 5);
+    uint64_t expected = hash_page(page, 5);
     pe_hash_key key;
     pe_hash_key_init(&key, 5, pe_hash_best());
     uint8_t *room = malloc(PE_PAGE_BYTES + 64);
     for (size_t shift = 0; room && shift < 64; shift += 7) {
         memcpy(room + shift, page, PE_PAGE_BYTES);
         uint64_t word;
-        CHECK(pe_hash_page(room + shift, 5) == expected);
+        CHECK(hash_page(room + shift, 5) == expected);
         CHECK(pe_hash_page_keyed(&key, room + shift) == expected);
         CHECK(pe_page_equal(room + shift, page) && !pe_page_is_zero(room + shift));
         CHECK(!pe_page_is_same(room + shift, &word));
@@ -114,7 +128,7 @@ static void batches_agree_with_single_pages(void)
     pe_hash_pages(&key, pages, PE_PAGE_BYTES, n, out);
     pe_pages_are_zero(pages, PE_PAGE_BYTES, n, zero);
     for (size_t i = 0; i < n; i++) {
-        CHECK(out[i] == pe_hash_page(pages + i * PE_PAGE_BYTES, 9));
+        CHECK(out[i] == hash_page(pages + i * PE_PAGE_BYTES, 9));
         CHECK(zero[i] == (i % 5 == 0));
     }
     uint64_t first = out[0];
@@ -261,8 +275,8 @@ static void salts_give_unrelated_hashes(void)
     uint64_t *hashes = malloc(2 * n * sizeof hashes[0]);
     memset(page, 0, PE_PAGE_BYTES);
     for (size_t salt = 0; salt < n; salt++) { /* small salts, and salts that differ in high bits */
-        hashes[2 * salt] = pe_hash_page(page, salt);
-        hashes[2 * salt + 1] = pe_hash_page(page, (uint64_t)(salt + 1) << 40);
+        hashes[2 * salt] = hash_page(page, salt);
+        hashes[2 * salt + 1] = hash_page(page, (uint64_t)(salt + 1) << 40);
     }
     CHECK(collisions(hashes, 2 * n) == 0);
     for (size_t salt = 0; salt < n; salt++) {

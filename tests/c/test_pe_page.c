@@ -1,7 +1,7 @@
 /* sources: csrc/*.c csrc/codec/*.c */
 /* At stake: whatever the sharing table says is a guess, and a page that trusts it is another
    machine's page. Hints and entries are forged here: of another salt group, of pages that are
-   pinned, gone, changed or not to be shared. */
+   pinned, gone or changed. */
 #include "check.h"
 #include "small_host.h"
 
@@ -83,19 +83,12 @@ static void check_no_partner(void (*becomes)(pe_vm *vm, uint32_t ppn))
     put(1, 1, 9);
     CHECK(scan(1).merged == 0 && place(1, 1) == PE_PRIVATE);
     CHECK(host->sharing.shared == 0 && host->sharing.hints == 1);
-    pe_host_vm(host, 0)->sharing = true;
     end();
 }
 
 static void pinned(pe_vm *vm, uint32_t ppn)
 {
     pe_vm_pin(vm, ppn, true);
-}
-
-static void not_to_be_shared(pe_vm *vm, uint32_t ppn)
-{
-    (void)ppn;
-    vm->sharing = false;
 }
 
 static void swapped(pe_vm *vm, uint32_t ppn)
@@ -113,7 +106,6 @@ static void changed(pe_vm *vm, uint32_t ppn)
 static void a_hinted_page_that_is_no_partner_any_more_is_none(void)
 {
     check_no_partner(pinned);
-    check_no_partner(not_to_be_shared);
     check_no_partner(swapped);
     check_no_partner(changed);
 }

@@ -36,7 +36,7 @@ static void memory_is_resident_only_where_frames_were_used(void)
 {
     pe_pool pool;
     uint64_t idle[(FRAMES + 63) / 64];
-    CHECK(pe_pool_init(&pool, FRAMES) == PE_OK);
+    CHECK(pe_pool_init_in(&pool, FRAMES, NULL) == PE_OK);
     bool counted = resident(&pool) != PE_NONE;
     CHECK(!counted || resident(&pool) == 0);
     for (pe_frame f = 0; f < FRAMES; f += 3) {
@@ -69,7 +69,7 @@ static void runs_of_frames_are_released_across_words(void)
         pe_pool pool;
         uint64_t idle[(FRAMES + 63) / 64];
         memset(idle, 0, sizeof idle);
-        CHECK(pe_pool_init(&pool, FRAMES) == PE_OK);
+        CHECK(pe_pool_init_in(&pool, FRAMES, NULL) == PE_OK);
         for (pe_frame f = 0; f < FRAMES; f++) {
             memset(pe_pool_page_to_fill(&pool, f), 1, PE_PAGE_BYTES);
             bool in_run = f >= runs[i].first && f < runs[i].end;
@@ -91,7 +91,7 @@ static void a_zeroed_frame_is_zero_whatever_was_there(void)
     pe_pool pool;
     uint64_t idle[(FRAMES + 63) / 64];
     memset(idle, 0xff, sizeof idle);
-    CHECK(pe_pool_init(&pool, FRAMES) == PE_OK);
+    CHECK(pe_pool_init_in(&pool, FRAMES, NULL) == PE_OK);
     CHECK(pe_pool_page_zeroed(&pool, 70) == pool.bytes + 70 * PE_PAGE_BYTES);
     CHECK(is_filled(&pool, 70, 0));
     pe_pool_page(&pool, 70)[5] = 9; /* written after it was handed out: must be known as touched */
@@ -116,13 +116,13 @@ static void failing_allocations_leave_a_zeroed_pool(void)
         pe_pool pool, zero;
         memset(&zero, 0, sizeof zero);
         oom_fail_after(n);
-        CHECK(pe_pool_init(&pool, FRAMES) == PE_ERR_NO_MEMORY);
+        CHECK(pe_pool_init_in(&pool, FRAMES, NULL) == PE_ERR_NO_MEMORY);
         oom_off();
         CHECK(memcmp(&pool, &zero, sizeof zero) == 0);
         pe_pool_fini(&pool);
     }
     pe_pool none;
-    CHECK(pe_pool_init(&none, 0) == PE_OK && pe_pool_release(&none, NULL) == 0);
+    CHECK(pe_pool_init_in(&none, 0, NULL) == PE_OK && pe_pool_release(&none, NULL) == 0);
     pe_pool_fini(&none);
 }
 

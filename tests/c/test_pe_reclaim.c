@@ -210,9 +210,6 @@ static void sharing_comes_first_and_counts_as_what_it_is(void)
     CHECK(vm->event[PE_EV_MERGED] == 1 && vm->event[PE_EV_ZERO_MERGED] == 2);
     CHECK(vm->event[PE_EV_SCANNED] == 1 && vm->event[PE_EV_HINTED] == 1); /* by the scan alone */
     CHECK(write_page(host, 0, 4, page_of(page, 9)) == PE_OK);
-    vm->sharing = false;
-    CHECK(reclaim(1, PE_STEP_SHARE) == PE_OK && won.merged == 0);
-    vm->sharing = true;
     host->config.sharing = false;
     CHECK(reclaim(1, PE_STEP_SHARE) == PE_OK && won.merged == 0);
     host->config.sharing = true;

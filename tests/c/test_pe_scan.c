@@ -230,9 +230,6 @@ static void a_scan_goes_on_where_the_last_one_ended(void)
     CHECK(random.visited == 100 && random.scanned == 100 && random.hinted == 0);
     host->config.sharing = false;
     CHECK(pe_scan(host, vm, 9, 0, &random) == PE_OK && random.visited == 100);
-    host->config.sharing = true;
-    vm->sharing = false;
-    CHECK(pe_scan(host, vm, 9, 0, &random) == PE_OK && random.visited == 100);
     pe_host_delete(host);
 }
 

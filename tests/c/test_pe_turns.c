@@ -17,7 +17,7 @@ static uint8_t kinds[N], sorted_kinds[N];
 /* Page p is in place p % PE_PLACES; the turn is (kind + place) % PE_TURNS. */
 static void make(pe_vm *vm)
 {
-    CHECK(pe_vm_init(vm, 60, 1, 0) == PE_OK);
+    CHECK(pe_vm_init_in(vm, 60, 1, 0, NULL) == PE_OK);
     for (uint32_t p = 0; p < vm->pages; ++p)
         pe_vm_put(vm, p, (pe_place)(p % PE_PLACES), 0);
     for (unsigned i = 0; i < KINDS * PE_PLACES; ++i)

@@ -21,8 +21,8 @@ static bool sound(void)
 
 static void begin(void)
 {
-    CHECK(pe_vm_init(&vm, PAGES, 7, 3) == PE_OK && vm.in_place[PE_ABSENT] == PAGES);
-    CHECK(vm.id == 3 && vm.sharing && !vm.blocked && sound());
+    CHECK(pe_vm_init_in(&vm, PAGES, 7, 3, NULL) == PE_OK && vm.in_place[PE_ABSENT] == PAGES);
+    CHECK(vm.id == 3 && !vm.blocked && sound());
 }
 
 static void end(void)
@@ -42,8 +42,8 @@ static uint32_t count(uint64_t bit)
 
 static void a_machine_has_pages_and_not_too_many(void)
 {
-    CHECK(pe_vm_init(&vm, 0, 1, 0) == PE_ERR_ARGUMENT);
-    CHECK(pe_vm_init(&vm, UINT32_MAX, 1, 0) == PE_ERR_ARGUMENT && vm.map == NULL);
+    CHECK(pe_vm_init_in(&vm, 0, 1, 0, NULL) == PE_ERR_ARGUMENT);
+    CHECK(pe_vm_init_in(&vm, UINT32_MAX, 1, 0, NULL) == PE_ERR_ARGUMENT && vm.map == NULL);
     begin();
     CHECK(pe_vm_bytes(&vm) == sizeof vm + PAGES * 8);
     CHECK(pe_vm_keep_checksums(&vm) == PE_OK && pe_vm_bytes(&vm) == sizeof vm + PAGES * 12);
@@ -146,14 +146,14 @@ static void draws_are_of_the_stream_that_was_asked_for(void)
 {
     uint64_t marked[2][PAGES];
     for (unsigned again = 0; again < 2; ++again) {
-        CHECK(pe_vm_init(&vm, PAGES, again ? 1 : 7, again) == PE_OK);
+        CHECK(pe_vm_init_in(&vm, PAGES, again ? 1 : 7, again, NULL) == PE_OK);
         pe_vm_draw_from(&vm, 7, 21);
         pe_vm_sample_begin(&vm, 10);
         memcpy(marked[again], vm.map, sizeof marked[again]);
         pe_vm_fini(&vm);
     }
     CHECK(memcmp(marked[0], marked[1], sizeof marked[0]) == 0);
-    CHECK(pe_vm_init(&vm, PAGES, 7, 21) == PE_OK); /* a machine's own stream is its id */
+    CHECK(pe_vm_init_in(&vm, PAGES, 7, 21, NULL) == PE_OK); /* a machine's own stream is its id */
     pe_vm_sample_begin(&vm, 10);
     CHECK(memcmp(marked[0], vm.map, sizeof marked[0]) == 0);
     pe_vm_fini(&vm);

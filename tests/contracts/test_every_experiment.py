@@ -3,15 +3,16 @@ verdict is what the documentation says, its figure comes out, and the same seed 
 numbers.
 """
 
+import experiments
 import pytest
 
 from pageengine import papers
 from pageengine.papers import page
 
 
-@pytest.fixture(scope="module", params=papers.EXPERIMENTS)
+@pytest.fixture(scope="module", params=experiments.EACH)
 def outcome(request):
-    return papers.run(request.param)
+    return experiments.run(request.param)
 
 
 def test_it_says_what_it_is(outcome):

@@ -11,8 +11,7 @@ from laws import NAMES, SECONDS, mean, run, stalls, worst
 
 from pageengine.policy import POLICIES
 
-each = pytest.mark.parametrize("policy", [name for name in POLICIES if name != "no-overcommit"])
-with_and_without = pytest.mark.parametrize("guest", [True, False], ids=["guest", "no guest"])
+HELD = [name for name in POLICIES if name != "no-overcommit"]
 LOADS = (0.6, 0.9, 1.1, 1.5, 2.0)
 
 #: What a law allows to a policy that really is so, and why (docs/policies.md).
@@ -26,6 +25,22 @@ EXCEPTIONS = {
 }
 
 
+def law(quick):
+    """A law is tried on each policy, with guests and without; all but those of ``quick`` without
+    guests are slow.
+    """
+    cases = []
+    for policy in HELD:
+        for guest, name in ((True, "guest"), (False, "no guest")):
+            marks = [pytest.mark.slow] if guest or policy not in quick else []
+            cases.append(pytest.param(policy, guest, id=f"{name}-{policy}", marks=marks))
+    return pytest.mark.parametrize(("policy", "guest"), cases)
+
+
+each = law(quick={"esx6"})
+every_policy_soon = law(quick=HELD)
+
+
 def held(law, policy, found, margin):
     margin, _ = EXCEPTIONS.get((law, policy), (margin, ""))
     print(f"{law}: {policy} came to {found:.2f} of {margin:g} points")
@@ -33,7 +48,6 @@ def held(law, policy, found, margin):
 
 
 @each
-@with_and_without
 def test_the_order_in_which_machines_are_listed_is_of_no_consequence(policy, guest):
     expected = stalls(run(policy, guest=guest))
     for listed in (NAMES[::-1], NAMES[2:] + NAMES[:2]):
@@ -44,7 +58,6 @@ def test_the_order_in_which_machines_are_listed_is_of_no_consequence(policy, gue
 
 
 @each
-@with_and_without
 @pytest.mark.parametrize("epoch", [0.02, 0.25, 5.0])
 def test_the_grain_of_recording_is_of_no_consequence(policy, guest, epoch):
     if epoch == 0.02 and not guest:
@@ -55,7 +68,6 @@ def test_the_grain_of_recording_is_of_no_consequence(policy, guest, epoch):
 
 
 @each
-@with_and_without
 def test_equal_machines_wait_equally(policy, guest):
     for load in LOADS:
         found = [*stalls(run(policy, load, guest)).values()]
@@ -63,7 +75,6 @@ def test_equal_machines_wait_equally(policy, guest):
 
 
 @each
-@with_and_without
 def test_more_memory_never_hurts(policy, guest):
     results = [run(policy, load, guest) for load in LOADS]
     for more, less in zip(results, results[1:], strict=False):
@@ -71,15 +82,13 @@ def test_more_memory_never_hurts(policy, guest):
         held("memory, worst", policy, worst(more) - worst(less), 0.5)
 
 
-@each
-@with_and_without
+@every_policy_soon
 def test_fewer_machines_never_hurt(policy, guest):
     fewer = run(policy, guest=guest, listed=NAMES[:3])
     held("machines", policy, mean(fewer) - mean(run(policy, guest=guest)), 0.3)
 
 
 @each
-@with_and_without
 def test_a_technique_that_is_there_never_hurts(policy, guest):
     with_all = run(policy, guest=guest)
     slower = (("storage", "nvme"), ("swap_in", 180e-6), ("guest_reads", 160e-6),
@@ -93,7 +102,6 @@ def test_a_technique_that_is_there_never_hurts(policy, guest):
 
 
 @each
-@with_and_without
 def test_what_is_over_leaves_no_trace(policy, guest):
     """A fifth machine comes at once and leaves after 20 s; in the end the host is as without it."""
     seconds = 2 * SECONDS + 10
@@ -105,7 +113,6 @@ def test_what_is_over_leaves_no_trace(policy, guest):
 
 
 @each
-@with_and_without
 def test_every_start_comes_to_the_same_end(policy, guest):
     """A load of 80 % is carried after a start in which it was half as much again."""
     seconds, since = 2 * SECONDS, 2 * SECONDS - 20
@@ -115,7 +122,6 @@ def test_every_start_comes_to_the_same_end(policy, guest):
 
 
 @each
-@with_and_without
 def test_a_page_may_stand_for_two(policy, guest):
     doubled = (("storage", "nvme"), ("swap_in", 45e-6), ("guest_reads", 40e-6), ("swap_out", 2e-6),
                ("guest_writes", 2e-6), ("faults_absent", 0.5e-6), ("cow_breaks", 1e-6),
@@ -126,7 +132,6 @@ def test_a_page_may_stand_for_two(policy, guest):
 
 
 @each
-@with_and_without
 def test_seeds_differ_by_less_than_what_is_claimed(policy, guest):
     found = [mean(run(policy, guest=guest, seed=seed)) for seed in (1, 2, 3)]
     held("seeds", policy, max(found) - min(found), 1.5)

@@ -94,6 +94,7 @@ def test_the_accesses_come_in_order_each_time(kind, tmp_path):
         assert writes.tolist() == (WRITES if SAMPLES[kind][2] else WRITES & False).tolist()
 
 
+@pytest.mark.slow
 @each
 def test_a_long_trace_comes_in_many_batches_and_whole(kind, tmp_path):
     draw = np.random.default_rng(1)

@@ -15,12 +15,12 @@ import tree
 CORE = {
     0: "base bits bytes status hash rng draws device cpu os memory file inject",
     1: "frames pool sharing zcache swap codec",
-    2: "content profile place page vm host fault touch scan reclaim swapout evict balloon guest "
-    "activity stats snapshot replay check turns",
+    2: "content profile place page vm host fault touch scan reclaim swapout balloon guest stats "
+    "check turns",
 }
 ROOMS = {f"pe_{room}": floor for floor, rooms in CORE.items() for room in rooms.split()}
-# Stores know nothing of each other; these few are made of another.
-SIDEWAYS = {("pe_swap", "pe_frames"), ("pe_pool", "pe_frames")}
+# Stores know nothing of each other; this one is made of another.
+SIDEWAYS = {("pe_swap", "pe_frames")}
 
 # ---- Python: module -> (what it is, what it may import). Names are matched by their longest
 # prefix.
@@ -102,6 +102,12 @@ def test_what_a_host_holds_comes_from_its_table_of_memory(path):
     direct = r"(?<!\w)(?:malloc|calloc|realloc|free|pe_os_map|pe_os_unmap)\("
     found = re.findall(direct, tree.without_comments(path.read_text()))
     assert not found, f"{tree.name(path)} calls {found}: pe_memory.h has the host's"
+
+
+def test_a_room_of_the_table_is_there():
+    there = {room_of(path.stem) for path in [*tree.HEADERS, *tree.C_FILES]}
+    assert there == set(ROOMS)
+    assert {room for pair in SIDEWAYS for room in pair} <= there
 
 
 def test_headers_do_not_include_each_other_in_a_circle():

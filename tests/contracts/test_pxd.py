@@ -100,6 +100,16 @@ def test_a_pxd_declares_no_word_of_another_header(path):
             assert re.search(rf"\b{name}\b", text), f"{name} is not in {header}"
 
 
+@pytest.mark.parametrize("path", PXDS, ids=tree.name)
+def test_a_pxd_declares_nothing_that_no_wrapper_uses(path):
+    wrappers = tree.used_by_wrappers()
+    sizes = re.findall(r"\[(\w+)\]", path.read_text())
+    for _, body in blocks(path):
+        called = [re.search(r"(\w+)\(", function)[1] for function in functions(body)]
+        for name in [*constants(body), *called]:
+            assert name in sizes or re.search(rf"\b{name}\b", wrappers), f"nothing uses {name}"
+
+
 def reachable(header):
     """The header and what it includes."""
     there = {path.name: path for path in tree.HEADERS}

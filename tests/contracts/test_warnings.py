@@ -15,8 +15,18 @@ WARNINGS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("compiler", tree.COMPILERS or [None])
-@pytest.mark.parametrize("path", tree.C_FILES, ids=tree.name)
+SLOW = {"pe_codec_word_wide.c"}  # five seconds each time
+each_compiler = pytest.mark.parametrize("compiler", [
+    pytest.param(compiler, marks=[pytest.mark.slow] if number else [])
+    for number, compiler in enumerate(tree.COMPILERS or [None])
+])  # fmt: skip
+
+
+@each_compiler
+@pytest.mark.parametrize("path", [
+    pytest.param(path, id=tree.name(path), marks=[pytest.mark.slow] if path.name in SLOW else [])
+    for path in tree.C_FILES
+])  # fmt: skip
 def test_a_source_of_the_core_compiles_without_a_warning(path, compiler):
     tree.need_compiler()
     for extra in ([], ["-DPE_RELEASE"]):
@@ -36,7 +46,8 @@ def test_a_source_of_the_core_compiles_without_a_warning(path, compiler):
         assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize("compiler", tree.COMPILERS or [None])
+@pytest.mark.slow
+@each_compiler
 def test_the_portable_branches_compile_too(compiler):
     """Without the processor's own instructions and without 128-bit integers: what another compiler
     would see.

@@ -24,6 +24,15 @@ def without_comments(text):
     return re.sub(pattern, lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.DOTALL)
 
 
+def used_by_wrappers():
+    """What the .pyx files and the .pxd files beside them say, but for what they import: whose word
+    is in it has a user in Python.
+    """
+    files = (path for end in ("pyx", "pxd") for path in sorted(PACKAGE.rglob(f"*.{end}")))
+    text = "\n".join(path.read_text() for path in files if path.parent.name != "_c")
+    return re.sub(r"#[^\n]*|cimport \([^)]*\)|cimport [^\n]*", "", text)
+
+
 def need_compiler():
     if not COMPILERS:
         pytest.skip("there is no C compiler")

@@ -3,15 +3,19 @@ lead to other decisions than bytes. The same simulations are run on both, machin
 by every technique, and compared row by row.
 """
 
+import functools
+
 import numpy as np
 import pytest
 
 from pageengine.lab import GuestSpec, Simulation, VMSpec
 
 MIB = 2**20
+QUICK = ("proportional", False)
 MEASURED = {"metadata"}  # of the process, not of what is simulated
 
 
+@functools.cache
 def simulated(contents, policy, guests):
     kinds = [
         {"kind": "zipf", "rate": 400.0, "write": 0.3},
@@ -39,8 +43,12 @@ def assert_same(one, other):
     assert {**one.meta, "contents": ""} == {**other.meta, "contents": ""}
 
 
-@pytest.mark.parametrize("guests", [False, True], ids=["plain", "guests"])
-@pytest.mark.parametrize("policy", ["esx2002", "esx6", "kvm", "proportional"])
+@pytest.mark.parametrize(("policy", "guests"), [
+    pytest.param(policy, guests, id=f"{policy}-{name}",
+                 marks=[] if (policy, guests) == QUICK else [pytest.mark.slow])
+    for policy in ("esx2002", "esx6", "kvm", "proportional")
+    for guests, name in ((False, "plain"), (True, "guests"))
+])  # fmt: skip
 def test_decisions_counters_and_timelines_are_those_of_bytes(policy, guests):
     real, stand_in = (simulated(contents, policy, guests) for contents in ("bytes", "tokens"))
     assert_same(real, stand_in)

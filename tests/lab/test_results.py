@@ -9,12 +9,22 @@ import pytest
 
 from pageengine import report
 from pageengine.errors import PageEngineError
+from pageengine.lab import Simulation, VMSpec
 from pageengine.lab.results import Result, ResultError
 
 
 @pytest.fixture
 def result():
     return made_up.result(seconds=200)
+
+
+def test_a_made_up_result_has_the_columns_of_a_run(result):
+    """Their names, order and kinds: what is tested on one would work on the other."""
+    run = Simulation("8 MiB", [VMSpec("a", "4 MiB", {"kind": "zipf"})], seed=1).run(2)
+    for made, recorded in ((result.host, run.host), (result.vms, run.vms)):
+        assert [*made] == [*recorded]
+        kinds = {name: column.dtype.kind for name, column in recorded.items()}
+        assert {name: np.asarray(made[name]).dtype.kind for name in made} == kinds
 
 
 def test_a_saved_result_is_loaded_as_it_was(result, tmp_path):

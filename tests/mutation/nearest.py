@@ -16,6 +16,7 @@ WATERMARKS = "tests/policy/test_watermarks.py"
 
 C_TESTS: dict[str, tuple[str, ...]] = {
     "csrc/pe_balloon.c": ("fault", "scan", "host"),
+    "csrc/pe_content.c": ("fault", "touch", "reclaim", "swapout", "scan", "host", "check"),
     "csrc/pe_content.h": ("fault", "touch", "reclaim"),
     "csrc/pe_fault.c": ("fault", "touch", "host", "check"),
     "csrc/pe_file.c": ("swap_file", "swap", "inject"),
@@ -41,6 +42,7 @@ C_TESTS: dict[str, tuple[str, ...]] = {
 
 PYTHON_TESTS: dict[str, tuple[str, ...]] = {
     "csrc/pe_balloon.c": CORE,
+    "csrc/pe_content.c": CORE,
     "csrc/pe_content.h": CORE,
     "csrc/pe_fault.c": CORE,
     "csrc/pe_file.c": ("tests/test_swap_errors.py", "tests/test_faults.py"),

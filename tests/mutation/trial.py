@@ -20,7 +20,7 @@ C_SECONDS = 30
 PYTHON_SECONDS, PYTHON_CPU_SECONDS = 300, 45
 PYTHON_BYTES = 6 * 2**30
 C_MIB = 2048
-OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "--benchmark-disable", "--no-header",
+OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "--benchmark-disable", "--no-header", "--slow",
            "-W", "ignore"]  # fmt: skip
 
 

@@ -10,7 +10,6 @@ cdef extern from "pe_draws.h" nogil:
         const int64_t *names
         uint32_t count
 
-    void pe_draws_below(const pe_source *self, uint32_t bound, size_t n, int64_t *out)
     void pe_draws_window(const pe_source *self, uint32_t first, uint32_t size, uint32_t pages,
                          size_t n, int64_t *out)
     void pe_draws_part(const pe_source *self, double part, size_t n, uint8_t *out)

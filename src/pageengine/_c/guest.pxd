@@ -9,8 +9,7 @@ cdef extern from "pe_guest.h" nogil:
     ctypedef struct pe_guest
 
     ctypedef enum pe_guest_kind:
-        PE_GUEST_MEMORY
-        PE_GUEST_FILE
+        pass
 
     ctypedef struct pe_guest_ops:
         int64_t *ppn

@@ -4,7 +4,6 @@ from pageengine._c.codec cimport pe_codec
 from pageengine._c.file cimport pe_file_calls
 from pageengine._c.frames cimport pe_frames
 from pageengine._c.memory cimport pe_memory
-from pageengine._c.pool cimport pe_pool
 from pageengine._c.status cimport pe_status
 from pageengine._c.swap cimport pe_swap
 from pageengine._c.vm cimport bool, pe_vm
@@ -27,7 +26,6 @@ cdef extern from "pe_host.h" nogil:
 
     ctypedef struct pe_host:
         pe_frames frames
-        pe_pool pool
         pe_swap swap
         uint32_t mark
         uint64_t error_vm

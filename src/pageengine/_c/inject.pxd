@@ -8,9 +8,6 @@ from pageengine._c.status cimport pe_status
 
 cdef extern from "pe_inject.h" nogil:
     ctypedef enum pe_operation:
-        PE_OP_WRITE
-        PE_OP_READ
-        PE_OP_MEMORY
         PE_OPERATIONS
 
     ctypedef enum pe_harm:
@@ -40,7 +37,6 @@ cdef extern from "pe_inject.h" nogil:
         uint64_t count[PE_OPERATIONS]
         uint64_t done[PE_HARMS]
         uint64_t held
-        uint64_t damaged_slots
         pe_injected log[PE_INJECT_LOG]
         uint64_t logged
 

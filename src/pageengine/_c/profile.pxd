@@ -7,7 +7,6 @@ cdef extern from "pe_profile.h" nogil:
         uint64_t copies
     void pe_profile_init(pe_profile *self, uint64_t salt, uint64_t machine, const double *marks,
                          uint64_t copies, const uint8_t *units)
-    uint64_t pe_profile_token(const pe_profile *self, uint64_t ppn, uint32_t version)
     void pe_profile_tokens(const pe_profile *self, size_t n, const int64_t *ppns,
                            const int32_t *versions, uint64_t *out)
     void pe_profile_written(const pe_profile *self, size_t n, const int64_t *ppns,

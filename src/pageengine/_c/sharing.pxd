@@ -5,9 +5,7 @@ from pageengine._c.status cimport pe_status
 cdef extern from "pe_sharing.h" nogil:
     ctypedef uint32_t pe_frame
     ctypedef enum pe_entry_kind:
-        PE_ENTRY_EMPTY
         PE_ENTRY_HINT
-        PE_ENTRY_SHARED
     ctypedef struct pe_sharing:
         uint32_t *mappers
         uint64_t buckets
@@ -25,10 +23,8 @@ cdef extern from "pe_sharing.h" nogil:
         uint64_t id
         uint32_t step
     const uint64_t PE_SHARING_OWNER_MAX
-    const uint32_t PE_SHARING_MAPPERS_MAX
     pe_status pe_sharing_init(pe_sharing *self, uint32_t frames)
     void pe_sharing_fini(pe_sharing *self)
-    void pe_sharing_prefetch(const pe_sharing *self, uint64_t hash)
     pe_sharing_cursor pe_sharing_find(uint64_t hash)
     bint pe_sharing_next(const pe_sharing *self, pe_sharing_cursor *cursor)
     bint pe_sharing_hint(pe_sharing *self, uint64_t hash, uint64_t owner)

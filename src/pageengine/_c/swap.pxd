@@ -9,7 +9,6 @@ cdef extern from "pe_swap.h" nogil:
 
     ctypedef struct pe_swap:
         pe_frames slots
-        uint64_t *checksums
         int file
         int error
         uint64_t written
@@ -20,16 +19,10 @@ cdef extern from "pe_swap.h" nogil:
     pe_status pe_swap_init(pe_swap *self, uint32_t slots, int file)
     void pe_swap_fini(pe_swap *self)
     pe_status pe_swap_grow(pe_swap *self, uint32_t slots)
-    uint32_t pe_swap_take_run(pe_swap *self, uint32_t want, pe_slot *first)
-    void pe_swap_give_back(pe_swap *self, pe_slot slot)
     uint32_t pe_swap_give_back_checked(pe_swap *self, uint32_t n, const pe_slot *slots)
-    pe_status pe_swap_write(pe_swap *self, pe_slot first, uint32_t n, const uint8_t *const *pages)
-    pe_status pe_swap_read(pe_swap *self, pe_slot slot, uint8_t *page)
     pe_status pe_swap_write_many(pe_swap *self, uint32_t n, const uint8_t *pages,
                                  pe_slot *out, uint32_t *done)
     pe_status pe_swap_read_many(pe_swap *self, uint32_t n, const pe_slot *slots,
                                 uint8_t *out, uint32_t *done)
-    void pe_swap_write_token(pe_swap *self, pe_slot slot, uint64_t token)
-    uint64_t pe_swap_read_token(const pe_swap *self, pe_slot slot)
     size_t pe_swap_bytes(const pe_swap *self)
     bool pe_swap_check(const pe_swap *self, const char **reason)

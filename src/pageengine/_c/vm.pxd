@@ -9,16 +9,13 @@ cdef extern from "<stdbool.h>" nogil:
 
 cdef extern from "pe_vm.h" nogil:
     ctypedef enum pe_event:
-        PE_EV_ACCESSES
         PE_EVENTS
 
     ctypedef struct pe_vm:
         uint32_t pages
         uint64_t id
         uint32_t group
-        bool sharing
         bool blocked
-        uint64_t *map
         uint32_t *in_place
         uint64_t *event
         uint32_t sample_size

@@ -6,9 +6,6 @@ from pageengine._c.vm cimport bool
 
 
 cdef extern from "pe_zcache.h" nogil:
-    enum:
-        PE_ZCACHE_PAYLOAD_MAX
-
     ctypedef enum pe_packing:
         PE_PACKING_ESX
         PE_PACKING_DENSE

@@ -13,12 +13,10 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from pageengine._c.balloon cimport *
 from pageengine._c.check cimport pe_check
+from pageengine._c.content cimport pe_content_trim
 from pageengine._c.host cimport *
 from pageengine._c.place cimport PE_BALLOONED
-from pageengine._c.pool cimport pe_pool_release
-from pageengine._c.frames cimport (
-    pe_frames_hide_hand, pe_frames_idle, pe_frames_show_hand, pe_frames_words
-)
+from pageengine._c.frames cimport pe_frames_idle
 from pageengine._c.reclaim cimport *
 from pageengine._c.scan cimport *
 from pageengine._c.stats cimport *
@@ -308,10 +306,6 @@ cdef class Engine:
         with self._lock:
             return True if self._vm(id).blocked else False
 
-    def set_sharing(self, uint64_t id, bint sharing):
-        with self._lock:
-            self._vm(id).sharing = sharing
-
     def set_mark(self, uint32_t frames):
         """Accesses stop rather than let the idle frames fall below this."""
         with self._lock:
@@ -408,11 +402,8 @@ cdef class Engine:
         cdef uint64_t frames = 0
         with self._lock:
             self._open()
-            if not self.tokens:
-                with nogil:
-                    pe_frames_show_hand(&self._host.frames)
-                    frames = pe_pool_release(&self._host.pool, pe_frames_words(&self._host.frames))
-                    pe_frames_hide_hand(&self._host.frames)
+            with nogil:
+                frames = pe_content_trim(self._host)
         return frames
 
     def check(self, bint deep=False):

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from pageengine.policy.base import Plan
 
     Columns = Mapping[str, NDArray[Any]]
-_HOST = ("time", "state", *HOST_LEVELS, "private", "overhead", "stall", *HOST_EVENTS,
-         "double_paging")  # fmt: skip
-_VM = ("time", "vm", *VM_LEVELS, "active", "touched", "target", "balloon", "balloon_target",
-       "stall", "progress", "idle", "blocked", "guest_free", "guest_cache", "guest_swapped", *VM_EVENTS,
-       "double_paging")  # fmt: skip
-_FRACTIONS = frozenset({"time", "stall", "progress", "idle"})
+
+HOST = ("time", "state", *HOST_LEVELS, "private", "overhead", "stall", *HOST_EVENTS,
+        "double_paging")  # fmt: skip
+VM = ("time", "vm", *VM_LEVELS, "active", "touched", "target", "balloon", "balloon_target",
+      "stall", "progress", "idle", "blocked", "guest_free", "guest_cache", "guest_swapped",
+      *VM_EVENTS, "double_paging")  # fmt: skip
+FRACTIONS = frozenset({"time", "stall", "progress", "idle"})
 
 
 class Recorder:
@@ -35,7 +36,7 @@ class Recorder:
     def __init__(self, names: Iterable[str]):
         self._names = list(names)
         self._number = {name: i for i, name in enumerate(self._names)}
-        self._host, self._vms = Table(_HOST), Table(_VM)
+        self._host, self._vms = Table(HOST), Table(VM)
         self._states: set[str] = set()  # that plans have named since the last row
 
     def saw(self, plan: Plan) -> None:
@@ -85,7 +86,7 @@ class Recorder:
 
     def tables(self) -> tuple[Columns, Columns]:
         """(host, vms) as columns; the machines by name."""
-        host = self._host.arrays(frozenset(_HOST) - _FRACTIONS)
-        vms = self._vms.arrays(frozenset(_VM) - _FRACTIONS)
+        host = self._host.arrays(frozenset(HOST) - FRACTIONS)
+        vms = self._vms.arrays(frozenset(VM) - FRACTIONS)
         vms["vm"] = np.array(self._names, dtype=str)[vms["vm"]]
         return host, vms

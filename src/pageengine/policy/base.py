@@ -8,10 +8,12 @@ host was in) it puts into ``Plan.memo`` and finds in the next ``Snapshot.memo``.
 """
 
 from collections.abc import Collection, Mapping, Set
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from pageengine.plumbing.frozen import Frozen, fresh
-from pageengine.policy.states import Thresholds
+
+if TYPE_CHECKING:
+    from pageengine.policy.states import Thresholds
 
 
 class GuestView(Frozen):
@@ -202,7 +204,7 @@ class Hooks:
         """Whether virtual machines of these sizes in bytes may be together on such a host."""
         return True
 
-    def thresholds(self, memory: int) -> Thresholds | None:
+    def thresholds(self, memory: int) -> "Thresholds | None":
         """The thresholds of its memory states on such a host; None: it has none."""
         return None
 

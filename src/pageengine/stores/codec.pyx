@@ -65,7 +65,8 @@ cdef object _bind(const pe_codec_library *wanted, pe_codec *out):
 
 cdef str _unknown(str name):
     hint = given.near(name, _names(there=False))
-    return f"unknown codec {name!r}; {hint and hint + ' '}there are: {', '.join(_names(there=True))}"
+    there = ", ".join(_names(there=True))
+    return f"unknown codec {name!r}; {hint and hint + ' '}there are: {there}"
 
 
 cdef object _as_pages(object pages):
