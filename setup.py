@@ -99,6 +99,7 @@ class BuildExtensions(build_ext):
         super().finalize_options()
         self.parallel = self.parallel or THREADS
 
+
 # folder of the tree -> what of it comes with the package (src/pageengine/plumbing/shipped.py)
 SHIPPED = {"docs": ("*.md",), "examples": ("scenarios/*.toml", "*.ipynb", "*.py")}
 

@@ -35,11 +35,13 @@ def _note(benchmark, n, peer):
 def _note_sizes(benchmark, sizes):
     """What became of the pages; one that does not shrink counts whole."""
     sizes = np.where(sizes == 0, PAGE_BYTES, sizes)
-    benchmark.extra_info.update({
-        "compressed to 1/": float(PAGE_BYTES / sizes.mean()),
-        "<= 1 KiB": f"{(sizes <= 1024).mean():.1%}",
-        "<= 2 KiB": f"{(sizes <= 2048).mean():.1%}",
-    })  # fmt: skip
+    benchmark.extra_info.update(
+        {
+            "compressed to 1/": float(PAGE_BYTES / sizes.mean()),
+            "<= 1 KiB": f"{(sizes <= 1024).mean():.1%}",
+            "<= 2 KiB": f"{(sizes <= 2048).mean():.1%}",
+        }
+    )
 
 
 def _peer(call, name):

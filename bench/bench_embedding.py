@@ -69,8 +69,9 @@ def bench_first_touches(benchmark):
         _note(benchmark, len(ppns), "access")
         benchmark.pedantic(
             lambda: [vm.try_touch(part, True) for part in ppns.reshape(-1, 4096)],
-            setup=again, rounds=5,
-        )  # fmt: skip
+            setup=again,
+            rounds=5,
+        )
 
 
 @pytest.mark.benchmark(group="pages that come back from swap, in batches of 4096")

@@ -63,9 +63,10 @@ def bench_words(benchmark, batches):
     """The limit: as many independent read-modify-writes of 8 bytes, in C, asked for ahead."""
     peers, words = compiled("peers.c"), np.zeros(PAGES, dtype=np.uint64)
     _touches(
-        benchmark, batches,
+        benchmark,
+        batches,
         lambda part: peers.touch_words(pointer(words), pointer(part), size(len(part))),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.benchmark(group=TOUCH)

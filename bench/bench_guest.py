@@ -95,9 +95,7 @@ def bench_replay_of_a_file(benchmark, trace, part, how):
 def bench_replay(benchmark, trace, part, how):
     """The same accesses from memory."""
     size = int(trace[2] * PARTS[part])
-    measured(
-        benchmark, trace, how, lambda: Guest(size, replacement=how).replay("file", trace[1])
-    )
+    measured(benchmark, trace, how, lambda: Guest(size, replacement=how).replay("file", trace[1]))
 
 
 def libcachesim_on(benchmark, trace, part, how, **options):

@@ -57,8 +57,9 @@ def hosts():
 def bench_in_two_threads(benchmark, hosts):
     made, accesses, pool = hosts
     benchmark(lambda: list(pool.map(_worker, made, [accesses] * 2)))
-    benchmark.extra_info.update(per_item=2 * BATCH * BATCHES, unit="access",
-                                peer="bench_one_after_the_other")  # fmt: skip
+    benchmark.extra_info.update(
+        per_item=2 * BATCH * BATCHES, unit="access", peer="bench_one_after_the_other"
+    )
 
 
 @pytest.mark.benchmark(group="two hosts: touches and a scan")
@@ -84,8 +85,9 @@ def apart():
 def bench_hashes_in_two_threads(benchmark, apart):
     memories, pool = apart
     benchmark(lambda: list(pool.map(_hash, memories)))
-    benchmark.extra_info.update(per_item=2 * 200 * 256, unit="page",
-                                peer="bench_hashes_one_after_the_other")  # fmt: skip
+    benchmark.extra_info.update(
+        per_item=2 * 200 * 256, unit="page", peer="bench_hashes_one_after_the_other"
+    )
 
 
 @pytest.mark.benchmark(group="two threads that share nothing: what the machine gives")

@@ -17,9 +17,12 @@ EPOCH, FILLED, EPOCHS = 5.0, 120, 60
 def day(rate, epoch=EPOCH):
     """Ten machines, two of each kind."""
     kinds = [
-        {"kind": "zipf", "rate": rate}, {"kind": "moving", "rate": rate}, "idle",
-        {"kind": "sequential", "rate": rate}, {"kind": "heap", "rate": rate},
-    ]  # fmt: skip
+        {"kind": "zipf", "rate": rate},
+        {"kind": "moving", "rate": rate},
+        "idle",
+        {"kind": "sequential", "rate": rate},
+        {"kind": "heap", "rate": rate},
+    ]
     vms = [VMSpec(f"v{i}", "4 GiB", kinds[i % 5], contents="mixed") for i in range(10)]
     return Simulation("24 GiB", vms, policy="esx6", costs="nvme", seed=1, epoch=epoch)
 
@@ -38,9 +41,12 @@ def bench_day(benchmark, rate):
     benchmark.pedantic(lambda: run(simulation, EPOCHS, next(firsts)), rounds=5)
     best = benchmark.stats.stats.min if benchmark.stats else float("nan")
     benchmark.extra_info.update(
-        per_item=EPOCHS, unit="epoch", epochs_per_second=round(EPOCHS / best),
-        day=f"{best / EPOCHS * 24 * 3600 / EPOCH:.0f} s", peer="bench_touches_of_a_day",
-    )  # fmt: skip
+        per_item=EPOCHS,
+        unit="epoch",
+        epochs_per_second=round(EPOCHS / best),
+        day=f"{best / EPOCHS * 24 * 3600 / EPOCH:.0f} s",
+        peer="bench_touches_of_a_day",
+    )
 
 
 @pytest.mark.benchmark(group="lab: a day of ten machines")

@@ -27,9 +27,11 @@ def claims():
     draw = np.random.default_rng(1)
     minimum = draw.integers(0, 50_000, MACHINES)
     return Claims(
-        draw.integers(1, 100_000, MACHINES), draw.integers(0, 200_000, MACHINES),
-        minimum, minimum + draw.integers(0, 250_000, MACHINES),
-    )  # fmt: skip
+        draw.integers(1, 100_000, MACHINES),
+        draw.integers(0, 200_000, MACHINES),
+        minimum,
+        minimum + draw.integers(0, 250_000, MACHINES),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +66,24 @@ def machine(i, draw):
     held = int(draw.random() * size) // PAGE * PAGE
     reservation = int(draw.choice([0, held // 2])) // PAGE * PAGE
     return VMView(
-        name=f"vm{i}", size=size, consumed=held, granted=held, shared=0, swapped=0, compressed=0,
-        ballooned=0, mapped=held, shares=int(draw.choice([1000, 5000, 10240])),
-        reservation=reservation, limit=size, blocked=False, active=held // 3 // PAGE * PAGE,
+        name=f"vm{i}",
+        size=size,
+        consumed=held,
+        granted=held,
+        shared=0,
+        swapped=0,
+        compressed=0,
+        ballooned=0,
+        mapped=held,
+        shares=int(draw.choice([1000, 5000, 10240])),
+        reservation=reservation,
+        limit=size,
+        blocked=False,
+        active=held // 3 // PAGE * PAGE,
         balloon_max=int(size * 0.65) - reservation if size * 0.65 > reservation else 0,
-        stall=0.0, guest=GuestView(total=size, free=size // 4),
-    )  # fmt: skip
+        stall=0.0,
+        guest=GuestView(total=size, free=size // 4),
+    )
 
 
 def short_host(machines):

@@ -43,8 +43,13 @@ def bench_store(benchmark, pages, codec, packing):
     cache = CompressionCache(N, codec=codec, packing=packing)
     held = int((cache.store(pages) != NONE).sum())
     gained = held - cache.stats()["frames"]
-    note(benchmark, pages, f"bench_codec_alone_in[{codec}]",
-         held=f"{held / len(pages):.0%}", frames_gained=gained)  # fmt: skip
+    note(
+        benchmark,
+        pages,
+        f"bench_codec_alone_in[{codec}]",
+        held=f"{held / len(pages):.0%}",
+        frames_gained=gained,
+    )
 
 
 @pytest.mark.benchmark(group="cache: load")

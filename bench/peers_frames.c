@@ -39,7 +39,8 @@ SEEN void *frames_new(uint32_t count, const uint32_t *taken, uint32_t n)
     uint8_t *is_taken = calloc(count, 1);
     if (pe_frames_init_with_hand_in(&self->frames, count, NULL) != PE_OK)
         abort();
-    while (pe_frames_take(&self->frames) != PE_NONE) {}
+    while (pe_frames_take(&self->frames) != PE_NONE) {
+    }
     for (uint32_t i = 0; i < n; i++)
         is_taken[self->taken[i] = taken[i]] = 1;
     for (uint32_t f = 0; f < count; f++) {

@@ -43,8 +43,11 @@ def main(part: float) -> None:
         work()
         took = time.perf_counter() - began
         held = (resident() - before) / pages
-        print(f"{name:22} {took:7.1f} s   {1e9 * took / n:6.1f} ns per {unit}   "
-              f"{held:5.1f} B per guest page", flush=True)  # fmt: skip
+        print(
+            f"{name:22} {took:7.1f} s   {1e9 * took / n:6.1f} ns per {unit}   "
+            f"{held:5.1f} B per guest page",
+            flush=True,
+        )
 
     def fill(vms, number):
         for i, vm in enumerate(vms, number):
@@ -81,8 +84,11 @@ def main(part: float) -> None:
             host.advance(1.0)
 
     step("churned", "access", accesses, churn)
-    print(f"at the most until here {at_most() / pages:.1f} B per guest page, of which "
-          f"{before / pages:.1f} B are Python and numpy", flush=True)  # fmt: skip
+    print(
+        f"at the most until here {at_most() / pages:.1f} B per guest page, of which "
+        f"{before / pages:.1f} B are Python and numpy",
+        flush=True,
+    )
     step("checked", "page", pages, host.check)
     s = host.stats
     names = ("configured", "memory", "saving", "ballooned", "compressed", "swapped")

@@ -18,7 +18,7 @@ typedef uint32_t pe_blob;  /* compressed page in the compression cache */
 #if defined(__GNUC__) || defined(__clang__)
 #define PE_MUST_USE __attribute__((warn_unused_result))
 #define PE_INLINE static inline __attribute__((always_inline)) /* where speed depends on it */
-#define PE_RARE __attribute__((noinline, cold)) /* keeps the usual way short */
+#define PE_RARE __attribute__((noinline, cold))                /* keeps the usual way short */
 #define PE_NO_RETURN __attribute__((noreturn, cold))
 #define PE_LIKELY(x) __builtin_expect(!!(x), 1)
 #define PE_UNLIKELY(x) __builtin_expect(!!(x), 0)

@@ -30,11 +30,11 @@ typedef struct walk {
     pe_host *host;
     bool deep;
     const char **reason;
-    uint64_t *owned;   /* bit per frame: a page's or the compression cache's own */
-    uint64_t *shared;  /* bit per frame: named by pages that share it */
-    uint64_t *slots;   /* bit per slot: named by a page */
+    uint64_t *owned;  /* bit per frame: a page's or the compression cache's own */
+    uint64_t *shared; /* bit per frame: named by pages that share it */
+    uint64_t *slots;  /* bit per slot: named by a page */
     uint64_t swapped, compressed;
-    uint64_t counted;  /* pages by which mappers were counted down */
+    uint64_t counted; /* pages by which mappers were counted down */
     bool cache_overlaps;
 } walk;
 
@@ -227,8 +227,7 @@ static bool check_chunks(walk *self)
     for (uint32_t i = 0; i < host->vm_count; ++i) {
         const pe_vm *vm = host->vms[i];
         uint64_t const up = (1u << PE_CHUNK_SHIFT) - 1;
-        uint64_t const chunks = vm ? ((uint64_t)vm->pages + up) >> PE_CHUNK_SHIFT
-                                   : 0;
+        uint64_t const chunks = vm ? ((uint64_t)vm->pages + up) >> PE_CHUNK_SHIFT : 0;
         expected += chunks;
         if (vm && (vm->index != i || vm->id != ((uint64_t)host->lives[i] << 32 | i)))
             return broken(self, "H2: a machine's id is not made of its index and the lives before");

@@ -24,7 +24,7 @@ static inline uint32_t pe_token_size(uint64_t token)
 PE_MUST_USE pe_status pe_content_init(pe_host *host);
 /* What its codec works with. PE_ERR_NO_MEMORY: likewise. */
 PE_MUST_USE pe_status pe_content_init_codec(pe_host *host);
-void pe_content_fini(pe_host *host); /* legal whether or not there was an init */
+void pe_content_fini(pe_host *host);            /* legal whether or not there was an init */
 uint64_t pe_content_bytes(const pe_host *host); /* of the bookkeeping: tokens count, pages do not */
 uint64_t pe_content_zero_hash(const pe_host *host, const pe_group *group); /* of the zero page */
 /* Returns the memory of idle frames to the operating system; of how many frames. */
@@ -34,9 +34,8 @@ uint64_t pe_content_trim(pe_host *host);
 
 static inline uint64_t pe_content_hash(const pe_host *host, pe_frame frame, const pe_group *group)
 {
-    return host->config.tokens
-             ? pe_hash_token(host->tokens[frame], group->salt)
-             : pe_hash_page_keyed(&group->key, pe_pool_page(&host->pool, frame));
+    return host->config.tokens ? pe_hash_token(host->tokens[frame], group->salt)
+                               : pe_hash_page_keyed(&group->key, pe_pool_page(&host->pool, frame));
 }
 
 /* The same of up to PE_SCAN_BATCH frames; the next one is fetched while one is hashed. */

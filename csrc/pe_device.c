@@ -111,8 +111,7 @@ void pe_device_add(pe_device *self, uint32_t client, double run, double costs, u
         c->costs = 1;
     uint64_t const all = c->requests + requests;
     if (all > 0)
-        c->latency =
-            (c->latency * (double)c->requests + latency * (double)requests) / (double)all;
+        c->latency = (c->latency * (double)c->requests + latency * (double)requests) / (double)all;
     c->work = work;
     c->requests = all;
     if (all > 0 && c->gap < 0)
@@ -255,8 +254,8 @@ bool pe_device_check(const pe_device *self, const char **reason)
                             : c->gap >= 0)
             return false;
         *reason = "D3: a number of a client is out of its bounds";
-        if (!(c->work > -1e-9 && c->rest >= 0 && c->costs >= 0 && c->costs <= 1 && c->waited >= 0 &&
-              c->latency >= 0))
+        if (!(c->work > -1e-9 && c->rest >= 0 && c->costs >= 0 && c->costs <= 1 && c->waited >= 0
+              && c->latency >= 0))
             return false;
     }
     return true;

@@ -9,13 +9,13 @@
 /* One client, which makes its requests one after another: it works, asks, waits for the answer, and
    goes on working. */
 typedef struct pe_client {
-    double at;       /* time it has lived up to; above the device's while it waits for an answer */
-    double work;     /* seconds of work that are left */
-    double gap;      /* of these, until the next request; negative: not drawn yet */
-    double rest;     /* of these, after that request, what is left of its stratum */
-    double costs;    /* part of the work that it does not want, 0 to 1: counted as waiting */
-    double latency;  /* of a request, on an idle device */
-    double waited;   /* seconds since this was last taken */
+    double at;      /* time it has lived up to; above the device's while it waits for an answer */
+    double work;    /* seconds of work that are left */
+    double gap;     /* of these, until the next request; negative: not drawn yet */
+    double rest;    /* of these, after that request, what is left of its stratum */
+    double costs;   /* part of the work that it does not want, 0 to 1: counted as waiting */
+    double latency; /* of a request, on an idle device */
+    double waited;  /* seconds since this was last taken */
     uint64_t requests;
     pe_rng rng;
     bool there;
@@ -25,9 +25,9 @@ typedef struct pe_device {
     pe_client *clients;
     uint32_t *heap; /* clients by the time of their next request */
     uint32_t n, room;
-    double time;    /* everything before it has happened */
-    double free_at; /* when all that was asked for so far is done */
-    double service; /* seconds that a request keeps the device busy */
+    double time;      /* everything before it has happened */
+    double free_at;   /* when all that was asked for so far is done */
+    double service;   /* seconds that a request keeps the device busy */
     double read_busy; /* seconds in the last pe_device_serve, for requests of clients */
     double queued;    /* mean time in the queue of a request, in the last serve that had any */
 } pe_device;

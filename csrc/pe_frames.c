@@ -276,10 +276,10 @@ bool pe_frames_check(const pe_frames *self, const char **reason)
 {
     uint32_t sizes[PE_FRAMES_LEVELS] = {0};
     uint64_t idle = 0;
-    if (self->count > COUNT_MAX || self->levels != sizes_of(self->count, sizes) ||
-        self->cursor % PE_WORD_BITS != 0 ||
-        (self->cursor >= self->count && self->cursor != 0) || self->in_hand > self->hand_max ||
-        (self->hand_max != 0 && self->hand_max != hand_for(self->count))) {
+    if (self->count > COUNT_MAX || self->levels != sizes_of(self->count, sizes)
+        || self->cursor % PE_WORD_BITS != 0 || (self->cursor >= self->count && self->cursor != 0)
+        || self->in_hand > self->hand_max
+        || (self->hand_max != 0 && self->hand_max != hand_for(self->count))) {
         *reason = "F1: levels, cursor or hand do not fit the number of frames";
         return false;
     }

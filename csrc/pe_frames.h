@@ -7,9 +7,9 @@
 #define PE_FRAMES_LEVELS 6
 
 typedef struct pe_frames {
-    uint32_t count;  /* frames of the host; at most 2^32 - 64 */
+    uint32_t count;     /* frames of the host; at most 2^32 - 64 */
     uint32_t in_bitmap; /* frames set in it; in_bitmap + in_hand + taken == count */
-    uint32_t cursor; /* next-fit hint: where the last frame was taken */
+    uint32_t cursor;    /* next-fit hint: where the last frame was taken */
     uint32_t levels;
     /* level 0: a set bit is an idle frame; level k: a set bit is a non-zero word below. One block;
        a word that stays zero follows each level. */

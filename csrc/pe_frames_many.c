@@ -245,8 +245,8 @@ uint32_t pe_frames_give_back_checked(pe_frames *self, uint32_t n, const pe_frame
     pe_assert(self->hand_max == 0);
     for (; given < n; given++) {
         pe_frame frame = frames[given];
-        if (frame >= self->count ||
-            (self->level[0][frame / PE_WORD_BITS] & pe_bits_bit(frame)) != 0) {
+        if (frame >= self->count
+            || (self->level[0][frame / PE_WORD_BITS] & pe_bits_bit(frame)) != 0) {
             break;
         }
         pe_frames_set_bit(self, frame);

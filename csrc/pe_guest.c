@@ -36,9 +36,8 @@
 #define SLICE ((size_t)1 << 30) /* touches between two looks at the time */
 
 static const char *const names[PE_GUEST_NUMBERS] = {
-    "free",       "kernel",       "cache_clean", "cache_dirty", "anonymous",
-    "ballooned",  "swapped",      "swap_in",     "swap_out",    "cache_hits",
-    "cache_misses", "disk_reads", "disk_writes", "oom"};
+    "free",    "kernel",   "cache_clean", "cache_dirty",  "anonymous",  "ballooned",   "swapped",
+    "swap_in", "swap_out", "cache_hits",  "cache_misses", "disk_reads", "disk_writes", "oom"};
 
 const char *pe_guest_number_name(size_t number)
 {
@@ -156,10 +155,10 @@ size_t pe_guest_bytes(const pe_guest *self)
 {
     size_t const pages = self->pages;
     return sizeof *self + (pages + self->slots) * sizeof *self->node
-           + self->chains * sizeof *self->chain + pages * sizeof *self->use
-           + (pages / 64 + 1) * sizeof *self->free
-           + (pages / PE_GUEST_BLOCK + 1) * sizeof *self->block
-           + (self->how->bytes ? self->how->bytes(self) : 0);
+         + self->chains * sizeof *self->chain + pages * sizeof *self->use
+         + (pages / 64 + 1) * sizeof *self->free
+         + (pages / PE_GUEST_BLOCK + 1) * sizeof *self->block
+         + (self->how->bytes ? self->how->bytes(self) : 0);
 }
 
 /* From nothing to nothing */
@@ -172,8 +171,8 @@ static bool allocate(pe_guest *self)
     self->free = calloc(pages / 64 + 1, sizeof *self->free);
     self->block = calloc(pages / PE_GUEST_BLOCK + 1, sizeof *self->block);
     return self->node && self->use && self->free && self->block
-           && pe_guest_table_init(self, self->pages + 1) == PE_OK
-           && (!self->how->start || self->how->start(self) == PE_OK);
+        && pe_guest_table_init(self, self->pages + 1) == PE_OK
+        && (!self->how->start || self->how->start(self) == PE_OK);
 }
 
 pe_status pe_guest_new(pe_guest **out, uint32_t pages, uint32_t swap_pages, uint32_t kernel_pages,

@@ -37,27 +37,27 @@ typedef struct pe_guest_made { /* done: how many touches; misses: those that wer
 } pe_guest_made;
 
 typedef enum pe_guest_number { /* pages now, then events since the start */
-    PE_GUEST_FREE,
-    PE_GUEST_KERNEL,
-    PE_GUEST_CLEAN,
-    PE_GUEST_DIRTY,
-    PE_GUEST_ANONYMOUS,
-    PE_GUEST_BALLOONED,
-    PE_GUEST_SWAPPED,
-    PE_GUEST_SWAP_IN,
-    PE_GUEST_SWAP_OUT,
-    PE_GUEST_CACHE_HITS,
-    PE_GUEST_CACHE_MISSES,
-    PE_GUEST_DISK_READS,
-    PE_GUEST_DISK_WRITES,
-    PE_GUEST_OOM,
-    PE_GUEST_NUMBERS
+                               PE_GUEST_FREE,
+                               PE_GUEST_KERNEL,
+                               PE_GUEST_CLEAN,
+                               PE_GUEST_DIRTY,
+                               PE_GUEST_ANONYMOUS,
+                               PE_GUEST_BALLOONED,
+                               PE_GUEST_SWAPPED,
+                               PE_GUEST_SWAP_IN,
+                               PE_GUEST_SWAP_OUT,
+                               PE_GUEST_CACHE_HITS,
+                               PE_GUEST_CACHE_MISSES,
+                               PE_GUEST_DISK_READS,
+                               PE_GUEST_DISK_WRITES,
+                               PE_GUEST_OOM,
+                               PE_GUEST_NUMBERS
 } pe_guest_number;
 
 /* replacement: which page goes when one is needed, by its number in the table of replacements. */
 PE_MUST_USE pe_status pe_guest_new(pe_guest **out, uint32_t pages, uint32_t swap_pages,
                                    uint32_t kernel_pages, size_t replacement);
-void pe_guest_delete(pe_guest *self); /* NULL is fine */
+void pe_guest_delete(pe_guest *self);                      /* NULL is fine */
 const char *pe_guest_replacement_name(size_t replacement); /* NULL beyond the last */
 
 /* Makes touches in order and adds what they did to *ops, which needs room for 2 n + PE_GUEST_BATCH

@@ -94,8 +94,7 @@ static bool balloon_is_whole(const pe_guest *self, const char **reason)
 bool pe_guest_check(const pe_guest *self, const char **reason)
 {
     if (!pages_add_up(self, reason) || !entries_hold(self, reason) || !slots_are_free(self, reason)
-        || !balloon_is_whole(self, reason)
-        || (self->how->check && !self->how->check(self, reason)))
+        || !balloon_is_whole(self, reason) || (self->how->check && !self->how->check(self, reason)))
         return false;
     *reason = NULL;
     return true;

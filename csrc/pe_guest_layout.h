@@ -5,13 +5,13 @@
 #include "pe_guest.h"
 
 typedef enum pe_guest_use { /* of a page; the order of the first six numbers */
-    PE_USE_FREE,
-    PE_USE_KERNEL,
-    PE_USE_CLEAN,
-    PE_USE_DIRTY,
-    PE_USE_ANONYMOUS,
-    PE_USE_BALLOON,
-    PE_USES
+                            PE_USE_FREE,
+                            PE_USE_KERNEL,
+                            PE_USE_CLEAN,
+                            PE_USE_DIRTY,
+                            PE_USE_ANONYMOUS,
+                            PE_USE_BALLOON,
+                            PE_USES
 } pe_guest_use;
 
 #define PE_GUEST_NOBODY UINT64_MAX    /* owner of a free slot */
@@ -32,18 +32,18 @@ struct pe_guest {
     pe_guest_node *node; /* of every page, then of `slots` slots */
     uint32_t *chain;     /* the table: first place of each chain, PE_NONE: empty */
     uint32_t chains, entries, entries_max;
-    uint8_t *use;       /* pe_guest_use of every page */
-    uint64_t *free;     /* bit per page */
-    uint32_t free_hint; /* no page is free in words before this one */
-    uint32_t balloon;   /* page that came last into it */
+    uint8_t *use;               /* pe_guest_use of every page */
+    uint64_t *free;             /* bit per page */
+    uint32_t free_hint;         /* no page is free in words before this one */
+    uint32_t balloon;           /* page that came last into it */
     uint32_t slots, slots_used; /* slots that have a node; those of them that hold something */
     uint32_t slots_begun;       /* slots from here on were never used, and are in no list */
     uint32_t free_slot;         /* place: first of the list of those that are free again */
     uint8_t *block; /* of reporting: 0 in use lately, 1 free at the last call, 2 reported */
     const pe_guest_replacement *how;
-    void *own;    /* memory of the replacement */
-    uint32_t now; /* touches made, and so the time that marks tell */
-    uint32_t hand; /* of a clock: the page that it comes to next */
+    void *own;                        /* memory of the replacement */
+    uint32_t now;                     /* touches made, and so the time that marks tell */
+    uint32_t hand;                    /* of a clock: the page that it comes to next */
     uint32_t in_use[PE_USES];         /* sum == pages */
     uint64_t event[PE_GUEST_NUMBERS]; /* from PE_GUEST_SWAP_IN on */
 };

@@ -64,7 +64,7 @@ static uint32_t take_slot(pe_guest *self)
 static bool slots_are_enough(const pe_guest *self)
 {
     return self->in_use[PE_USE_ANONYMOUS] == 0 || self->slots - self->slots_used >= PE_GUEST_BATCH
-           || self->slots == self->swap_pages;
+        || self->slots == self->swap_pages;
 }
 
 /* Nodes for more slots. */
@@ -156,8 +156,11 @@ pe_status pe_guest_bring_in(pe_guest *self, uint64_t key, uint32_t slot, bool wr
         if (status != PE_OK)
             return status;
     }
-    uint32_t const page =
-        page_for(self, !file ? PE_USE_ANONYMOUS : write ? PE_USE_DIRTY : PE_USE_CLEAN, ops);
+    uint32_t const page = page_for(self,
+                                   !file   ? PE_USE_ANONYMOUS
+                                   : write ? PE_USE_DIRTY
+                                           : PE_USE_CLEAN,
+                                   ops);
     if (PE_UNLIKELY(page == PE_NONE)) {
         self->event[PE_GUEST_OOM] += 1;
         return PE_OK;

@@ -33,8 +33,8 @@ static uint32_t chunks_of(uint32_t pages)
 static pe_status init_contents(pe_host *self)
 {
     uint32_t const frames = self->config.frames;
-    self->group_of = pe_memory_mapped(self->config.memory,
-                                      (size_t)frames * sizeof *self->group_of, false);
+    self->group_of = pe_memory_mapped(self->config.memory, (size_t)frames * sizeof *self->group_of,
+                                      false);
     if (!self->group_of)
         return PE_ERR_NO_MEMORY;
     return pe_content_init(self);
@@ -183,8 +183,7 @@ static pe_status find_index(pe_host *self, uint32_t *index)
 }
 
 static pe_status prepare_vm(pe_host *self, uint32_t pages, uint64_t salt,
-                            uint64_t cache_limit_bytes,
-                            pe_vm *vm, uint32_t *first_chunk)
+                            uint64_t cache_limit_bytes, pe_vm *vm, uint32_t *first_chunk)
 {
     uint32_t index, group;
     pe_status status = find_index(self, &index);

@@ -15,13 +15,13 @@
 
 /* Host-wide page numbers are handed out in chunks of 16 MiB of guest memory. */
 #define PE_CHUNK_SHIFT 12
-#define PE_SCAN_BATCH 64u   /* pages that a scan has in flight */
+#define PE_SCAN_BATCH 64u /* pages that a scan has in flight */
 
 typedef struct pe_host_config {
-    uint32_t frames;         /* machine memory */
+    uint32_t frames; /* machine memory */
     uint64_t seed;
-    bool tokens;             /* contents are 64-bit tokens, not bytes */
-    bool sharing;            /* is there page sharing */
+    bool tokens;  /* contents are 64-bit tokens, not bytes */
+    bool sharing; /* is there page sharing */
     /* NULL: no compression cache; borrowed for the host's life. Token mode: any non-NULL */
     const pe_codec *codec;
     pe_packing packing;
@@ -44,26 +44,26 @@ typedef struct pe_group {
 typedef struct pe_host {
     pe_host_config config;
     pe_frames frames;
-    pe_pool pool;       /* pe_content's: of each frame, its bytes */
-    uint64_t *tokens;   /* or its token */
+    pe_pool pool;     /* pe_content's: of each frame, its bytes */
+    uint64_t *tokens; /* or its token */
     pe_sharing sharing;
     uint32_t *group_of; /* per frame: salt group of a shared frame */
     pe_zcache *zcache;  /* NULL without compression */
     pe_swap swap;
-    pe_vm **vms;        /* by index; NULL where one was removed */
-    uint32_t *lives;    /* by index: machines that had it before */
-    uint32_t vm_count;  /* length of vms and of lives */
+    pe_vm **vms;           /* by index; NULL where one was removed */
+    uint32_t *lives;       /* by index: machines that had it before */
+    uint32_t vm_count;     /* length of vms and of lives */
     uint32_t *vm_of_chunk; /* index by host-wide page number >> PE_CHUNK_SHIFT; PE_NONE: no one's */
     uint32_t chunk_count;
     pe_group *groups;
     uint32_t group_count;
     pe_hash_variant hashing; /* the way that is fastest on this CPU */
-    uint32_t mark;      /* accesses stop rather than let the idle frames fall below this number */
-    void *codec_work;      /* pe_content's as well, and the next two */
+    uint32_t mark;    /* accesses stop rather than let the idle frames fall below this number */
+    void *codec_work; /* pe_content's as well, and the next two */
     uint8_t *blob_scratch; /* PE_ZCACHE_PAYLOAD_MAX bytes */
     uint8_t *page_scratch; /* one page */
-    uint64_t error_vm;  /* id and page of the last error, for the message */
-    uint32_t error_ppn;  /* PE_NONE: pages on their way out, not one that was asked for */
+    uint64_t error_vm;     /* id and page of the last error, for the message */
+    uint32_t error_ppn;    /* PE_NONE: pages on their way out, not one that was asked for */
 } pe_host;
 
 PE_MUST_USE pe_status pe_host_new(pe_host **out, const pe_host_config *config);

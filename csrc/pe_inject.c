@@ -88,8 +88,8 @@ static void note(pe_inject *self, pe_operation operation, pe_harm harm, uint64_t
                  uint64_t other)
 {
     self->done[harm] += 1;
-    self->log[self->logged++ % PE_INJECT_LOG] =
-        (pe_injected){operation, harm, self->count[operation], slot, other};
+    self->log[self->logged++ % PE_INJECT_LOG] = (pe_injected){operation, harm,
+                                                              self->count[operation], slot, other};
 }
 
 /* Memory. */
@@ -383,8 +383,12 @@ static bool say(pe_inject *self, const move *whole, pe_harm harm, pe_rng *rng, i
         break;
     case PE_HARM_INTERRUPTED: *error = EINTR; break;
     case PE_HARM_END: *done = 0; break;
-    case PE_HARM_TORN: case PE_HARM_FLIPPED: case PE_HARM_STALE: case PE_HARM_EXCHANGED:
-    case PE_HARM_NO_MEMORY: case PE_HARMS: return false;
+    case PE_HARM_TORN:
+    case PE_HARM_FLIPPED:
+    case PE_HARM_STALE:
+    case PE_HARM_EXCHANGED:
+    case PE_HARM_NO_MEMORY:
+    case PE_HARMS: return false;
     }
     note(self, operation, harm, whole->at >> PE_PAGE_SHIFT, NO_SLOT);
     return true;

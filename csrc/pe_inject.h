@@ -43,7 +43,7 @@ typedef struct pe_injected {
 #define PE_INJECT_LOG 1024u /* entries that are kept, a power of two */
 
 typedef struct pe_inject {
-    pe_memory memory;      /* the tables for a host: they point here, so this must not move */
+    pe_memory memory; /* the tables for a host: they point here, so this must not move */
     pe_file_calls calls;
     uint64_t seed;
     uint64_t count[PE_OPERATIONS]; /* operations so far */
@@ -51,9 +51,9 @@ typedef struct pe_inject {
     uint64_t held;                 /* pieces of memory that were given out and not freed */
     pe_inject_rule rules[PE_INJECT_RULES_MAX];
     uint32_t rule_count;
-    uint64_t *damaged;     /* a bit per slot: the file holds something else than was last written */
-    uint64_t damaged_slots; /* that there are bits for */
-    uint64_t last;         /* slot that was written last */
+    uint64_t *damaged; /* a bit per slot: the file holds something else than was last written */
+    uint64_t damaged_slots;         /* that there are bits for */
+    uint64_t last;                  /* slot that was written last */
     pe_injected log[PE_INJECT_LOG]; /* entry i at i % PE_INJECT_LOG */
     uint64_t logged;
 } pe_inject;

@@ -8,12 +8,12 @@
 #include <stdlib.h>
 
 typedef struct pe_memory {
-    void *context; /* first argument of each */
-    void *(*zeroed)(void *context, size_t n, size_t bytes);       /* as calloc */
-    void *(*resized)(void *context, void *memory, size_t bytes);  /* as realloc */
-    void (*freed)(void *context, void *memory);                   /* as free; NULL is fine */
-    void *(*mapped)(void *context, size_t bytes, bool huge);      /* as pe_os_map */
-    void (*unmapped)(void *context, void *memory, size_t bytes);  /* as pe_os_unmap */
+    void *context;                                               /* first argument of each */
+    void *(*zeroed)(void *context, size_t n, size_t bytes);      /* as calloc */
+    void *(*resized)(void *context, void *memory, size_t bytes); /* as realloc */
+    void (*freed)(void *context, void *memory);                  /* as free; NULL is fine */
+    void *(*mapped)(void *context, size_t bytes, bool huge);     /* as pe_os_map */
+    void (*unmapped)(void *context, void *memory, size_t bytes); /* as pe_os_unmap */
 } pe_memory;
 
 static inline void *pe_memory_zeroed(const pe_memory *self, size_t n, size_t bytes)

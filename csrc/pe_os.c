@@ -182,7 +182,8 @@ static bool drop(uint8_t *memory, size_t bytes)
     return madvise(memory, bytes, MADV_DONTNEED) == 0;
 #else
     return mmap(memory, bytes, PROT_READ | PROT_WRITE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == memory;
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0)
+        == memory;
 #endif
 }
 

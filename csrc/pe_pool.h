@@ -5,7 +5,7 @@
 #include "pe_memory.h"
 
 typedef struct pe_pool {
-    uint8_t *bytes;   /* count * PE_PAGE_BYTES; frame f is at bytes + f * PE_PAGE_BYTES */
+    uint8_t *bytes;    /* count * PE_PAGE_BYTES; frame f is at bytes + f * PE_PAGE_BYTES */
     uint64_t *touched; /* bit f: the frame's bytes may be resident and not zero */
     uint32_t count;
     const pe_memory *memory;

@@ -61,16 +61,11 @@ uint64_t pe_profile_token(const pe_profile *self, uint64_t ppn, uint32_t version
     if (version == 0) {
         uint64_t group = ppn / self->copies;
         switch (kind_of(self, group)) {
-        case 0:
-            return 0;
-        case 1:
-            return chain(self->common, ppn) >> 6 << 6;
-        case 2:
-            return sized(self, chain(self->common, ppn));
-        case 3:
-            return sized(self, chain(self->within, group));
-        default:
-            break;
+        case 0: return 0;
+        case 1: return chain(self->common, ppn) >> 6 << 6;
+        case 2: return sized(self, chain(self->common, ppn));
+        case 3: return sized(self, chain(self->within, group));
+        default: break;
         }
     }
     return sized(self, chain(chain(self->own, ppn), version));
@@ -88,9 +83,9 @@ void pe_profile_written(const pe_profile *self, size_t n, const int64_t *ppns, c
                         uint8_t zeroed, const int32_t *versions, uint64_t *out)
 {
     for (size_t i = 0; i < n; i++) {
-        out[i] = kinds[i] & zeroed ? 0
-                                   : pe_profile_token(self, (uint64_t)ppns[i],
-                                                      (uint32_t)versions[ppns[i]]);
+        out[i] = kinds[i] & zeroed
+                   ? 0
+                   : pe_profile_token(self, (uint64_t)ppns[i], (uint32_t)versions[ppns[i]]);
     }
 }
 

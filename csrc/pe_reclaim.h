@@ -19,7 +19,7 @@ typedef struct pe_technique {
 const pe_technique *pe_technique_at(size_t index); /* NULL after the last */
 
 typedef struct pe_reclaim_result {
-    uint64_t frames;     /* won: idle frames now, less before */
+    uint64_t frames; /* won: idle frames now, less before */
     uint64_t merged, zero_merged, compressed, swapped, evicted; /* pages */
     uint64_t incompressible;
 } pe_reclaim_result;

@@ -140,7 +140,7 @@ static inline bool next_in(const pe_sharing *self, pair buckets, pe_sharing_curs
 {
     uint64_t fingerprint = cursor->hash & FINGERPRINT_MASK;
     uint32_t left = matches_in(bucket_at(self, buckets.first), fingerprint)
-                    | matches_in(bucket_at(self, buckets.other), fingerprint) << BUCKET_SLOTS;
+                  | matches_in(bucket_at(self, buckets.other), fingerprint) << BUCKET_SLOTS;
     if (buckets.first == buckets.other) {
         left &= 0xff;
     }

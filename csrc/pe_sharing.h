@@ -11,27 +11,27 @@
 typedef enum pe_entry_kind { PE_ENTRY_EMPTY, PE_ENTRY_HINT, PE_ENTRY_SHARED } pe_entry_kind;
 
 typedef struct pe_sharing {
-    uint64_t *slots;    /* buckets of eight 8-byte entries, one cache line each */
-    uint32_t *mappers;  /* per frame: pages that map it; 0 = not a shared frame */
+    uint64_t *slots;   /* buckets of eight 8-byte entries, one cache line each */
+    uint32_t *mappers; /* per frame: pages that map it; 0 = not a shared frame */
     uint64_t buckets;
-    uint32_t frames;    /* frames that can be shared: the table never grows, it has room for all */
-    uint32_t shared;    /* shared entries */
-    uint64_t hints;     /* hint entries, stale ones and expired ones not yet overwritten included */
-    uint64_t hints_of[4]; /* the same by generation; their sum is hints */
-    uint64_t mapped;    /* sum of mappers; saving in pages == mapped - shared */
+    uint32_t frames; /* frames that can be shared: the table never grows, it has room for all */
+    uint32_t shared; /* shared entries */
+    uint64_t hints;  /* hint entries, stale ones and expired ones not yet overwritten included */
+    uint64_t hints_of[4];   /* the same by generation; their sum is hints */
+    uint64_t mapped;        /* sum of mappers; saving in pages == mapped - shared */
     uint64_t hints_dropped; /* live hints that gave way to others because both buckets were full */
-    uint64_t kicks;     /* entries moved to their other bucket to make room, ever */
-    uint32_t generation; /* 0..3; hints of the current and the previous generation are live */
+    uint64_t kicks;         /* entries moved to their other bucket to make room, ever */
+    uint32_t generation;    /* 0..3; hints of the current and the previous generation are live */
     const pe_memory *memory;
 } pe_sharing;
 
 /* Walks over the entries that may stand for one hash. */
 typedef struct pe_sharing_cursor {
     uint64_t hash;
-    uint64_t slot;      /* position of the entry found; valid until the next insertion */
+    uint64_t slot; /* position of the entry found; valid until the next insertion */
     pe_entry_kind kind;
-    uint64_t id;        /* frame of a shared entry, owner of a hint */
-    uint32_t step;      /* how far the walk is */
+    uint64_t id;   /* frame of a shared entry, owner of a hint */
+    uint32_t step; /* how far the walk is */
 } pe_sharing_cursor;
 
 #define PE_SHARING_OWNER_MAX ((UINT64_C(1) << 36) - 1)

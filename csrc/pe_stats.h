@@ -6,11 +6,11 @@
 
 /* Of one machine; bytes unless the name says pages. vSphere's names (VM level). */
 typedef enum pe_vm_number {
-    PE_VM_SIZE,       /* configured, guest-visible */
-    PE_VM_GRANTED,    /* guest pages backed by machine memory as pages: private + shared */
+    PE_VM_SIZE,    /* configured, guest-visible */
+    PE_VM_GRANTED, /* guest pages backed by machine memory as pages: private + shared */
     /* machine memory charged: private, its part of the shared, its compressed slots */
     PE_VM_CONSUMED,
-    PE_VM_MAPPED,     /* pages accessed at least once, wherever they are now */
+    PE_VM_MAPPED, /* pages accessed at least once, wherever they are now */
     PE_VM_PRIVATE,
     PE_VM_SHARED,     /* COW-mapped, in full, zero pages included */
     PE_VM_ZERO,       /* of the shared, pages that map the zero page */
@@ -27,8 +27,8 @@ typedef enum pe_vm_number {
 typedef enum pe_host_number {
     PE_HOST_MEMORY,
     PE_HOST_FREE,
-    PE_HOST_CONSUMED,      /* memory - free */
-    PE_HOST_GRANTED,       /* sums over the machines */
+    PE_HOST_CONSUMED, /* memory - free */
+    PE_HOST_GRANTED,  /* sums over the machines */
     PE_HOST_SHARED,
     PE_HOST_ZERO,
     PE_HOST_COMPRESSED,
@@ -49,7 +49,7 @@ typedef enum pe_host_number {
     PE_HOST_NUMBERS
 } pe_host_number;
 
-const char *pe_vm_number_name(size_t number);   /* NULL beyond the last */
+const char *pe_vm_number_name(size_t number); /* NULL beyond the last */
 const char *pe_host_number_name(size_t number);
 void pe_stats_vm(const pe_host *host, const pe_vm *vm, uint64_t out[PE_VM_NUMBERS]);
 /* Of n machines side by side: PE_VM_ROWS rows of n values, a column per machine, in the order of

@@ -214,9 +214,9 @@ uint64_t pe_swap_read_token(const pe_swap *self, pe_slot slot)
 
 size_t pe_swap_bytes(const pe_swap *self)
 {
-    return pe_frames_bytes(&self->slots) + self->slots.count * sizeof(uint64_t) +
-           PE_SWAP_CLUSTER_MAX * sizeof(const uint8_t *) +
-           (self->copies == NULL ? 0 : (size_t)PE_SWAP_CLUSTER_MAX << PE_PAGE_SHIFT);
+    return pe_frames_bytes(&self->slots) + self->slots.count * sizeof(uint64_t)
+         + PE_SWAP_CLUSTER_MAX * sizeof(const uint8_t *)
+         + (self->copies == NULL ? 0 : (size_t)PE_SWAP_CLUSTER_MAX << PE_PAGE_SHIFT);
 }
 
 bool pe_swap_check(const pe_swap *self, const char **reason)
@@ -236,8 +236,9 @@ bool pe_swap_check(const pe_swap *self, const char **reason)
     }
     bool tokens = self->file < 0;
     bool calls = self->write_calls != 0 || self->read_calls != 0;
-    if (tokens ? calls : (self->written > 0 && self->write_calls == 0) ||
-                             (self->read > 0 && self->read_calls == 0)) {
+    if (tokens ? calls
+               : (self->written > 0 && self->write_calls == 0)
+                     || (self->read > 0 && self->read_calls == 0)) {
         *reason = "S3: counts of pages and of calls to the system disagree";
         return false;
     }

@@ -9,14 +9,14 @@
 #include "pe_hash.h"
 
 typedef struct pe_swap {
-    pe_frames slots;     /* the same bitmap as for frames: idle == free slot */
-    uint32_t reached;    /* slots from here on were never taken, nor their checksums touched */
-    uint64_t *checksums; /* per slot: salted hash of what was written; token mode: the token */
+    pe_frames slots;         /* the same bitmap as for frames: idle == free slot */
+    uint32_t reached;        /* slots from here on were never taken, nor their checksums touched */
+    uint64_t *checksums;     /* per slot: salted hash of what was written; token mode: the token */
     const uint8_t **scratch; /* page pointers of one cluster */
-    uint8_t *copies;     /* pages of one cluster; NULL until a batch was written */
-    pe_hash_key key;     /* of the checksums */
-    int file;            /* descriptor of its own, or -1 in token mode */
-    int error;           /* errno of the last failed file operation, captured there */
+    uint8_t *copies;         /* pages of one cluster; NULL until a batch was written */
+    pe_hash_key key;         /* of the checksums */
+    int file;                /* descriptor of its own, or -1 in token mode */
+    int error;               /* errno of the last failed file operation, captured there */
     uint64_t written, read, write_calls, read_calls; /* pages, calls to the system */
     const pe_file_calls *calls;
     const pe_memory *memory;

@@ -11,15 +11,15 @@
 size_t pe_first_bad_page(const pe_vm *vm, const int64_t *ppns, size_t n);
 
 /* write: one flag per access, or NULL and all_write for every one. */
-PE_MUST_USE pe_status pe_touch(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, const
-                               uint8_t *write, bool all_write, size_t *done);
+PE_MUST_USE pe_status pe_touch(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n,
+                               const uint8_t *write, bool all_write, size_t *done);
 /* Contents: n pages of PE_PAGE_BYTES, or n tokens, one after the other. */
-PE_MUST_USE pe_status pe_write(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, const void
-                               *contents, size_t *done);
-PE_MUST_USE pe_status pe_read(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, void
-                              *contents, size_t *done);
+PE_MUST_USE pe_status pe_write(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n,
+                               const void *contents, size_t *done);
+PE_MUST_USE pe_status pe_read(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n,
+                              void *contents, size_t *done);
 /* Like pe_read, but no access: nothing moves, nothing is counted. */
-PE_MUST_USE pe_status pe_peek(pe_host *host, const pe_vm *vm, const int64_t *ppns, size_t n, void
-                              *contents, size_t *done);
+PE_MUST_USE pe_status pe_peek(pe_host *host, const pe_vm *vm, const int64_t *ppns, size_t n,
+                              void *contents, size_t *done);
 
 #endif

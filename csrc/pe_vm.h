@@ -10,51 +10,51 @@
 
 /* Cumulative events, in pages unless said. One list: the enum here, the names in pe_vm.c. */
 typedef enum pe_event {
-    PE_EV_ACCESSES,         /* accesses made */
-    PE_EV_FAULTS_ABSENT,    /* first touches: pages that got the zero page or a zeroed frame */
-    PE_EV_COW_BREAKS,       /* writes to shared pages */
-    PE_EV_MERGED,           /* pages merged with an equal page */
-    PE_EV_ZERO_MERGED,      /* pages merged into the zero page */
-    PE_EV_COMPRESSIONS,     /* pages put into the compression cache */
-    PE_EV_DECOMPRESSIONS,   /* pages brought back from it by an access */
-    PE_EV_INCOMPRESSIBLE,   /* victims that did not fit half a page */
-    PE_EV_COMPRESSED_HALF,  /* of the compressions, those kept 2:1 */
+    PE_EV_ACCESSES,           /* accesses made */
+    PE_EV_FAULTS_ABSENT,      /* first touches: pages that got the zero page or a zeroed frame */
+    PE_EV_COW_BREAKS,         /* writes to shared pages */
+    PE_EV_MERGED,             /* pages merged with an equal page */
+    PE_EV_ZERO_MERGED,        /* pages merged into the zero page */
+    PE_EV_COMPRESSIONS,       /* pages put into the compression cache */
+    PE_EV_DECOMPRESSIONS,     /* pages brought back from it by an access */
+    PE_EV_INCOMPRESSIBLE,     /* victims that did not fit half a page */
+    PE_EV_COMPRESSED_HALF,    /* of the compressions, those kept 2:1 */
     PE_EV_COMPRESSED_QUARTER, /* and those kept 4:1 */
-    PE_EV_CACHE_EVICTIONS,  /* blobs that gave way and went to swap */
-    PE_EV_SWAP_OUT,         /* pages written to swap, evictions included */
-    PE_EV_SWAP_IN,          /* pages read back by an access */
-    PE_EV_BALLOON_IN,       /* pages given up through the balloon */
-    PE_EV_BALLOON_OUT,      /* pages taken back from it */
-    PE_EV_BALLOON_POPS,     /* accesses to ballooned pages */
-    PE_EV_SCANNED,          /* pages hashed by the sharing scan */
-    PE_EV_HINTED,           /* of these, pages that were noted as hints */
-    PE_EV_DISCARDED,        /* compressed or swapped pages overwritten whole without reading them */
-    PE_EV_BLOCK_STOPS,      /* batches stopped because the machine is blocked */
-    PE_EV_SAMPLE_FAULTS,    /* first accesses to sampled pages */
-    PE_EV_REPORTED,         /* free pages that the guest reported and the host took */
+    PE_EV_CACHE_EVICTIONS,    /* blobs that gave way and went to swap */
+    PE_EV_SWAP_OUT,           /* pages written to swap, evictions included */
+    PE_EV_SWAP_IN,            /* pages read back by an access */
+    PE_EV_BALLOON_IN,         /* pages given up through the balloon */
+    PE_EV_BALLOON_OUT,        /* pages taken back from it */
+    PE_EV_BALLOON_POPS,       /* accesses to ballooned pages */
+    PE_EV_SCANNED,            /* pages hashed by the sharing scan */
+    PE_EV_HINTED,             /* of these, pages that were noted as hints */
+    PE_EV_DISCARDED,     /* compressed or swapped pages overwritten whole without reading them */
+    PE_EV_BLOCK_STOPS,   /* batches stopped because the machine is blocked */
+    PE_EV_SAMPLE_FAULTS, /* first accesses to sampled pages */
+    PE_EV_REPORTED,      /* free pages that the guest reported and the host took */
     PE_EVENTS
 } pe_event;
 const char *pe_event_name(size_t event); /* NULL at PE_EVENTS and beyond */
 
 typedef struct pe_vm {
-    uint64_t *map;      /* a word of pe_place.h per page */
+    uint64_t *map;       /* a word of pe_place.h per page */
     uint32_t *checksums; /* of each page when a scan by the two-scan rule last saw it, 0: not since
                             it came to its frame; NULL until the first such scan */
-    uint64_t base;      /* host-wide number of page 0 */
+    uint64_t base;       /* host-wide number of page 0 */
     uint32_t pages;
-    uint64_t id;        /* of no other machine in the host's life */
-    uint32_t index;     /* in the host's list */
-    uint32_t group;     /* salt group */
-    bool blocked;       /* no access is made */
+    uint64_t id;    /* of no other machine in the host's life */
+    uint32_t index; /* in the host's list */
+    uint32_t group; /* salt group */
+    bool blocked;   /* no access is made */
     uint32_t scan_hand, reclaim_hand;
     uint32_t in_place[PE_PLACES]; /* sum == pages */
-    uint32_t zero;      /* of the shared, those that map the zero page */
-    uint32_t ever;      /* pages accessed at least once */
+    uint32_t zero;                /* of the shared, those that map the zero page */
+    uint32_t ever;                /* pages accessed at least once */
     uint32_t sample_size, sample_touched;
     bool sampling;
     pe_rng sample_from; /* the draws of the open period start here */
     uint64_t sample_draws;
-    pe_rng rng;         /* draws of this machine alone */
+    pe_rng rng; /* draws of this machine alone */
     uint64_t event[PE_EVENTS];
     const pe_memory *memory;
 } pe_vm;

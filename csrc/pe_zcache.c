@@ -30,12 +30,15 @@ typedef pe_zcache_group group;
 
 static void define_classes(pe_zcache *self)
 {
-    uint32_t const first = self->config.packing == PE_PACKING_ESX ? PE_PAGE_BYTES / 4 : PE_ZCACHE_STEP;
-    uint32_t const step = self->config.packing == PE_PACKING_ESX ? PE_PAGE_BYTES / 4 : PE_ZCACHE_STEP;
+    uint32_t const first = self->config.packing == PE_PACKING_ESX ? PE_PAGE_BYTES / 4
+                                                                  : PE_ZCACHE_STEP;
+    uint32_t const step = self->config.packing == PE_PACKING_ESX ? PE_PAGE_BYTES / 4
+                                                                 : PE_ZCACHE_STEP;
     for (uint32_t size = first; size <= PE_ZCACHE_PAYLOAD_MAX; size += step) {
         uint32_t const cells = PE_PAGE_BYTES / size;
         if (self->classes > 0 && self->cells[self->classes - 1] == cells)
-            self->size[self->classes - 1] = size; /* as many cells, more room: the smaller size is no use */
+            self->size[self->classes - 1] =
+                size; /* as many cells, more room: the smaller size is no use */
         else {
             self->cells[self->classes] = cells;
             self->size[self->classes] = size;
@@ -170,7 +173,8 @@ static uint32_t lowest_clear(uint64_t bits)
 }
 
 /* Takes a cell of the class, in the spare frame if there is no other; the frame record and the cell. */
-static uint32_t take_cell(pe_zcache *self, uint32_t cls, pe_frame spare, bool *used_spare, uint16_t *cell)
+static uint32_t take_cell(pe_zcache *self, uint32_t cls, pe_frame spare, bool *used_spare,
+                          uint16_t *cell)
 {
     uint32_t f = self->partial[cls];
     *used_spare = f == PE_NONE;
@@ -217,8 +221,8 @@ static uint8_t *cell_bytes(const pe_zcache *self, const record *blob)
          + (size_t)blob->cell * self->size[frame->cls];
 }
 
-pe_status pe_zcache_store(pe_zcache *self, uint32_t g, uint64_t owner, const void *payload, size_t length,
-                          pe_frame spare, bool *used_spare, pe_blob *out)
+pe_status pe_zcache_store(pe_zcache *self, uint32_t g, uint64_t owner, const void *payload,
+                          size_t length, pe_frame spare, bool *used_spare, pe_blob *out)
 {
     uint32_t const cls = class_for(self, length);
     pe_assert(g < self->group_count);
@@ -307,7 +311,8 @@ pe_blob pe_zcache_oldest_of_all(const pe_zcache *self, uint32_t *g)
     pe_blob oldest = PE_NONE;
     for (uint32_t i = 0; i < self->group_count; ++i) {
         pe_blob const b = self->groups[i].oldest;
-        if (b != PE_NONE && (oldest == PE_NONE || self->blobs[b].stamp < self->blobs[oldest].stamp)) {
+        if (b != PE_NONE
+            && (oldest == PE_NONE || self->blobs[b].stamp < self->blobs[oldest].stamp)) {
             oldest = b;
             *g = i;
         }

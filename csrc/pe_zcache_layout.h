@@ -36,7 +36,8 @@ struct pe_zcache {
     uint32_t cells[PE_ZCACHE_CLASSES];   /* cells per frame of a class */
     uint32_t size[PE_ZCACHE_CLASSES];    /* bytes per cell */
     uint32_t partial[PE_ZCACHE_CLASSES]; /* head of the list of partly filled frames */
-    uint8_t class_of[PE_ZCACHE_PAYLOAD_MAX / PE_ZCACHE_STEP + 1]; /* by length in steps, rounded up */
+    uint8_t
+        class_of[PE_ZCACHE_PAYLOAD_MAX / PE_ZCACHE_STEP + 1]; /* by length in steps, rounded up */
     pe_zcache_lent *frames;
     pe_zcache_record *blobs;
     pe_zcache_group *groups;

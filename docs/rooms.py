@@ -31,9 +31,10 @@ def rooms() -> str:
         if MANY & set(folder.parts):
             continue
         modules = sorted(
-            path for path in folder.iterdir()
+            path
+            for path in folder.iterdir()
             if path.suffix in (".py", ".pyx") and path.stem != "__init__"
-        )  # fmt: skip
+        )
         about = textwrap.fill(f"{says(folder / '__init__.py')}.", 100)
         lines += [f"\n### `{name}/`\n", f"{about}\n", "| room | |", "|---|---|"]
         lines += [f"| `{path.name}` | {says(path)} |" for path in modules]

@@ -39,10 +39,12 @@ def look(simulation):
     host, machines = simulation.host, simulation.machines.values()
     advice = [each.vm for each in migration(host.snapshot()) if each.vm in simulation.machines]
     return {
-        "stall": sum(machine.stall for machine in machines), "machines": len(machines),
+        "stall": sum(machine.stall for machine in machines),
+        "machines": len(machines),
         "room": host.memory - sum(machine.vm.active for machine in machines),
-        "advice": {name: host[name].active for name in advice}, "swapped": host.stats.swapped,
-    }  # fmt: skip
+        "advice": {name: host[name].active for name in advice},
+        "swapped": host.stats.swapped,
+    }
 
 
 def worker(pipe, fleet, memory, policy):
@@ -118,8 +120,18 @@ class Fleet:
             pipe.send(None)
 
 
-def day(hosts, machines, hours, *, memory="256 MiB", policy="esx6", jobs=1, seed=1, stay=False,
-        tell=print):  # fmt: skip
+def day(
+    hosts,
+    machines,
+    hours,
+    *,
+    memory="256 MiB",
+    policy="esx6",
+    jobs=1,
+    seed=1,
+    stay=False,
+    tell=print,
+):
     """Runs a fleet; a row per hour: (hour, waiting in %, swapped MiB, machines moved)."""
     fleet, rows = Fleet(hosts, machines, memory, policy, jobs, seed), []
     began = time.perf_counter()
@@ -132,8 +144,10 @@ def day(hosts, machines, hours, *, memory="256 MiB", policy="esx6", jobs=1, seed
                 moved += 0 if stay else fleet.migrate(seen)
             swapped = sum(host["swapped"] for host in seen.values()) / MIB
             rows.append((hour + 1, 100 * waited / (3600 * machines), swapped, moved))
-            tell(f"hour {hour + 1:3}: machines waited {rows[-1][1]:6.2f} %, {swapped:7.0f} MiB "
-                 f"swapped, {moved:4} moved ({time.perf_counter() - began:.0f} s)")  # fmt: skip
+            tell(
+                f"hour {hour + 1:3}: machines waited {rows[-1][1]:6.2f} %, {swapped:7.0f} MiB "
+                f"swapped, {moved:4} moved ({time.perf_counter() - began:.0f} s)"
+            )
     finally:
         fleet.close()
     return rows
@@ -150,8 +164,10 @@ def main():
     parser.add_argument("--stay", action="store_true", help="nobody moves")
     options = vars(parser.parse_args())
     rows = day(**options)
-    print(f"in all: waited {np.mean([row[1] for row in rows]):.2f} %, "
-          f"{sum(row[3] for row in rows)} moved")
+    print(
+        f"in all: waited {np.mean([row[1] for row in rows]):.2f} %, "
+        f"{sum(row[3] for row in rows)} moved"
+    )
 
 
 if __name__ == "__main__":

@@ -15,10 +15,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 # of every program that the tests build, so that they share their objects
 FLAGS = [
-    "-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-fno-omit-frame-pointer", "-Wall", "-Wextra",
-    "-Werror", "-Wno-unused-function", "-Wno-comment", f"-I{ROOT / 'csrc'}",
+    "-std=c11",
+    "-D_GNU_SOURCE",
+    "-O1",
+    "-g",
+    "-fno-omit-frame-pointer",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wno-unused-function",
+    "-Wno-comment",
+    f"-I{ROOT / 'csrc'}",
     f"-I{ROOT / 'csrc' / 'codec'}",
-]  # fmt: skip
+]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 HEADERS = (*ROOT.glob("csrc/**/*.h"), *ROOT.glob("tests/**/*.h"))
 

@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile(
-    "pageengine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("pageengine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("pageengine")
 
 STATUS = os.environ.get("PAGEENGINE_SANITIZED")

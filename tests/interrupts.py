@@ -89,10 +89,14 @@ class Trial:
         environment = {**os.environ, "TMPDIR": str(self.folder / "tmp"), MARK: str(self.folder)}
         with open(self.folder / "said", "wb") as said:
             return subprocess.Popen(
-                [sys.executable, "-m", "pageengine", *words], cwd=self.folder, env=environment,
-                stdout=subprocess.DEVNULL, stderr=said, start_new_session=True,
+                [sys.executable, "-m", "pageengine", *words],
+                cwd=self.folder,
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                start_new_session=True,
                 preexec_fn=_default_signals,
-            )  # fmt: skip
+            )
 
     def length(self, name: str) -> float:
         """Seconds that the command takes; what it leaves is the older result from then on."""
@@ -180,8 +184,15 @@ def _stands(pid: int) -> bool:
 
 def _whole(path: Path) -> None:
     """Raises Broken unless a file is a whole one of its kind."""
-    ends = {".png": b"IEND\xaeB`\x82", ".html": b"</html>\n", ".md": b"\n", ".journal": b"\n",
-            ".toml": b"\n", ".py": b"\n", ".ipynb": b"\n"}  # fmt: skip
+    ends = {
+        ".png": b"IEND\xaeB`\x82",
+        ".html": b"</html>\n",
+        ".md": b"\n",
+        ".journal": b"\n",
+        ".toml": b"\n",
+        ".py": b"\n",
+        ".ipynb": b"\n",
+    }
     try:
         if path.name == "summary.json":
             Result.load(path.parent)
@@ -216,8 +227,10 @@ def trials(times: int, seed: int, names=tuple(COMMANDS), signals=tuple(SIGNALS),
                 how = trial.end(name, getattr(signal, chosen), at, group)
             except Broken as error:
                 how = "BROKEN"
-                broken.append(f"seed {seed}, trial {number}: {name}, {chosen} after {at:.3f} s, "
-                              f"{'group' if group else 'process'}: {error}")  # fmt: skip
+                broken.append(
+                    f"seed {seed}, trial {number}: {name}, {chosen} after {at:.3f} s, "
+                    f"{'group' if group else 'process'}: {error}"
+                )
             counts[how] += 1
             if say:
                 say(f"{number + 1:5} {name:16} {chosen:8} {at:7.3f} s  {how}")
@@ -236,9 +249,12 @@ def main() -> int:
     parser.add_argument("--quiet", action="store_true")
     given = parser.parse_args()
     counts, broken = trials(
-        given.times, given.seed, tuple(given.command or COMMANDS), tuple(given.signal or SIGNALS),
+        given.times,
+        given.seed,
+        tuple(given.command or COMMANDS),
+        tuple(given.signal or SIGNALS),
         None if given.quiet else print,
-    )  # fmt: skip
+    )
     print(f"{given.times} trials:", ", ".join(f"{n} {how}" for how, n in counts.most_common()))
     print("\n".join(broken) or "nothing was left, nothing was half, every status as documented")
     return 1 if broken else 0

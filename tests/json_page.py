@@ -72,8 +72,13 @@ def _kind(schema) -> str:
     """What a value is, in a word or two."""
     kinds = schema.get("type", "any")
     kinds = [kinds] if isinstance(kinds, str) else list(kinds)
-    words = {"integer": "whole number", "boolean": "true or false", "string": "text",
-             "array": "list", "object": "object"}  # fmt: skip
+    words = {
+        "integer": "whole number",
+        "boolean": "true or false",
+        "string": "text",
+        "array": "list",
+        "object": "object",
+    }
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
     return " or ".join(words.get(kind, kind) for kind in kinds)

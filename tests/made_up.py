@@ -21,13 +21,21 @@ def result(seconds=1800, vms=("web-1", "web-2", "db", "idle"), policy="esx6", bu
     state = np.sum(free[:, None] < np.array([120, 61, 39, 20]) * MIB, axis=1)
     pages = 0.3 * memory * wave
     host = {
-        "time": time, "state": state, "free": free, "memory": np.full(epochs, memory),
-        "overhead": np.full(epochs, 64 * MIB), "cache": 0.2 * pages, "compressed": 0.5 * pages,
-        "shared": 0.2 * memory * (0.2 + wave), "shared_common": 0.05 * memory * (0.2 + wave),
-        "saving": 0.15 * memory * (0.2 + wave), "zero": 0.05 * memory * wave,
-        "swapped": 0.8 * pages * (wave > 0.6), "ballooned": pages * (wave > 0.3),
+        "time": time,
+        "state": state,
+        "free": free,
+        "memory": np.full(epochs, memory),
+        "overhead": np.full(epochs, 64 * MIB),
+        "cache": 0.2 * pages,
+        "compressed": 0.5 * pages,
+        "shared": 0.2 * memory * (0.2 + wave),
+        "shared_common": 0.05 * memory * (0.2 + wave),
+        "saving": 0.15 * memory * (0.2 + wave),
+        "zero": 0.05 * memory * wave,
+        "swapped": 0.8 * pages * (wave > 0.6),
+        "ballooned": pages * (wave > 0.3),
         "stall": 0.06 * wave**3,
-    }  # fmt: skip
+    }
     used = host["overhead"] + host["cache"] + host["shared_common"]
     host["private"] = memory - free - used
     host = _columns(recorder.HOST, host, wave)
@@ -35,19 +43,38 @@ def result(seconds=1800, vms=("web-1", "web-2", "db", "idle"), policy="esx6", bu
     for number, name in enumerate(vms):
         part = wave if number < 3 else 0.1 * wave
         consumed = size * (0.35 + 0.3 * part * (1 if number else 0.4))
-        tables.append(_columns(recorder.VM, {
-            "time": time, "vm": np.full(epochs, name), "size": np.full(epochs, size),
-            "granted": consumed + 20 * MIB, "consumed": consumed, "target": consumed * 0.95 + MIB,
-            "active": size * (0.1 + 0.5 * part), "touched": size * (0.1 + 0.52 * part),
-            "balloon": 0.3 * size * np.roll(part, 30), "balloon_target": 0.3 * size * part,
-            "swapped": 0.1 * size * part**2, "compressed": 0.1 * size * part,
-            "shared": np.full(epochs, 60 * MIB), "zero": np.full(epochs, 10 * MIB),
-            "private": consumed - 40 * MIB, "stall": 0.1 * part**3, "progress": 1 - 0.1 * part**3,
-            "blocked": (part > 0.99).astype(float), "guest_free": size * (0.3 - 0.2 * part),
-            "guest_cache": size * 0.1 * (1 - part), "guest_swapped": 0.05 * size * part,
-            "swap_in": np.round(50 * part**2), "swap_out": np.round(80 * part**2),
-            "double_paging": np.round(2 * part**3),
-        }, part))  # fmt: skip
+        tables.append(
+            _columns(
+                recorder.VM,
+                {
+                    "time": time,
+                    "vm": np.full(epochs, name),
+                    "size": np.full(epochs, size),
+                    "granted": consumed + 20 * MIB,
+                    "consumed": consumed,
+                    "target": consumed * 0.95 + MIB,
+                    "active": size * (0.1 + 0.5 * part),
+                    "touched": size * (0.1 + 0.52 * part),
+                    "balloon": 0.3 * size * np.roll(part, 30),
+                    "balloon_target": 0.3 * size * part,
+                    "swapped": 0.1 * size * part**2,
+                    "compressed": 0.1 * size * part,
+                    "shared": np.full(epochs, 60 * MIB),
+                    "zero": np.full(epochs, 10 * MIB),
+                    "private": consumed - 40 * MIB,
+                    "stall": 0.1 * part**3,
+                    "progress": 1 - 0.1 * part**3,
+                    "blocked": (part > 0.99).astype(float),
+                    "guest_free": size * (0.3 - 0.2 * part),
+                    "guest_cache": size * 0.1 * (1 - part),
+                    "guest_swapped": 0.05 * size * part,
+                    "swap_in": np.round(50 * part**2),
+                    "swap_out": np.round(80 * part**2),
+                    "double_paging": np.round(2 * part**3),
+                },
+                part,
+            )
+        )
     rows = {
         key: np.stack([table[key] for table in tables], axis=1).reshape(-1) for key in tables[0]
     }
@@ -55,8 +82,15 @@ def result(seconds=1800, vms=("web-1", "web-2", "db", "idle"), policy="esx6", bu
         {"time": seconds / 2, "what": "vm.db.shares becomes 4000", "vm": "db"},
         {"time": seconds * 0.52, "what": "web-1 stops", "vm": "web-1"},
     ]
-    meta = {"policy": policy, "memory": memory, "thresholds": thresholds, "seed": seed,
-            "name": "made up", "seconds": seconds, "partial": ""}  # fmt: skip
+    meta = {
+        "policy": policy,
+        "memory": memory,
+        "thresholds": thresholds,
+        "seed": seed,
+        "name": "made up",
+        "seconds": seconds,
+        "partial": "",
+    }
     return Result(host, rows, {"stall": float(host["stall"].mean())}, events, meta)
 
 

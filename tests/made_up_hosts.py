@@ -10,10 +10,20 @@ PAGE, MIB, GIB = 4096, 2**20, 2**30
 
 def view(name="a", **changes):
     base = VMView(
-        name=name, size=GIB, consumed=600 * MIB, granted=600 * MIB, shared=0, swapped=0,
-        compressed=0, ballooned=0, mapped=600 * MIB, shares=1000, reservation=0, limit=GIB,
+        name=name,
+        size=GIB,
+        consumed=600 * MIB,
+        granted=600 * MIB,
+        shared=0,
+        swapped=0,
+        compressed=0,
+        ballooned=0,
+        mapped=600 * MIB,
+        shares=1000,
+        reservation=0,
+        limit=GIB,
         blocked=False,
-    )  # fmt: skip
+    )
     return dataclasses.replace(base, **changes)
 
 
@@ -43,11 +53,19 @@ def random_machine(draw, name):
     held = draw.randrange(has // PAGE + 1) * PAGE
     reservation = draw.choice([0, draw.randrange(least // PAGE + 1) * PAGE])
     return view(
-        name, size=size, limit=size, ballooned=size - has, granted=held, consumed=held, mapped=held,
-        shares=draw.choice([0, 1000, 1000, draw.randrange(1, 50_001)]), reservation=reservation,
-        balloon_max=draw.choice([size - least] * 9 + [0]), stall=draw.choice([0.0, draw.random()]),
+        name,
+        size=size,
+        limit=size,
+        ballooned=size - has,
+        granted=held,
+        consumed=held,
+        mapped=held,
+        shares=draw.choice([0, 1000, 1000, draw.randrange(1, 50_001)]),
+        reservation=reservation,
+        balloon_max=draw.choice([size - least] * 9 + [0]),
+        stall=draw.choice([0.0, draw.random()]),
         guest=draw.choice([guest(unused // PAGE * PAGE, has)] * 9 + [None]),
-    )  # fmt: skip
+    )
 
 
 def random_host(draw, most_machines=12, **more):

@@ -168,9 +168,19 @@ class Round:
             self.faulted.plan.fail(operation, kind, nth=nth)
 
     STEPS = (
-        (write, 24), (read, 22), (peek, 5), (touch, 10), (reclaim, 18), (scan, 6), (give_up, 3),
-        (host_calls, 4), (mend, 4), (one_fault, 4), (come_and_go, 2), (arm, 1),
-    )  # fmt: skip
+        (write, 24),
+        (read, 22),
+        (peek, 5),
+        (touch, 10),
+        (reclaim, 18),
+        (scan, 6),
+        (give_up, 3),
+        (host_calls, 4),
+        (mend, 4),
+        (one_fault, 4),
+        (come_and_go, 2),
+        (arm, 1),
+    )
 
 
 # the sweep

@@ -29,12 +29,18 @@ def sanitized():
 CHECKS = {  # name -> (what it does, what is missing for it, reports)
     "gcc-analyzer": ("gcc -fanalyzer over csrc/", lambda: static.missing("gcc"), static.gcc),
     "clang-analyzer": ("clang --analyze over csrc/", lambda: static.missing("clang"), static.clang),
-    "tsan": ("ThreadSanitizer: threads on the core, and on hosts from Python",
-             running.missing_compiler, running.races),
+    "tsan": (
+        "ThreadSanitizer: threads on the core, and on hosts from Python",
+        running.missing_compiler,
+        running.races,
+    ),
     "valgrind": ("memcheck on a short scenario", running.missing_valgrind, running.memory),
-    "asan": ("the Python tests under AddressSanitizer and UBSan (tests/run_sanitized.py)",
-             lambda: static.missing("gcc"), sanitized),
-}  # fmt: skip
+    "asan": (
+        "the Python tests under AddressSanitizer and UBSan (tests/run_sanitized.py)",
+        lambda: static.missing("gcc"),
+        sanitized,
+    ),
+}
 
 
 def main(arguments=None):

@@ -22,8 +22,13 @@ PROCESSES_MAX = 4  # each has the sanitizers' memory too
 # Not those that capture processes: under AddressSanitizer a process maps terabytes of shadow.
 # The C tests have sanitizers of their own; images and most contracts are plain Python.
 LEFT_OUT = {
-    "test_cli.py", "test_cli_stopped.py", "test_schemas.py", "test_shipped.py", "test_notebooks.py",
-    "test_docs.py", "test_slow.py",
+    "test_cli.py",
+    "test_cli_stopped.py",
+    "test_schemas.py",
+    "test_shipped.py",
+    "test_notebooks.py",
+    "test_docs.py",
+    "test_slow.py",
 }
 CHOICE = [
     str(path) for path in sorted((ROOT / "tests").glob("test_*.py")) if path.name not in LEFT_OUT

@@ -29,8 +29,11 @@ def vm():
         yield vm
 
 
-@given(st.lists(st.tuples(st.integers(0, PAGES - 1), st.integers(0, 255)), max_size=50),
-       st.integers(0, COUNT - 1), st.integers(0, COUNT - 1))  # fmt: skip
+@given(
+    st.lists(st.tuples(st.integers(0, PAGES - 1), st.integers(0, 255)), max_size=50),
+    st.integers(0, COUNT - 1),
+    st.integers(0, COUNT - 1),
+)
 def test_accesses_are_sorted_by_turn_and_stay_in_order_within_one(vm, accesses, apart, plain):
     ppns = np.array([ppn for ppn, _ in accesses], np.int64)
     kinds = np.array([kind for _, kind in accesses], np.uint8)
@@ -80,8 +83,11 @@ def test_what_cannot_be_put_in_order_is_named(vm):
         OrderedAccesses(vm, order).make(np.array([PAGES]), np.zeros(1, np.uint8))
     with pytest.raises(ValueError, match="1 pages and 2 kinds"):
         OrderedAccesses(vm, order).make(np.array([1]), np.zeros(2, np.uint8))
-    for table, writes in ((TABLE[:9], WRITES), (np.full_like(TABLE, COUNT), WRITES),
-                          (TABLE, WRITES[:9])):  # fmt: skip
+    for table, writes in (
+        (TABLE[:9], WRITES),
+        (np.full_like(TABLE, COUNT), WRITES),
+        (TABLE, WRITES[:9]),
+    ):
         with pytest.raises(ValueError, match="256 kinds by 6 places, and 256 kinds write"):
             AccessOrder(table, writes, 0, 1)
     for apart, plain in ((COUNT, 0), (0, -1)):

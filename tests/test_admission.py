@@ -11,8 +11,13 @@ MIB, PAGE = 2**20, 4096
 
 
 def claim(**changes):
-    base = {"size": 10 * MIB, "shares": 100, "reservation": 4 * MIB, "limit": 8 * MIB,
-            "overhead": MIB}  # fmt: skip
+    base = {
+        "size": 10 * MIB,
+        "shares": 100,
+        "reservation": 4 * MIB,
+        "limit": 8 * MIB,
+        "overhead": MIB,
+    }
     return Claim(**base | changes)
 
 

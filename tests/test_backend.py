@@ -31,12 +31,33 @@ class Toy:
         return self.memory - sum(self.held.values())
 
     def snapshot(self, time, state, memo):
-        return Snapshot(self.memory, self.free(), 1 << 40, tuple(
-            VMView(name=name, size=64 * MIB, consumed=held, granted=held, shared=0, swapped=0,
-                   compressed=0, ballooned=self.balloon[name], mapped=held, shares=640,
-                   reservation=0, limit=64 * MIB, blocked=False, balloon_max=32 * MIB)
-            for name, held in self.held.items()
-        ), time, state, memo)  # fmt: skip
+        return Snapshot(
+            self.memory,
+            self.free(),
+            1 << 40,
+            tuple(
+                VMView(
+                    name=name,
+                    size=64 * MIB,
+                    consumed=held,
+                    granted=held,
+                    shared=0,
+                    swapped=0,
+                    compressed=0,
+                    ballooned=self.balloon[name],
+                    mapped=held,
+                    shares=640,
+                    reservation=0,
+                    limit=64 * MIB,
+                    blocked=False,
+                    balloon_max=32 * MIB,
+                )
+                for name, held in self.held.items()
+            ),
+            time,
+            state,
+            memo,
+        )
 
     def take(self, name, amount):
         self.held[name] -= amount
@@ -100,9 +121,13 @@ def test_a_whole_plan_is_carried_out_without_an_engine():
             "a": VMPlan(target=20 * MIB, balloon=4 * MIB, scan=50.0),
             "b": VMPlan(reclaim=8 * MIB, technique="swap", blocked=True),
         },
-        wake_below=2 * MIB, wake_above=40 * MIB, again=3.0, scan_rule="two-scans",
-        report_free=True, memo={"n": 1.0},
-    )  # fmt: skip
+        wake_below=2 * MIB,
+        wake_above=40 * MIB,
+        again=3.0,
+        scan_rule="two-scans",
+        report_free=True,
+        memo={"n": 1.0},
+    )
     toy, policy = Toy(64 * MIB, a=30 * MIB, b=30 * MIB), Says(plan)
     controller = Controller(toy, policy)
     assert toy.watermark == 4 * MIB  # before the first plan, what the policy wants kept
@@ -111,8 +136,12 @@ def test_a_whole_plan_is_carried_out_without_an_engine():
     assert controller.balance() == pe.Reclaimed(swapped=2048)
     assert toy.held == {"a": 26 * MIB, "b": 22 * MIB} and toy.watermark == 2 * MIB
     assert told == [plan]
-    for said in (("targets", {"a": 20 * MIB}), ("scan", {"a": 50.0}, "two-scans"),
-                 ("reports", True), ("block", "b", True)):  # fmt: skip
+    for said in (
+        ("targets", {"a": 20 * MIB}),
+        ("scan", {"a": 50.0}, "two-scans"),
+        ("reports", True),
+        ("block", "b", True),
+    ):
         assert said in toy.log
     controller.advance(1.0)
     assert len(policy.seen) == 1 and controller.due() == 3.0

@@ -36,8 +36,14 @@ def test_free_pages_go_at_64_mib_per_second():
 def test_without_free_pages_it_takes_2048_at_first_and_more_slowly_after_a_failure():
     guest = Guest()
     driver = BalloonDriver(guest)
-    for slow, taken, rate in ((9999, 2048, 2048), (1500, 1500, 1024), (9999, 1024, 1040),
-                              (0, 0, 520), (0, 0, 512), (9999, 512, 528)):  # fmt: skip
+    for slow, taken, rate in (
+        (9999, 2048, 2048),
+        (1500, 1500, 1024),
+        (9999, 1024, 1040),
+        (0, 0, 520),
+        (0, 0, 512),
+        (9999, 512, 528),
+    ):
         guest.slow = slow
         assert driver.poll(10_000) == taken
         assert driver.slow_rate == rate

@@ -147,9 +147,14 @@ def test_scan_counts_and_prints(capsys, paths):
     status, data = run_json(capsys, "scan", *paths)
     assert status == 0
     assert data["grains"][0] | {"saved": 0} == {
-        "bytes": PAGE, "chunks": 512, "zero": 128, "within": 0, "across": 64, "kept": 320,
+        "bytes": PAGE,
+        "chunks": 512,
+        "zero": 128,
+        "within": 0,
+        "across": 64,
+        "kept": 320,
         "saved": 0,
-    }  # fmt: skip
+    }
     status, out, err = run(capsys, "scan", *paths, "--sample", "all", "--codec", "word")
     assert (status, err) == (0, "")
     for word in (

@@ -268,7 +268,8 @@ MISTAKES = {
     "no seeds": (["advise", "FILE", "--curve", "--seeds", "0"], "--seeds must be at least 1"),
     "bad seeds": (["compare", "FILE", *COMPARE, "--seeds", "0"], "--seeds must be at least 1"),
     "seed and seeds": (
-        ["compare", "FILE", *COMPARE, "--seed", "3", "--seeds", "2"], "give one of them",
+        ["compare", "FILE", *COMPARE, "--seed", "3", "--seeds", "2"],
+        "give one of them",
     ),
     "folder that is a file": (["run", "FILE", "-o", "FILE"], "that is a file; name a folder"),
     "folder in a file": (["compare", "FILE", *COMPARE, "-o", "FILE/out"], "is a file, not a f"),
@@ -280,7 +281,8 @@ MISTAKES = {
         "-o is the picture of --curve",
     ),
     "policy of curves": (
-        ["advise", "FILE", "--curve", "--policy", "kvm"], "alone and takes no --policy",
+        ["advise", "FILE", "--curve", "--policy", "kvm"],
+        "alone and takes no --policy",
     ),
     "vary twice": (
         ["sweep", "FILE", "--vary", "host.memory=1GiB", "--vary", "host.memory=2GiB", "-o", "a"],

@@ -54,9 +54,13 @@ sys.exit(main(sys.argv[1:]))
 def program(folder, *arguments):
     (folder / "lab.toml").write_text(SCENARIO)
     return subprocess.Popen(
-        [sys.executable, "-c", BEGINS, *arguments], cwd=folder, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        [sys.executable, "-c", BEGINS, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def stopped(folder, number, *arguments, whole_group=True):
@@ -97,8 +101,9 @@ def nobody_left(group):
 def test_a_signal_ends_a_command_without_a_result(tmp_path, command, number):
     status, why = ENDS[number]
     group = number == signal.SIGINT
-    found, out = stopped(tmp_path, number, command, "lab.toml", *OPTIONS[command], "--json",
-                         whole_group=group)  # fmt: skip
+    found, out = stopped(
+        tmp_path, number, command, "lab.toml", *OPTIONS[command], "--json", whole_group=group
+    )
     data = json.loads(out)
     assert found == status
     assert (data["meta"] if command == "run" else data)["partial"] == why

@@ -61,13 +61,15 @@ def test_blobs_of_our_lz_are_lz4_blocks(pages):
 @needs_lz
 @given(
     pages=some_pages(),
-    options=st.sampled_from([
-        {},
-        {"mode": "fast", "acceleration": 20},
-        {"mode": "high_compression", "compression": 1},
-        {"mode": "high_compression", "compression": 12},
-    ]),
-)  # fmt: skip
+    options=st.sampled_from(
+        [
+            {},
+            {"mode": "fast", "acceleration": 20},
+            {"mode": "high_compression", "compression": 1},
+            {"mode": "high_compression", "compression": 12},
+        ]
+    ),
+)
 def test_lz4_blocks_are_decoded_by_our_lz(pages, options):
     block = pytest.importorskip("lz4.block")
     blobs = [block.compress(page.tobytes(), store_size=False, **options) for page in pages]

@@ -284,8 +284,12 @@ def test_whatever_is_planned_the_host_stays_whole_and_reservations_hold(steps):
             vm.write(ppns, pe.tokens.make_tokens(own, 64 * (1 + own % 63)))
             held = {v.name: v.consumed for v in host.snapshot().vms}
             spare = max(0, held[name] - vm.reservation)
-            wish = VMPlan(balloon=min(mib * MIB, vm.balloon_max), reclaim=min(mib * MIB, spare),
-                          technique=technique, scan=mib * 100)  # fmt: skip
+            wish = VMPlan(
+                balloon=min(mib * MIB, vm.balloon_max),
+                reclaim=min(mib * MIB, spare),
+                technique=technique,
+                scan=mib * 100,
+            )
             host.apply(Plan(vms={name: wish}))
             host.advance(seconds)
             host.check()

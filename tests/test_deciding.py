@@ -248,8 +248,9 @@ def test_nobody_is_looked_at_who_has_nothing_due(monkeypatch):
 
 def test_guests_report_free_pages_every_two_seconds(monkeypatch):
     told = []
-    monkeypatch.setattr(VMControl, "report_free",
-                        lambda k: told.append((k.vm.name, k.vm.host.time)))  # fmt: skip
+    monkeypatch.setattr(
+        VMControl, "report_free", lambda k: told.append((k.vm.name, k.vm.host.time))
+    )
     with host_of("64 MiB") as host:
         for name in "ab":
             guest = Guest(2048, swap_pages=0, kernel_pages=64) if name == "a" else None
@@ -333,8 +334,7 @@ def test_an_error_is_told_when_all_have_had_their_turn(tmp_path):
         def fails(vm, frames, technique, brief):
             asked.append(vm.name)
             result, _ = reclaim(vm, frames, technique, brief)
-            backing = next(s for s, name in STATUS_NAMES.items()
-                           if name == "PE_ERR_BACKING")  # fmt: skip
+            backing = next(s for s, name in STATUS_NAMES.items() if name == "PE_ERR_BACKING")
             return result, backing if vm.name == "a" else 0
 
         host._backend.reclaim_frames = fails
@@ -351,8 +351,7 @@ def swapped(host):
 
 
 def with_bandwidth(pages, **more):
-    """Two machines of 400 pages each that do not compress; so many pages a second can be written.
-    """
+    """Two machines of 400 pages each that do not compress; pages: a second that can be written."""
     host = host_of("16 MiB", swap="16 MiB", **more)
     for name in "ab":
         fill(host.add_vm(name, "2 MiB"), 400)

@@ -13,10 +13,12 @@ nan, inf = float("nan"), float("inf")
 @given(
     st.lists(
         st.tuples(st.floats(0, 2), st.floats(0, 0.5), st.integers(0, 30), st.floats(0, 0.05)),
-        min_size=1, max_size=8,
+        min_size=1,
+        max_size=8,
     ),
-    st.floats(0.0005, 0.02), st.integers(1, 60),
-)  # fmt: skip
+    st.floats(0.0005, 0.02),
+    st.integers(1, 60),
+)
 def test_serving_often_or_once_is_the_same(work, service, steps):
     found = []
     for n in (1, steps):

@@ -47,8 +47,10 @@ def test_every_page_is_in_the_site():
 def test_what_the_page_of_additions_names_is_there():
     text = (ROOT / "docs" / "adding.md").read_text()
     folders = [ROOT, ROOT / "src" / "pageengine", ROOT / "csrc" / "codec"]
-    found = {name: [folder / name for folder in folders if (folder / name).exists()]
-             for name in re.findall(r"`((?:[\w.]+/)*\w+\.(?:py|c|h|md))`", text)}  # fmt: skip
+    found = {
+        name: [folder / name for folder in folders if (folder / name).exists()]
+        for name in re.findall(r"`((?:[\w.]+/)*\w+\.(?:py|c|h|md))`", text)
+    }
     assert len(found) > 20 and [name for name, paths in found.items() if not paths] == []
     tables = re.findall(r"`(\w+)` in `([\w/]+\.py)`", text)
     assert len(tables) > 4

@@ -50,8 +50,14 @@ def test_ranks_are_those_that_a_search_would_find(weights, seed):
 
 def test_what_cannot_be_drawn_is_named():
     draws = Draws(np.random.default_rng(1))
-    for first, size, pages, n in ((0, 0, 5, 1), (0, 6, 5, 1), (6, 1, 5, 1), (-1, 1, 5, 1),
-                                  (0, 1, 2**32, 1), (0, 1, 5, -1)):  # fmt: skip
+    for first, size, pages, n in (
+        (0, 0, 5, 1),
+        (0, 6, 5, 1),
+        (6, 1, 5, 1),
+        (-1, 1, 5, 1),
+        (0, 1, 2**32, 1),
+        (0, 1, 5, -1),
+    ):
         with pytest.raises(ValueError, match=f"no window of {size} of {pages} pages from {first}"):
             draws.window(first, size, pages, n)
     with pytest.raises(ValueError, match="one end per name, got 1 for 2"):

@@ -39,11 +39,15 @@ def test_the_loop_prints_what_the_page_says(capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("code", [
-    changed("STEP, RATE, BATCH = 0.1", "STEP, RATE, BATCH = 0.4"),
-    changed("STEP, RATE, BATCH = 0.1", "STEP, RATE, BATCH = 0.05"),
-    changed('names = ("web", "db", "batch")', 'names = ("batch", "db", "web")'),
-], ids=["long steps", "short steps", "other order"])  # fmt: skip
+@pytest.mark.parametrize(
+    "code",
+    [
+        changed("STEP, RATE, BATCH = 0.1", "STEP, RATE, BATCH = 0.4"),
+        changed("STEP, RATE, BATCH = 0.1", "STEP, RATE, BATCH = 0.05"),
+        changed('names = ("web", "db", "batch")', 'names = ("batch", "db", "web")'),
+    ],
+    ids=["long steps", "short steps", "other order"],
+)
 def test_neither_the_step_nor_the_order_changes_what_machines_wait(capsys, code):
     for name, part in waited(run(capsys, code)).items():
         assert part == pytest.approx(waited(SAID)[name], abs=0.4)

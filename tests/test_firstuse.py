@@ -11,11 +11,37 @@ import pytest
 import pageengine as pe
 
 # of the standard library, what takes longest to load, and is needed later or never
-LATER = {"ctypes.util", "difflib", "hashlib", "importlib.metadata", "inspect", "json", "lzma",
-         "pathlib", "random", "shutil", "subprocess", "tempfile", "urllib.parse"}  # fmt: skip
-OURS_LATER = {f"pageengine.{name}" for name in (
-    "core.guest", "images", "lab", "stores.libraries", "policy.esx", "policy.kvm", "policy.states",
-    "policy.table", "report", "tokens", "traces")}  # fmt: skip
+LATER = {
+    "ctypes.util",
+    "difflib",
+    "hashlib",
+    "importlib.metadata",
+    "inspect",
+    "json",
+    "lzma",
+    "pathlib",
+    "random",
+    "shutil",
+    "subprocess",
+    "tempfile",
+    "urllib.parse",
+}
+OURS_LATER = {
+    f"pageengine.{name}"
+    for name in (
+        "core.guest",
+        "images",
+        "lab",
+        "stores.libraries",
+        "policy.esx",
+        "policy.kvm",
+        "policy.states",
+        "policy.table",
+        "report",
+        "tokens",
+        "traces",
+    )
+}
 
 
 def printed(code):

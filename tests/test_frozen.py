@@ -75,8 +75,11 @@ def test_equal_are_records_of_one_class_with_equal_values(one, other):
 
 def test_it_does_not_change():
     point = Point(1)
-    for change in (lambda: setattr(point, "x", 2), lambda: setattr(point, "new", 2),
-                   lambda: delattr(point, "x")):  # fmt: skip
+    for change in (
+        lambda: setattr(point, "x", 2),
+        lambda: setattr(point, "new", 2),
+        lambda: delattr(point, "x"),
+    ):
         with pytest.raises(dataclasses.FrozenInstanceError):
             change()
     assert point == Point(1, 2.5, (), {})
@@ -119,10 +122,24 @@ def test_a_dataclass_may_be_made_of_one():
         dataclasses.dataclass(type("Loose", (Point,), {}))
 
 
-@pytest.mark.parametrize("record", [
-    pe.Events, pe.VMStats, pe.HostStats, pe.GuestStats, pe.Faults, pe.ScanResult, pe.Reclaimed,
-    GuestView, VMView, Snapshot, VMPlan, Plan, Migration,
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "record",
+    [
+        pe.Events,
+        pe.VMStats,
+        pe.HostStats,
+        pe.GuestStats,
+        pe.Faults,
+        pe.ScanResult,
+        pe.Reclaimed,
+        GuestView,
+        VMView,
+        Snapshot,
+        VMPlan,
+        Plan,
+        Migration,
+    ],
+)
 def test_records_of_the_package_are_dataclasses_to_whoever_asks(record):
     names = [f.name for f in dataclasses.fields(record)]
     assert names == list(record.__match_args__) == list(inspect.signature(record).parameters)

@@ -13,9 +13,15 @@ from fuzz import seeds, targets
 
 CC = shutil.which("gcc") or shutil.which("cc") or shutil.which("clang")
 CHANGES = {  # about a second each
-    "calls": 120, "images": 700, "scenarios": 250, "traces": 700, "values": 3000,
-    "codecs": 400, "guest": 1500, "host": 1500,
-}  # fmt: skip
+    "calls": 120,
+    "images": 700,
+    "scenarios": 250,
+    "traces": 700,
+    "values": 3000,
+    "codecs": 400,
+    "guest": 1500,
+    "host": 1500,
+}
 SIZE_MAX = 200 << 10
 
 
@@ -78,9 +84,11 @@ def test_an_input_that_breaks_a_rule_is_told_and_kept(tmp_path):
     (tmp_path / "seed").write_bytes(b"dcba")
     keep = tmp_path / "kept"
     done = subprocess.run(
-        [program, "5000", "1", tmp_path / "seed"], capture_output=True, text=True,
+        [program, "5000", "1", tmp_path / "seed"],
+        capture_output=True,
+        text=True,
         env={"PAGEENGINE_FUZZ_KEEP": str(keep)},
-    )  # fmt: skip
+    )
     assert done.returncode < 0 and "MUST(size < 4" in done.stderr
     data = keep.read_bytes()
     assert len(data) >= 4 and data[0] < data[1] < data[2]
@@ -95,9 +103,11 @@ def test_an_input_that_breaks_a_rule_is_told_and_kept(tmp_path):
 def test_a_tool_that_is_missing_is_named_and_left_out(tmp_path):
     run = targets.HERE / "run.py"
     done = subprocess.run(
-        [sys.executable, run, "--target", "host", "--seconds", "1"], capture_output=True, text=True,
+        [sys.executable, run, "--target", "host", "--seconds", "1"],
+        capture_output=True,
+        text=True,
         env={"PATH": str(tmp_path)},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert "host: skipped: there is no clang: install it" in done.stdout
     assert "fuzzing: 0 targets" in done.stdout

@@ -83,8 +83,14 @@ class Followed(RuleBasedStateMachine):
     def everything_is_somewhere(self):
         self.guest.check()
         stats = self.guest.stats
-        parts = (stats.free, stats.kernel, stats.cache_clean, stats.cache_dirty, stats.anonymous,
-                 stats.ballooned)  # fmt: skip
+        parts = (
+            stats.free,
+            stats.kernel,
+            stats.cache_clean,
+            stats.cache_dirty,
+            stats.anonymous,
+            stats.ballooned,
+        )
         assert sum(parts) == stats.total == self.PAGES * PAGE
         assert stats.ballooned == len(self.balloon) * PAGE
         assert stats.anonymous + stats.swapped == len(self.known) * PAGE

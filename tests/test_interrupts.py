@@ -24,11 +24,14 @@ COMMAND = [sys.executable, "-m", "pageengine"]
 
 
 @linux
-@pytest.mark.parametrize(("command", "begun"), [
-    ("demo", lambda trial: any(trial.folder.glob("tmp/*/*"))),  # a capture has its name
-    ("sweep", lambda trial: len(trial.living()) > 2 and any(trial.folder.glob("*.journal"))),
-    ("overcommit live", lambda trial: any(trial.folder.glob("tmp/pageengine-*"))),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("command", "begun"),
+    [
+        ("demo", lambda trial: any(trial.folder.glob("tmp/*/*"))),  # a capture has its name
+        ("sweep", lambda trial: len(trial.living()) > 2 and any(trial.folder.glob("*.journal"))),
+        ("overcommit live", lambda trial: any(trial.folder.glob("tmp/pageengine-*"))),
+    ],
+)
 def test_nothing_is_left_of_a_command_that_is_killed(tmp_path, command, begun):
     pytest.importorskip("pyarrow")
     trial = interrupts.Trial(tmp_path)
@@ -55,10 +58,13 @@ def test_a_signal_while_modules_are_loaded_is_no_traceback(number, tmp_path):
     """NumPy is one that says when it is loaded, and takes its time."""
     (tmp_path / "numpy.py").write_text("print('here', flush=True)\nimport time\ntime.sleep(30)\n")
     child = subprocess.Popen(
-        [*COMMAND, "policies"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [*COMMAND, "policies"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
         preexec_fn=interrupts._default_signals,
-    )  # fmt: skip
+    )
     assert child.stdout.readline() == "here\n"
     child.send_signal(number)
     what, status = startup.ENDS[number]
@@ -71,8 +77,7 @@ def test_whoever_imports_the_package_keeps_its_signals():
         "import signal; before = signal.getsignal(2); import pageengine\n"
         "assert signal.getsignal(2) is before"
     )
-    subprocess.run([sys.executable, "-c", code], check=True,
-                   preexec_fn=interrupts._default_signals)  # fmt: skip
+    subprocess.run([sys.executable, "-c", code], check=True, preexec_fn=interrupts._default_signals)
 
 
 def test_signals_that_are_ignored_stay_so(tmp_path):
@@ -114,13 +119,29 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
-@pytest.mark.parametrize(("arguments", "file"), [
-    (["run", "lab.toml", "-o", "out"], "out/host.parquet"),
-    (["sweep", "lab.toml", "--vary", "vm.count=1", "--seeds", "1", "--jobs", "1", "-o", "t.pq"],
-     "t.pq.journal"),
-    (["scan", "sample.raw", "--profile", "web.json"], "web.json"),
-    (["examples", "states", "-o", "copies"], "copies/states.toml"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "file"),
+    [
+        (["run", "lab.toml", "-o", "out"], "out/host.parquet"),
+        (
+            [
+                "sweep",
+                "lab.toml",
+                "--vary",
+                "vm.count=1",
+                "--seeds",
+                "1",
+                "--jobs",
+                "1",
+                "-o",
+                "t.pq",
+            ],
+            "t.pq.journal",
+        ),
+        (["scan", "sample.raw", "--profile", "web.json"], "web.json"),
+        (["examples", "states", "-o", "copies"], "copies/states.toml"),
+    ],
+)
 def test_a_full_disk_is_one_line_and_leaves_what_was(tmp_path, arguments, file):
     pytest.importorskip("pyarrow")
     (tmp_path / "lab.toml").write_text(readers.SCENARIO)
@@ -129,8 +150,9 @@ def test_a_full_disk_is_one_line_and_leaves_what_was(tmp_path, arguments, file):
     if not file.startswith(("copies", "t.pq")):
         older.parent.mkdir(exist_ok=True)
         older.write_bytes(b"older")
-    done = subprocess.run([sys.executable, "-c", FULL, "40", *arguments], cwd=tmp_path,
-                          capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, "40", *arguments], cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.returncode == 74
     assert done.stderr == f"pageengine: {file}: File too large\n"
     assert not older.exists() or older.read_bytes() == b"older"
@@ -165,7 +187,19 @@ def test_a_worker_that_is_killed_is_said(tmp_path):
 
 def test_every_long_command_is_in_the_harness():
     text = Path(interrupts.__file__).read_text()
-    assert all(f'"{name} ' in text for name in (
-        "run", "compare", "advise", "sweep", "paper", "scan", "capture", "overcommit", "demo",
-        "codecs", "examples",
-    ))  # fmt: skip
+    assert all(
+        f'"{name} ' in text
+        for name in (
+            "run",
+            "compare",
+            "advise",
+            "sweep",
+            "paper",
+            "scan",
+            "capture",
+            "overcommit",
+            "demo",
+            "codecs",
+            "examples",
+        )
+    )

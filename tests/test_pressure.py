@@ -72,10 +72,13 @@ class Guests:
             self.compare(i, everything, vm.peek(everything))
 
 
-@pytest.mark.parametrize(("compression", "packing", "victims"), [
-    pytest.param(*case, marks=[] if case in QUICK else [pytest.mark.slow])
-    for case in itertools.product(["word", None], ["esx", "dense"], ["clock", "random"])
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("compression", "packing", "victims"),
+    [
+        pytest.param(*case, marks=[] if case in QUICK else [pytest.mark.slow])
+        for case in itertools.product(["word", None], ["esx", "dense"], ["clock", "random"])
+    ],
+)
 @SETTINGS
 @given(batches=st.lists(batch, max_size=12))
 def test_guests_read_what_they_wrote_however_small_the_host(batches, victims, packing, compression):

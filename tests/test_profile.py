@@ -26,8 +26,13 @@ def plainly(profile, machine, ppns, version):
     ends = np.cumsum([profile.zero, profile.same, profile.common, profile.within])
     sort = np.where(version == 0, np.searchsorted(ends, draw, side="right"), 4)
     of_page = _mix(common, pages)
-    hashes = [of_page * 0, of_page, of_page, _mix(within, group),
-              _mix(own, pages, version.astype(np.uint64))]  # fmt: skip
+    hashes = [
+        of_page * 0,
+        of_page,
+        of_page,
+        _mix(within, group),
+        _mix(own, pages, version.astype(np.uint64)),
+    ]
     identity = np.choose(sort, hashes) >> np.uint64(6)
     units = profile._units[identity & np.uint64(4095)].astype(np.uint64)
     return (identity << np.uint64(6)) | np.where(sort < 2, np.uint64(0), units)

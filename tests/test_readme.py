@@ -41,8 +41,10 @@ def test_the_example_of_the_guest_prints_what_the_page_says(capsys):
     assert capsys.readouterr().out == said[1]
     exec(examples(page)[1], {})
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
-        "clock", "lru", "fifo"
-    ]  # fmt: skip
+        "clock",
+        "lru",
+        "fifo",
+    ]
 
 
 def test_the_run_of_the_lab_leaves_the_page_it_names(tmp_path, monkeypatch, capsys):

@@ -45,8 +45,18 @@ CALLS = {
     "compare, seeds": ["compare", LAB, *COMPARE, "--seeds", "2"],
     "compare, stopped": ["compare", LAB, *COMPARE, "--max-time", "1 ms"],
     "advise": ["advise", LAB, "--slo", "stall < 50%", "--vary", "vm.count", "--to", "3"],
-    "advise, nowhere": ["advise", LAB, "--slo", "stall < 0", "--vary", "host.memory",
-                        "--seeds", "1", "--from", "20MiB"],
+    "advise, nowhere": [
+        "advise",
+        LAB,
+        "--slo",
+        "stall < 0",
+        "--vary",
+        "host.memory",
+        "--seeds",
+        "1",
+        "--from",
+        "20MiB",
+    ],
     "advise, curve": ["advise", LAB, "--curve", "--seeds", "1"],
     "sweep": ["sweep", LAB, "--vary", "vm.count=1,2", "--seeds", "1", "-o", "o.pq", "--jobs", "1"],
     "paper": ["paper", "minfree", "metadata", "--jobs", "1"],
@@ -61,7 +71,7 @@ CALLS = {
     "techniques": ["techniques"],
     "codecs": ["codecs"],
     "about": ["about"],
-}  # fmt: skip
+}
 
 
 @pytest.fixture(autouse=True)

@@ -25,10 +25,14 @@ def run(capsys, *arguments):
     return status, out, err
 
 
-@pytest.mark.parametrize(("found", "there"), [
-    (shipped.scenarios(), SCENARIOS), (shipped.pages(), PAGES),
-    (shipped.examples(), [*SCENARIOS, *NOTEBOOKS, ROOT / "examples" / "fleet.py"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("found", "there"),
+    [
+        (shipped.scenarios(), SCENARIOS),
+        (shipped.pages(), PAGES),
+        (shipped.examples(), [*SCENARIOS, *NOTEBOOKS, ROOT / "examples" / "fleet.py"]),
+    ],
+)
 def test_what_is_in_the_tree_is_what_the_package_finds(found, there):
     assert list(found) == [path.stem for path in there]
     for path in there:
@@ -38,13 +42,16 @@ def test_what_is_in_the_tree_is_what_the_package_finds(found, there):
 def test_the_build_takes_all_that_the_package_looks_for():
     """The table of setup.py against what is in the tree, with nothing large in it."""
     table = next(
-        node.value for node in ast.parse((ROOT / "setup.py").read_text()).body
+        node.value
+        for node in ast.parse((ROOT / "setup.py").read_text()).body
         if isinstance(node, ast.Assign) and node.targets[0].id == "SHIPPED"
-    )  # fmt: skip
+    )
     taken = {
-        path for folder, patterns in ast.literal_eval(table).items()
-        for pattern in patterns for path in (ROOT / folder).glob(pattern)
-    }  # fmt: skip
+        path
+        for folder, patterns in ast.literal_eval(table).items()
+        for pattern in patterns
+        for path in (ROOT / folder).glob(pattern)
+    }
     assert taken == {*SCENARIOS, *NOTEBOOKS, *PAGES, *(ROOT / "examples").glob("*.py")}
     assert sum(path.stat().st_size for path in taken) < 500_000
 
@@ -60,16 +67,20 @@ def test_the_list_names_every_example_and_every_page(capsys):
     assert status == 0 and all(f"\n{name} " in out for name in shipped.examples())
     status, out, _ = run(capsys, "docs")
     assert status == 0 and all(f"\n{name} " in out for name in shipped.pages())
-    for command, key, found in (("examples", "examples", shipped.examples()),
-                                ("docs", "pages", shipped.pages())):  # fmt: skip
+    for command, key, found in (
+        ("examples", "examples", shipped.examples()),
+        ("docs", "pages", shipped.pages()),
+    ):
         status, out, _ = run(capsys, command, "--json")
         files = {name: entry["file"] for name, entry in json.loads(out)[key].items()}
         assert status == 0 and files == {name: str(path) for name, path in found.items()}
 
 
 def test_what_is_printed_is_the_file_to_the_byte(capsys):
-    for command, name, path in (("examples", "states", SCENARIOS[0].parent / "states.toml"),
-                                ("docs", "policies", ROOT / "docs" / "policies.md")):  # fmt: skip
+    for command, name, path in (
+        ("examples", "states", SCENARIOS[0].parent / "states.toml"),
+        ("docs", "policies", ROOT / "docs" / "policies.md"),
+    ):
         assert run(capsys, command, name) == (0, path.read_text(), "")
         status, out, _ = run(capsys, command, name, "--json")
         assert status == 0 and json.loads(out)["text"] == path.read_text()
@@ -89,9 +100,13 @@ def test_copies_are_made_and_nothing_is_written_over(capsys, tmp_path):
     assert (tmp_path / "all" / "boot_storm.toml").read_bytes() == SCENARIOS[0].read_bytes()
 
 
-@pytest.mark.parametrize(("command", "name", "says"), [
-    ("examples", "state", "did you mean 'states'?"), ("docs", "polices", "did you mean 'policies'?")
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("command", "name", "says"),
+    [
+        ("examples", "state", "did you mean 'states'?"),
+        ("docs", "polices", "did you mean 'policies'?"),
+    ],
+)
 def test_a_name_that_is_off_is_told_of_one_that_is_there(capsys, command, name, says):
     status, out, err = run(capsys, command, name)
     assert (status, out) == (2, "") and says in err and err.count("\n") == 1

@@ -48,9 +48,14 @@ def test_with_workers_too_and_those_of_a_file_stay_in_one(tmp_path):
     assert len({line for line in out.splitlines() if line.startswith("in gw")}) == 1
 
 
-@pytest.mark.parametrize(("arguments", "passed"), [
-    (["--slow"], 2), (["-m", "slow"], 1), (["test_two.py::test_slow"], 1),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "passed"),
+    [
+        (["--slow"], 2),
+        (["-m", "slow"], 1),
+        (["test_two.py::test_slow"], 1),
+    ],
+)
 def test_what_is_asked_for_is_run(tmp_path, arguments, passed):
     out = said(tmp_path, *arguments)
     assert "left out" not in out and f"{passed} passed" in out

@@ -51,8 +51,10 @@ def swap_beside_a_log(host, folder):
 def run_script(code, folder):
     done = subprocess.run(
         [sys.executable, "-c", LOG + textwrap.dedent(code), str(folder)],
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0 and "Error" not in done.stderr, done.stderr
     return done.stdout
 

@@ -11,9 +11,18 @@ from pageengine.units import format_size, parse_pages, parse_size
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("0", 0), ("4096", 4096), ("64 MiB", 2**26), ("64MiB", 2**26), ("64m", 2**26),
-     ("1.5G", 3 * 2**29), ("2 kB", 2000), ("3 TB", 3 * 10**12), (12, 12)],
-)  # fmt: skip
+    [
+        ("0", 0),
+        ("4096", 4096),
+        ("64 MiB", 2**26),
+        ("64MiB", 2**26),
+        ("64m", 2**26),
+        ("1.5G", 3 * 2**29),
+        ("2 kB", 2000),
+        ("3 TB", 3 * 10**12),
+        (12, 12),
+    ],
+)
 def test_a_size_is_read_with_its_unit(text, size):
     assert parse_size(text) == size
 

@@ -34,8 +34,11 @@ def test_columns_of_a_host_are_the_stats_of_its_machines():
         found = host.columns()
         for i, vm in enumerate(host.vms.values()):
             stats = vm.stats
-            own = {"active": vm.active, "balloon_target": vm.balloon_target,
-                   "target": MIB // 2 if vm.name == "a" else vm.size}  # fmt: skip
+            own = {
+                "active": vm.active,
+                "balloon_target": vm.balloon_target,
+                "target": MIB // 2 if vm.name == "a" else vm.size,
+            }
             for name, column in found.items():
                 assert column[i] == own.get(name, getattr(stats, name, None)), (vm.name, name)
                 assert column.dtype == np.int64 and len(column) == 3

@@ -197,8 +197,13 @@ def test_what_is_kept_of_a_machine_stays_with_it_when_others_leave(host):
     expected = {"a": 0, "c": MIB // 2, "d": MIB // 2, "e": MIB, "g": MIB * 6 // 4, "h": 0}
     assert {vm.name: vm.stats.ballooned for vm in host.vms.values()} == expected
     assert {vm.name: vm.stats.scanned for vm in host.vms.values()} == {
-        "a": 0, "c": 4, "d": 6, "e": 8, "g": 9, "h": 0,
-    }  # fmt: skip
+        "a": 0,
+        "c": 4,
+        "d": 6,
+        "e": 8,
+        "g": 9,
+        "h": 0,
+    }
     assert host["h"].balloon_max == MIB and host["g"].balloon_max == host["g"].size * 65 // 100
     with pytest.raises(pe.errors.NoSuchVM):
         host["f"].balloon_target
@@ -287,10 +292,18 @@ def take(host, step, technique, rule):
         vm.write(ppns, pe.tokens.make_tokens(own, 64 * (1 + own % 63)))
     elif what == "apply":
         spare = max(0, vm.stats.consumed - vm.reservation)
-        wish = VMPlan(balloon=int(first * vm.balloon_max), reclaim=int(second * spare),
-                      technique=technique, scan=2000 * second, blocked=vm.blocked)  # fmt: skip
-        host.apply(Plan(vms={name: wish}, scan_rule=rule, wake_below=int(first * MIB),
-                        again=1 + 20 * second))  # fmt: skip
+        wish = VMPlan(
+            balloon=int(first * vm.balloon_max),
+            reclaim=int(second * spare),
+            technique=technique,
+            scan=2000 * second,
+            blocked=vm.blocked,
+        )
+        host.apply(
+            Plan(
+                vms={name: wish}, scan_rule=rule, wake_below=int(first * MIB), again=1 + 20 * second
+            )
+        )
     elif what == "advance":
         host.advance(first, ran={name: first * second})
     elif what == "configure":
@@ -302,15 +315,25 @@ def take(host, step, technique, rule):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(steps, techniques, rules), max_size=20), st.booleans(), st.booleans(),
-       st.sampled_from([Plain, ESX]))  # fmt: skip
+@given(
+    st.lists(st.tuples(steps, techniques, rules), max_size=20),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([Plain, ESX]),
+)
 def test_nobody_else_takes_a_machine_under_its_reservation(walk, sharing, small_cache, policy):
     """Three machines of 4 MiB on 6 MiB. Whatever happens, only its own guest (by reporting pages
     free) takes a machine under what it held of its reservation; and sharing, which takes no page
     from it but makes them cheaper.
     """
-    with pe.Host("6 MiB", contents="tokens", seed=2, sharing=sharing, policy=policy(),
-                 cache_limit="512 KiB" if small_cache else None) as host:  # fmt: skip
+    with pe.Host(
+        "6 MiB",
+        contents="tokens",
+        seed=2,
+        sharing=sharing,
+        policy=policy(),
+        cache_limit="512 KiB" if small_cache else None,
+    ) as host:
         for name, reservation in zip(NAMES, (2, 1, 0), strict=True):
             host.add_vm(name, "4 MiB", reservation=reservation * MIB, overhead="64 KiB")
         for step, technique, rule in walk:

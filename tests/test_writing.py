@@ -140,8 +140,11 @@ def test_what_is_no_regular_file_is_never_replaced(tmp_path):
         assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, "/dev/full")
     os.symlink("loop", tmp_path / "loop")
     os.mkfifo(tmp_path / "pipe")
-    for path, kind in ((tmp_path, IsADirectoryError), (tmp_path / "loop", OSError),
-                       (tmp_path / "none" / "out", FileNotFoundError)):  # fmt: skip
+    for path, kind in (
+        (tmp_path, IsADirectoryError),
+        (tmp_path / "loop", OSError),
+        (tmp_path / "none" / "out", FileNotFoundError),
+    ):
         with pytest.raises(kind) as caught:
             writing.text(path, "x")
         assert caught.value.filename == str(path)

@@ -32,8 +32,10 @@ class Kept(RuleBasedStateMachine):
         self.kept = {}  # blob -> (group, owner, page); in order of storing
         self.number = 0
 
-    @rule(sizes=st.lists(st.sampled_from([140, 700, 1000, 1500, 2000, 3000]), max_size=5),
-          group=st.integers(0, 2))  # fmt: skip
+    @rule(
+        sizes=st.lists(st.sampled_from([140, 700, 1000, 1500, 2000, 3000]), max_size=5),
+        group=st.integers(0, 2),
+    )
     def store(self, sizes, group):
         self.number += len(sizes)
         numbers = range(self.number - len(sizes), self.number)
@@ -78,9 +80,11 @@ class Kept(RuleBasedStateMachine):
             assert (self.cache.load(blobs) == [kept[2] for kept in self.kept.values()]).all()
             assert [self.cache.owner(b) for b in blobs] == [kept[1] for kept in self.kept.values()]
         stats = self.cache.stats()
-        assert stats["blobs"] == len(blobs) == sum(
-            self.cache.stats(group)["blobs"] for group in range(3)
-        )  # fmt: skip
+        assert (
+            stats["blobs"]
+            == len(blobs)
+            == sum(self.cache.stats(group)["blobs"] for group in range(3))
+        )
         assert stats["slot_bytes"] <= LIMIT and stats["frames"] <= FRAMES
 
 

@@ -65,7 +65,8 @@ static bool decompress_lz4(const pe_codec *self, const uint8_t *in, size_t lengt
     if (length == 0 || length > INT_MAX)
         return false;
     return ((lz4_decompress *)self->bound[2])((const char *)in, (char *)page, (int)length,
-                                              (int)PE_PAGE_BYTES) == (int)PE_PAGE_BYTES;
+                                              (int)PE_PAGE_BYTES)
+        == (int)PE_PAGE_BYTES;
 }
 
 static bool bind_lz4(pe_codec *out, void *const functions[])
@@ -139,7 +140,7 @@ static bool decompress_zstd(const pe_codec *self, const uint8_t *in, size_t leng
     if (!kept || length == 0)
         return false;
     return ((zstd_decompress *)self->bound[4])(kept->decompressor, page, PE_PAGE_BYTES, in, length)
-           == PE_PAGE_BYTES;
+        == PE_PAGE_BYTES;
 }
 
 static bool bind_zstd(pe_codec *out, void *const functions[])
@@ -163,8 +164,8 @@ static const pe_codec_library libraries[] = {
      bind_lz4},
     {"zstd",
      "Zstandard level 1 by its own library",
-     {"ZSTD_initStaticCCtx", "ZSTD_compressCCtx", "ZSTD_estimateCCtxSize",
-      "ZSTD_initStaticDCtx", "ZSTD_decompressDCtx", "ZSTD_estimateDCtxSize"},
+     {"ZSTD_initStaticCCtx", "ZSTD_compressCCtx", "ZSTD_estimateCCtxSize", "ZSTD_initStaticDCtx",
+      "ZSTD_decompressDCtx", "ZSTD_estimateDCtxSize"},
      "ZSTD_versionString",
      bind_zstd},
 };

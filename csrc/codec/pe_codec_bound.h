@@ -9,8 +9,8 @@
 
 typedef struct pe_codec_library pe_codec_library;
 struct pe_codec_library {
-    const char *name;    /* of the codec: "lz4", "zstd" */
-    const char *summary; /* as in pe_codec */
+    const char *name;                              /* of the codec: "lz4", "zstd" */
+    const char *summary;                           /* as in pe_codec */
     const char *symbols[PE_CODEC_SYMBOLS_MAX + 1]; /* what bind needs, in this order; then NULL */
     const char *version; /* symbol of a function that returns the version as a string */
     bool (*bind)(pe_codec *out, void *const functions[]);

@@ -31,15 +31,15 @@
 
 #define QUARTER 1024u
 #define HALF 2048u
-#define WORD_MASK 8u    /* bytes that a blob of the word codec begins with */
+#define WORD_MASK 8u /* bytes that a blob of the word codec begins with */
 #define WORD_TAGS (PE_PAGE_BYTES / 16)
 #define WORD_MAX (WORD_MASK + WORD_TAGS + PE_PAGE_BYTES)
 #define PACKED_HEAD 16u
 #define MATCHED_HEAD 8u
-#define ROUNDING 4u     /* bytes that the ends of rows of bits take, about */
-#define MATCH_BITS 2u   /* of token and offset, at least */
-#define STEP_SHORT 16u  /* eight bytes of so many are counted: of words that fit half a frame */
-#define STEP_LONG 32u   /* and of longer ones */
+#define ROUNDING 4u    /* bytes that the ends of rows of bits take, about */
+#define MATCH_BITS 2u  /* of token and offset, at least */
+#define STEP_SHORT 16u /* eight bytes of so many are counted: of words that fit half a frame */
+#define STEP_LONG 32u  /* and of longer ones */
 /* What words take packed, at most, for matches to be tried: for a quarter of a frame when they fit
    half of one as they are, or when packed, and for half of a frame. */
 #define QUARTER_HOPE 1250u
@@ -127,8 +127,7 @@ static size_t pack(workspace *w, words *of, size_t limit)
     pe_store64(w->blob, AS_PACKED | (uint64_t)length << 2
                             | (uint64_t)pe_dense_told(of->choices[0]) << 14
                             | (uint64_t)pe_dense_told(of->choices[1]) << 18
-                            | (uint64_t)of->rest_count << 22
-                            | (uint64_t)(tags_middle - start) << 35
+                            | (uint64_t)of->rest_count << 22 | (uint64_t)(tags_middle - start) << 35
                             | (uint64_t)(tags_end - tags_middle) << 44
                             | (uint64_t)(middle - tags_end) << 53);
     memcpy(w->blob + 8, w->words, WORD_MASK);
@@ -161,8 +160,7 @@ static size_t put_parts(workspace *w, const int16_t *literal_counts, pe_dense_ch
                             | (uint64_t)pe_dense_told(choices[1]) << 18
                             | (uint64_t)pe_dense_told(choices[2]) << 22
                             | (uint64_t)parts->literal_count << 26
-                            | (uint64_t)(middle - start) << 39
-                            | (uint64_t)(end - middle) << 50);
+                            | (uint64_t)(middle - start) << 39 | (uint64_t)(end - middle) << 50);
     return length;
 }
 
@@ -187,8 +185,8 @@ static size_t match(workspace *w, const uint8_t *page, bool only_quarter)
         return 0;
     for (unsigned i = 1; i < PE_DENSE_SYMBOLS; i += 2)
         again += (size_t)parts->token_counts[i];
-    choices[1] = pe_dense_choose(&w->book, PE_DENSE_TOKENS, parts->token_counts,
-                                 parts->match_count, parts->match_count, 8 * HALF);
+    choices[1] = pe_dense_choose(&w->book, PE_DENSE_TOKENS, parts->token_counts, parts->match_count,
+                                 parts->match_count, 8 * HALF);
     choices[2] = pe_dense_choose(&w->book, PE_DENSE_OFFSETS, parts->offset_counts,
                                  parts->match_count - again, parts->match_count - again, 8 * HALF);
     if (fixed < 8 * QUARTER && pe_dense_fit(choices, 3, (unsigned)(8 * QUARTER - fixed)))
@@ -252,12 +250,12 @@ static bool unpack(workspace *w, const uint8_t *in, size_t length, uint8_t *page
         return false;
     size_t const tag_count = 4 * (size_t)pe_bits_count(pe_load64(in + 8));
     size_t const rest_count = head >> 22 & 8191;
-    const uint16_t *const tags =
-        pe_dense_decoder_of(&w->book, PE_DENSE_TAGS, head >> 14 & 15, &at, end);
+    const uint16_t *const tags = pe_dense_decoder_of(&w->book, PE_DENSE_TAGS, head >> 14 & 15, &at,
+                                                     end);
     if (!tags)
         return false;
-    const uint16_t *const rest =
-        pe_dense_decoder_of(&w->book, PE_DENSE_WORDS, head >> 18 & 15, &at, end);
+    const uint16_t *const rest = pe_dense_decoder_of(&w->book, PE_DENSE_WORDS, head >> 18 & 15, &at,
+                                                     end);
     size_t const first = head >> 35 & 511, second = head >> 44 & 511, third = head >> 53;
     if (!rest || first + second + third > (size_t)(end - at) || rest_count > PE_PAGE_BYTES)
         return false;
@@ -277,16 +275,16 @@ static bool unmatch(workspace *w, const uint8_t *in, size_t length, uint8_t *pag
     if (length < MATCHED_HEAD || (head >> 2 & 4095) != length)
         return false;
     size_t const count = head >> 26 & 8191, first = head >> 39 & 2047, second = head >> 50 & 2047;
-    const uint16_t *const literals =
-        pe_dense_decoder_of(&w->book, PE_DENSE_LITERALS, head >> 14 & 15, &at, end);
+    const uint16_t *const literals = pe_dense_decoder_of(&w->book, PE_DENSE_LITERALS,
+                                                         head >> 14 & 15, &at, end);
     if (!literals)
         return false;
-    const uint16_t *const tokens =
-        pe_dense_decoder_of(&w->book, PE_DENSE_TOKENS, head >> 18 & 15, &at, end);
+    const uint16_t *const tokens = pe_dense_decoder_of(&w->book, PE_DENSE_TOKENS, head >> 18 & 15,
+                                                       &at, end);
     if (!tokens)
         return false;
-    const uint16_t *const offsets =
-        pe_dense_decoder_of(&w->book, PE_DENSE_OFFSETS, head >> 22 & 15, &at, end);
+    const uint16_t *const offsets = pe_dense_decoder_of(&w->book, PE_DENSE_OFFSETS, head >> 22 & 15,
+                                                        &at, end);
     if (!offsets || first + second > (size_t)(end - at) || count > PE_PAGE_BYTES)
         return false;
     const uint8_t *const matches = at + first + second;
@@ -309,11 +307,15 @@ static bool decompress(const pe_codec *self, const uint8_t *in, size_t length, u
         return false;
     uint8_t *const blob = w->blob + PE_DENSE_SLACK;
     memcpy(blob, in, length);
-    return kind == AS_PACKED    ? unpack(w, blob, length, page)
+    return kind == AS_PACKED  ? unpack(w, blob, length, page)
          : kind == AS_MATCHES ? unmatch(w, blob, length, page)
                               : false;
 }
 
 const pe_codec pe_codec_dense = {
-    "dense", "words or matches as prefix codes, as many pages in their slots as with zstd",
-    sizeof(workspace), compress, decompress, {NULL}};
+    "dense",
+    "words or matches as prefix codes, as many pages in their slots as with zstd",
+    sizeof(workspace),
+    compress,
+    decompress,
+    {NULL}};

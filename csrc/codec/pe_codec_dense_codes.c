@@ -202,8 +202,8 @@ const uint16_t *pe_dense_codes_of(pe_dense_book *book, enum pe_dense_kind kind,
         } else {
             codes = book->own_codes[kind];
             *bits = sum;
-            *out = tell(book, book->lengths[kind][choice->set], lengths,
-                        pe_dense_symbols(kind), *out);
+            *out = tell(book, book->lengths[kind][choice->set], lengths, pe_dense_symbols(kind),
+                        *out);
         }
     }
     return codes;

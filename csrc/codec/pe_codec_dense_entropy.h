@@ -8,7 +8,7 @@
 #define PE_DENSE_SYMBOLS 256u
 #define PE_DENSE_LONGEST 10u /* bits of a code */
 #define PE_DENSE_ENTRIES (1u << PE_DENSE_LONGEST)
-#define PE_DENSE_SETS 8u     /* known codes of a kind of stream */
+#define PE_DENSE_SETS 8u /* known codes of a kind of stream */
 #define PE_DENSE_SHAPES (2u * PE_DENSE_LONGEST)
 #define PE_DENSE_SHAPE_LONGEST 8u
 #define PE_DENSE_SLACK 16u /* loads and stores run over by less */

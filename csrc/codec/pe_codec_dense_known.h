@@ -61,14 +61,10 @@ static const char pe_dense_known[5][8][257] = {
      "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkgfcjgkhkkkkkkkgkekkkkkgkfkkkkkkkhjfihjjkkkkkkkkkkkkkk"
      "kfkhkkkkkkkikhjikkkkkkkkkkkkkkkkkikkkkkkkkkhkfkfkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkjkk"
      "kkkkkkkkkkkkkkkkkkkkkgkiihkkkgkkkkkkkkkkkkkkkkkkkkkkkeggijkkjkkkkkkkjjkkkkkjkkkkkkkk"},
-    {"hgidddddekkkijiiiikfikjjgfffefgk",
-     "gfeeeeefgigggggggijffigfeeeeefgj",
-     "jhggfffghjihggggghkhijhfeeddddek",
-     "fddcddfghkkkkkkkkkkfeijhfiijjjkk",
-     "eeddddeefjkkjkkjkkkfdiihhhiiiijk",
-     "hfffggggijfffggghikhiheddeeeeefk",
-     "idddddddejjkjjjjjkkgjjjjjjjiijjk",
-     "fedeeeefgfefefffghkfeihgghhhhhjk"},
+    {"hgidddddekkkijiiiikfikjjgfffefgk", "gfeeeeefgigggggggijffigfeeeeefgj",
+     "jhggfffghjihggggghkhijhfeeddddek", "fddcddfghkkkkkkkkkkfeijhfiijjjkk",
+     "eeddddeefjkkjkkjkkkfdiihhhiiiijk", "hfffggggijfffggghikhiheddeeeeefk",
+     "idddddddejjkjjjjjkkgjjjjjjjiijjk", "fedeeeefgfefefffghkfeihgghhhhhjk"},
     {"ggiijjikkikjkkhhgeihjjkkjhkkkkiiihfjjgikkikkkkhhjhihjjkkkjkkkkjijiikhkkkijkkkkjjjjgjjg"
      "jkkikjkkhhjkikkjhkkkikkkiiikjkkkkjkkkkkkijjikkkkkkkkkkkkijihjijjkkkgkkkkihkkkkkkkkkkkk"
      "kkkkikkkkjkkkjkjkkhjkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkijiijhihkhkhkkdfihghjhhkjhkikkge",

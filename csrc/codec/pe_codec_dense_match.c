@@ -24,17 +24,17 @@
 #define MORE_LENGTH 15u /* of the length less MATCH_MIN */
 #define LAST_MATCH 20u  /* no match begins later than that before the end */
 #define FIRST_OFFSET 8u
-#define LONG 32u         /* a match that does not wait */
+#define LONG 32u /* a match that does not wait */
 #define CLASSES_OF_8 0u
 #define CLASSES_OF_4 9u
 #define CLASSES 19u
 
 /* By class: the first offset, bits that follow, by how much those are shifted. The one that there
    is not has the offset 0, which is refused. */
-static const uint16_t base[32] = {8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4, 12,
-                                  28, 60, 124, 252, 508, 1020, 2044, 4092, 1, 2, 4,
-                                  8, 16, 32, 64, 128, 256, 512, 1024, 2048, 0};
-static const uint8_t extra[32] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 3, 4, 5, 6,
+static const uint16_t base[32] = {8,  16, 32,  64,  128, 256,  512,  1024, 2048, 4, 12,
+                                  28, 60, 124, 252, 508, 1020, 2044, 4092, 1,    2, 4,
+                                  8,  16, 32,  64,  128, 256,  512,  1024, 2048, 0};
+static const uint8_t extra[32] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 3, 4,  5,  6,
                                   7, 8, 9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0};
 static const uint8_t shift[32] = {3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3};
 
@@ -50,8 +50,7 @@ static inline void remember(pe_dense_parts *parts, const uint8_t *page, const ui
 
 /* The end of what ip and its match have in common; the first 16 bytes, which are there, without a
    branch that cannot be foreseen. */
-static inline const uint8_t *match_end(const uint8_t *ip, const uint8_t *match,
-                                       const uint8_t *end)
+static inline const uint8_t *match_end(const uint8_t *ip, const uint8_t *match, const uint8_t *end)
 {
     uint64_t const low = pe_load64(ip) ^ pe_load64(match);
     uint64_t const high = pe_load64(ip + 8) ^ pe_load64(match + 8);
@@ -320,8 +319,7 @@ bool pe_dense_join(uint8_t *page, const uint8_t *literals, size_t literal_count,
         length += MATCH_MIN;
         down -= down_used / 8;
         down_used &= 7;
-        if (run > literal_count || run + length > left
-            || offset - 1 >= (size_t)(out - page) + run)
+        if (run > literal_count || run + length > left || offset - 1 >= (size_t)(out - page) + run)
             return false;
         if (PE_LIKELY(left >= run + length + 32)) {
             const uint8_t *from = literals;

@@ -27,7 +27,7 @@
 #define MATCH_MIN 4u
 #define LAST_LITERALS 5u
 #define LAST_MATCH 12u
-#define HALF 15u        /* of a token: more length bytes follow */
+#define HALF 15u         /* of a token: more length bytes follow */
 #define PATIENCE_BITS 5u /* failures before the search doubles its step: 2^5 */
 
 extern const pe_codec pe_codec_lz;
@@ -291,6 +291,9 @@ static bool decompress(const pe_codec *self, const uint8_t *in, size_t length, u
     return false;
 }
 
-const pe_codec pe_codec_lz = {
-    "lz", "matches of four bytes and more, in the LZ4 block format",
-    sizeof(uint16_t) << TABLE_BITS, compress, decompress, {NULL}};
+const pe_codec pe_codec_lz = {"lz",
+                              "matches of four bytes and more, in the LZ4 block format",
+                              sizeof(uint16_t) << TABLE_BITS,
+                              compress,
+                              decompress,
+                              {NULL}};

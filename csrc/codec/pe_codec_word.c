@@ -39,13 +39,19 @@ extern const pe_codec pe_codec_word;
 
 /* Keys by a bit per byte that differs from zero, the line above, the word referred to. */
 #define ZERO_KEY(bytes) \
-    PE_WORD_KEY((bytes) == 0 ? PE_WORD_ZERO : (bytes) < 4 ? PE_WORD_LOW2 \
-                : (bytes) < 16 ? PE_WORD_LOW4 : ((bytes) & 15) == 0 ? PE_WORD_HIGH \
-                : (bytes) < 64 ? PE_WORD_LOW6 : PE_WORD_WHOLE)
+    PE_WORD_KEY((bytes) == 0          ? PE_WORD_ZERO \
+                : (bytes) < 4         ? PE_WORD_LOW2 \
+                : (bytes) < 16        ? PE_WORD_LOW4 \
+                : ((bytes) & 15) == 0 ? PE_WORD_HIGH \
+                : (bytes) < 64        ? PE_WORD_LOW6 \
+                                      : PE_WORD_WHOLE)
 #define KEY_OF_FIVE(bytes, whole, low1, low2, low4, high) \
-    ((bytes) == 0 ? PE_WORD_KEY(whole) : (bytes) < 2 ? PE_WORD_KEY(low1) \
-     : (bytes) < 4 ? PE_WORD_KEY(low2) : (bytes) < 16 ? PE_WORD_KEY(low4) \
-     : ((bytes) & 15) == 0 ? PE_WORD_KEY(high) : PE_WORD_NO_KEY)
+    ((bytes) == 0          ? PE_WORD_KEY(whole) \
+     : (bytes) < 2         ? PE_WORD_KEY(low1) \
+     : (bytes) < 4         ? PE_WORD_KEY(low2) \
+     : (bytes) < 16        ? PE_WORD_KEY(low4) \
+     : ((bytes) & 15) == 0 ? PE_WORD_KEY(high) \
+                           : PE_WORD_NO_KEY)
 #define ABOVE_KEY(bytes) \
     KEY_OF_FIVE(bytes, PE_WORD_AGAIN, PE_WORD_AGAIN1, PE_WORD_AGAIN2, PE_WORD_AGAIN4, \
                 PE_WORD_AGAIN_HIGH)
@@ -184,5 +190,6 @@ static bool decompress(const pe_codec *self, const uint8_t *in, size_t length, u
 }
 
 const pe_codec pe_codec_word = {
-    "word", "64-bit word patterns: zeros, repeats, pointers, records, small integers", 1, compress,
+    "word",     "64-bit word patterns: zeros, repeats, pointers, records, small integers",
+    1,          compress,
     decompress, {NULL}};

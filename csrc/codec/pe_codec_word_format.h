@@ -15,25 +15,25 @@
 #define PE_WORD_LINE_BYTES 64u
 #define PE_WORD_LINE_TAGS 4u /* bytes */
 #define PE_WORD_MASK_BYTES 8u
-#define PE_WORD_NEAREST 8u  /* words that the line above is away at least: it is whole by then */
+#define PE_WORD_NEAREST 8u /* words that the line above is away at least: it is whole by then */
 #define PE_WORD_FARTHEST 256u
-#define PE_WORD_SLACK 16u   /* loads and stores run over by less */
+#define PE_WORD_SLACK 16u /* loads and stores run over by less */
 #define PE_WORD_TABLE_BITS 9u
 
 /* What is stored of a word; the order decides between kinds of one size. */
 enum pe_word_kind {
-    PE_WORD_ZERO,       /* nothing: it is zero */
-    PE_WORD_AGAIN,      /* nothing: as in the line above */
-    PE_WORD_REF,        /* as the word referred to */
-    PE_WORD_AGAIN1,     /* the low byte, the rest as in the line above */
+    PE_WORD_ZERO,   /* nothing: it is zero */
+    PE_WORD_AGAIN,  /* nothing: as in the line above */
+    PE_WORD_REF,    /* as the word referred to */
+    PE_WORD_AGAIN1, /* the low byte, the rest as in the line above */
     PE_WORD_AGAIN2,
-    PE_WORD_REF1,       /* the low byte, the rest as the word referred to */
+    PE_WORD_REF1, /* the low byte, the rest as the word referred to */
     PE_WORD_REF2,
-    PE_WORD_LOW2,       /* the low bytes, the rest is zero */
+    PE_WORD_LOW2, /* the low bytes, the rest is zero */
     PE_WORD_AGAIN4,
     PE_WORD_AGAIN_HIGH, /* the upper half, the lower as in the line above */
     PE_WORD_LOW4,
-    PE_WORD_HIGH,       /* the upper half, the lower is zero */
+    PE_WORD_HIGH, /* the upper half, the lower is zero */
     PE_WORD_REF4,
     PE_WORD_REF_HIGH,
     PE_WORD_LOW6,
@@ -43,13 +43,19 @@ enum pe_word_kind {
 /* By kind, so that tables of any shape can be made of them: bytes stored, the first byte of the
    word that they are, whether there is a reference, whether the rest comes from elsewhere. */
 #define PE_WORD_SIZE(k) \
-    ((k) <= PE_WORD_REF ? 0 : (k) == PE_WORD_AGAIN1 || (k) == PE_WORD_REF1 ? 1 \
-     : (k) <= PE_WORD_LOW2 ? 2 : (k) <= PE_WORD_REF_HIGH ? 4 : (k) == PE_WORD_LOW6 ? 6 : 8)
+    ((k) <= PE_WORD_REF                             ? 0 \
+     : (k) == PE_WORD_AGAIN1 || (k) == PE_WORD_REF1 ? 1 \
+     : (k) <= PE_WORD_LOW2                          ? 2 \
+     : (k) <= PE_WORD_REF_HIGH                      ? 4 \
+     : (k) == PE_WORD_LOW6                          ? 6 \
+                                                    : 8)
 #define PE_WORD_FIRST(k) \
     ((k) == PE_WORD_AGAIN_HIGH || (k) == PE_WORD_HIGH || (k) == PE_WORD_REF_HIGH ? 4 : 0)
 #define PE_WORD_REFERS(k) \
     ((k) == PE_WORD_REF || (k) == PE_WORD_REF1 || (k) == PE_WORD_REF2 || (k) == PE_WORD_REF4 \
-     || (k) == PE_WORD_REF_HIGH ? 1 : 0)
+             || (k) == PE_WORD_REF_HIGH \
+         ? 1 \
+         : 0)
 #define PE_WORD_KEEPS(k) \
     (PE_WORD_REFERS(k) || (k) == PE_WORD_AGAIN || (k) == PE_WORD_AGAIN1 || (k) == PE_WORD_AGAIN2 \
      || (k) == PE_WORD_AGAIN4 || (k) == PE_WORD_AGAIN_HIGH)

@@ -6,8 +6,9 @@
 #include "pe_codec_word_format.h"
 
 #define PE_WORD_TAKEN(kind) \
-    (PE_WORD_SIZE(kind) == 0 ? 0 \
-     : (UINT64_MAX >> (8 * ((8 - PE_WORD_SIZE(kind)) & 7))) << (8 * PE_WORD_FIRST(kind)))
+    (PE_WORD_SIZE(kind) == 0 \
+         ? 0 \
+         : (UINT64_MAX >> (8 * ((8 - PE_WORD_SIZE(kind)) & 7))) << (8 * PE_WORD_FIRST(kind)))
 #define PE_WORD_KEPT(kind) (PE_WORD_KEEPS(kind) ? ~(PE_WORD_TAKEN(kind)) : 0)
 
 /* By kind: what of a word was stored, and what comes from the other word. */
@@ -78,8 +79,7 @@ PE_INLINE bool pe_word_decompress_by(pe_word_get *get, pe_word_sum *sum, const u
     uint64_t const mask = pe_load64(in);
     size_t const tags = PE_WORD_LINE_TAGS * (size_t)pe_bits_count(mask);
     const uint8_t *const tag = in + PE_WORD_MASK_BYTES;
-    if (length < PE_WORD_MASK_BYTES + tags
-        || length != PE_WORD_MASK_BYTES + tags + sum(tag, tags))
+    if (length < PE_WORD_MASK_BYTES + tags || length != PE_WORD_MASK_BYTES + tags + sum(tag, tags))
         return false;
     pe_word_reader from = {in + length, tag + tags, tag, PE_WORD_NEAREST};
     for (unsigned n = 0; n < PE_WORD_LINES; ++n) {

@@ -33,13 +33,13 @@
 /* Where byte i of a word comes from in literals that end at byte `end` of 16. */
 #define SPREAD_WORD(kind, end, i) \
     ((i) >= PE_WORD_FIRST(kind) && (i) < PE_WORD_FIRST(kind) + PE_WORD_SIZE(kind) \
-         ? (end) - PE_WORD_SIZE(kind) + (i) - PE_WORD_FIRST(kind) : NOTHING)
+         ? (end) - PE_WORD_SIZE(kind) + (i) - PE_WORD_FIRST(kind) \
+         : NOTHING)
 #define SPREAD(tag, i) \
     (uint8_t)((i) < 8 ? SPREAD_WORD(A(tag), 16, i) \
                       : SPREAD_WORD(B(tag), 16 - PE_WORD_SIZE(A(tag)), (i) - 8))
 /* What is kept of byte i of the line above. */
-#define KEEP_WORD(kind, i) \
-    (PE_WORD_KEEPS(kind) && SPREAD_WORD(kind, 16, i) == NOTHING ? 0xff : 0)
+#define KEEP_WORD(kind, i) (PE_WORD_KEEPS(kind) && SPREAD_WORD(kind, 16, i) == NOTHING ? 0xff : 0)
 #define KEEP(tag, i) (uint8_t)((i) < 8 ? KEEP_WORD(A(tag), i) : KEEP_WORD(B(tag), (i) - 8))
 /* Where byte i of 16 that end with the literals of two words comes from in the words. */
 #define GATHER(tag, i) \
@@ -48,8 +48,8 @@
               : (i) >= 16 - SIZES(tag) ? 8 + PE_WORD_FIRST(B(tag)) + (i) - (16 - SIZES(tag)) \
                                        : NOTHING)
 #define ROW(of, tag) \
-    {of(tag, 0), of(tag, 1), of(tag, 2),  of(tag, 3),  of(tag, 4),  of(tag, 5), \
-     of(tag, 6), of(tag, 7), of(tag, 8),  of(tag, 9),  of(tag, 10), of(tag, 11), \
+    {of(tag, 0),  of(tag, 1),  of(tag, 2),  of(tag, 3), of(tag, 4),  of(tag, 5), \
+     of(tag, 6),  of(tag, 7),  of(tag, 8),  of(tag, 9), of(tag, 10), of(tag, 11), \
      of(tag, 12), of(tag, 13), of(tag, 14), of(tag, 15)}
 #define SPREAD_ROW(tag) ROW(SPREAD, tag)
 #define KEEP_ROW(tag) ROW(KEEP, tag)
@@ -160,8 +160,9 @@ TARGET static inline void put_references(pe_word_writer *to, uint32_t tags, __m1
         ref += refs >> i & 1;
     }
     to->ref = ref;
-    unsigned const equal = 255u & (unsigned)_mm_movemask_epi8(
-                                      _mm_cmpeq_epi8(kinds, _mm_set1_epi8(PE_WORD_REF)));
+    unsigned const equal = 255u
+                         & (unsigned)_mm_movemask_epi8(
+                               _mm_cmpeq_epi8(kinds, _mm_set1_epi8(PE_WORD_REF)));
     if (equal)
         to->above = pe_word_above((each >> (8 * pe_bits_highest(equal)) & 255) + 1u);
 }

@@ -127,8 +127,11 @@ def test_memory_is_a_size_or_a_part_of_the_total():
 
 def test_names_are_short_and_different():
     assert names_for(["/a/web.raw", "/b/web.raw", "db.core", "web-2.raw"]) == [
-        "web", "web-2", "db", "web-2-2",
-    ]  # fmt: skip
+        "web",
+        "web-2",
+        "db",
+        "web-2-2",
+    ]
 
 
 def test_no_image_and_an_empty_image_are_refused(tmp_path):

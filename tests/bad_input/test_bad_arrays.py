@@ -76,8 +76,15 @@ def test_a_plain_array_is_not_copied():
 
 def test_pages_may_lie_anywhere():
     pages = np.random.default_rng(0).integers(0, 256, (4, PAGE), np.uint8)
-    for given in (pages, pages.tobytes(), bytearray(pages), memoryview(pages), pages.reshape(-1),
-                  np.repeat(pages, 2, axis=0)[::2], pages.view(Own)):  # fmt: skip
+    for given in (
+        pages,
+        pages.tobytes(),
+        bytearray(pages),
+        memoryview(pages),
+        pages.reshape(-1),
+        np.repeat(pages, 2, axis=0)[::2],
+        pages.view(Own),
+    ):
         plain = as_contents(given, 4, "bytes")
         assert type(plain) is np.ndarray and (plain == pages).all()
 

@@ -94,8 +94,11 @@ POSITIVE = [*NO_AMOUNT, (0, ValueError, "above 0"), (1e300, ValueError, "at most
 TIME = [*NO_AMOUNT, (1e300, ValueError, "seconds")]
 
 ARGUMENTS = rows(
-    ("memory", [*NO_PAGES, (None, TypeError, "text like"), (0, ValueError, "one page")],
-     new_host("memory")),
+    (
+        "memory",
+        [*NO_PAGES, (None, TypeError, "text like"), (0, ValueError, "one page")],
+        new_host("memory"),
+    ),
     ("seed", NO_WHOLE, new_host("seed")),
     ("contents", NO_CHOICE, new_host("contents")),
     ("victims", NO_CHOICE, new_host("victims")),
@@ -105,12 +108,20 @@ ARGUMENTS = rows(
     ("estimator", NO_CHOICE, new_host("estimator")),
     ("cache_limit", NO_SIZE, new_host("cache_limit")),
     ("swap", NO_PAGES, new_host("swap")),
-    ("swap_dir", [(v, TypeError, "path") for v in (7, True, [])]
-     + [(v, ValueError, "path that files can have")
-        for v in ("a\0b", "", "d" * 10**6, "\ud800", Hostile())],
-     lambda host, value: made(swap=PAGE, swap_dir=value)),
-    ("compression", [(7, TypeError, "text"), (Hostile(), TypeError, "text")],
-     new_host("compression")),
+    (
+        "swap_dir",
+        [(v, TypeError, "path") for v in (7, True, [])]
+        + [
+            (v, ValueError, "path that files can have")
+            for v in ("a\0b", "", "d" * 10**6, "\ud800", Hostile())
+        ],
+        lambda host, value: made(swap=PAGE, swap_dir=value),
+    ),
+    (
+        "compression",
+        [(7, TypeError, "text"), (Hostile(), TypeError, "text")],
+        new_host("compression"),
+    ),
     ("name of a virtual machine", NO_NAME, new_vm("name")),
     ("size", [*NO_PAGES, (0, ValueError, "one page")], new_vm("size")),
     ("shares", NO_SHARES, new_vm("shares")),
@@ -121,8 +132,11 @@ ARGUMENTS = rows(
     ("cache_limit", NO_SIZE + PERCENT, new_vm("cache_limit")),
     ("balloon_max", NO_SIZE + PERCENT, new_vm("balloon_max")),
     ("driver", NO_FLAG, new_vm("driver")),
-    ("guest", [(v, TypeError, "Guest or None") for v in (7, "linux", True, Hostile())],
-     new_vm("guest")),
+    (
+        "guest",
+        [(v, TypeError, "Guest or None") for v in (7, "linux", True, Hostile())],
+        new_vm("guest"),
+    ),
     ("pages", NO_WHOLE, lambda host, value: host.scan(pages=value)),
     ("order", NO_CHOICE, lambda host, value: host.scan(order=value)),
     ("rule", NO_CHOICE, lambda host, value: host.scan(rule=value)),
@@ -130,19 +144,37 @@ ARGUMENTS = rows(
     ("technique", NO_CHOICE, lambda host, value: host.reclaim("web", 1, value)),
     ("deep", NO_FLAG, lambda host, value: host.check(value)),
     ("seconds", [*TIME, (0, ValueError, "above 0")], lambda host, value: host.advance(value)),
-    ("ran", [(v, TypeError, "by the names") for v in (7, "web", [1.0], True)],
-     lambda host, value: host.advance(1.0, value)),
-    ("web", [row for row in NO_AMOUNT if row[1] is TypeError],
-     lambda host, value: host.advance(1.0, {"web": value})),
-    ("web", [(v, ValueError, "of 1.0 seconds|from 0") for v in (-1.0, NAN, INF, 1.5, HUGE)],
-     lambda host, value: host.advance(1.0, {"web": value})),
-    ("swap_bandwidth", without(POSITIVE, None),
-     lambda host, value: setattr(host, "swap_bandwidth", value)),
+    (
+        "ran",
+        [(v, TypeError, "by the names") for v in (7, "web", [1.0], True)],
+        lambda host, value: host.advance(1.0, value),
+    ),
+    (
+        "web",
+        [row for row in NO_AMOUNT if row[1] is TypeError],
+        lambda host, value: host.advance(1.0, {"web": value}),
+    ),
+    (
+        "web",
+        [(v, ValueError, "of 1.0 seconds|from 0") for v in (-1.0, NAN, INF, 1.5, HUGE)],
+        lambda host, value: host.advance(1.0, {"web": value}),
+    ),
+    (
+        "swap_bandwidth",
+        without(POSITIVE, None),
+        lambda host, value: setattr(host, "swap_bandwidth", value),
+    ),
     ("seconds", TIME, lambda host, value: host.swap_was_read(value)),
-    ("names", [(v, TypeError, "list") for v in ("web", 7, True)],
-     lambda host, value: host.columns(value)),
-    ("policy", [(v, TypeError, "decide") for v in (7, True, object, Hostile())],
-     lambda host, value: setattr(host, "policy", value)),
+    (
+        "names",
+        [(v, TypeError, "list") for v in ("web", 7, True)],
+        lambda host, value: host.columns(value),
+    ),
+    (
+        "policy",
+        [(v, TypeError, "decide") for v in (7, True, object, Hostile())],
+        lambda host, value: setattr(host, "policy", value),
+    ),
     ("pages", NO_WHOLE, lambda host, value: host["web"].balloon(pages=value)),
     ("pages", NO_WHOLE, lambda host, value: host["web"].deflate(value)),
     ("n", NO_WHOLE, lambda host, value: host["web"].start_sample(value)),
@@ -152,7 +184,7 @@ ARGUMENTS = rows(
     ("shares", NO_SHARES, lambda host, value: host["web"].configure(shares=value)),
     ("reservation", NO_PAGES, lambda host, value: host["web"].configure(reservation=value)),
     ("limit", NO_PAGES, lambda host, value: host["web"].configure(limit=value)),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("what", "value", "error", "says", "call"), ARGUMENTS, ids=name_of)
@@ -176,18 +208,30 @@ PLANS = rows(
     *((key, NO_PLANNED, of_plan(**{key: 0})) for key in ("wake_below", "wake_above", "again")),
     ("report_free", NO_PLANNED_FLAG, of_plan(report_free=0)),
     ("scan_rule", NO_PLANNED_NAME, of_plan(scan_rule=0)),
-    ("state", [(v, NOT, "text|characters") for v in (7, None, Hostile(), "x" * 10**6)],
-     of_plan(state=0)),
+    (
+        "state",
+        [(v, NOT, "text|characters") for v in (7, None, Hostile(), "x" * 10**6)],
+        of_plan(state=0),
+    ),
     ("vms", [(v, NOT, "by name") for v in (7, None, [VMPlan()], Hostile())], of_plan(vms=0)),
     ("memo", [(v, NOT, "by name") for v in (7, None, [1.0])], of_plan(memo=0)),
     ("migrate", [(v, NOT, "Migrations") for v in (7, None, "web")], of_plan(migrate=0)),
-    ("mail", [("mail", NOT, "there are")],
-     lambda host, value: host.apply(Plan(migrate=(Migration(value, "for a change"),)))),
-    ("Plan", [(v, NOT, "answers with a Plan") for v in (7, None, {}, "high", Hostile())],
-     lambda host, value: host.apply(value)),
-    ("web", [(v, NOT, "VMPlan") for v in (7, None, {}, "ladder")],
-     lambda host, value: host.apply(Plan(vms={"web": value}))),
-)  # fmt: skip
+    (
+        "mail",
+        [("mail", NOT, "there are")],
+        lambda host, value: host.apply(Plan(migrate=(Migration(value, "for a change"),))),
+    ),
+    (
+        "Plan",
+        [(v, NOT, "answers with a Plan") for v in (7, None, {}, "high", Hostile())],
+        lambda host, value: host.apply(value),
+    ),
+    (
+        "web",
+        [(v, NOT, "VMPlan") for v in (7, None, {}, "ladder")],
+        lambda host, value: host.apply(Plan(vms={"web": value})),
+    ),
+)
 
 
 @pytest.mark.parametrize(("what", "value", "error", "says", "call"), PLANS, ids=name_of)
@@ -241,8 +285,9 @@ def test_a_machine_is_asked_for_by_name_or_by_itself(unchanged, name):
 
 
 def test_numbers_of_numpy_are_taken_as_the_numbers_they_are():
-    with pe.Host(np.int64(64 * PAGE), swap=np.uint32(0), seed=np.int8(3),
-                 sharing=np.bool_(True)) as host:  # fmt: skip
+    with pe.Host(
+        np.int64(64 * PAGE), swap=np.uint32(0), seed=np.int8(3), sharing=np.bool_(True)
+    ) as host:
         vm = host.add_vm("web", np.uint64(32 * PAGE), shares=np.int32(5), driver=np.bool_(False))
         vm.touch(np.uint8(3), np.bool_(True))
         host.swap_bandwidth = np.float32(4096)

@@ -100,8 +100,11 @@ OPTIONS = rows(
     ("seconds", NO_AMOUNT, lambda value: IdleAge(value)),
     ("pages of a guest", NO_WHOLE + ABOVE, lambda value: Guest(value)),
     ("swap_pages", NO_WHOLE, lambda value: Guest(32, swap_pages=value)),
-    ("kernel_pages", [*NO_WHOLE, (32, ValueError, "to 31")],
-     lambda value: Guest(32, kernel_pages=value)),
+    (
+        "kernel_pages",
+        [*NO_WHOLE, (32, ValueError, "to 31")],
+        lambda value: Guest(32, kernel_pages=value),
+    ),
     ("replacement", NO_CHOICE, lambda value: Guest(32, replacement=value)),
     ("kind", NO_CHOICE, lambda value: GUEST.access(value, [0])),
     ("pages", NO_WHOLE, GUEST.drop_cache),
@@ -114,30 +117,52 @@ OPTIONS = rows(
     ("requests", NO_WHOLE, lambda value: DEVICE.add(CLIENT, 0.0, 0.0, value)),
     ("until", NO_AMOUNT, DEVICE.serve),
     ("seed", NO_WHOLE, lambda value: DEVICE.join(seed=value)),
-    *((key, NO_AMOUNT, lambda value, key=key: costs.make({key: value}))
-      for key in (*costs.EVENTS, *costs.RATES)),
-    *((key, PART, lambda value, key=key: ContentProfile(**{key: value}))
-      for key in ("zero", "same", "common", "within")),
-    ("copies", [*NO_WHOLE[:12], (1, ValueError, "from 2 to")],
-     lambda value: ContentProfile(copies=value)),
-    ("sizes", [(v, TypeError, "by bytes") for v in (7, None, [1024])],
-     lambda value: ContentProfile(sizes=value)),
-    ("contents", [(v, TypeError, "path or a table") for v in (7, True, [1])],
-     contents.find),
-    *(row for kind in workloads.WORKLOADS if kind not in ("replay", "program")
-      for row in workload(kind)),
-    ("schedule", [(v, TypeError, "list") for v in (7, None, "0")],
-     lambda value: workloads.WORKLOADS["toucher"](schedule=value)),
-    ("schedule", [(v, ValueError, "seconds, amount") for v in (7, "0", [1], [1, 2, 3])],
-     lambda value: workloads.WORKLOADS["toucher"](schedule=[value])),
+    *(
+        (key, NO_AMOUNT, lambda value, key=key: costs.make({key: value}))
+        for key in (*costs.EVENTS, *costs.RATES)
+    ),
+    *(
+        (key, PART, lambda value, key=key: ContentProfile(**{key: value}))
+        for key in ("zero", "same", "common", "within")
+    ),
+    (
+        "copies",
+        [*NO_WHOLE[:12], (1, ValueError, "from 2 to")],
+        lambda value: ContentProfile(copies=value),
+    ),
+    (
+        "sizes",
+        [(v, TypeError, "by bytes") for v in (7, None, [1024])],
+        lambda value: ContentProfile(sizes=value),
+    ),
+    ("contents", [(v, TypeError, "path or a table") for v in (7, True, [1])], contents.find),
+    *(
+        row
+        for kind in workloads.WORKLOADS
+        if kind not in ("replay", "program")
+        for row in workload(kind)
+    ),
+    (
+        "schedule",
+        [(v, TypeError, "list") for v in (7, None, "0")],
+        lambda value: workloads.WORKLOADS["toucher"](schedule=value),
+    ),
+    (
+        "schedule",
+        [(v, ValueError, "seconds, amount") for v in (7, "0", [1], [1, 2, 3])],
+        lambda value: workloads.WORKLOADS["toucher"](schedule=[value]),
+    ),
     ("name of a machine", NO_NAME, lambda value: spec(name=value)),
     ("size", NO_PAGES, lambda value: spec(size=value)),
     ("overhead", NO_PAGES, lambda value: spec(overhead=value)),
     ("start", NO_AMOUNT, lambda value: spec(start=value)),
     ("stop", without(NO_AMOUNT, None), lambda value: spec(stop=value)),
     ("driver", NO_FLAG, lambda value: spec(driver=value)),
-    ("guest", [(v, TypeError, "GuestSpec") for v in (7, True, {})],
-     lambda value: spec(guest=value)),
+    (
+        "guest",
+        [(v, TypeError, "GuestSpec") for v in (7, True, {})],
+        lambda value: spec(guest=value),
+    ),
     ("boot", NO_AMOUNT, lambda value: GuestSpec(boot=value)),
     ("kernel", NO_PAGES, lambda value: GuestSpec(kernel=value)),
     ("swap", without(NO_PAGES, 2**60, "1000000 TiB"), lambda value: GuestSpec(swap=value)),
@@ -147,13 +172,19 @@ OPTIONS = rows(
     ("seed", NO_WHOLE, lambda value: simulation(seed=value)),
     ("check_every", NO_WHOLE, lambda value: simulation(check_every=value)),
     ("record", NO_FLAG, lambda value: simulation(record=value)),
-    ("vms", [(v, TypeError, "list|VMSpec") for v in (7, None, "web")],
-     lambda value: simulation(vms=value)),
-    ("events", [(v, TypeError, "list") for v in (7, None, "web")],
-     lambda value: simulation(events=value)),
+    (
+        "vms",
+        [(v, TypeError, "list|VMSpec") for v in (7, None, "web")],
+        lambda value: simulation(vms=value),
+    ),
+    (
+        "events",
+        [(v, TypeError, "list") for v in (7, None, "web")],
+        lambda value: simulation(events=value),
+    ),
     ("seconds", NO_AMOUNT, lambda value: run(seconds=value)),
     ("max_time", without(NO_AMOUNT, None), lambda value: run(max_time=value)),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("what", "value", "error", "says", "make"), OPTIONS, ids=name_of)
@@ -169,26 +200,50 @@ def files(tmp_path):
 
 
 READERS = rows(
-    ("batch", [*NO_WHOLE, (0, ValueError, "from 1"), (2**30, ValueError, "to 1048576")],
-     lambda files, value: open_image(files / "one.raw", batch=value).close()),
+    (
+        "batch",
+        [*NO_WHOLE, (0, ValueError, "from 1"), (2**30, ValueError, "to 1048576")],
+        lambda files, value: open_image(files / "one.raw", batch=value).close(),
+    ),
     ("offset", NO_WHOLE, lambda files, value: open_image(files / "one.raw", offset=value).close()),
-    ("packed", without(NO_FLAG, None),
-     lambda files, value: open_image(files / "one.raw", packed=value).close()),
-    ("image reader", [(v, ValueError, "there are") for v in (7, "rwa", ["raw"], "x" * 10**6)],
-     lambda files, value: open_image(files / "one.raw", kind=value).close()),
-    ("image", [(v, TypeError, "path") for v in (7, None, ["a"])],
-     lambda files, value: open_image(value)),
-    ("image", [(v, ValueError, "path that files can have") for v in ("", "a\0b", "a" * 10**6)],
-     lambda files, value: open_image(value)),
-    ("trace", [(v, TypeError, "path") for v in (7, None, ["a"])],
-     lambda files, value: open_trace(value)),
-    ("trace reader", [(v, ValueError, "there are") for v in (7, "cvs", ["csv"])],
-     lambda files, value: open_trace(files / "one.csv", kind=value)),
-    ("base", [*NO_WHOLE[:12], (2, ValueError, "10 to 16")],
-     lambda files, value: open_trace(files / "one.csv", base=value)),
+    (
+        "packed",
+        without(NO_FLAG, None),
+        lambda files, value: open_image(files / "one.raw", packed=value).close(),
+    ),
+    (
+        "image reader",
+        [(v, ValueError, "there are") for v in (7, "rwa", ["raw"], "x" * 10**6)],
+        lambda files, value: open_image(files / "one.raw", kind=value).close(),
+    ),
+    (
+        "image",
+        [(v, TypeError, "path") for v in (7, None, ["a"])],
+        lambda files, value: open_image(value),
+    ),
+    (
+        "image",
+        [(v, ValueError, "path that files can have") for v in ("", "a\0b", "a" * 10**6)],
+        lambda files, value: open_image(value),
+    ),
+    (
+        "trace",
+        [(v, TypeError, "path") for v in (7, None, ["a"])],
+        lambda files, value: open_trace(value),
+    ),
+    (
+        "trace reader",
+        [(v, ValueError, "there are") for v in (7, "cvs", ["csv"])],
+        lambda files, value: open_trace(files / "one.csv", kind=value),
+    ),
+    (
+        "base",
+        [*NO_WHOLE[:12], (2, ValueError, "10 to 16")],
+        lambda files, value: open_trace(files / "one.csv", base=value),
+    ),
     ("vm", NO_WHOLE[:12], lambda files, value: list(open_trace(files / "one.csv").of(value))),
     ("at", NO_WHOLE, lambda files, value: load(files / "one.raw", value)),
-)  # fmt: skip
+)
 
 
 def load(path: Path, at):

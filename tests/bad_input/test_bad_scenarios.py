@@ -164,7 +164,7 @@ ROWS = [  # what is replaced, by what, what the message says
     ("[run]", f'["{"r" * 10**6}"]', "no section or key .*1000000 characters"),
     ("[[vm]]", "[vm]", "must be a list of tables"),
     ("[host]", "[host", "not TOML"),
-]  # fmt: skip
+]
 
 
 def name(value):

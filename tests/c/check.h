@@ -9,20 +9,20 @@
 
 static int check_failures;
 
-#define CHECK(condition)                                                          \
-    do {                                                                          \
-        if (!(condition)) {                                                       \
-            check_failures += 1;                                                  \
-            printf("    %s:%d: CHECK(%s)\n", __FILE__, __LINE__, #condition);     \
-        }                                                                         \
+#define CHECK(condition) \
+    do { \
+        if (!(condition)) { \
+            check_failures += 1; \
+            printf("    %s:%d: CHECK(%s)\n", __FILE__, __LINE__, #condition); \
+        } \
     } while (0)
 
-#define RUN(test)                                                                 \
-    do {                                                                          \
-        int const before = check_failures;                                        \
-        test();                                                                   \
+#define RUN(test) \
+    do { \
+        int const before = check_failures; \
+        test(); \
         printf("%s %s\n", check_failures == before ? "passed" : "FAILED", #test); \
-        fflush(stdout);                                                           \
+        fflush(stdout); \
     } while (0)
 
 static inline int check_result(void)

@@ -25,13 +25,13 @@ static void expect(const char *rule, bool deep)
 }
 
 /* Breaks a field, expects the rule, mends the field. */
-#define BREAK_DEEP(field, value, rule, deep)           \
-    do {                                               \
-        __typeof__(field) const kept = (field);        \
-        (field) = (value);                             \
-        expect((rule), (deep));                        \
-        (field) = kept;                                \
-        CHECK(strcmp(verdict(true), "sound") == 0);    \
+#define BREAK_DEEP(field, value, rule, deep) \
+    do { \
+        __typeof__(field) const kept = (field); \
+        (field) = (value); \
+        expect((rule), (deep)); \
+        (field) = kept; \
+        CHECK(strcmp(verdict(true), "sound") == 0); \
     } while (0)
 #define BREAK(field, value, rule) BREAK_DEEP(field, value, rule, false)
 

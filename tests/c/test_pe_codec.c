@@ -144,8 +144,22 @@ static void limits_of(const pe_codec *codec, void *work)
         uint8_t *page = page_of(i), guarded[PE_PAGE_BYTES + 2 * GUARD];
         size_t length;
         uint8_t *blob = blob_of(codec, page, work, &length);
-        size_t const limits[] = {0, 1, 7, 8, 9, 127, 128, 129, 1023, 1024, 2048, 4095,
-                                 length ? length - 1 : 0, length, length + SPARE, length / 2};
+        size_t const limits[] = {0,
+                                 1,
+                                 7,
+                                 8,
+                                 9,
+                                 127,
+                                 128,
+                                 129,
+                                 1023,
+                                 1024,
+                                 2048,
+                                 4095,
+                                 length ? length - 1 : 0,
+                                 length,
+                                 length + SPARE,
+                                 length / 2};
         for (size_t j = 0; j < PE_COUNT_OF(limits); ++j) {
             size_t const max = limits[j] < PE_PAGE_BYTES ? limits[j] : PE_PAGE_BYTES;
             uint8_t *exact = malloc(max ? max : 1);
@@ -254,8 +268,10 @@ static size_t plausible_block(uint8_t *in, size_t room)
         for (size_t i = 0; i < literals && at + 8 < room; ++i)
             in[at++] = (uint8_t)draw();
         made += literals;
-        size_t const offset = special == 0 ? 0 : special == 1 ? made + draw() % 2
-                            : made ? 1 + draw() % made : 1;
+        size_t const offset = special == 0 ? 0
+                            : special == 1 ? made + draw() % 2
+                            : made         ? 1 + draw() % made
+                                           : 1;
         in[at++] = (uint8_t)offset;
         in[at++] = (uint8_t)(offset >> 8);
         made += match + 4;

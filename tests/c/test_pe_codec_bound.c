@@ -93,7 +93,7 @@ static pe_codec bound(const char *name, bool expected)
 {
     void *const lz4[] = {ADDRESS(init), ADDRESS(compress_fast), ADDRESS(decompress_safe),
                          ADDRESS(sizeof_state)};
-    void *const zstd[] = {ADDRESS(init), ADDRESS(compress_cctx), ADDRESS(estimate_cctx),
+    void *const zstd[] = {ADDRESS(init), ADDRESS(compress_cctx),   ADDRESS(estimate_cctx),
                           ADDRESS(init), ADDRESS(decompress_dctx), ADDRESS(estimate_dctx)};
     pe_codec codec = {"untouched", NULL, 0, NULL, NULL, {NULL}};
     bool const is_lz4 = strcmp(name, "lz4") == 0;

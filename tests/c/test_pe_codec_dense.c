@@ -83,8 +83,8 @@ static void stream_comes_back(pe_dense_book *book, enum pe_dense_kind kind, cons
     memset(blob, 0xA5, length + 2 * PE_DENSE_SLACK);
     memcpy(in, out, length);
     const uint8_t *from = in;
-    const uint16_t *const decoder =
-        pe_dense_decoder_of(book, kind, pe_dense_told(choice), &from, in + length);
+    const uint16_t *const decoder = pe_dense_decoder_of(book, kind, pe_dense_told(choice), &from,
+                                                        in + length);
     CHECK(decoder && from == in + told);
     if (decoder) {
         CHECK(pe_dense_get(from, in + before, in + length, decoder, back, n));
@@ -94,8 +94,8 @@ static void stream_comes_back(pe_dense_book *book, enum pe_dense_kind kind, cons
         memcpy(in, out, length);
         in[draw() % length] ^= (uint8_t)(1 + draw() % 255);
         from = in;
-        const uint16_t *const other =
-            pe_dense_decoder_of(book, kind, pe_dense_told(choice), &from, in + length);
+        const uint16_t *const other = pe_dense_decoder_of(book, kind, pe_dense_told(choice), &from,
+                                                          in + length);
         if (other && from <= in + before)
             (void)pe_dense_get(from, in + before, in + length, other, back, n);
     }
@@ -192,9 +192,8 @@ static void pages_come_back_from_literals_and_matches(void)
             memset(page, (int)turn, PE_PAGE_BYTES);
         pe_dense_part(parts, page);
         unsigned const set = turn % PE_DENSE_SETS;
-        uint8_t *const end =
-            pe_dense_put_matches(out, parts, book->codes[PE_DENSE_TOKENS][set],
-                                 book->codes[PE_DENSE_OFFSETS][set]);
+        uint8_t *const end = pe_dense_put_matches(out, parts, book->codes[PE_DENSE_TOKENS][set],
+                                                  book->codes[PE_DENSE_OFFSETS][set]);
         size_t const length = (size_t)(end - out);
         uint8_t *const blob = malloc(length + 2 * PE_DENSE_SLACK);
         uint8_t *const in = blob + PE_DENSE_SLACK;
@@ -236,10 +235,9 @@ static void every_kind_of_blob_is_made_and_comes_back_and_wins_a_slot(void)
     for (unsigned turn = 0; turn < 3000; ++turn) {
         uint8_t page[PE_PAGE_BYTES], out[PE_PAGE_BYTES], back[PE_PAGE_BYTES], words[5000];
         fill_page(page, turn);
-        size_t const length =
-            pe_codec_dense.compress(&pe_codec_dense, page, out, sizeof out, work);
-        size_t const as_words =
-            pe_codec_word.compress(&pe_codec_word, page, words, sizeof words, of_words);
+        size_t const length = pe_codec_dense.compress(&pe_codec_dense, page, out, sizeof out, work);
+        size_t const as_words = pe_codec_word.compress(&pe_codec_word, page, words, sizeof words,
+                                                       of_words);
         CHECK(length ? length <= as_words + 1 || length <= 2048 : as_words + 1 > sizeof out);
         if (length == 0)
             continue;
@@ -253,8 +251,7 @@ static void every_kind_of_blob_is_made_and_comes_back_and_wins_a_slot(void)
         free(blob);
         for (size_t max = length > 3 ? length - 3 : 1; max < length + 3; ++max) {
             uint8_t *limited = malloc(max);
-            size_t const again =
-                pe_codec_dense.compress(&pe_codec_dense, page, limited, max, work);
+            size_t const again = pe_codec_dense.compress(&pe_codec_dense, page, limited, max, work);
             CHECK(again == (max < length ? 0 : length));
             CHECK(memcmp(limited, out, again) == 0);
             free(limited);

@@ -125,13 +125,32 @@ static void pages_of_one_line_come_back(void)
    (there is none: zero), a whole one, and one that refers to it and changes its low byte. */
 static void a_blob_is_what_the_format_says(void)
 {
-    static const uint8_t blob[] = {
-        0x04, 0, 0, 0, 0, 0, 0, 0,                                  /* mask: line 2 */
-        PE_WORD_AGAIN4 << 4, PE_WORD_REF1 << 4 | PE_WORD_WHOLE, 0, 0, /* tags */
-        0,                                                          /* one word back */
-        0x99,                                                       /* of the one that refers */
-        0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11,             /* whole */
-        0x04, 0x03, 0x02, 0x01};                                    /* low 4 */
+    static const uint8_t blob[] = {0x04,
+                                   0,
+                                   0,
+                                   0,
+                                   0,
+                                   0,
+                                   0,
+                                   0, /* mask: line 2 */
+                                   PE_WORD_AGAIN4 << 4,
+                                   PE_WORD_REF1 << 4 | PE_WORD_WHOLE,
+                                   0,
+                                   0,    /* tags */
+                                   0,    /* one word back */
+                                   0x99, /* of the one that refers */
+                                   0x88,
+                                   0x77,
+                                   0x66,
+                                   0x55,
+                                   0x44,
+                                   0x33,
+                                   0x22,
+                                   0x11, /* whole */
+                                   0x04,
+                                   0x03,
+                                   0x02,
+                                   0x01}; /* low 4 */
     uint8_t page[PE_PAGE_BYTES], again[PE_PAGE_BYTES];
     CHECK(pe_word_plain_decompress(blob, sizeof blob, page));
     CHECK(pe_load64(page + 128) == 0 && pe_load64(page + 136) == UINT64_C(0x01020304));

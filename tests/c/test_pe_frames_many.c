@@ -13,9 +13,9 @@ static const uint32_t counts[] = {0, 1, 63, 64, 65, 4095, 4096, 4097, 70000, 262
 static bool are_equal(const pe_frames *a, const pe_frames *b)
 {
     const char *reason = NULL;
-    return a->in_bitmap == b->in_bitmap && a->in_hand == b->in_hand && a->cursor == b->cursor &&
-           pe_frames_check(a, &reason) && pe_frames_check(b, &reason) &&
-           memcmp(a->level[0], b->level[0], a->count / 64 * sizeof(uint64_t)) == 0;
+    return a->in_bitmap == b->in_bitmap && a->in_hand == b->in_hand && a->cursor == b->cursor
+        && pe_frames_check(a, &reason) && pe_frames_check(b, &reason)
+        && memcmp(a->level[0], b->level[0], a->count / 64 * sizeof(uint64_t)) == 0;
 }
 
 /* Gives a random part of the taken frames back, in random order; returns how many. */

@@ -233,11 +233,11 @@ static bool names(const pe_guest *guest, const char *rule)
 
 /* Breaks something, sees the rule named, mends it, and sees that all is whole again. */
 #define BROKEN(break_it, mend_it, rule) \
-    do {                                \
-        break_it;                       \
-        CHECK(names(guest, rule));      \
-        mend_it;                        \
-        CHECK(whole(guest));            \
+    do { \
+        break_it; \
+        CHECK(names(guest, rule)); \
+        mend_it; \
+        CHECK(whole(guest)); \
     } while (0)
 
 static void test_what_is_broken_is_named(void)

@@ -179,7 +179,9 @@ static void no_entry_goes_by_a_number_that_is_no_page(void)
 
 static pe_host *host_of(bool tokens, const char *codec)
 {
-    pe_host_config const config = {.frames = 1024, .tokens = tokens, .sharing = true,
+    pe_host_config const config = {.frames = 1024,
+                                   .tokens = tokens,
+                                   .sharing = true,
                                    .codec = codec ? pe_codec_find(codec) : NULL,
                                    .cache_limit_bytes = PE_ZCACHE_NO_LIMIT,
                                    .swap_file = tokens ? -1 : fileno(file)};
@@ -241,7 +243,10 @@ static void numbers_of_pages_lead_to_their_machine_and_no_other(void)
 
 static void a_host_of_tokens_that_finds_no_memory_is_none(void)
 {
-    pe_host_config const config = {.frames = 64, .tokens = true, .sharing = true, .swap_file = -1,
+    pe_host_config const config = {.frames = 64,
+                                   .tokens = true,
+                                   .sharing = true,
+                                   .swap_file = -1,
                                    .codec = pe_codec_find("word")};
     pe_status status = PE_ERR_NO_MEMORY;
     unsigned n = 0;

@@ -79,8 +79,8 @@ static void what_is_not_said_spoils_one_page_or_two_and_is_known(void)
     static const struct {
         pe_harm harm;
         uint32_t spoilt;
-    } kinds[] = {{PE_HARM_TORN, 1}, {PE_HARM_FLIPPED, 1}, {PE_HARM_STALE, 1},
-                 {PE_HARM_EXCHANGED, 2}};
+    } kinds[] = {
+        {PE_HARM_TORN, 1}, {PE_HARM_FLIPPED, 1}, {PE_HARM_STALE, 1}, {PE_HARM_EXCHANGED, 2}};
     for (uint32_t k = 0; k < 4; ++k) {
         pe_inject plan;
         int file = open_file(), error = 0;

@@ -16,8 +16,8 @@ static uint32_t resident(const pe_pool *pool)
 {
     unsigned char pages[FRAMES];
     uint32_t n = 0;
-    if (sysconf(_SC_PAGESIZE) != PE_PAGE_BYTES ||
-        mincore(pool->bytes, (size_t)FRAMES * PE_PAGE_BYTES, (void *)pages) != 0) {
+    if (sysconf(_SC_PAGESIZE) != PE_PAGE_BYTES
+        || mincore(pool->bytes, (size_t)FRAMES * PE_PAGE_BYTES, (void *)pages) != 0) {
         return PE_NONE;
     }
     for (uint32_t i = 0; i < FRAMES; i++) {
@@ -138,8 +138,8 @@ static void parts_of_pages_are_cleared_too(void)
         pe_os_release(memory, 0);
         bool right = true;
         for (size_t i = 0; i < bytes; i++) {
-            bool gone = (i >= 100 && i < 100 + 3 * PE_PAGE_BYTES) ||
-                        (i >= 5 * PE_PAGE_BYTES + 8 && i < 5 * PE_PAGE_BYTES + 24);
+            bool gone = (i >= 100 && i < 100 + 3 * PE_PAGE_BYTES)
+                     || (i >= 5 * PE_PAGE_BYTES + 8 && i < 5 * PE_PAGE_BYTES + 24);
             right = right && memory[i] == (gone ? 0 : 7);
         }
         CHECK(right);

@@ -147,7 +147,9 @@ static void compressed_pages_are_counted_by_the_slots_they_take(void)
 static void tokens_are_counted_the_same_at_every_size(void)
 {
     static const uint32_t units[] = {0, 1, 16, 17, 32, 33, 63};
-    pe_host_config const config = {.frames = 16, .tokens = true, .swap_file = -1,
+    pe_host_config const config = {.frames = 16,
+                                   .tokens = true,
+                                   .swap_file = -1,
                                    .codec = pe_codec_find("word"),
                                    .cache_limit_bytes = PE_ZCACHE_NO_LIMIT};
     uint64_t id;
@@ -220,7 +222,9 @@ static void sharing_comes_first_and_counts_as_what_it_is(void)
 static void a_brief_search_ends_after_so_many_in_vain(void)
 {
     enum { PAGES = 2 * PE_RECLAIM_VAIN_MAX };
-    pe_host_config const config = {.frames = PAGES + 8, .tokens = true, .swap_file = -1,
+    pe_host_config const config = {.frames = PAGES + 8,
+                                   .tokens = true,
+                                   .swap_file = -1,
                                    .codec = pe_codec_find("word"),
                                    .cache_limit_bytes = PE_ZCACHE_NO_LIMIT};
     uint64_t id;

@@ -177,8 +177,8 @@ static void a_page_that_was_shared_as_the_scan_passed_is_unchanged(void)
 
 static pe_host *many_pages(uint32_t pages, uint32_t different)
 {
-    pe_host_config const config = {.frames = 2 * pages, .tokens = true, .sharing = true, .seed = 3,
-                                   .swap_file = -1};
+    pe_host_config const config = {
+        .frames = 2 * pages, .tokens = true, .sharing = true, .seed = 3, .swap_file = -1};
     pe_host *host = NULL;
     uint64_t id;
     size_t done;

@@ -53,26 +53,37 @@ static void what_machines_are_charged_adds_up_to_what_is_taken(void)
 static void numbers_are_what_a_count_by_hand_gives(void)
 {
     enum { P = PE_PAGE_BYTES };
-    static const uint64_t vm_expected[PE_VM_NUMBERS] = {
-        [PE_VM_SIZE] = 32 * P, [PE_VM_GRANTED] = 3 * P, [PE_VM_CONSUMED] = P + P / 2 + 2 * 1024,
-        [PE_VM_MAPPED] = 7 * P, [PE_VM_PRIVATE] = P, [PE_VM_SHARED] = 2 * P, [PE_VM_ZERO] = P,
-        [PE_VM_COMPRESSED] = 2 * P, [PE_VM_ZIPPED] = 2 * 1024, [PE_VM_SWAPPED] = P,
-        [PE_VM_BALLOONED] = 2 * P, [PE_VM_ABSENT] = 24 * P, [PE_VM_QUARTER_PAGES] = 2};
+    static const uint64_t vm_expected[PE_VM_NUMBERS] = {[PE_VM_SIZE] = 32 * P,
+                                                        [PE_VM_GRANTED] = 3 * P,
+                                                        [PE_VM_CONSUMED] = P + P / 2 + 2 * 1024,
+                                                        [PE_VM_MAPPED] = 7 * P,
+                                                        [PE_VM_PRIVATE] = P,
+                                                        [PE_VM_SHARED] = 2 * P,
+                                                        [PE_VM_ZERO] = P,
+                                                        [PE_VM_COMPRESSED] = 2 * P,
+                                                        [PE_VM_ZIPPED] = 2 * 1024,
+                                                        [PE_VM_SWAPPED] = P,
+                                                        [PE_VM_BALLOONED] = 2 * P,
+                                                        [PE_VM_ABSENT] = 24 * P,
+                                                        [PE_VM_QUARTER_PAGES] = 2};
     static const uint64_t host_expected[PE_HOST_NUMBERS] = {
-        [PE_HOST_MEMORY] = 64 * P, [PE_HOST_FREE] = 59 * P, [PE_HOST_CONSUMED] = 5 * P,
-        [PE_HOST_GRANTED] = 6 * P, [PE_HOST_SHARED] = 4 * P, [PE_HOST_ZERO] = 2 * P,
-        [PE_HOST_COMPRESSED] = 4 * P, [PE_HOST_SWAPPED] = 2 * P, [PE_HOST_BALLOONED] = 4 * P,
-        [PE_HOST_SHARED_COMMON] = 2 * P, [PE_HOST_SAVING] = 2 * P, [PE_HOST_ZIPPED] = 4 * 1024,
-        [PE_HOST_CACHE] = P, [PE_HOST_ZIP_SAVED] = 3 * P, [PE_HOST_SWAP_SIZE] = 16 * P,
-        [PE_HOST_SWAP_FREE] = 14 * P, [PE_HOST_SWAP_WRITES] = 2};
+        [PE_HOST_MEMORY] = 64 * P,    [PE_HOST_FREE] = 59 * P,
+        [PE_HOST_CONSUMED] = 5 * P,   [PE_HOST_GRANTED] = 6 * P,
+        [PE_HOST_SHARED] = 4 * P,     [PE_HOST_ZERO] = 2 * P,
+        [PE_HOST_COMPRESSED] = 4 * P, [PE_HOST_SWAPPED] = 2 * P,
+        [PE_HOST_BALLOONED] = 4 * P,  [PE_HOST_SHARED_COMMON] = 2 * P,
+        [PE_HOST_SAVING] = 2 * P,     [PE_HOST_ZIPPED] = 4 * 1024,
+        [PE_HOST_CACHE] = P,          [PE_HOST_ZIP_SAVED] = 3 * P,
+        [PE_HOST_SWAP_SIZE] = 16 * P, [PE_HOST_SWAP_FREE] = 14 * P,
+        [PE_HOST_SWAP_WRITES] = 2};
     pe_host *host;
     uint64_t out[PE_HOST_NUMBERS];
     CHECK(small_host(&host, file, 16) == PE_OK && small_host_fill(host) == PE_OK);
     for (uint32_t vm = 0; vm < 2; ++vm) {
         pe_stats_vm(host, pe_host_vm(host, vm), out);
         for (size_t k = 0; k < PE_VM_NUMBERS; ++k)
-            CHECK(out[k] == vm_expected[k] || !printf("%s: %llu\n", pe_vm_number_name(k),
-                                                      (unsigned long long)out[k]));
+            CHECK(out[k] == vm_expected[k]
+                  || !printf("%s: %llu\n", pe_vm_number_name(k), (unsigned long long)out[k]));
     }
     pe_stats_host(host, out);
     for (size_t k = 0; k < PE_HOST_NUMBERS; ++k) {
@@ -80,8 +91,8 @@ static void numbers_are_what_a_count_by_hand_gives(void)
                                 : k == PE_HOST_METADATA      ? pe_host_metadata_bytes(host)
                                 : k == PE_HOST_HINT_PAGES    ? host->sharing.hints
                                                              : host_expected[k];
-        CHECK(out[k] == expected || !printf("%s: %llu\n", pe_host_number_name(k),
-                                            (unsigned long long)out[k]));
+        CHECK(out[k] == expected
+              || !printf("%s: %llu\n", pe_host_number_name(k), (unsigned long long)out[k]));
     }
     CHECK(host->sharing.hints == 2); /* the private pages */
     uint8_t page[PE_PAGE_BYTES];

@@ -46,8 +46,8 @@ static void pages_from_anywhere_go_out_in_one_call(void)
     CHECK(swap.write_calls == 1 && swap.written == PE_SWAP_CLUSTER_MAX);
     bool right = true;
     for (uint32_t i = 0; i < PE_SWAP_CLUSTER_MAX; i++) {
-        right = right && pe_swap_read(&swap, first + i, page) == PE_OK &&
-                memcmp(page, scattered[i], PE_PAGE_BYTES) == 0;
+        right = right && pe_swap_read(&swap, first + i, page) == PE_OK
+             && memcmp(page, scattered[i], PE_PAGE_BYTES) == 0;
     }
     CHECK(right && is_sound(&swap));
     pe_swap_fini(&swap);
@@ -336,9 +336,10 @@ static void long_lists_of_slots_are_read_to_their_places(void)
     CHECK(pe_swap_read_many(&swap, MANY, asked, back, &done) == PE_OK && done == MANY);
     bool same = true;
     for (uint32_t i = 0; i < MANY; i++) {
-        same = same && memcmp(back + (size_t)i * PE_PAGE_BYTES,
-                              pages + (size_t)(i * 1237ull % MANY) * PE_PAGE_BYTES,
-                              PE_PAGE_BYTES) == 0;
+        same = same
+            && memcmp(back + (size_t)i * PE_PAGE_BYTES,
+                      pages + (size_t)(i * 1237ull % MANY) * PE_PAGE_BYTES, PE_PAGE_BYTES)
+                   == 0;
     }
     CHECK(same && swap.read == MANY);
     CHECK(pwrite(file, "?", 1, (off_t)asked[4098] * PE_PAGE_BYTES + 99) == 1);

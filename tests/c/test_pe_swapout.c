@@ -180,7 +180,9 @@ static void others_give_way_only_where_the_limit_is_that_of_all(void)
 
 static void tokens_that_leave_the_cache_are_the_tokens_that_came(void)
 {
-    pe_host_config const config = {.frames = 8, .tokens = true, .swap_file = -1,
+    pe_host_config const config = {.frames = 8,
+                                   .tokens = true,
+                                   .swap_file = -1,
                                    .codec = pe_codec_find("word"),
                                    .cache_limit_bytes = PE_ZCACHE_NO_LIMIT};
     int64_t const ppns[3] = {0, 1, 2};

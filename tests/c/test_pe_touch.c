@@ -78,11 +78,10 @@ static void accesses_are_counted_as_far_as_they_were_made(void)
     host->mark = SMALL_FRAMES;
     for (unsigned how = 0; how < 4; ++how) {
         uint64_t const before = vm->event[PE_EV_ACCESSES];
-        pe_status const status =
-            how == 0   ? pe_touch(host, vm, ppns, 3, NULL, true, &done)
-            : how == 1 ? pe_touch(host, vm, ppns, 3, write, false, &done)
-            : how == 2 ? pe_write(host, vm, ppns, 3, many, &done)
-                       : pe_read(host, vm, ppns + 1, 1, many, &done);
+        pe_status const status = how == 0 ? pe_touch(host, vm, ppns, 3, NULL, true, &done)
+                               : how == 1 ? pe_touch(host, vm, ppns, 3, write, false, &done)
+                               : how == 2 ? pe_write(host, vm, ppns, 3, many, &done)
+                                          : pe_read(host, vm, ppns + 1, 1, many, &done);
         bool const zero_page = how == 3; /* which needs no frame */
         CHECK(status == (zero_page ? PE_OK : PE_NO_FRAME) && done == 1);
         CHECK(vm->event[PE_EV_ACCESSES] == before + 1);
@@ -183,8 +182,8 @@ static void a_blob_that_does_not_decode_is_told_and_stays(void)
     pe_vm *vm = begin();
     size_t length, done;
     int64_t const ppns[1] = {SQUEEZED_PPN};
-    const void *payload =
-        pe_zcache_payload(host->zcache, pe_payload_of(vm->map[SQUEEZED_PPN]), &length);
+    const void *payload = pe_zcache_payload(host->zcache, pe_payload_of(vm->map[SQUEEZED_PPN]),
+                                            &length);
     uint8_t *bytes = host->pool.bytes + ((const uint8_t *)payload - host->pool.bytes);
     uint8_t held[PE_ZCACHE_PAYLOAD_MAX];
     memcpy(held, bytes, length);
@@ -221,7 +220,10 @@ static void many_pages_go_each_to_its_own_place(void)
 
 static void tokens_go_the_same_ways(void)
 {
-    pe_host_config const config = {.frames = 8, .tokens = true, .sharing = true, .swap_file = -1,
+    pe_host_config const config = {.frames = 8,
+                                   .tokens = true,
+                                   .sharing = true,
+                                   .swap_file = -1,
                                    .codec = pe_codec_find("word"),
                                    .cache_limit_bytes = PE_ZCACHE_NO_LIMIT};
     int64_t const ppns[6] = {0, 1, 2, 3, 4, 5};

@@ -57,8 +57,8 @@ static void what_was_seen_of_a_page_goes_only_with_its_content(void)
     static const struct {
         pe_place place;
         bool forgets;
-    } moves[] = {{PE_SHARED, false}, {PE_COMPRESSED, false}, {PE_SWAPPED, false},
-                 {PE_PRIVATE, false}, {PE_BALLOONED, true}, {PE_ABSENT, true}};
+    } moves[] = {{PE_SHARED, false},  {PE_COMPRESSED, false}, {PE_SWAPPED, false},
+                 {PE_PRIVATE, false}, {PE_BALLOONED, true},   {PE_ABSENT, true}};
     uint64_t const seen = PE_ACCESSED | PE_YOUNG | UINT64_C(9) << PE_AGE_SHIFT;
     begin();
     for (unsigned i = 0; i < PE_COUNT_OF(moves); ++i) {

@@ -31,8 +31,8 @@ static pe_blob store(pe_zcache *cache, uint32_t group, size_t length, uint8_t by
     bool used = false;
     pe_blob blob = PE_NONE;
     memset(payload, byte, sizeof payload);
-    pe_status const status =
-        pe_zcache_store(cache, group, byte, payload, length, next_frame, &used, &blob);
+    pe_status const status = pe_zcache_store(cache, group, byte, payload, length, next_frame, &used,
+                                             &blob);
     next_frame += status == PE_OK && used;
     return status == PE_OK ? blob : PE_NONE;
 }
@@ -263,13 +263,13 @@ static bool names(const pe_zcache *cache, const char *rule)
     return !pe_zcache_check(cache, &reason) && strncmp(reason, rule, strlen(rule)) == 0;
 }
 
-#define BREAK(where, wrong, rule)          \
-    do {                                   \
+#define BREAK(where, wrong, rule) \
+    do { \
         __typeof__(where) const was = (where); \
-        (where) = (wrong);                 \
-        CHECK(names(cache, rule));         \
-        (where) = was;                     \
-        CHECK(whole(cache));               \
+        (where) = (wrong); \
+        CHECK(names(cache, rule)); \
+        (where) = was; \
+        CHECK(whole(cache)); \
     } while (0)
 
 static void test_what_is_broken_is_named(void)

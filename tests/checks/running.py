@@ -40,8 +40,13 @@ def races():
 def memory():
     """Reports of valgrind: accesses out of bounds, values that were never set, and lost memory."""
     package, logs = build("none"), emptied("valgrind-logs")
-    command = ["valgrind", "--leak-check=full", "--show-leak-kinds=definite", "--num-callers=30",
-               f"--log-file={logs}/report"]  # fmt: skip
+    command = [
+        "valgrind",
+        "--leak-check=full",
+        "--show-leak-kinds=definite",
+        "--num-callers=30",
+        f"--log-file={logs}/report",
+    ]
     reports = run_scenario(command, package, {}, threads=1, rounds=2)
     text = (logs / "report").read_text(errors="replace")
     blocks = re.split(r"\n==\d+== *\n", text)
@@ -79,9 +84,12 @@ def build(kind):
     """The package built with extension modules of a kind of its own; what goes on PYTHONPATH."""
     base = ROOT / "build" / f"checked-{kind}"
     subprocess.run(
-        [sys.executable, "setup.py", "-q", "build", "--build-base", str(base)], cwd=ROOT,
-        check=True, env={**os.environ, "PAGEENGINE_SANITIZE": kind}, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        [sys.executable, "setup.py", "-q", "build", "--build-base", str(base)],
+        cwd=ROOT,
+        check=True,
+        env={**os.environ, "PAGEENGINE_SANITIZE": kind},
+        stdout=subprocess.DEVNULL,
+    )
     return next(base.glob("lib.*"))
 
 
@@ -97,10 +105,17 @@ def run_scenario(command, package, environment, threads, rounds):
     """Runs scenario.py under a command; a report where it failed."""
     done = subprocess.run(
         [*command, sys.executable, str(HERE / "scenario.py"), str(threads), str(rounds)],
-        capture_output=True, text=True, cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(package), "PYTHONMALLOC": "malloc",
-             "OPENBLAS_NUM_THREADS": "1", **environment},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(package),
+            "PYTHONMALLOC": "malloc",
+            "OPENBLAS_NUM_THREADS": "1",
+            **environment,
+        },
+    )
     if done.returncode == 0 and f"{threads} threads, {rounds} rounds, 0 failed" in done.stdout:
         return []
     return [f"the scenario ended with {done.returncode}: {(done.stdout + done.stderr)[-3000:]}"]

@@ -85,9 +85,7 @@ def main():
     with pe.Host("2 MiB", swap="4 MiB", seed=3) as host:
         for number in range(threads):
             host.add_vm(f"vm{number}", PAGES * 4096)
-        started = [
-            threading.Thread(target=run, args=(host, number)) for number in range(threads)
-        ]
+        started = [threading.Thread(target=run, args=(host, number)) for number in range(threads)]
         for thread in started:
             thread.start()
         for thread in started:

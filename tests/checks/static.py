@@ -16,16 +16,23 @@ UNINITIALISED = "-Wanalyzer-use-of-uninitialized-value"
 # (analyser, file, rule) -> (how many, why it is no fault). Of gcc 12 and clang 14.
 ACCEPTED = {
     ("gcc", "csrc/codec/pe_codec_dense_codes.c", UNINITIALISED): (
-        1, "lengths_of: when no leaf is left, an inner node is: root < next"),
-    ("clang", "csrc/codec/pe_codec_dense_codes.c", "core.uninitialized.Assign"): (
-        1, "the same"),
+        1,
+        "lengths_of: when no leaf is left, an inner node is: root < next",
+    ),
+    ("clang", "csrc/codec/pe_codec_dense_codes.c", "core.uninitialized.Assign"): (1, "the same"),
     ("clang", "csrc/codec/pe_codec_dense_codes.c", "core.uninitialized.ArraySubscript"): (
-        1, "lengths_of: its caller has two symbols at least, so n - 1 >= 1 and node[0] is set"),
+        1,
+        "lengths_of: its caller has two symbols at least, so n - 1 >= 1 and node[0] is set",
+    ),
     ("gcc", "csrc/codec/pe_codec_word_wide.c", UNINITIALISED): (
-        1, "look_up: the loop before sets all eight of `at`, and the analyser gives up unrolling"),
+        1,
+        "look_up: the loop before sets all eight of `at`, and the analyser gives up unrolling",
+    ),
     ("gcc", "csrc/pe_frames.c", "-Wanalyzer-malloc-leak"): (
-        1, "pe_frames_init_in: level[0] is the block, and pe_frames_fini frees it"),
-}  # fmt: skip
+        1,
+        "pe_frames_init_in: level[0] is the block, and pe_frames_fini frees it",
+    ),
+}
 
 
 def gcc():
@@ -35,8 +42,10 @@ def gcc():
 
 def clang():
     """Reports of clang --analyze."""
-    return judged("clang", [os.environ.get("CLANG", "clang"), "--analyze",
-                            "-Xclang", "-analyzer-output=text", *FLAGS])  # fmt: skip
+    return judged(
+        "clang",
+        [os.environ.get("CLANG", "clang"), "--analyze", "-Xclang", "-analyzer-output=text", *FLAGS],
+    )
 
 
 def missing(command):

@@ -19,14 +19,30 @@ def machine(name, guest=True, scale=1, **more):
     """One of equal machines. scale: how many pages stand for one."""
     work = {"kind": "zipf", "memory": WORKING_SET * scale * MIB, "alpha": 0.3, "rate": 2500 * scale}
     return VMSpec(
-        name, 32 * scale * MIB, work, contents="own",
-        guest=GuestSpec(kernel=2 * scale * MIB) if guest else None, **more,
-    )  # fmt: skip
+        name,
+        32 * scale * MIB,
+        work,
+        contents="own",
+        guest=GuestSpec(kernel=2 * scale * MIB) if guest else None,
+        **more,
+    )
 
 
 @functools.cache
-def run(policy, load=1.5, guest=True, *, listed=NAMES, epoch=1.0, seed=1, seconds=SECONDS, scale=1,
-        also=(), costs=(), **host):  # fmt: skip
+def run(
+    policy,
+    load=1.5,
+    guest=True,
+    *,
+    listed=NAMES,
+    epoch=1.0,
+    seed=1,
+    seconds=SECONDS,
+    scale=1,
+    also=(),
+    costs=(),
+    **host,
+):
     """A result. load: the working sets of four machines over memory. listed: the machines, in
     order. also: (name, start, stop) of one that comes and goes.
     """
@@ -35,9 +51,14 @@ def run(policy, load=1.5, guest=True, *, listed=NAMES, epoch=1.0, seed=1, second
     if also:
         specs.append(machine(also[0], guest, scale, start=also[1], stop=also[2]))
     simulation = Simulation(
-        memory, specs, policy=find(policy), epoch=epoch, seed=seed, costs=dict(costs) or "nvme",
+        memory,
+        specs,
+        policy=find(policy),
+        epoch=epoch,
+        seed=seed,
+        costs=dict(costs) or "nvme",
         host=host or None,
-    )  # fmt: skip
+    )
     return simulation.run(seconds)
 
 

@@ -10,9 +10,7 @@ import tree
 TEXT = {path: tree.without_comments(path.read_text()) for path in [*tree.C_FILES, *tree.HEADERS]}
 # what begins at the margin declares a function or defines it
 MARGIN = re.compile(r"^(?!typedef)\w[^(\n]*?\b(pe_\w+)\(", re.MULTILINE)
-CALLED = set(
-    re.findall(r"\w+", MARGIN.sub("", "\n".join(TEXT.values())) + tree.used_by_wrappers())
-)
+CALLED = set(re.findall(r"\w+", MARGIN.sub("", "\n".join(TEXT.values())) + tree.used_by_wrappers()))
 # what is done -> (how it looks, the files that do it)
 OWNED = {
     "a host's frames are taken and released by pe_page": (

@@ -15,11 +15,34 @@ MAY = {
     "after it said that it is done",
 }
 WRITERS = {
-    "write_text", "write_bytes", "tofile", "save", "savez", "savez_compressed", "savetxt",
-    "to_parquet", "to_csv", "to_pickle", "to_excel", "to_feather", "memmap", "copyfile", "copy2",
-    "copyfileobj", "copytree", "move", "replace", "rename", "renames", "link", "symlink",
-    "mkstemp", "NamedTemporaryFile", "SpooledTemporaryFile", "truncate",
-}  # fmt: skip
+    "write_text",
+    "write_bytes",
+    "tofile",
+    "save",
+    "savez",
+    "savez_compressed",
+    "savetxt",
+    "to_parquet",
+    "to_csv",
+    "to_pickle",
+    "to_excel",
+    "to_feather",
+    "memmap",
+    "copyfile",
+    "copy2",
+    "copyfileobj",
+    "copytree",
+    "move",
+    "replace",
+    "rename",
+    "renames",
+    "link",
+    "symlink",
+    "mkstemp",
+    "NamedTemporaryFile",
+    "SpooledTemporaryFile",
+    "truncate",
+}
 #: Methods of these names that write no file by its path.
 OTHERS = {("report", "save"), ("page", "save"), ("result", "save"), ("file", "truncate")}
 GIVEN_A_FILE = {"write_table": 1, "savefig": 0}  # which argument is the file
@@ -38,8 +61,11 @@ def writes(call):
     if call.args and name_of(call.args[0]) == "devnull":
         return ""
     if name in ("open", "fdopen") and owner != "files":
-        modes = [each.value for each in (*call.args, *(k.value for k in call.keywords))
-                 if isinstance(each, ast.Constant) and isinstance(each.value, str)]  # fmt: skip
+        modes = [
+            each.value
+            for each in (*call.args, *(k.value for k in call.keywords))
+            if isinstance(each, ast.Constant) and isinstance(each.value, str)
+        ]
         if any(re.fullmatch(r"[rwaxbtU+]{1,3}", m) and set(m) & set("wax+") for m in modes):
             return f"{name} to write"
         if FLAGS & {name_of(each) for arg in call.args for each in ast.walk(arg)}:
@@ -69,11 +95,23 @@ def test_extensions_write_no_file_by_its_path(path):
     assert not re.search(r"\bopen\([^)]*[\"'][rbt]*[wax+]|\.tofile\(|write_(text|bytes)\(", text)
 
 
-@pytest.mark.parametrize("line", [
-    "open(p, 'w')", "open(p, mode='ab')", "p.open('x')", "os.open(p, os.O_WRONLY | os.O_CREAT)",
-    "p.write_text(t)", "array.tofile(p)", "np.savez(p, a=1)", "figure.savefig(p)",
-    "parquet.write_table(t, p)", "shutil.copyfile(a, b)", "os.replace(a, b)", "frame.to_csv(p)",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        "open(p, 'w')",
+        "open(p, mode='ab')",
+        "p.open('x')",
+        "os.open(p, os.O_WRONLY | os.O_CREAT)",
+        "p.write_text(t)",
+        "array.tofile(p)",
+        "np.savez(p, a=1)",
+        "figure.savefig(p)",
+        "parquet.write_table(t, p)",
+        "shutil.copyfile(a, b)",
+        "os.replace(a, b)",
+        "frame.to_csv(p)",
+    ],
+)
 def test_the_contract_sees_every_way_to_write(line):
     assert writes(ast.parse(line).body[0].value)
 

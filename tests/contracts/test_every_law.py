@@ -53,8 +53,12 @@ def test_the_order_in_which_machines_are_listed_is_of_no_consequence(policy, gue
     for listed in (NAMES[::-1], NAMES[2:] + NAMES[:2]):
         found = stalls(run(policy, guest=guest, listed=listed))
         held("order", policy, max(abs(found[name] - expected[name]) for name in NAMES), 2.0)
-        held("order, mean", policy, abs(np.mean([*found.values()]) - np.mean([*expected.values()])),
-             1.0)  # fmt: skip
+        held(
+            "order, mean",
+            policy,
+            abs(np.mean([*found.values()]) - np.mean([*expected.values()])),
+            1.0,
+        )
 
 
 @each
@@ -91,8 +95,13 @@ def test_fewer_machines_never_hurt(policy, guest):
 @each
 def test_a_technique_that_is_there_never_hurts(policy, guest):
     with_all = run(policy, guest=guest)
-    slower = (("storage", "nvme"), ("swap_in", 180e-6), ("guest_reads", 160e-6),
-              ("read_rate", 200e3), ("swap_bandwidth", 500e6))  # fmt: skip
+    slower = (
+        ("storage", "nvme"),
+        ("swap_in", 180e-6),
+        ("guest_reads", 160e-6),
+        ("read_rate", 200e3),
+        ("swap_bandwidth", 500e6),
+    )
     for name, less in (
         ("compression", run(policy, guest=guest, compression=None)),
         ("sharing", run(policy, guest=guest, sharing=False)),
@@ -123,10 +132,19 @@ def test_every_start_comes_to_the_same_end(policy, guest):
 
 @each
 def test_a_page_may_stand_for_two(policy, guest):
-    doubled = (("storage", "nvme"), ("swap_in", 45e-6), ("guest_reads", 40e-6), ("swap_out", 2e-6),
-               ("guest_writes", 2e-6), ("faults_absent", 0.5e-6), ("cow_breaks", 1e-6),
-               ("decompressions", 10e-6), ("sample_faults", 0.5e-6), ("read_rate", 800e3),
-               ("swap_bandwidth", 2000e6))  # fmt: skip
+    doubled = (
+        ("storage", "nvme"),
+        ("swap_in", 45e-6),
+        ("guest_reads", 40e-6),
+        ("swap_out", 2e-6),
+        ("guest_writes", 2e-6),
+        ("faults_absent", 0.5e-6),
+        ("cow_breaks", 1e-6),
+        ("decompressions", 10e-6),
+        ("sample_faults", 0.5e-6),
+        ("read_rate", 800e3),
+        ("swap_bandwidth", 2000e6),
+    )
     found = run(policy, guest=guest, scale=2, costs=doubled)
     held("scale", policy, abs(mean(found) - mean(run(policy, guest=guest))), 2.0)
 

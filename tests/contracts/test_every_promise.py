@@ -33,14 +33,24 @@ def machines(draw, name):
         guest = GuestView(total=(pages - ballooned) * PAGE, free=free)
     has_driver = draw(st.booleans())
     return VMView(
-        name=name, size=pages * PAGE, consumed=consumed, granted=granted * PAGE, shared=0,
-        swapped=swapped * PAGE, compressed=0, ballooned=ballooned * PAGE, mapped=granted * PAGE,
-        shares=draw(st.sampled_from([0, 1, 1000, 10**6])), reservation=reservation * PAGE,
-        limit=draw(st.integers(reservation, pages)) * PAGE, blocked=draw(st.booleans()),
+        name=name,
+        size=pages * PAGE,
+        consumed=consumed,
+        granted=granted * PAGE,
+        shared=0,
+        swapped=swapped * PAGE,
+        compressed=0,
+        ballooned=ballooned * PAGE,
+        mapped=granted * PAGE,
+        shares=draw(st.sampled_from([0, 1, 1000, 10**6])),
+        reservation=reservation * PAGE,
+        limit=draw(st.integers(reservation, pages)) * PAGE,
+        blocked=draw(st.booleans()),
         active=upto(pages) * PAGE,
         balloon_max=upto(pages - reservation) * PAGE if has_driver else 0,
-        stall=draw(st.sampled_from([0.0, 0.0005, 0.2, 1.0])), guest=guest,
-    )  # fmt: skip
+        stall=draw(st.sampled_from([0.0, 0.0005, 0.2, 1.0])),
+        guest=guest,
+    )
 
 
 @st.composite
@@ -76,8 +86,10 @@ def test_promises_are_kept(name, snapshot):
             in_balloon = max(0, (wish.balloon or 0) - vm.ballooned)
             assert vm.consumed - taken - in_balloon <= vm.limit
     if "entitlement" in policy.promises:
-        richer = tuple(dataclasses.replace(vm, shares=vm.shares + 1000) if i == 0 else vm
-                       for i, vm in enumerate(snapshot.vms))  # fmt: skip
+        richer = tuple(
+            dataclasses.replace(vm, shares=vm.shares + 1000) if i == 0 else vm
+            for i, vm in enumerate(snapshot.vms)
+        )
         more = policy.decide(dataclasses.replace(snapshot, vms=richer))
         for vm in snapshot.vms[:1]:
             assert more.vms[vm.name].target >= plan.vms[vm.name].target
@@ -109,8 +121,20 @@ def test_nobody_gives_while_there_is_room(name):
 
 def view(name, **changes):
     base = VMView(
-        name=name, size=1024 * MIB, consumed=600 * MIB, granted=600 * MIB, shared=0, swapped=0,
-        compressed=0, ballooned=0, mapped=600 * MIB, shares=10240, reservation=0, limit=1024 * MIB,
-        blocked=False, active=300 * MIB, balloon_max=665 * MIB,
-    )  # fmt: skip
+        name=name,
+        size=1024 * MIB,
+        consumed=600 * MIB,
+        granted=600 * MIB,
+        shared=0,
+        swapped=0,
+        compressed=0,
+        ballooned=0,
+        mapped=600 * MIB,
+        shares=10240,
+        reservation=0,
+        limit=1024 * MIB,
+        blocked=False,
+        active=300 * MIB,
+        balloon_max=665 * MIB,
+    )
     return dataclasses.replace(base, **changes)

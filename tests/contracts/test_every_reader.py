@@ -98,24 +98,34 @@ def journal(folder):
 
 
 def resume(path, **options):
-    sweep(Scenario.load(path.parent / "lab.toml"), {"vm.count": [1, 2]},
-          output=path.parent / "t.parquet", **options)  # fmt: skip
+    sweep(
+        Scenario.load(path.parent / "lab.toml"),
+        {"vm.count": [1, 2]},
+        output=path.parent / "t.parquet",
+        **options,
+    )
 
 
 PROFILE = contents.PROFILES["mixed"].to_json()
 POLICY = "class Mine:\n    def decide(self, snapshot):\n        return None\n"
 READERS = {
-    **{f"image {r.kind}": of_images(r.kind) for r in images.READERS
-       if r.kind in image_samples.SAMPLES},
+    **{
+        f"image {r.kind}": of_images(r.kind)
+        for r in images.READERS
+        if r.kind in image_samples.SAMPLES
+    },
     **{f"trace {r.kind}": of_traces(r.kind) for r in traces.READERS},
-    "scenario": Reads(text("lab.toml", SCENARIO), lambda p: build.check(Scenario.load(p)),
-                      ScenarioError),
+    "scenario": Reads(
+        text("lab.toml", SCENARIO), lambda p: build.check(Scenario.load(p)), ScenarioError
+    ),
     "profile": Reads(text("mixed.json", PROFILE), contents.find, ValueError),
     "policy": Reads(text("mine.py", POLICY), lambda p: table.find(f"{p}:Mine"), ValueError),
-    **{f"result {name}": of_results(name)
-       for name in ("summary.json", "host.parquet", "vms.parquet")},
+    **{
+        f"result {name}": of_results(name)
+        for name in ("summary.json", "host.parquet", "vms.parquet")
+    },
     "journal": Reads(journal, resume, PageEngineError),
-}  # fmt: skip
+}
 ANY = ("image raw", "trace oracle")  # nearly every file is one
 each = pytest.mark.parametrize("name", READERS)
 
@@ -238,14 +248,23 @@ def packed(kind, content):
 
 
 GARBAGE = {
-    "empty": b"", "zeros": bytes(5000), "binary": random.Random(5).randbytes(5001),
-    "no UTF-8": b"\xff\xfe" * 999 + b"\n", "a line": b"what is this?\n",
-    "deep": b"[" * 100_000, "deep TOML": b"a = " + b"[" * 5000, "deep JSON": b'{"a":' * 50_000,
-    "digits": b'{"version": ' + b"9" * 9000 + b"}", "digits TOML": b"a = " + b"9" * 9000,
-    "NaN": b'{"version": NaN}', "a string": b'"x"', "nulls": b"null", "bytes": b"\x00",
+    "empty": b"",
+    "zeros": bytes(5000),
+    "binary": random.Random(5).randbytes(5001),
+    "no UTF-8": b"\xff\xfe" * 999 + b"\n",
+    "a line": b"what is this?\n",
+    "deep": b"[" * 100_000,
+    "deep TOML": b"a = " + b"[" * 5000,
+    "deep JSON": b'{"a":' * 50_000,
+    "digits": b'{"version": ' + b"9" * 9000 + b"}",
+    "digits TOML": b"a = " + b"9" * 9000,
+    "NaN": b'{"version": NaN}',
+    "a string": b'"x"',
+    "nulls": b"null",
+    "bytes": b"\x00",
     "utf-16": '{"version": 1}\n'.encode("utf-16"),
     "escape": b"\x1b]0;owned\x07\x1b[31m\n" * 3,
-}  # fmt: skip
+}
 
 
 @each
@@ -264,9 +283,12 @@ def test_what_is_another_file_is_said(name, what, tmp_path):
 def test_the_wrong_compression_is_said(name, kind, tmp_path):
     path = READERS[name].make(tmp_path)
     path.write_bytes(packed(kind, path.read_bytes()))
-    allowed = name == f"image {kind}" or name in ANY or kind == "gzip" and (
-        name.removeprefix("trace ") in trace_samples.TEXT
-    )  # fmt: skip
+    allowed = (
+        name == f"image {kind}"
+        or name in ANY
+        or kind == "gzip"
+        and (name.removeprefix("trace ") in trace_samples.TEXT)
+    )
     assert read(name, path) or allowed
 
 

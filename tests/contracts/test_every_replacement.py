@@ -284,8 +284,11 @@ def test_misses_are_those_of_another_simulator(name, tmp_path):
     traces.write_oracle(path := tmp_path / "trace.oracleGeneral.bin", ids + 1)
     for pages in (50, 500, 2500):
         cache = getattr(other, name.upper())(pages)
-        reader = other.TraceReader(str(path), other.TraceType.ORACLE_GENERAL_TRACE,
-                                   other.ReaderInitParam(ignore_obj_size=True))  # fmt: skip
+        reader = other.TraceReader(
+            str(path),
+            other.TraceType.ORACLE_GENERAL_TRACE,
+            other.ReaderInitParam(ignore_obj_size=True),
+        )
         ratio = cache.process_trace(reader)[0]
         guest = Guest(pages, replacement=name)
         assert traces.open(path).replay(guest).misses == round(ratio * len(ids))

@@ -92,7 +92,7 @@ def test_idle_tax_moves_memory_to_the_machine_that_uses_it():
     held = {
         name: [np.median(own["target"][span]) / 2**20 for span in spans]
         for name, own in ((name, result.of(name)) for name in ("idle", "busy"))
-    }  # fmt: skip
+    }
     assert held["idle"][0] == pytest.approx(held["busy"][0], rel=0.02)
     assert held["idle"][1] < 0.65 * held["idle"][0] and held["busy"][1] > 1.35 * held["busy"][0]
 

@@ -42,14 +42,32 @@ def refused(path, kind, place=""):
 @pytest.mark.parametrize(
     "data",
     [
-        b"\n", b"\0", b" ", b"#\n", b"page\n", b"page,write\n", b"garbage", b"\x00" * 5000,
-        b"PK\x03\x04", b"PAR1", b"PAR1PAR1", b"\x93NUMPY", b"\x1f\x8b",
-        gzip.compress(b"", mtime=0), gzip.compress(b"x", mtime=0)[:-5],
-        b"\x28\xb5\x2f\xfd\0\0\0\0", b"\xfd7zXZ\0" * 24, b"BZh9" * 24,
-        "page\n1\n".encode("utf-16"), b"\xff" * 4096, bytes(range(256)) * 24,
-        random.Random(1).randbytes(24 * 700), b"page" * 400_000, b"\r" * 24,
+        b"\n",
+        b"\0",
+        b" ",
+        b"#\n",
+        b"page\n",
+        b"page,write\n",
+        b"garbage",
+        b"\x00" * 5000,
+        b"PK\x03\x04",
+        b"PAR1",
+        b"PAR1PAR1",
+        b"\x93NUMPY",
+        b"\x1f\x8b",
+        gzip.compress(b"", mtime=0),
+        gzip.compress(b"x", mtime=0)[:-5],
+        b"\x28\xb5\x2f\xfd\0\0\0\0",
+        b"\xfd7zXZ\0" * 24,
+        b"BZh9" * 24,
+        "page\n1\n".encode("utf-16"),
+        b"\xff" * 4096,
+        bytes(range(256)) * 24,
+        random.Random(1).randbytes(24 * 700),
+        b"page" * 400_000,
+        b"\r" * 24,
     ],
-)  # fmt: skip
+)
 def test_what_is_no_trace_is_refused_by_every_reader(kind, data, tmp_path):
     path = tmp_path / "file"
     path.write_bytes(data)
@@ -132,12 +150,21 @@ def rows(path, **columns):
 @pytest.mark.parametrize(
     ("column", "values"),
     [
-        ("page", [1.0, 1.5]), ("page", [1.0, float("nan")]), ("page", [1.0, 1e300]),
-        ("page", [1.0, 2.0**53]), ("address", [0, -4096]), ("write", [0, 2]), ("write", [1, -1]),
-        ("time", [0.0, -1.0]), ("time", [0.0, float("nan")]), ("time", [0.0, float("inf")]),
-        ("run", [1, 0]), ("run", [1, -5]), ("vm", [1.0, 0.5]),
+        ("page", [1.0, 1.5]),
+        ("page", [1.0, float("nan")]),
+        ("page", [1.0, 1e300]),
+        ("page", [1.0, 2.0**53]),
+        ("address", [0, -4096]),
+        ("write", [0, 2]),
+        ("write", [1, -1]),
+        ("time", [0.0, -1.0]),
+        ("time", [0.0, float("nan")]),
+        ("time", [0.0, float("inf")]),
+        ("run", [1, 0]),
+        ("run", [1, -5]),
+        ("vm", [1.0, 0.5]),
     ],
-)  # fmt: skip
+)
 def test_a_value_that_cannot_be_is_named(kind, make, place, column, values, tmp_path):
     path = tmp_path / "file"
     columns = {column: values}
@@ -186,9 +213,17 @@ def test_what_pickles_or_lies_about_its_size_is_refused(tmp_path):
     np.savez(path, page=np.array([Trap()], object))
     refused(path, "npz", "not unpickled")
     assert not Trap.sprung
-    for shape, descr in (("(1000000000000,)", "<i8"), ("(2,)", "<i9"), ("(-1,)", "<i8"),
-                         ("(" * 900, "<i8"), ("(9" + "9" * 400 + ",)", "<i8"), ("5", "<i8"),
-                         ("(2, 1)", "<i8"), ("()", "<i8"), ("(True,)", "<i8")):  # fmt: skip
+    for shape, descr in (
+        ("(1000000000000,)", "<i8"),
+        ("(2,)", "<i9"),
+        ("(-1,)", "<i8"),
+        ("(" * 900, "<i8"),
+        ("(9" + "9" * 400 + ",)", "<i8"),
+        ("5", "<i8"),
+        ("(2, 1)", "<i8"),
+        ("()", "<i8"),
+        ("(True,)", "<i8"),
+    ):
         header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}\n".encode()
         npy = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(16)
         with zipfile.ZipFile(path, "w") as file:
@@ -232,10 +267,14 @@ def test_columns_of_tables_that_are_nested_or_hold_something_else_are_named(tmp_
     pyarrow = pytest.importorskip("pyarrow")
     path = tmp_path / "t.parquet"
     for column in (
-        [[1], [2]], [{"a": 1}, {"a": 2}], ["1", "2"], [True, False], [None, None],
+        [[1], [2]],
+        [{"a": 1}, {"a": 2}],
+        ["1", "2"],
+        [True, False],
+        [None, None],
         pyarrow.array([1, 2], pyarrow.timestamp("us")),
         pyarrow.array([1, 2], pyarrow.decimal128(9)),
-    ):  # fmt: skip
+    ):
         table(path, page=column)
         refused(path, "parquet", "'page'")
     table(path, page=pyarrow.array([5, 6, 5]).dictionary_encode())

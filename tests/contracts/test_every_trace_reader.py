@@ -64,9 +64,13 @@ SAMPLES = {  # kind -> (file name, writer, whether it can say that an access wri
     "oracle": ("trace.oracleGeneral", oracle, False),
 }
 CUT = {  # lines that end too early
-    "lackey": " L 12,", "csv": "2", "pin": "0x401f00: R", "dynamorio": "0x0000f0,r,8,",
-    "dinero": "1 ", "lines": "R 0x",
-}  # fmt: skip
+    "lackey": " L 12,",
+    "csv": "2",
+    "pin": "0x401f00: R",
+    "dynamorio": "0x0000f0,r,8,",
+    "dinero": "1 ",
+    "lines": "R 0x",
+}
 TEXT = [kind for kind in SAMPLES if kind not in ("npz", "parquet", "oracle")]
 each = pytest.mark.parametrize("kind", [reader.kind for reader in traces.READERS])
 

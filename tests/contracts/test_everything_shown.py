@@ -66,19 +66,30 @@ def test_no_argument_that_is_wrong_reaches_the_terminal(name, capsys):
         assert shown(capsys, name, *given)[0] == 2
 
 
-@pytest.mark.parametrize("arguments", [
-    ["run", "LAB", "--policy", HOSTILE], ["run", "LAB", "--set", f"{HOSTILE}=1"],
-    ["run", "LAB", "--set", f"host.memory={HOSTILE}"], ["run", "LAB", "--max-time", HOSTILE],
-    ["run", "LAB", "--policy", f"./{HOSTILE}.py:P"], ["run", "LAB", "-o", f"LAB/{HOSTILE}"],
-    ["compare", "LAB", "--policy", "kvm", "--policy", f"esx6:{HOSTILE}=1"],
-    ["advise", "LAB", "--slo", HOSTILE, "--vary", "vm.count"],
-    ["advise", "LAB", "--slo", "stall < 2%", "--vary", f"vm.{HOSTILE}.size"],
-    ["sweep", "LAB", "--vary", f"{HOSTILE}=1", "-o", "x"], ["paper", HOSTILE],
-    ["policies", HOSTILE], ["policies", f"{HOSTILE}:x"], ["docs", HOSTILE], ["examples", HOSTILE],
-    ["scan", "IMAGE", "--codec", HOSTILE], ["scan", "--group", HOSTILE],
-    ["scan", "/proc/" + HOSTILE],
-    ["overcommit", "IMAGE", "--memory", "50%", "--swap-dir", "/" + HOSTILE],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "LAB", "--policy", HOSTILE],
+        ["run", "LAB", "--set", f"{HOSTILE}=1"],
+        ["run", "LAB", "--set", f"host.memory={HOSTILE}"],
+        ["run", "LAB", "--max-time", HOSTILE],
+        ["run", "LAB", "--policy", f"./{HOSTILE}.py:P"],
+        ["run", "LAB", "-o", f"LAB/{HOSTILE}"],
+        ["compare", "LAB", "--policy", "kvm", "--policy", f"esx6:{HOSTILE}=1"],
+        ["advise", "LAB", "--slo", HOSTILE, "--vary", "vm.count"],
+        ["advise", "LAB", "--slo", "stall < 2%", "--vary", f"vm.{HOSTILE}.size"],
+        ["sweep", "LAB", "--vary", f"{HOSTILE}=1", "-o", "x"],
+        ["paper", HOSTILE],
+        ["policies", HOSTILE],
+        ["policies", f"{HOSTILE}:x"],
+        ["docs", HOSTILE],
+        ["examples", HOSTILE],
+        ["scan", "IMAGE", "--codec", HOSTILE],
+        ["scan", "--group", HOSTILE],
+        ["scan", "/proc/" + HOSTILE],
+        ["overcommit", "IMAGE", "--memory", "50%", "--swap-dir", "/" + HOSTILE],
+    ],
+)
 def test_no_value_that_is_wrong_reaches_the_terminal(arguments, capsys, tmp_path):
     (tmp_path / "lab.toml").write_text(readers.SCENARIO)
     readers.READERS["image raw"].make(tmp_path)
@@ -111,8 +122,18 @@ def test_names_of_what_is_read_are_shown_as_they_are(capsys, tmp_path):
     image.write_bytes(np.random.default_rng(1).integers(0, 9, 1 << 16).astype(np.uint8).tobytes())
     other = tmp_path / "b.raw"
     other.write_bytes(image.read_bytes())
-    status, said = shown(capsys, "scan", image, other, "--group", f"{HOSTILE}={image}",
-                         "--group", f"b={other}", "--profile", f"{HOSTILE}.json")  # fmt: skip
+    status, said = shown(
+        capsys,
+        "scan",
+        image,
+        other,
+        "--group",
+        f"{HOSTILE}={image}",
+        "--group",
+        f"b={other}",
+        "--profile",
+        f"{HOSTILE}.json",
+    )
     joined = re.sub(r"\s", "", said)  # tables fold
     assert status == 0 and r"\x1b[31mA" in joined and "[red]F:heart:" in joined
     status, said = shown(capsys, "overcommit", image, other, "--memory", "50%")
@@ -122,7 +143,7 @@ def test_names_of_what_is_read_are_shown_as_they_are(capsys, tmp_path):
 
 def test_texts_of_a_scenario_are_shown_as_they_are(capsys, tmp_path):
     name = json.dumps(HOSTILE.replace("\udcff", "")).replace("\x7f", r"\u007f")
-    text = f'name = {name}\ndescription = {name}\n' + readers.SCENARIO
+    text = f"name = {name}\ndescription = {name}\n" + readers.SCENARIO
     (tmp_path / "lab.toml").write_text(text)
     policy = tmp_path / "[red]p.py"
     policy.write_text(
@@ -170,19 +191,24 @@ def test_pages_and_pictures_show_names_and_no_more():
 
 def test_a_terminal_that_has_not_the_letters_gets_them_written_out(tmp_path):
     (tmp_path / "é[red].raw").write_bytes(bytes(8192))
-    for locale in ({"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0",
-                                                   "PYTHONCOERCECLOCALE": "0"}):  # fmt: skip
+    for locale in (
+        {"PYTHONIOENCODING": "ascii"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ):
         done = subprocess.run(
-            [sys.executable, "-m", "pageengine", "scan", "é[red].raw"], cwd=tmp_path,
-            env={**os.environ, **locale}, capture_output=True,
-        )  # fmt: skip
+            [sys.executable, "-m", "pageengine", "scan", "é[red].raw"],
+            cwd=tmp_path,
+            env={**os.environ, **locale},
+            capture_output=True,
+        )
         assert (done.returncode, done.stderr) == (0, b"") and done.stdout.isascii()
         assert b"[re" in done.stdout  # the rest may be on a second line
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-@pytest.mark.parametrize("arguments", [["--help"], ["policies"], ["policies", "--json"],
-                                       ["docs", "cli"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["policies"], ["policies", "--json"], ["docs", "cli"]]
+)
 def test_output_that_cannot_be_written_is_said_or_given_up(arguments):
     command = [sys.executable, "-m", "pageengine", *arguments]
     with open("/dev/full", "w") as full:
@@ -195,18 +221,23 @@ def test_output_that_cannot_be_written_is_said_or_given_up(arguments):
 
 def test_one_place_prints():
     """Whatever else printed would print names as they are."""
-    may = {"cli/console.py": "the one place", "plumbing/startup.py": "opens streams",
-           "cli/__init__.py": "argparse is told where help goes",
-           "analysis/payload.py": "talks to its parent"}  # fmt: skip
+    may = {
+        "cli/console.py": "the one place",
+        "plumbing/startup.py": "opens streams",
+        "cli/__init__.py": "argparse is told where help goes",
+        "analysis/payload.py": "talks to its parent",
+    }
     found = []
     for path in sorted(tree.PACKAGE.rglob("*.py")):
         if path.relative_to(tree.PACKAGE).as_posix() in may:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             called = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
-            stream = isinstance(node, ast.Attribute) and node.attr in ("stdout", "stderr") and (
-                getattr(node.value, "id", "") == "sys"
-            )  # fmt: skip
+            stream = (
+                isinstance(node, ast.Attribute)
+                and node.attr in ("stdout", "stderr")
+                and (getattr(node.value, "id", "") == "sys")
+            )
             rich = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rich")
             if called or stream or rich:
                 found.append(f"{tree.name(path)}:{node.lineno}")

@@ -37,6 +37,7 @@ def test_an_interpreter_without_the_lock_takes_it_back():
     for module in MODULES:
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", IMPORT, f"pageengine.{module}"],
-            capture_output=True, text=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+        )
         assert done.stdout == "True\n", f"{module}: {done.stderr}"

@@ -45,8 +45,11 @@ def elf(path, parts, process=False, hole=False):
         file.truncate(max(offset, file.tell()))
         file.seek(0)
         file.write(b"\x7fELF\2\1\1".ljust(16, b"\0"))
-        file.write(struct.pack("<HHIQQQIHHHHHH", 4, 62, 1, 0, 64, 0, 0, 64, 56, len(parts) + 1,
-                               0, 0, 0) + table + note)  # fmt: skip
+        file.write(
+            struct.pack("<HHIQQQIHHHHHH", 4, 62, 1, 0, 64, 0, 0, 64, 56, len(parts) + 1, 0, 0, 0)
+            + table
+            + note
+        )
 
 
 def lime(path, high, hole=0):
@@ -166,8 +169,11 @@ def test_large_pages_are_whole_or_not_shared(tmp_path):
     do not.
     """
     path, data = tmp_path / "image", np.ones((16, PAGE), np.uint8).tobytes()
-    elf(path, [(n << 16, data, len(data)) for n in (1, 3, 4)]
-        + [(7 << 16, data[:-PAGE], len(data)), (0x90000 + PAGE, data, len(data))])  # fmt: skip
+    elf(
+        path,
+        [(n << 16, data, len(data)) for n in (1, 3, 4)]
+        + [(7 << 16, data[:-PAGE], len(data)), (0x90000 + PAGE, data, len(data))],
+    )
     with images.open(path) as image:
         grain = survey([image]).images[0].grains[1]
     assert (grain.chunks, grain.kept, grain.within, grain.zero) == (3, 1, 2, 0)

@@ -33,11 +33,26 @@ def test_every_stub_says_what_its_module_has(tmp_path):
     strict = "".join(f"[mypy-{module}]\nignore_errors = False\n" for module in modules)
     config.write_text(f"[mypy]\nignore_errors = True\nignore_missing_imports = True\n{strict}")
     result = subprocess.run(
-        [sys.executable, "-m", "mypy.stubtest", *modules, "--ignore-disjoint-bases",
-         "--mypy-config-file", str(config), "--allowlist", str(allowed),
-         "--ignore-unused-allowlist"],
-        cwd=tmp_path, capture_output=True, text=True,
-        env={**os.environ, "MYPYPATH": path, "PYTHONPATH": str(home),
-             "MYPY_CACHE_DIR": str(tmp_path / "cache")},
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "mypy.stubtest",
+            *modules,
+            "--ignore-disjoint-bases",
+            "--mypy-config-file",
+            str(config),
+            "--allowlist",
+            str(allowed),
+            "--ignore-unused-allowlist",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={
+            **os.environ,
+            "MYPYPATH": path,
+            "PYTHONPATH": str(home),
+            "MYPY_CACHE_DIR": str(tmp_path / "cache"),
+        },
+    )
     assert result.returncode == 0, result.stdout + result.stderr

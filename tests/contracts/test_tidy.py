@@ -12,11 +12,11 @@ import tree
 
 LINE_MAX = 100
 BUDGETS = [  # the first pattern that fits; lines
-    ("csrc/**/*.c", 450),
+    ("csrc/**/*.c", 500),
     ("csrc/**/*.h", 160),
     ("src/pageengine/_c/*.pxd", 120),
     ("src/pageengine/**/*.pyx", 320),
-    ("src/pageengine/**/*.py", 450),
+    ("src/pageengine/**/*.py", 480),
     ("src/pageengine/**/*.p*", 200),
     ("tests/**/*.[ch]", 500),
     ("tests/**/*.py", 500),
@@ -34,8 +34,6 @@ RATCHET = {
     ("width", "csrc/pe_balloon.h"): (105, "one comment"),
     ("width", "csrc/pe_place.h"): (101, "one comment"),
     ("width", "csrc/pe_scan.c"): (101, "one comment"),
-    ("width", "src/pageengine/lab/memory.py"): (101, "its first line"),
-    ("width", "src/pageengine/lab/recorder.py"): (104, "its first line"),
     ("essay", "csrc/pe_pool.c"): (1, "its header says it all"),
     ("essay", "csrc/pe_status.c"): (1, "a table of names"),
     ("essay", "csrc/codec/pe_codec_same.c"): (1, "one word, repeated"),
@@ -123,12 +121,14 @@ def test_no_file_is_longer_than_its_budget():
 
 def test_no_line_is_too_long():
     table = re.compile(r"\s*\|.*\||.*https?://")  # a table row or an address cannot be wrapped
-    report([
-        f"{where}: {len(line)} characters"
-        for where, line in lines_of()
-        if len(line) > allowed("width", where.rpartition(":")[0], LINE_MAX)
-        and not (".md:" in where and table.match(line))
-    ])  # fmt: skip
+    report(
+        [
+            f"{where}: {len(line)} characters"
+            for where, line in lines_of()
+            if len(line) > allowed("width", where.rpartition(":")[0], LINE_MAX)
+            and not (".md:" in where and table.match(line))
+        ]
+    )
 
 
 def test_no_tabs_no_trailing_blanks_and_a_newline_at_the_end():
@@ -276,6 +276,6 @@ def test_every_extension_has_a_stub_and_a_test():
 
 def test_a_test_file_says_what_is_at_stake():
     tests = [path for path in FILES if path.name.startswith("test_") and path.suffix == ".py"]
-    report([
-        tree.name(path) for path in tests if not ast.get_docstring(ast.parse(path.read_text()))
-    ])  # fmt: skip
+    report(
+        [tree.name(path) for path in tests if not ast.get_docstring(ast.parse(path.read_text()))]
+    )

@@ -9,24 +9,42 @@ import pytest
 import tree
 
 WARNINGS = [
-    "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-Wundef", "-Wswitch-enum",
-    "-Wmissing-prototypes", "-Wstrict-prototypes", "-Wvla", "-Wpointer-arith", "-Wwrite-strings",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wconversion",
+    "-Wshadow",
+    "-Wundef",
+    "-Wswitch-enum",
+    "-Wmissing-prototypes",
+    "-Wstrict-prototypes",
+    "-Wvla",
+    "-Wpointer-arith",
+    "-Wwrite-strings",
     "-Wformat=2",
-]  # fmt: skip
+]
 
 
 SLOW = {"pe_codec_word_wide.c"}  # five seconds each time
-each_compiler = pytest.mark.parametrize("compiler", [
-    pytest.param(compiler, marks=[pytest.mark.slow] if number else [])
-    for number, compiler in enumerate(tree.COMPILERS or [None])
-])  # fmt: skip
+each_compiler = pytest.mark.parametrize(
+    "compiler",
+    [
+        pytest.param(compiler, marks=[pytest.mark.slow] if number else [])
+        for number, compiler in enumerate(tree.COMPILERS or [None])
+    ],
+)
 
 
 @each_compiler
-@pytest.mark.parametrize("path", [
-    pytest.param(path, id=tree.name(path), marks=[pytest.mark.slow] if path.name in SLOW else [])
-    for path in tree.C_FILES
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(
+            path, id=tree.name(path), marks=[pytest.mark.slow] if path.name in SLOW else []
+        )
+        for path in tree.C_FILES
+    ],
+)
 def test_a_source_of_the_core_compiles_without_a_warning(path, compiler):
     tree.need_compiler()
     for extra in ([], ["-DPE_RELEASE"]):

@@ -15,7 +15,12 @@ DICTIONARY = (b"\xff" * 8, b"\0\0\0\0\0\0\0\x80", b"\x40\0\0\0\0\0\0\0", b"\x3f\
 PAGES, CALLS = 64, 60
 DTYPES = ("<i8", "<i8", "<i8", "<u8", "<i4", "<u2", "<i1", "<f8", "?", ">i8", "<U2", "<c8")
 DOCUMENTED = (
-    ValueError, TypeError, IndexError, errors.OutOfFrames, errors.Blocked, errors.SwapFull,
+    ValueError,
+    TypeError,
+    IndexError,
+    errors.OutOfFrames,
+    errors.Blocked,
+    errors.SwapFull,
 )
 CODEC_NAMES = tuple(codecs())
 
@@ -56,9 +61,12 @@ class Run:
         how = self.bytes.take()
         self.tokens = bool(how & 1)
         self.host = Host(
-            "256 KiB", contents="tokens" if self.tokens else "bytes", sharing=not how & 2,
-            swap="128 KiB" if how & 4 else None, seed=how,
-        )  # fmt: skip
+            "256 KiB",
+            contents="tokens" if self.tokens else "bytes",
+            sharing=not how & 2,
+            swap="128 KiB" if how & 4 else None,
+            seed=how,
+        )
         self.vms = [self.host.add_vm(name, PAGES * 4096) for name in "ab"]
         self.holds = np.zeros((2, PAGES), np.uint64)
         self.guest = Guest(PAGES, swap_pages=8)
@@ -119,12 +127,14 @@ class Run:
         assert self.vms[which].places_at(ppns).shape == (np.size(ppns),)
 
     def in_order(self, which):
-        OrderedAccesses(self.vms[which], self.order).make(self.bytes.array(low=True),
-                                      self.bytes.array(low=False))  # fmt: skip
+        OrderedAccesses(self.vms[which], self.order).make(
+            self.bytes.array(low=True), self.bytes.array(low=False)
+        )
 
     def kinds(self, which):
-        OrderedAccesses(self.vms[which], self.order).touch(self.bytes.array(low=True),
-                                    self.bytes.array(low=False))  # fmt: skip
+        OrderedAccesses(self.vms[which], self.order).touch(
+            self.bytes.array(low=True), self.bytes.array(low=False)
+        )
 
     def techniques(self, which):
         n = self.bytes.take()
@@ -164,9 +174,20 @@ class Run:
 
 
 CALLS_OF = (
-    Run.write, Run.write, Run.read, Run.touch, Run.touch_one, Run.gone, Run.pin, Run.places,
-    Run.in_order, Run.kinds, Run.techniques, Run.guests, Run.blobs,
-)  # fmt: skip
+    Run.write,
+    Run.write,
+    Run.read,
+    Run.touch,
+    Run.touch_one,
+    Run.gone,
+    Run.pin,
+    Run.places,
+    Run.in_order,
+    Run.kinds,
+    Run.techniques,
+    Run.guests,
+    Run.blobs,
+)
 
 
 def one(data):

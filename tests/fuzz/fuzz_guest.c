@@ -49,8 +49,8 @@ static void touch(run *self, fuzz_bytes *from, uint8_t how)
 {
     size_t const n = (size_t)fuzz_take(from, 1) % MOST, stride = how & 1 ? 8 : 13;
     uint8_t *write = NULL, *ids = ids_of(from, n, stride, (how & 2) != 0);
-    pe_guest_touches touches = {how & 4 ? PE_GUEST_FILE : PE_GUEST_MEMORY, (how & 8) != 0, NULL,
-                                ids, (ptrdiff_t)stride, n};
+    pe_guest_touches touches = {
+        how & 4 ? PE_GUEST_FILE : PE_GUEST_MEMORY, (how & 8) != 0, NULL, ids, (ptrdiff_t)stride, n};
     if (how & 16) {
         write = fuzz_room(n);
         for (size_t i = 0; i < n; ++i)

@@ -50,10 +50,10 @@ static void make_contents(void)
         uint64_t const one = pe_rng_next(&rng);
         for (size_t i = 0; i < PE_PAGE_BYTES; i += 8) {
             uint64_t const next = pe_rng_next(&rng);
-            uint64_t const word = key % 4 == 0   ? one
-                                  : key % 4 == 1 ? next
-                                  : key % 4 == 2 ? (i % 128 ? 0 : next >> 40)
-                                                 : one + next % 4096;
+            uint64_t const word = key % 4 == 0 ? one
+                                : key % 4 == 1 ? next
+                                : key % 4 == 2 ? (i % 128 ? 0 : next >> 40)
+                                               : one + next % 4096;
             memcpy(contents[key] + i, &word, 8);
         }
     }

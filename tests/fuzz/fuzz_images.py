@@ -14,10 +14,26 @@ from pageengine.errors import ImageError
 
 KINDS = (None, "elf", "lime", "gzip", "zstd", "raw", "foreign")
 DICTIONARY = (
-    b"\x7fELF", b"EMiL", b"AVML", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18",
-    b"CORE\0", b"VMCOREINFO\0", b"\x04\0\x3e\0", b"\xff\xff\xff\xff\xff\xff\xff\x7f", b"QFI\xfb",
-    b"KDMV", b"conectix", b"koly", b"EVF\x09", b"MDMP", b"PAGEDU64", b"KDUMP   ", b"QEVM",
-)  # fmt: skip
+    b"\x7fELF",
+    b"EMiL",
+    b"AVML",
+    b"\x1f\x8b\x08",
+    b"\x28\xb5\x2f\xfd",
+    b"\x50\x2a\x4d\x18",
+    b"CORE\0",
+    b"VMCOREINFO\0",
+    b"\x04\0\x3e\0",
+    b"\xff\xff\xff\xff\xff\xff\xff\x7f",
+    b"QFI\xfb",
+    b"KDMV",
+    b"conectix",
+    b"koly",
+    b"EVF\x09",
+    b"MDMP",
+    b"PAGEDU64",
+    b"KDUMP   ",
+    b"QEVM",
+)
 PAGE = 4096
 
 

@@ -16,12 +16,39 @@ from pageengine.errors import TraceError
 KINDS = (None, *(reader.kind for reader in traces.READERS if reader.kind != "parquet"))
 NAMES = ("t.log", "t.csv", "t.npz", "t.oracleGeneral", "t.din", "t.log.gz", "t.csv.gz", "t.out")
 DICTIONARY = (
-    b"page", b"address", b"write", b"time", b"vm", b"run", b"key", b"page,write\n", b"PK\x03\x04",
-    b"PK\x01\x02", b"PK\x05\x06", b"\x93NUMPY\x01\0", b"'descr': '<i8'", b"'shape': (2,)",
-    b"'fortran_order': False", b" L 1000,8\n", b" S ", b"I  ", b" M ", b"0x401f00: R 0x7ff0\n",
-    b"#eof\n", b"Format: <instr address>", b"==12== Lackey", b"R 0x", b"W ", b"\x1f\x8b\x08",
-    b"18446744073709551615", b"-9223372036854775808", b"1e300", b"nan", b"\xef\xbb\xbf", b"\r\n",
-)  # fmt: skip
+    b"page",
+    b"address",
+    b"write",
+    b"time",
+    b"vm",
+    b"run",
+    b"key",
+    b"page,write\n",
+    b"PK\x03\x04",
+    b"PK\x01\x02",
+    b"PK\x05\x06",
+    b"\x93NUMPY\x01\0",
+    b"'descr': '<i8'",
+    b"'shape': (2,)",
+    b"'fortran_order': False",
+    b" L 1000,8\n",
+    b" S ",
+    b"I  ",
+    b" M ",
+    b"0x401f00: R 0x7ff0\n",
+    b"#eof\n",
+    b"Format: <instr address>",
+    b"==12== Lackey",
+    b"R 0x",
+    b"W ",
+    b"\x1f\x8b\x08",
+    b"18446744073709551615",
+    b"-9223372036854775808",
+    b"1e300",
+    b"nan",
+    b"\xef\xbb\xbf",
+    b"\r\n",
+)
 
 
 def one(data):
@@ -69,8 +96,11 @@ def seeds():
         "lackey": ("lackey", "t.log", lackey),
         "lackey-gz": ("lackey", "t.log.gz", gzip.compress(lackey, mtime=0)),
         "pin": ("pin", "t.out", b"0x401f00: R 0x7ff0\n0x401f08: W 0x8ff0\n#eof\n"),
-        "dynamorio": ("dynamorio", "t.log",
-                      b"Format: <instr address>,<(r)ead/(w)rite>,...\n0x0000f0,r,8,0x0001008\n"),
+        "dynamorio": (
+            "dynamorio",
+            "t.log",
+            b"Format: <instr address>,<(r)ead/(w)rite>,...\n0x0000f0,r,8,0x0001008\n",
+        ),
         "dinero": ("dinero", "t.din", b"0 1008\n1 2008\n2 3008\n"),
         "lines": ("lines", "t.log", b"R 0x1008 8\nW 0x2008 8\n"),
         "csv": ("csv", "t.csv", rows),
@@ -79,7 +109,7 @@ def seeds():
         "npz": ("npz", "t.npz", npz(page=pages, write=pages > 4)),
         "npz-packed": (None, "t.npz", npz(zipfile.ZIP_DEFLATED, address=pages * 4096)),
         "oracle": ("oracle", "t.oracleGeneral", oracle.read_bytes()),
-    }  # fmt: skip
+    }
     return {
         name: bytes([KINDS.index(kind), NAMES.index(named)]) + content
         for name, (kind, named, content) in parts.items()

@@ -10,10 +10,29 @@ from pageengine.lab import contents, fields
 from pageengine.units import parse_size
 
 DICTIONARY = (
-    b"MiB", b"GiB", b"pages", b"%", b"1 h 30 min", b"1e999", b"inf", b"nan", b"0x10", b"[[[[", b"{",
-    b'"sizes"', b'"zero"', b'"name"', b'"copies"', b"null", b"\xd9\xa3", b"00400000-00452000 r-xp",
-    b"VmFlags: rd ex mr mw me dw", b"Rss: 4 kB", b"(deleted)", b"[heap]",
-)  # fmt: skip
+    b"MiB",
+    b"GiB",
+    b"pages",
+    b"%",
+    b"1 h 30 min",
+    b"1e999",
+    b"inf",
+    b"nan",
+    b"0x10",
+    b"[[[[",
+    b"{",
+    b'"sizes"',
+    b'"zero"',
+    b'"name"',
+    b'"copies"',
+    b"null",
+    b"\xd9\xa3",
+    b"00400000-00452000 r-xp",
+    b"VmFlags: rd ex mr mw me dw",
+    b"Rss: 4 kB",
+    b"(deleted)",
+    b"[heap]",
+)
 
 
 def split(text):
@@ -21,10 +40,19 @@ def split(text):
 
 
 READ = (
-    lambda text: parse_size(text, "size"), fields.size, fields.duration, fields.part,
-    fields.size_or_part, fields.shares, fields.name, split, fields.value,
-    contents.ContentProfile.from_json, contents.find, mappings.parse,
-)  # fmt: skip
+    lambda text: parse_size(text, "size"),
+    fields.size,
+    fields.duration,
+    fields.part,
+    fields.size_or_part,
+    fields.shares,
+    fields.name,
+    split,
+    fields.value,
+    contents.ContentProfile.from_json,
+    contents.find,
+    mappings.parse,
+)
 
 
 def one(data):
@@ -48,10 +76,17 @@ def seeds():
         "Anonymous: 4 kB\nSwap: 0 kB\nVmFlags: rd ex mr mw me dw\n"
     )
     texts = {
-        "size": (0, "1.5 GiB"), "pages": (1, "512 MiB"), "time": (2, "1 h 30 min"),
-        "part": (3, "75 %"), "most": (4, "65%"), "shares": (5, "high"), "name": (6, "web-1"),
-        "list": (7, "4 GiB, [1, 2], { a = 'b,c' }"), "value": (8, "{ kind = 'zipf', rate = 10 }"),
-        "profile": (9, contents.PROFILES["linux"].to_json()), "preset": (10, "linux"),
+        "size": (0, "1.5 GiB"),
+        "pages": (1, "512 MiB"),
+        "time": (2, "1 h 30 min"),
+        "part": (3, "75 %"),
+        "most": (4, "65%"),
+        "shares": (5, "high"),
+        "name": (6, "web-1"),
+        "list": (7, "4 GiB, [1, 2], { a = 'b,c' }"),
+        "value": (8, "{ kind = 'zipf', rate = 10 }"),
+        "profile": (9, contents.PROFILES["linux"].to_json()),
+        "preset": (10, "linux"),
         "smaps": (11, smaps),
-    }  # fmt: skip
+    }
     return {name: bytes([which]) + text.encode() for name, (which, text) in texts.items()}

@@ -44,7 +44,7 @@ static size_t change(pe_rng *rng, uint8_t *bytes, size_t size, const input *othe
     case 1: bytes[at] ^= (uint8_t)(1u << below(rng, 8)); break;
     case 2: bytes[at] = telling[below(rng, sizeof telling)]; break;
     case 3: return at; /* cut */
-    case 4: { /* a part of another input over this one */
+    case 4: {          /* a part of another input over this one */
         if (other->size == 0)
             break;
         size_t const from = (size_t)below(rng, other->size);

@@ -71,18 +71,28 @@ def fuzz(name, seconds):
     grown = GROWN / name
     grown.mkdir(parents=True, exist_ok=True)
     arguments = [
-        f"-max_total_time={seconds}", f"-timeout={SECONDS_OF_ONE}", f"-rss_limit_mb={MIB_MAX}",
-        f"-max_len={targets.LONGEST}", f"-artifact_prefix={GROWN}/found-{name}-",
-        "-print_final_stats=1", *dictionary(name), str(grown), str(targets.HERE / "corpus" / name),
-    ]  # fmt: skip
-    done = subprocess.run([*command(name), *arguments], capture_output=True, text=True,
-                          errors="replace", cwd=ROOT)  # fmt: skip
+        f"-max_total_time={seconds}",
+        f"-timeout={SECONDS_OF_ONE}",
+        f"-rss_limit_mb={MIB_MAX}",
+        f"-max_len={targets.LONGEST}",
+        f"-artifact_prefix={GROWN}/found-{name}-",
+        "-print_final_stats=1",
+        *dictionary(name),
+        str(grown),
+        str(targets.HERE / "corpus" / name),
+    ]
+    done = subprocess.run(
+        [*command(name), *arguments], capture_output=True, text=True, errors="replace", cwd=ROOT
+    )
     said = done.stdout + done.stderr
     told = TOLD.findall(said)
     runs, edges, _ = told[-1] if told else ("0", "0", "")
     verdict = "nothing to report" if done.returncode == 0 else "BROKE A RULE"
-    print(f"{name}: {runs} executions in {seconds} s, {edges} edges covered, "
-          f"{len(list(grown.iterdir()))} inputs grown: {verdict}", flush=True)  # fmt: skip
+    print(
+        f"{name}: {runs} executions in {seconds} s, {edges} edges covered, "
+        f"{len(list(grown.iterdir()))} inputs grown: {verdict}",
+        flush=True,
+    )
     if done.returncode:
         print(done.stdout[-4000:], done.stderr[-1500:], flush=True)
     return done.returncode == 0
@@ -96,11 +106,19 @@ def coverage(name):
     environment = {**os.environ, "LLVM_PROFILE_FILE": str(raw)}
     subprocess.run([program, "0", "0", *map(str, inputs)], check=True, env=environment)
     folder = Path(CLANG).resolve().parent
-    subprocess.run([folder / "llvm-profdata", "merge", raw, "-o", raw.with_suffix(".prof")],
-                   check=True)  # fmt: skip
-    report = [folder / "llvm-cov", "report", program, f"-instr-profile={raw.with_suffix('.prof')}",
-              "-show-functions=false", "-show-branch-summary=false", "-show-region-summary=false",
-              "-ignore-filename-regex=tests/"]  # fmt: skip
+    subprocess.run(
+        [folder / "llvm-profdata", "merge", raw, "-o", raw.with_suffix(".prof")], check=True
+    )
+    report = [
+        folder / "llvm-cov",
+        "report",
+        program,
+        f"-instr-profile={raw.with_suffix('.prof')}",
+        "-show-functions=false",
+        "-show-branch-summary=false",
+        "-show-region-summary=false",
+        "-ignore-filename-regex=tests/",
+    ]
     subprocess.run(report, check=True)
 
 

@@ -128,11 +128,14 @@ def test_a_remainder_is_told_with_a_command_that_helps(tmp_path, maker):
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"\x7fELF", "an ELF file"), (b"EMiL", "a LiME file"), (b"KDUMP   ", "a compressed kdump"),
-        (b"\x1f\x8b\x08", "a gzip file"), (zstandard.compress(b"x"), "a zstd file"),
+        (b"\x7fELF", "an ELF file"),
+        (b"EMiL", "a LiME file"),
+        (b"KDUMP   ", "a compressed kdump"),
+        (b"\x1f\x8b\x08", "a gzip file"),
+        (zstandard.compress(b"x"), "a zstd file"),
         (bytes(257) + b"ustar", "a tar file"),
     ],
-)  # fmt: skip
+)
 def test_other_files_under_compression_are_refused_with_a_command_that_helps(
     tmp_path, maker, content, what
 ):

@@ -140,9 +140,11 @@ def test_what_the_file_does_not_store_is_not_known(tmp_path, bits, order, physic
     path.write_bytes(
         elf(
             [(at, at if physical else 0, content, size) for at, content, size in loads],
-            bits, order, note(b"QEMU" if physical else b"CORE", 3, b"", order),
+            bits,
+            order,
+            note(b"QEMU" if physical else b"CORE", 3, b"", order),
         )
-    )  # fmt: skip
+    )
     image, found = gather(path, packed=True)
     assert image.pages == 2 and found == {0: data[:PAGE], 1: data[PAGE:].ljust(PAGE, b"\0")}
     assert image.kinds == (2, 0, 5, 5 if physical else 0)

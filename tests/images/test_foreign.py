@@ -116,8 +116,27 @@ def disk(content):
 
 
 def ext4(content):
-    block = struct.pack("<IIIIIIIIIIIIIHHHHH", 1280, 5120, 256, 4000, 1200, 1, 0, 0, 8192, 8192,
-                        1280, 1, 2, 0, 65535, 0xEF53, 1, 1)  # fmt: skip
+    block = struct.pack(
+        "<IIIIIIIIIIIIIHHHHH",
+        1280,
+        5120,
+        256,
+        4000,
+        1200,
+        1,
+        0,
+        0,
+        8192,
+        8192,
+        1280,
+        1,
+        2,
+        0,
+        65535,
+        0xEF53,
+        1,
+        1,
+    )
     return (bytes(1024) + block).ljust(2048, b"\0") + content
 
 
@@ -190,12 +209,25 @@ def test_programs_of_this_machine_are_no_images(path):
         images.open(path)
 
 
-
 COMMANDS = {line.what: line for line in foreign.FOREIGN if line.command}
-UNPACKED = {"an xz file": 0, "an lzma file": 0, "a bzip2 file": 0, "a zlib stream": 0,
-            "an lz4 file": 0, "a zip file": 1, "a tar file": 1}  # fmt: skip
-TOOLS = {"an xz file": "xz", "an lzma file": "xz", "a bzip2 file": "bzip2", "an lz4 file": "lz4",
-         "a tar file": "tar", "a zip file": "python3", "a zlib stream": "python3"}  # fmt: skip
+UNPACKED = {
+    "an xz file": 0,
+    "an lzma file": 0,
+    "a bzip2 file": 0,
+    "a zlib stream": 0,
+    "an lz4 file": 0,
+    "a zip file": 1,
+    "a tar file": 1,
+}
+TOOLS = {
+    "an xz file": "xz",
+    "an lzma file": "xz",
+    "a bzip2 file": "bzip2",
+    "an lz4 file": "lz4",
+    "a tar file": "tar",
+    "a zip file": "python3",
+    "a zlib stream": "python3",
+}
 TRIED = [what for what in UNPACKED if shutil.which(TOOLS[what])]
 
 
@@ -226,12 +258,20 @@ def test_the_user_may_know_better(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [bytes(PAGE), b"x" * PAGE, b"secret!!" * 512, b"BZh".ljust(PAGE, b"\1"),
-     b"MZ" + bytes(PAGE - 2),
-     bytes(510) + b"\x55\xaa" + bytes(PAGE - 512), b"\x78\x9c" + b"\xff" * (PAGE - 2),
-     b"\x5d" + bytes(PAGE - 1), b"\xca\xfe" * 2048, bytes(1080) + b"\x53\xef" + bytes(PAGE - 1082),
-     np.random.default_rng(1).bytes(PAGE)],
-)  # fmt: skip
+    [
+        bytes(PAGE),
+        b"x" * PAGE,
+        b"secret!!" * 512,
+        b"BZh".ljust(PAGE, b"\1"),
+        b"MZ" + bytes(PAGE - 2),
+        bytes(510) + b"\x55\xaa" + bytes(PAGE - 512),
+        b"\x78\x9c" + b"\xff" * (PAGE - 2),
+        b"\x5d" + bytes(PAGE - 1),
+        b"\xca\xfe" * 2048,
+        bytes(1080) + b"\x53\xef" + bytes(PAGE - 1082),
+        np.random.default_rng(1).bytes(PAGE),
+    ],
+)
 def test_memory_that_looks_like_something_by_two_bytes_is_memory(tmp_path, content):
     path = tmp_path / "guest.raw"
     path.write_bytes(content)

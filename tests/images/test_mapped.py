@@ -58,10 +58,15 @@ sys.stdin.read()
 """
 # name -> where the pages with content begin, how many there are, pages of memory in all
 EXPECTED = {
-    "shared": (3, 5, 16), "memfd": ((1 << 27) + 3, 2, 1 << 28), "closed": (1, 2, 8),
-    "written": (0, 11, 11), "private": (0, 11, 11), "kept away": (4, 1, 1),
-    "zero device": (1, 1, 8), "huge": (1 << 29, 1, 1 << 30),
-}  # fmt: skip
+    "shared": (3, 5, 16),
+    "memfd": ((1 << 27) + 3, 2, 1 << 28),
+    "closed": (1, 2, 8),
+    "written": (0, 11, 11),
+    "private": (0, 11, 11),
+    "kept away": (4, 1, 1),
+    "zero device": (1, 1, 8),
+    "huge": (1 << 29, 1, 1 << 30),
+}
 
 
 @pytest.fixture(scope="module")
@@ -215,8 +220,15 @@ def test_mappings_are_told_apart_by_what_they_are_not_by_their_names():
     text, heap, vvar, vdso, gpu, guest, demanded, vsyscall = parse(LINES)
     assert (text.path, heap.used["Anonymous"], gpu.device) == ("/usr/bin/with space", 4096, 5)
     assert [holds_memory(m) for m in (text, heap, vvar, vdso, gpu, guest, demanded, vsyscall)] == [
-        True, True, False, True, False, True, True, False,
-    ]  # fmt: skip
+        True,
+        True,
+        False,
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
     assert where_absent(text, Backing(Type.FILE)) == "unknown"
     assert where_absent(text._replace(used={"Anonymous": 4096}), Backing(Type.FILE)) == "file"
     assert where_absent(text, Backing(Type.FILE, in_memory=True)) == "file"

@@ -16,13 +16,15 @@ from pageengine.lab.scenario import Scenario, ScenarioError
 from pageengine.lab.search import search
 
 MIB = 2**20
-SCENARIO = Scenario({
-    "host": {"memory": "256 MiB"},
-    "vm": [
-        {"name": "web", "count": 2, "size": "128 MiB", "workload": {"kind": "zipf"}},
-        {"name": "db", "size": "64 MiB", "reservation": "8 MiB", "workload": {"kind": "idle"}},
-    ],
-})  # fmt: skip
+SCENARIO = Scenario(
+    {
+        "host": {"memory": "256 MiB"},
+        "vm": [
+            {"name": "web", "count": 2, "size": "128 MiB", "workload": {"kind": "zipf"}},
+            {"name": "db", "size": "64 MiB", "reservation": "8 MiB", "workload": {"kind": "idle"}},
+        ],
+    }
+)
 
 
 def host_that_carries(machines):
@@ -135,8 +137,9 @@ def test_a_search_that_is_cut_short_gives_no_advice():
 
 
 def test_the_mix_of_machines_is_kept_and_told():
-    advice = advise.advise(SCENARIO, "stall < 2%", "vm.count", run=host_that_carries({1: 6}),
-                           seeds=[1])  # fmt: skip
+    advice = advise.advise(
+        SCENARIO, "stall < 2%", "vm.count", run=host_that_carries({1: 6}), seeds=[1]
+    )
     assert advice.mixes[6] == {"web": 4, "db": 2} and advice.to_dict()["mix"] == advice.mixes[6]
 
 
@@ -144,15 +147,21 @@ def test_what_was_not_tested_is_said():
     def run(scenario, *, policy, seed):
         made = result("esx6", web=0.0, db=0.0)
         web = np.asarray(made.vms["vm"]) == "web"
-        for key, part in (("granted", 0.2), ("compressed", 0), ("swapped", 0),
-                          ("guest_swapped", 0), ("touched", 0.6)):  # fmt: skip
+        for key, part in (
+            ("granted", 0.2),
+            ("compressed", 0),
+            ("swapped", 0),
+            ("guest_swapped", 0),
+            ("touched", 0.6),
+        ):
             made.vms[key][web] = part * made.vms["size"][web]
             made.vms[key][~web] = (key in ("granted", "touched")) * made.vms["size"][~web]
         return made
 
     scenario = SCENARIO.changed("vm.web.count", 1)
-    said = " ".join(advise.advise(scenario, "stall < 2%", "vm.count", run=run, seeds=[1], high=2)
-                    .warnings())  # fmt: skip
+    said = " ".join(
+        advise.advise(scenario, "stall < 2%", "vm.count", run=run, seeds=[1], high=2).warnings()
+    )
     assert "configured with; used: web 102 MiB of 512 MiB." in said
     assert "1800 s did not fill: web 102 MiB of 307 MiB" in said
     assert "one seed gives no band" in said and "db" not in said
@@ -228,10 +237,15 @@ def test_objectives_as_people_write_them(text, limit):
 
 @pytest.mark.parametrize(
     "text, says",
-    [("fast", "write it as 'stall < 2%'"), ("stal < 2%", "no figure 'stal'. did you mean 'stall'"),
-     ("stall > 2%", "less is better for stall"), ("stall < often", "'often' is not a number"),
-     ("stall < 200%", "'200%' is not a part"), ("", "is no objective")],
-)  # fmt: skip
+    [
+        ("fast", "write it as 'stall < 2%'"),
+        ("stal < 2%", "no figure 'stal'. did you mean 'stall'"),
+        ("stall > 2%", "less is better for stall"),
+        ("stall < often", "'often' is not a number"),
+        ("stall < 200%", "'200%' is not a part"),
+        ("", "is no objective"),
+    ],
+)
 def test_what_is_no_objective_says_what_would_be(text, says):
     with pytest.raises(ValueError, match=says):
         Objective.parse(text)

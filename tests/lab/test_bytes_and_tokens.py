@@ -43,12 +43,19 @@ def assert_same(one, other):
     assert {**one.meta, "contents": ""} == {**other.meta, "contents": ""}
 
 
-@pytest.mark.parametrize(("policy", "guests"), [
-    pytest.param(policy, guests, id=f"{policy}-{name}",
-                 marks=[] if (policy, guests) == QUICK else [pytest.mark.slow])
-    for policy in ("esx2002", "esx6", "kvm", "proportional")
-    for guests, name in ((False, "plain"), (True, "guests"))
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("policy", "guests"),
+    [
+        pytest.param(
+            policy,
+            guests,
+            id=f"{policy}-{name}",
+            marks=[] if (policy, guests) == QUICK else [pytest.mark.slow],
+        )
+        for policy in ("esx2002", "esx6", "kvm", "proportional")
+        for guests, name in ((False, "plain"), (True, "guests"))
+    ],
+)
 def test_decisions_counters_and_timelines_are_those_of_bytes(policy, guests):
     real, stand_in = (simulated(contents, policy, guests) for contents in ("bytes", "tokens"))
     assert_same(real, stand_in)

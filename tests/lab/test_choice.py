@@ -132,11 +132,14 @@ def test_code_that_is_named_by_hand_runs(folder):
 
 @pytest.mark.parametrize(
     "name, says",
-    [("broken:Broken", "broken fails when it is loaded: SyntaxError"),
-     ("./fails.py:P", "./fails.py fails when it is loaded: ZeroDivisionError: division by zero"),
-     ("./none.py:P", "No such file"), ("minepolicy:Yours", "no attribute 'Yours'"),
-     ("./minepolicy.py:Mine:gred=3", "has no option 'gred': did you mean 'greed'")],
-)  # fmt: skip
+    [
+        ("broken:Broken", "broken fails when it is loaded: SyntaxError"),
+        ("./fails.py:P", "./fails.py fails when it is loaded: ZeroDivisionError: division by zero"),
+        ("./none.py:P", "No such file"),
+        ("minepolicy:Yours", "no attribute 'Yours'"),
+        ("./minepolicy.py:Mine:gred=3", "has no option 'gred': did you mean 'greed'"),
+    ],
+)
 def test_a_policy_that_cannot_be_loaded_is_one_line(folder, name, says, capsys):
     assert main(["run", "lab.toml", "--policy", name]) == 2
     err = capsys.readouterr().err

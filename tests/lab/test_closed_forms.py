@@ -8,9 +8,18 @@ from pageengine.lab import CostModel, Simulation, VMSpec
 from pageengine.policy.simple import FreeFirst, Proportional
 
 PAGE, MIB = 4096, 2**20
-FREE = {name: 0.0 for name in (
-    "faults_absent", "cow_breaks", "decompressions", "swap_out", "sample_faults", "guest_reads",
-    "guest_writes")}  # fmt: skip
+FREE = {
+    name: 0.0
+    for name in (
+        "faults_absent",
+        "cow_breaks",
+        "decompressions",
+        "swap_out",
+        "sample_faults",
+        "guest_reads",
+        "guest_writes",
+    )
+}
 SWAP_IN = 100e-6
 COSTS = CostModel(**FREE, swap_in=SWAP_IN, read_rate=1e9, swap_bandwidth=1e15)
 
@@ -18,8 +27,9 @@ COSTS = CostModel(**FREE, swap_in=SWAP_IN, read_rate=1e9, swap_bandwidth=1e15)
 def swapped(policy, specs, memory, *, costs=COSTS, seconds=120, epoch=1.0, victims="random"):
     """The last two thirds of a run in which swap is all there is."""
     host = {"compression": None, "sharing": False, "victims": victims}
-    result = Simulation(memory, specs, policy=policy, costs=costs, epoch=epoch, host=host,
-                        seed=3).run(seconds)  # fmt: skip
+    result = Simulation(
+        memory, specs, policy=policy, costs=costs, epoch=epoch, host=host, seed=3
+    ).run(seconds)
     late = {name: result.of(name) for name in result.names}
     return {
         name: {key: column[len(column) // 3 :] for key, column in own.items()}
@@ -41,8 +51,9 @@ def misses(own):
 def test_uniform_touches_miss_what_is_not_held_and_wait_for_it(part, epoch):
     """Miss ratio 1 - M / W; of a second, every touch takes 1 / rate and every miss swap_in more."""
     rate, size = 3000, 32 * MIB
-    own = swapped("proportional", [spec("a", size, rate)], int(size * part) // PAGE * PAGE,
-                  epoch=epoch)["a"]  # fmt: skip
+    own = swapped(
+        "proportional", [spec("a", size, rate)], int(size * part) // PAGE * PAGE, epoch=epoch
+    )["a"]
     held = own["consumed"].mean() / size
     ratio = 1 - held
     assert misses(own) == pytest.approx(ratio, rel=0.02)

@@ -86,9 +86,10 @@ def test_balloons_of_memory_that_nobody_touched_win_nothing():
 
 def by_seeds(**stalls):
     """A comparison of policies by the stall of their worst machine, one per seed."""
-    return compare.of({
-        policy: [result(policy, web=stall) for stall in each] for policy, each in stalls.items()
-    }, seeds=range(1, 1 + len(next(iter(stalls.values())))))  # fmt: skip
+    return compare.of(
+        {policy: [result(policy, web=stall) for stall in each] for policy, each in stalls.items()},
+        seeds=range(1, 1 + len(next(iter(stalls.values())))),
+    )
 
 
 def test_a_difference_within_a_percent_is_no_tie_when_it_is_sure():

@@ -23,9 +23,15 @@ def test_counts_become_seconds():
 FREE = dict.fromkeys(EVENTS, 0.0)
 #: Every event that a machine may wait for; whoever adds one says what it costs.
 WAITED_FOR = {
-    "faults_absent", "cow_breaks", "decompressions", "swap_in", "swap_out", "sample_faults",
-    "guest_reads", "guest_writes",
-}  # fmt: skip
+    "faults_absent",
+    "cow_breaks",
+    "decompressions",
+    "swap_in",
+    "swap_out",
+    "sample_faults",
+    "guest_reads",
+    "guest_writes",
+}
 
 
 @pytest.mark.parametrize("event", sorted(WAITED_FOR))
@@ -61,12 +67,17 @@ def test_the_device_is_busy_for_as_long_as_its_rates_say():
 
 
 PUBLISHED = {
-    "swap_in": (90e-6, 200e-6, 7e-3), "guest_reads": (80e-6, 180e-6, 7e-3),
-    "swap_out": (4e-6, 10e-6, 40e-6), "guest_writes": (4e-6, 10e-6, 40e-6),
-    "read_rate": (400e3, 90e3, 1 / 7e-3), "swap_bandwidth": (1000e6, 400e6, 100e6),
-    "faults_absent": (1e-6,) * 3, "cow_breaks": (2e-6,) * 3, "decompressions": (20e-6,) * 3,
+    "swap_in": (90e-6, 200e-6, 7e-3),
+    "guest_reads": (80e-6, 180e-6, 7e-3),
+    "swap_out": (4e-6, 10e-6, 40e-6),
+    "guest_writes": (4e-6, 10e-6, 40e-6),
+    "read_rate": (400e3, 90e3, 1 / 7e-3),
+    "swap_bandwidth": (1000e6, 400e6, 100e6),
+    "faults_absent": (1e-6,) * 3,
+    "cow_breaks": (2e-6,) * 3,
+    "decompressions": (20e-6,) * 3,
     "sample_faults": (1e-6,) * 3,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("key", sorted(PUBLISHED))

@@ -90,7 +90,9 @@ def test_an_estimate_that_proves_wrong_by_a_factor_of_two_is_put_right_once():
     correction = Correction(Says, 10.0)
     for taken, left in ((0.5, 99.0), (3.0, None), (3.0, 16.0), (4.0, 26.0), (5.0, 26.0), (9, 2)):
         correction.hear(taken, left)
-    assert said == ["By its pace it takes about 30 s in all.",
-                    "By its pace it takes about 11 s in all."]  # fmt: skip
+    assert said == [
+        "By its pace it takes about 30 s in all.",
+        "By its pace it takes about 11 s in all.",
+    ]
     Correction(Says, None).hear(9, 9)
     assert len(said) == 2

@@ -22,14 +22,26 @@ def result(policy, estimator):
     """Four machines with guests on a host too small for them; one leaves, one gets more shares."""
     guest = GuestSpec(kernel="2 MiB")
     specs = [
-        VMSpec(kind, "32 MiB", {"kind": kind, "rate": 3000}, guest=guest, contents="mixed",
-               reservation="4 MiB", stop=60.0 if kind == "heap" else None)
+        VMSpec(
+            kind,
+            "32 MiB",
+            {"kind": kind, "rate": 3000},
+            guest=guest,
+            contents="mixed",
+            reservation="4 MiB",
+            stop=60.0 if kind == "heap" else None,
+        )
         for kind in KINDS
-    ]  # fmt: skip
+    ]
     return Simulation(
-        "96 MiB", specs, policy=policy, costs="sata-ssd", seed=11, host={"estimator": estimator},
+        "96 MiB",
+        specs,
+        policy=policy,
+        costs="sata-ssd",
+        seed=11,
+        host={"estimator": estimator},
         events=[Event(40.0, "set", "zipf", "shares", "high")],
-    ).run(90)  # fmt: skip
+    ).run(90)
 
 
 RUNS = [("esx6", "sampling"), ("kvm", "idle-age")]

@@ -114,8 +114,8 @@ MISTAKES = {  # name: (what is there, what is written instead, what the message 
     "stop": ('start = "10 s"', 'start = "10 s"\nstop = 9', r"lab.toml:27: .*stop at 9 s is not"),
     "balloon": ('start = "10 s"', "balloon_max = 0\nballoon_min = 0", r"say the same thing"),
     "no line": ("[host]", 'description = "a\u2028b"\n[host]\nbad = 1', r"lab.toml:4: .*key 'bad'"),
-    "list": ("[[event]]\nat = \"10 min\"", "[event]\nat = \"10 min\"", r"this is not TOML"),
-}  # fmt: skip
+    "list": ('[[event]]\nat = "10 min"', '[event]\nat = "10 min"', r"this is not TOML"),
+}
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -165,9 +165,17 @@ def test_a_section_of_the_wrong_kind_says_how_to_write_it(section):
 
 @pytest.mark.parametrize(
     "text, seconds",
-    [("90 s", 90), ("30 min", 1800), ("1 h 30 min", 5400), ("1h30m", 5400), (2.5, 2.5),
-     ("250 ms", 0.25), ("2 days", 172800), ("7", 7)],
-)  # fmt: skip
+    [
+        ("90 s", 90),
+        ("30 min", 1800),
+        ("1 h 30 min", 5400),
+        ("1h30m", 5400),
+        (2.5, 2.5),
+        ("250 ms", 0.25),
+        ("2 days", 172800),
+        ("7", 7),
+    ],
+)
 def test_times_as_people_write_them(text, seconds):
     assert fields.duration(text) == pytest.approx(seconds)
 
@@ -203,9 +211,11 @@ def test_one_value_is_changed_and_checked_again(write):
 
 
 def test_a_count_keeps_the_mix():
-    vms = [{"name": "a", "count": 4, "size": 4096, "workload": {}},
-           {"name": "b", "size": 4096, "workload": {}},
-           {"name": "c", "count": 3, "size": 4096, "workload": {}}]  # fmt: skip
+    vms = [
+        {"name": "a", "count": 4, "size": 4096, "workload": {}},
+        {"name": "b", "size": 4096, "workload": {}},
+        {"name": "c", "count": 3, "size": 4096, "workload": {}},
+    ]
     scenario = Scenario({"host": {"memory": 2**20}, "vm": vms})
 
     def mix(count):
@@ -223,12 +233,14 @@ def test_a_count_keeps_the_mix():
 
 @pytest.mark.parametrize(
     "key, value, of",
-    [("vm.web.workload.rate", 9, lambda s: s.entries[0]["workload"]["rate"]),
-     ("vm.workload.rate", 9, lambda s: s.entries[1]["workload"]["rate"]),
-     ("vm.web.workload.kind", "idle", lambda s: s.entries[0]["workload"]["kind"]),
-     ("host.costs.swap_in", 0.5, lambda s: s.host["costs"]["swap_in"]),
-     ("vm.db.workload", {"kind": "heap"}, lambda s: s.entries[1]["workload"]["kind"])],
-)  # fmt: skip
+    [
+        ("vm.web.workload.rate", 9, lambda s: s.entries[0]["workload"]["rate"]),
+        ("vm.workload.rate", 9, lambda s: s.entries[1]["workload"]["rate"]),
+        ("vm.web.workload.kind", "idle", lambda s: s.entries[0]["workload"]["kind"]),
+        ("host.costs.swap_in", 0.5, lambda s: s.host["costs"]["swap_in"]),
+        ("vm.db.workload", {"kind": "heap"}, lambda s: s.entries[1]["workload"]["kind"]),
+    ],
+)
 def test_changes_reach_into_tables(write, key, value, of):
     scenario = Scenario.load(write(GOOD))
     before = copy.deepcopy(scenario.data)
@@ -240,17 +252,21 @@ def test_changes_reach_into_tables(write, key, value, of):
 def test_a_preset_of_costs_keeps_its_name_when_one_cost_is_changed(write):
     scenario = Scenario.load(write(GOOD)).changed("host.costs", "hdd")
     assert scenario.changed("host.costs.swap_in", 0.5).host["costs"] == {
-        "storage": "hdd", "swap_in": 0.5,
-    }  # fmt: skip
+        "storage": "hdd",
+        "swap_in": 0.5,
+    }
 
 
 @pytest.mark.parametrize(
     "key, says",
-    [("vm.web.size.half", "size is '512 MiB' here of 'web', not a table"),
-     ("vm.db.guest.swap", "there is no guest here of 'db'"),
-     ("vm.wbe.workload.rate", r"no \[\[vm\]\] is named 'wbe'. did you mean 'web'"),
-     ("vm..size", "no key to change"), ("host.", "no key to change")],
-)  # fmt: skip
+    [
+        ("vm.web.size.half", "size is '512 MiB' here of 'web', not a table"),
+        ("vm.db.guest.swap", "there is no guest here of 'db'"),
+        ("vm.wbe.workload.rate", r"no \[\[vm\]\] is named 'wbe'. did you mean 'web'"),
+        ("vm..size", "no key to change"),
+        ("host.", "no key to change"),
+    ],
+)
 def test_a_path_that_leads_nowhere_is_named(write, key, says):
     with pytest.raises(ScenarioError, match=says):
         Scenario.load(write(GOOD)).changed(key, 1)
@@ -278,10 +294,20 @@ def test_what_an_event_cannot_do_is_found_before_anything_runs(write, does):
 
 @pytest.mark.parametrize(
     "text, value",
-    [("3", 3), ("0.5", 0.5), ("true", True), ("2 GiB", "2 GiB"), ("'2 GiB'", "2 GiB"), ("", ""),
-     ("[[0, '1 MiB'], [5, 4096]]", [[0, "1 MiB"], [5, 4096]]), ("{ kind = 'zipf' }",
-     {"kind": "zipf"}), (".5", 0.5), ("a\nb = 1", "a\nb = 1"), ("10:30:00", "10:30:00")],
-)  # fmt: skip
+    [
+        ("3", 3),
+        ("0.5", 0.5),
+        ("true", True),
+        ("2 GiB", "2 GiB"),
+        ("'2 GiB'", "2 GiB"),
+        ("", ""),
+        ("[[0, '1 MiB'], [5, 4096]]", [[0, "1 MiB"], [5, 4096]]),
+        ("{ kind = 'zipf' }", {"kind": "zipf"}),
+        (".5", 0.5),
+        ("a\nb = 1", "a\nb = 1"),
+        ("10:30:00", "10:30:00"),
+    ],
+)
 def test_values_as_a_command_line_has_them(text, value):
     assert fields.value(text) == value
 
@@ -289,8 +315,9 @@ def test_values_as_a_command_line_has_them(text, value):
 def test_lists_are_split_outside_brackets_and_quotes():
     assert fields.split("1, 2 GiB,'a,b'") == ["1", "2 GiB", "'a,b'"]
     assert fields.split("{ kind = 'zipf', rate = 3 },[1,2]") == [
-        "{ kind = 'zipf', rate = 3 }", "[1,2]",
-    ]  # fmt: skip
+        "{ kind = 'zipf', rate = 3 }",
+        "[1,2]",
+    ]
 
 
 def test_reservations_count_only_while_the_machines_run():

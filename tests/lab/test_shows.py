@@ -22,18 +22,32 @@ def storm_of_states(seed=0):
     """
 
     def vm(name, workload, **more):
-        return VMSpec(name, "512 MiB", workload, guest=GuestSpec(kernel="16 MiB"),
-                      contents="random", balloon_max="95%", **more)  # fmt: skip
+        return VMSpec(
+            name,
+            "512 MiB",
+            workload,
+            guest=GuestSpec(kernel="16 MiB"),
+            contents="random",
+            balloon_max="95%",
+            **more,
+        )
 
     calm = {"kind": "zipf", "rate": 4000, "memory": "240 MiB", "alpha": 0.2}
     third = {"kind": "zipf", "rate": 4000, "memory": "465 MiB", "alpha": 0.2}
     sweep = {"kind": "sequential", "rate": 60000, "memory": "420 MiB", "write": 1.0}
     return Simulation(
         "1 GiB",
-        [vm("a", calm), vm("b", calm), vm("c", third, start=60.0),
-         vm("d", sweep, start=400.0, stop=700.0)],
-        policy=ESX(states="esx5"), costs="hdd", check_every=50, seed=seed,
-    )  # fmt: skip
+        [
+            vm("a", calm),
+            vm("b", calm),
+            vm("c", third, start=60.0),
+            vm("d", sweep, start=400.0, stop=700.0),
+        ],
+        policy=ESX(states="esx5"),
+        costs="hdd",
+        check_every=50,
+        seed=seed,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +103,14 @@ def tax(rate, seed):
     guest = GuestSpec(kernel="8 MiB")
     simulation = Simulation(
         (358 * MIB + free + 4096) // 4096 * 4096,
-        [VMSpec("idle", "256 MiB", idle, guest=guest, contents="random"),
-         VMSpec("busy", "256 MiB", busy, guest=guest, contents="random")],
-        policy=policy, seed=seed, events=[Event(1200, "policy", "", "idle_tax", rate)],
-    )  # fmt: skip
+        [
+            VMSpec("idle", "256 MiB", idle, guest=guest, contents="random"),
+            VMSpec("busy", "256 MiB", busy, guest=guest, contents="random"),
+        ],
+        policy=policy,
+        seed=seed,
+        events=[Event(1200, "policy", "", "idle_tax", rate)],
+    )
     return simulation.run(2700)
 
 
@@ -144,8 +162,12 @@ def attacked(policy, victims, seconds=240, seed=3):
     scale = size / (64 * MIB)
     memory = int((victims + 1) * size * 0.6) // 4096 * 4096
     calm = {"kind": "zipf", "rate": 2000 * scale, "memory": int(30 * MIB * scale), "alpha": 0.0}
-    attack = {"kind": "sequential", "rate": 40_000 * scale, "memory": int(60 * MIB * scale),
-              "write": 1.0}  # fmt: skip
+    attack = {
+        "kind": "sequential",
+        "rate": 40_000 * scale,
+        "memory": int(60 * MIB * scale),
+        "write": 1.0,
+    }
     specs = [VMSpec(f"v{i}", size, calm, contents="random") for i in range(victims)]
     specs.append(VMSpec("attacker", size, attack, contents="random"))
     return Simulation(memory, specs, policy=find(policy), seed=seed).run(seconds), 30 * MIB * scale
@@ -183,22 +205,29 @@ def test_nor_can_it_push_a_thousand():
 @settings(max_examples=12, deadline=None)
 @given(
     policy=st.sampled_from(sorted(POLICIES)),
-    kinds=st.lists(st.sampled_from(["idle", "sequential", "zipf", "moving", "heap"]),
-                   min_size=1, max_size=4),
+    kinds=st.lists(
+        st.sampled_from(["idle", "sequential", "zipf", "moving", "heap"]), min_size=1, max_size=4
+    ),
     guest=st.booleans(),
     part=st.floats(0.35, 1.2),
     reserved=st.integers(0, 4),
     seed=st.integers(0, 99),
-)  # fmt: skip
+)
 def test_whatever_runs_the_host_stays_whole_and_reservations_hold(
     policy, kinds, guest, part, reserved, seed
 ):
     size = 16 * MIB
     specs = [
-        VMSpec(f"{kind}-{i}", size, {"kind": kind, "rate": 1500}, reservation=reserved * MIB,
-               guest=GuestSpec(kernel="1 MiB") if guest else None, contents="mixed")
+        VMSpec(
+            f"{kind}-{i}",
+            size,
+            {"kind": kind, "rate": 1500},
+            reservation=reserved * MIB,
+            guest=GuestSpec(kernel="1 MiB") if guest else None,
+            contents="mixed",
+        )
         for i, kind in enumerate(kinds)
-    ]  # fmt: skip
+    ]
     memory = max(int(len(kinds) * size * part), (len(kinds) * reserved + 2) * MIB) // 4096 * 4096
     result = Simulation(memory, specs, policy=find(policy), seed=seed, check_every=1).run(40)
     for name in result.names:
@@ -213,10 +242,20 @@ def test_nobody_stalls_while_the_host_has_room():
     busy = {"kind": "zipf", "rate": 5000, "alpha": 0.0, "memory": "60 MiB"}
     result = Simulation(
         "512 MiB",
-        [VMSpec(f"v{i}", "64 MiB", busy, guest=GuestSpec(kernel="2 MiB"),
-                reservation="16 MiB", contents="random") for i in range(4)],
-        policy=ESX(), seed=1,
-    ).run(200)  # fmt: skip
+        [
+            VMSpec(
+                f"v{i}",
+                "64 MiB",
+                busy,
+                guest=GuestSpec(kernel="2 MiB"),
+                reservation="16 MiB",
+                contents="random",
+            )
+            for i in range(4)
+        ],
+        policy=ESX(),
+        seed=1,
+    ).run(200)
     assert result.vms["stall"][result.vms["time"] > 60].max() < 0.02
     assert result.host["swap_out"].sum() == 0
 
@@ -226,16 +265,22 @@ def test_ten_machines_placed_at_once_are_admitted_one_by_one():
     simulation = Simulation("256 MiB", specs, policy=ESX(), seed=1)
     result = simulation.run(30)
     assert len(result.names) == 5 and len(result.meta["refused"]) == 5
-    assert all("is refused" in e["what"] for e in result.events if e["vm"] == "v9"
-               and "starts" not in e["what"])  # fmt: skip
+    assert all(
+        "is refused" in e["what"]
+        for e in result.events
+        if e["vm"] == "v9" and "starts" not in e["what"]
+    )
 
 
 def test_a_boot_storm_that_zeroes_everything_is_carried_by_sharing():
     boot = {"kind": "boot", "speed": "64 MiB", "then": {"kind": "idle", "memory": "16 MiB"}}
-    specs = [VMSpec(f"v{i}", "64 MiB", boot, guest=GuestSpec(kernel="4 MiB", boot=60.0))
-             for i in range(5)]  # fmt: skip
-    result = Simulation("192 MiB", specs, policy=ESX(states="esx2002"), check_every=5,
-                        seed=1).run(120)  # fmt: skip
+    specs = [
+        VMSpec(f"v{i}", "64 MiB", boot, guest=GuestSpec(kernel="4 MiB", boot=60.0))
+        for i in range(5)
+    ]
+    result = Simulation("192 MiB", specs, policy=ESX(states="esx2002"), check_every=5, seed=1).run(
+        120
+    )
     assert result.host["zero"].max() > 100 * MIB
     assert result.host["swapped"].max() <= 5 * 4 * MIB  # of what is not zero: the kernels
     assert result.host["free"].min() > 0
@@ -264,11 +309,19 @@ def test_the_same_simulation_is_the_same_bit_for_bit():
 
 def test_bytes_and_tokens_decide_the_same():
     def one(contents):
-        specs = [VMSpec(n, "16 MiB", {"kind": "zipf", "rate": 1500, "memory": "14 MiB"},
-                        guest=GuestSpec(kernel="1 MiB"), contents="mixed")
-                 for n in "ab"]  # fmt: skip
-        return Simulation("20 MiB", specs, policy=ESX(states="esx5"), contents=contents,
-                          check_every=20, seed=4).run(100)  # fmt: skip
+        specs = [
+            VMSpec(
+                n,
+                "16 MiB",
+                {"kind": "zipf", "rate": 1500, "memory": "14 MiB"},
+                guest=GuestSpec(kernel="1 MiB"),
+                contents="mixed",
+            )
+            for n in "ab"
+        ]
+        return Simulation(
+            "20 MiB", specs, policy=ESX(states="esx5"), contents=contents, check_every=20, seed=4
+        ).run(100)
 
     a, b = one("bytes"), one("tokens")
     for table in ("host", "vms"):

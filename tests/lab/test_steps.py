@@ -59,9 +59,16 @@ def test_a_fleet_moves_machines_when_working_sets_do_not_fit():
     spec.loader.exec_module(fleet)
     fleet.EPOCH, fleet.ROUND = 20.0, 600.0
     # by hand, in this process: what the workers do
-    hosts = [Simulation("48 MiB", [fleet.machine(10 * h + i, np.random.default_rng(10 * h + i))
-                                   for i in range(count)], policy="esx6", seed=h, epoch=20.0)
-             for h, count in enumerate((16, 2))]  # fmt: skip
+    hosts = [
+        Simulation(
+            "48 MiB",
+            [fleet.machine(10 * h + i, np.random.default_rng(10 * h + i)) for i in range(count)],
+            policy="esx6",
+            seed=h,
+            epoch=20.0,
+        )
+        for h, count in enumerate((16, 2))
+    ]
     for _ in range(30):
         for host in hosts:
             host.step()

@@ -50,8 +50,9 @@ def events(**given):
 def test_requests_wait_in_the_queue_and_for_their_answer_and_the_rest_is_work():
     storage = storage_of(swap_in=0.25, guest_reads=0.75, cow_breaks=2.0, swap_out=4.0)
     a, b = Machine(1, ran=0.125), Machine(2)
-    storage.charge([a, b], events(swap_in=[2, 0], guest_reads=[2, 0], cow_breaks=[1, 0],
-                                  swap_out=[1, 0]))  # fmt: skip
+    storage.charge(
+        [a, b], events(swap_in=[2, 0], guest_reads=[2, 0], cow_breaks=[1, 0], swap_out=[1, 0])
+    )
     assert a.waits == [6.0 + 4 * (0.5 + 0.5)]  # a request waits 0.5 s on average, and in the queue
     assert b.waits == [0.0]
     assert storage.device.told == [("add", 1, 0.125, 6.0, 4, 0.5)]  # nothing happened to b
@@ -66,8 +67,9 @@ def test_whatever_there_is_of_running_work_or_requests_is_told():
 
 def test_writes_keep_the_device_busy_and_nobody_waits_for_them():
     storage = storage_of(swap_bandwidth=4096.0 * 100)
-    storage.serve(9.0, dict.fromkeys(EVENTS, 0) | {"swap_out": 30, "guest_writes": 20,
-                                                   "swap_in": 99})  # fmt: skip
+    storage.serve(
+        9.0, dict.fromkeys(EVENTS, 0) | {"swap_out": 30, "guest_writes": 20, "swap_in": 99}
+    )
     assert storage.device.told == [("serve", 9.0, 0.5, CLUSTER / 100)]
     assert CLUSTER == 32
 

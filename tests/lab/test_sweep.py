@@ -18,9 +18,8 @@ DATA = {
     "name": "small",
     "host": {"memory": "24 MiB", "policy": "esx6"},
     "run": {"duration": "20 s"},
-    "vm": [{"name": "a", "count": 2, "size": "16 MiB",
-            "workload": {"kind": "zipf", "rate": 800}}],
-}  # fmt: skip
+    "vm": [{"name": "a", "count": 2, "size": "16 MiB", "workload": {"kind": "zipf", "rate": 800}}],
+}
 VARY = {"host.memory": ["12 MiB", "24 MiB"], "policy": ["esx6", "kvm"]}
 
 
@@ -38,8 +37,10 @@ def test_the_grid_has_every_combination_with_every_seed():
 
 def test_rows_say_what_was_run_and_what_came_of_it(expected):
     assert [(row["host.memory"], row["policy"], row["seed"]) for row in expected[:3]] == [
-        ("12 MiB", "esx6", 1), ("12 MiB", "esx6", 2), ("12 MiB", "kvm", 1),
-    ]  # fmt: skip
+        ("12 MiB", "esx6", 1),
+        ("12 MiB", "esx6", 2),
+        ("12 MiB", "kvm", 1),
+    ]
     assert expected[0]["stall"] >= expected[-1]["stall"]
     assert len({row["digest"] for row in expected}) == len(expected)
     times = [expected[0][f"time_{s}"] for s in ("high", "clear", "soft", "hard", "low")]
@@ -56,9 +57,12 @@ def test_it_does_not_matter_where_rows_are_made(expected, tmp_path):
 
 def test_a_cluster_gives_the_same_rows(expected):
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
-    ) as cluster, distributed.Client(cluster) as client:
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
         rows = sweep(Scenario(DATA), VARY, seeds=(1, 2), executor=client.get_executor())
     assert rows == expected
 
@@ -75,16 +79,27 @@ def test_a_sweep_that_was_stopped_goes_on(expected, tmp_path):
     assert not output.exists()
     journal = tmp_path / "t.pq.journal"
     journal.write_text(journal.read_text() + '{"cell": "half a li')
-    rows = sweep(Scenario(DATA), VARY, seeds=(1, 2), output=output,
-                 progress=lambda done, total: seen.append(done))  # fmt: skip
+    rows = sweep(
+        Scenario(DATA),
+        VARY,
+        seeds=(1, 2),
+        output=output,
+        progress=lambda done, total: seen.append(done),
+    )
     assert rows == expected and seen[0] == 3
     assert not journal.exists()
 
 
 def test_a_sweep_that_is_told_to_stop_keeps_what_is_whole(expected, tmp_path):
     output, done = tmp_path / "t.pq", []
-    rows = sweep(Scenario(DATA), VARY, seeds=(1, 2), output=output, stop=lambda: len(done) > 3,
-                 progress=lambda *now: done.append(now))  # fmt: skip
+    rows = sweep(
+        Scenario(DATA),
+        VARY,
+        seeds=(1, 2),
+        output=output,
+        stop=lambda: len(done) > 3,
+        progress=lambda *now: done.append(now),
+    )
     assert rows == expected[:3] and not output.exists()
     assert sweep(Scenario(DATA), VARY, seeds=(1, 2), output=output) == expected
 

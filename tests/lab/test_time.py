@@ -46,8 +46,9 @@ def test_a_machine_that_is_not_there_yet_or_has_nothing_to_do_is_idle():
 
 def test_events_happen_at_their_own_time_whatever_the_epoch():
     for epoch in (0.3, 5.0):
-        made = Simulation("256 MiB", [zipf("a", start=1.7)], epoch=epoch,
-                          events=[Event(2.4, "stop", "a")])  # fmt: skip
+        made = Simulation(
+            "256 MiB", [zipf("a", start=1.7)], epoch=epoch, events=[Event(2.4, "stop", "a")]
+        )
         result = made.run(5)
         assert [e["time"] for e in result.events] == [on_grid(1.7), on_grid(2.4)]
 
@@ -66,8 +67,9 @@ def test_memory_that_is_plenty_takes_one_slice_per_epoch_and_scarce_memory_many(
 def test_of_a_slow_device_each_machine_gets_its_part_whatever_the_order():
     taken = {}
     for names in ("abc", "cba"):
-        with pe.Host("64 MiB", contents="tokens", swap="64 MiB", sharing=False,
-                     compression=None) as host:  # fmt: skip
+        with pe.Host(
+            "64 MiB", contents="tokens", swap="64 MiB", sharing=False, compression=None
+        ) as host:
             host.swap_bandwidth = 300 * 4096.0
             for name in names:
                 host.add_vm(name, "16 MiB").touch(np.arange(4096), True)
@@ -138,9 +140,16 @@ def test_strict_balloons_leave_a_host_where_a_burst_put_it_and_the_default_does_
     """Both readings of "balloon stops", on a load that balloons alone can carry."""
     low = {}
     for stops in (False, True):
-        vms = [VMSpec(f"m{i}", "64 MiB", {"kind": "zipf", "rate": 4000, "memory": "48 MiB",
-                                          "alpha": 0.3}, guest=GuestSpec(kernel="4 MiB"),
-                      contents="own") for i in range(4)]  # fmt: skip
+        vms = [
+            VMSpec(
+                f"m{i}",
+                "64 MiB",
+                {"kind": "zipf", "rate": 4000, "memory": "48 MiB", "alpha": 0.3},
+                guest=GuestSpec(kernel="4 MiB"),
+                contents="own",
+            )
+            for i in range(4)
+        ]
         result = Simulation("72 MiB", vms, policy=ESX(balloon_stops=stops), epoch=2.0).run(60)
         low[stops] = int(np.sum(result.host["swap_in"]))
     assert low[False] < low[True]
@@ -153,8 +162,9 @@ def test_deep_thrashing_is_as_bad_as_a_queue_makes_it():
     for n in (1, 4):
         work = {"kind": "zipf", "rate": 400, "memory": "16 MiB", "alpha": 0.0, "write": 1.0}
         specs = [VMSpec(f"m{i}", "16 MiB", work, contents="random") for i in range(n)]
-        result = Simulation(n * 12 * MIB, specs, policy="proportional", costs=costs,
-                            host={"compression": None}).run(120)  # fmt: skip
+        result = Simulation(
+            n * 12 * MIB, specs, policy="proportional", costs=costs, host={"compression": None}
+        ).run(120)
         late = result.vms["time"] > 60
         found.append(result.vms["stall"][late].mean())
     alone, together = found

@@ -47,8 +47,9 @@ def test_the_window_moves():
 
 
 def test_the_toucher_keeps_its_schedule_and_releases_what_it_leaves():
-    workload = started(kind="toucher", rate=20 * MIB,
-                       schedule=[[10, "10 MiB"], [20, "20 MiB"], [30, "5 MiB"]])  # fmt: skip
+    workload = started(
+        kind="toucher", rate=20 * MIB, schedule=[[10, "10 MiB"], [20, "20 MiB"], [30, "5 MiB"]]
+    )
     assert not len(ids(workload.step(1, 5)))
     assert ids(workload.step(1, 10)).max() == 10 * MIB - 1
     assert workload.in_use == 10 * MIB

@@ -56,9 +56,18 @@ def named(text: str, found: list[Change]) -> list[Change]:
         if before == after:
             continue
         known = (change.function, before, after)
-        done.append(Change(
-            change.file, change.function, change.start, change.end, change.put,
-            text.count("\n", 0, change.start) + 1, before, after, seen[known],
-        ))  # fmt: skip
+        done.append(
+            Change(
+                change.file,
+                change.function,
+                change.start,
+                change.end,
+                change.put,
+                text.count("\n", 0, change.start) + 1,
+                before,
+                after,
+                seen[known],
+            )
+        )
         seen[known] += 1
     return done

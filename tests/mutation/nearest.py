@@ -7,10 +7,18 @@ that none of these sees has survived, whatever tests further away may see.
 from __future__ import annotations
 
 # Host-wide tests, cheap first
-CORE = ("tests/test_model.py", "tests/test_host.py", "tests/test_running_out.py",
-        "tests/test_engine_stateful.py")  # fmt: skip
-TIME = ("tests/test_deciding.py", "tests/test_controller.py", "tests/test_vm_control.py",
-        "tests/test_vm_columns.py")  # fmt: skip
+CORE = (
+    "tests/test_model.py",
+    "tests/test_host.py",
+    "tests/test_running_out.py",
+    "tests/test_engine_stateful.py",
+)
+TIME = (
+    "tests/test_deciding.py",
+    "tests/test_controller.py",
+    "tests/test_vm_control.py",
+    "tests/test_vm_columns.py",
+)
 RULES = ("tests/policy/test_held_against_rules.py",)
 WATERMARKS = "tests/policy/test_watermarks.py"
 
@@ -64,30 +72,43 @@ PYTHON_TESTS: dict[str, tuple[str, ...]] = {
     "csrc/pe_vm.c": CORE,
     "csrc/pe_zcache.c": ("tests/test_zcache.py", *CORE),
     "src/pageengine/host/admission.py": ("tests/test_admission.py", "tests/test_controller.py"),
-    "src/pageengine/control/balloon.py": ("tests/test_deciding.py", "tests/test_vm_control.py",
-                                   "tests/test_controller.py"),
-    "src/pageengine/control/balloon_driver.py": ("tests/test_balloon_driver.py",
-                                                 "tests/test_vm_control.py"),
+    "src/pageengine/control/balloon.py": (
+        "tests/test_deciding.py",
+        "tests/test_vm_control.py",
+        "tests/test_controller.py",
+    ),
+    "src/pageengine/control/balloon_driver.py": (
+        "tests/test_balloon_driver.py",
+        "tests/test_vm_control.py",
+    ),
     "src/pageengine/control/controller.py": ("tests/test_backend.py", *TIME),
     "src/pageengine/host/engine_backend.py": TIME,
     "src/pageengine/control/vm_table.py": (*TIME, "tests/test_bad_input.py"),
     "src/pageengine/control/ticker.py": TIME,
     "src/pageengine/control/vm_control.py": TIME,
     "src/pageengine/control/swap_rate.py": TIME,
-    "src/pageengine/control/direct_reclaim.py": ("tests/test_deciding.py",
-                                                 "tests/test_running_out.py"),
+    "src/pageengine/control/direct_reclaim.py": (
+        "tests/test_deciding.py",
+        "tests/test_running_out.py",
+    ),
     "src/pageengine/lab/costs.py": ("tests/lab/test_costs.py", "tests/lab/test_meter.py"),
     "src/pageengine/lab/machine.py": ("tests/lab/test_machine.py", "tests/lab/test_meter.py"),
     "src/pageengine/lab/meter.py": ("tests/lab/test_meter.py",),
     "src/pageengine/lab/storage.py": ("tests/lab/test_storage.py", "tests/lab/test_costs.py"),
     "src/pageengine/policy/advice.py": ("tests/policy/test_advice.py", *RULES),
-    "src/pageengine/policy/entitlement.py": ("tests/policy/test_entitlement.py",
-                                             "tests/policy/test_esx.py", *RULES),
+    "src/pageengine/policy/entitlement.py": (
+        "tests/policy/test_entitlement.py",
+        "tests/policy/test_esx.py",
+        *RULES,
+    ),
     "src/pageengine/policy/esx.py": ("tests/policy/test_esx.py", *RULES),
     "src/pageengine/policy/ksm.py": ("tests/policy/test_kvm.py", WATERMARKS, *RULES),
     "src/pageengine/policy/kvm.py": ("tests/policy/test_kvm.py", WATERMARKS, *RULES),
-    "src/pageengine/policy/ladder.py": ("tests/policy/test_ladder.py", WATERMARKS,
-                                        "tests/policy/test_esx.py"),
+    "src/pageengine/policy/ladder.py": (
+        "tests/policy/test_ladder.py",
+        WATERMARKS,
+        "tests/policy/test_esx.py",
+    ),
     "src/pageengine/policy/plain.py": ("tests/policy/test_plain.py", WATERMARKS),
     "src/pageengine/policy/pressure.py": ("tests/policy/test_pressure.py", WATERMARKS),
     "src/pageengine/policy/proxmox.py": ("tests/policy/test_proxmox.py", WATERMARKS, *RULES),
@@ -95,11 +116,16 @@ PYTHON_TESTS: dict[str, tuple[str, ...]] = {
     "src/pageengine/policy/shares.py": ("tests/policy/test_shares.py", "tests/test_controller.py"),
     "src/pageengine/policy/simple.py": ("tests/policy/test_simple.py", WATERMARKS),
     "src/pageengine/policy/states.py": ("tests/policy/test_states.py", "tests/policy/test_esx.py"),
-    "src/pageengine/policy/watermarks.py": (WATERMARKS, "tests/policy/test_simple.py",
-                                        "tests/policy/test_plain.py"),
-    "src/pageengine/policy/workingset.py": ("tests/policy/test_workingset.py",
-                                            "tests/test_vm_control.py"),
+    "src/pageengine/policy/watermarks.py": (
+        WATERMARKS,
+        "tests/policy/test_simple.py",
+        "tests/policy/test_plain.py",
+    ),
+    "src/pageengine/policy/workingset.py": (
+        "tests/policy/test_workingset.py",
+        "tests/test_vm_control.py",
+    ),
     "src/pageengine/policy/zram.py": ("tests/policy/test_zram.py", WATERMARKS),
-}  # fmt: skip
+}
 
 FILES = sorted({*C_TESTS, *PYTHON_TESTS})

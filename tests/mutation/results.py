@@ -25,10 +25,16 @@ class Results:
 
     def add(self, change, verdict) -> dict:
         entry = {
-            "id": change.id, "file": change.file, "function": change.function,
-            "line": change.line, "before": change.before, "after": change.after,
-            "verdict": verdict.what, "by": verdict.by, "seconds": round(verdict.seconds, 2),
-        }  # fmt: skip
+            "id": change.id,
+            "file": change.file,
+            "function": change.function,
+            "line": change.line,
+            "before": change.before,
+            "after": change.after,
+            "verdict": verdict.what,
+            "by": verdict.by,
+            "seconds": round(verdict.seconds, 2),
+        }
         self.of[change.id] = entry
         with self.path.open("a") as file:
             file.write(json.dumps(entry) + "\n")

@@ -165,15 +165,21 @@ def arguments(argv):
     parser.add_argument("--id", action="append", metavar="ID", help="these changes only")
     parser.add_argument("--survivors", action="store_true", help="what survived, once more")
     parser.add_argument("--list", action="store_true", help="say what there is, run nothing")
-    parser.add_argument("--results", type=Path, metavar="PATH", help="file of the verdicts "
-                        "(build/mutation.jsonl)",
-                        default=ROOT / "build" / "mutation.jsonl")  # fmt: skip
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="PATH",
+        help="file of the verdicts (build/mutation.jsonl)",
+        default=ROOT / "build" / "mutation.jsonl",
+    )
     parser.add_argument("--anew", action="store_true", help="forget earlier verdicts")
     asked = parser.parse_args(argv)
     for name in asked.file or ():
         if name not in nearest.FILES:
-            parser.error(f"no tests are known for {name!r} (tests/mutation/nearest.py): there are "
-                         + ", ".join(nearest.FILES))  # fmt: skip
+            parser.error(
+                f"no tests are known for {name!r} (tests/mutation/nearest.py): there are "
+                + ", ".join(nearest.FILES)
+            )
     if not (asked.sample or asked.all or asked.file or asked.id or asked.survivors or asked.list):
         parser.error("say what to try: --sample N, --all, --file, --id, --survivors or --list")
     return asked
@@ -184,8 +190,10 @@ def main(argv=None) -> int:
     changes = in_turn(asked.file or nearest.FILES, asked.seed)
     if asked.list:
         for change in sorted(changes, key=lambda c: (c.file, c.start)):
-            print(f"{change.id} {change.file}:{change.line} {change.function}: "
-                  f"{change.before} -> {change.after}")  # fmt: skip
+            print(
+                f"{change.id} {change.file}:{change.line} {change.function}: "
+                f"{change.before} -> {change.after}"
+            )
         return 0
     asked.results.parent.mkdir(exist_ok=True)
     results = Results(asked.results, asked.anew)

@@ -20,8 +20,17 @@ C_SECONDS = 30
 PYTHON_SECONDS, PYTHON_CPU_SECONDS = 300, 45
 PYTHON_BYTES = 6 * 2**30
 C_MIB = 2048
-OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "--benchmark-disable", "--no-header", "--slow",
-           "-W", "ignore"]  # fmt: skip
+OPTIONS = [
+    "-x",
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "--benchmark-disable",
+    "--no-header",
+    "--slow",
+    "-W",
+    "ignore",
+]
 
 
 @dataclass(frozen=True)
@@ -65,9 +74,13 @@ def _run(command) -> str:
     environment = {**os.environ, "ASAN_OPTIONS": options}
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, env=environment, timeout=C_SECONDS,
+            command,
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=C_SECONDS,
             errors="replace",
-        )  # fmt: skip
+        )
     except subprocess.TimeoutExpired:
         return "no end"
     text = done.stdout + done.stderr

@@ -22,9 +22,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 #: As setup.py builds, but for time: what is compared to find changes that are none.
-PLAIN = ["-std=c11", "-O2", "-g0", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off",
-         "-Werror=int-conversion", "-Werror=incompatible-pointer-types",
-         "-Werror=implicit-function-declaration"]  # fmt: skip
+PLAIN = [
+    "-std=c11",
+    "-O2",
+    "-g0",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-ffp-contract=off",
+    "-Werror=int-conversion",
+    "-Werror=incompatible-pointer-types",
+    "-Werror=implicit-function-declaration",
+]
 COPIED = ("csrc", "src", "tests", "docs", "examples", "bench")
 
 
@@ -205,8 +213,17 @@ class Workshop:
         suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
         target = self.tree / "src" / "pageengine" / (wrapper.stem + suffix)
         part = target.with_suffix(".part")
-        command = [self.cc, "-shared", str(wrapper), *map(str, more), str(self._archive),
-                   "-o", str(part), "-Wl,-s", *options]  # fmt: skip
+        command = [
+            self.cc,
+            "-shared",
+            str(wrapper),
+            *map(str, more),
+            str(self._archive),
+            "-o",
+            str(part),
+            "-Wl,-s",
+            *options,
+        ]
         made = subprocess.run(command, capture_output=True, text=True)
         if made.returncode:
             raise RuntimeError(made.stderr)
@@ -237,7 +254,8 @@ def _sources_of(root: Path) -> set[str]:
     return {
         path.relative_to(root).as_posix()
         for path in found
-        if path.suffix not in (".so", ".pyc") and not path.with_suffix(".pyx").exists()
+        if path.suffix not in (".so", ".pyc")
+        and not path.with_suffix(".pyx").exists()
         or path.suffix in (".pyx", ".pyi", ".pxd")
     }
 

@@ -20,8 +20,7 @@ class Mom:
             self.sampled = time
             self.host = [*self.host, free][-10:]
             self.guests = {
-                name: [*self.guests.get(name, ()), guest][-10:]
-                for name, guest in guests.items()
+                name: [*self.guests.get(name, ()), guest][-10:] for name, guest in guests.items()
             }
         if self.evaluated is not None and time - self.evaluated < 10:
             return {}

@@ -17,10 +17,22 @@ MIB, GIB = 2**20, 2**30
 
 def view(name, **changes):
     base = VMView(
-        name=name, size=1024 * MIB, consumed=600 * MIB, granted=600 * MIB, shared=0, swapped=0,
-        compressed=0, ballooned=0, mapped=600 * MIB, shares=10240, reservation=0, limit=1024 * MIB,
-        blocked=False, active=300 * MIB, balloon_max=665 * MIB,
-    )  # fmt: skip
+        name=name,
+        size=1024 * MIB,
+        consumed=600 * MIB,
+        granted=600 * MIB,
+        shared=0,
+        swapped=0,
+        compressed=0,
+        ballooned=0,
+        mapped=600 * MIB,
+        shares=10240,
+        reservation=0,
+        limit=1024 * MIB,
+        blocked=False,
+        active=300 * MIB,
+        balloon_max=665 * MIB,
+    )
     return dataclasses.replace(base, **changes)
 
 
@@ -204,8 +216,12 @@ def test_a_host_under_esx_keeps_memory_free_and_every_page(contents):
 def test_balloons_grow_beside_paging_in_hard_and_low_or_stand_still():
     few = view("a", ballooned=200 * MIB, consumed=300 * MIB)
     much = view("b", ballooned=50 * MIB, consumed=970 * MIB)
-    for states, free in (("esx2002", 30 * MIB), ("esx2002", 10 * MIB), ("esx6", 30 * MIB),
-                         ("esx6", 10 * MIB)):  # fmt: skip
+    for states, free in (
+        ("esx2002", 30 * MIB),
+        ("esx2002", 10 * MIB),
+        ("esx6", 30 * MIB),
+        ("esx6", 10 * MIB),
+    ):
         plan = decide(ESX(states), free, few, much)
         assert plan.state in ("hard", "low")
         assert plan.vms["a"].balloon == 200 * MIB  # what it would get back would be paged out
@@ -234,7 +250,11 @@ def test_who_should_leave_is_said_when_working_sets_do_not_fit():
 
 def test_what_is_reserved_is_not_lent_for_good_but_lent():
     """b has not touched what it reserved: a may use it, as long as memory is free."""
-    plan = decide(OLD, 500 * MIB, view("a", consumed=1024 * MIB),
-                  view("b", consumed=100 * MIB, reservation=900 * MIB))  # fmt: skip
+    plan = decide(
+        OLD,
+        500 * MIB,
+        view("a", consumed=1024 * MIB),
+        view("b", consumed=100 * MIB, reservation=900 * MIB),
+    )
     assert plan.vms["a"].target < 1024 * MIB and plan.vms["a"].reclaim == 0
     assert plan.vms["a"].balloon == 0

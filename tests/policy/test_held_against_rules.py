@@ -37,11 +37,15 @@ def test_proxmox_tells_every_guest_what_pvestatd_tells_it(percent):
         snapshot = random_host(draw)
         guests = {
             vm.name: Guest(
-                has=vm.size - vm.ballooned, least=vm.size - vm.balloon_max, most=vm.size,
-                shares=vm.shares, free=vm.guest.free if vm.guest else 0, driver=vm.balloon_max > 0,
+                has=vm.size - vm.ballooned,
+                least=vm.size - vm.balloon_max,
+                most=vm.size,
+                shares=vm.shares,
+                free=vm.guest.free if vm.guest else 0,
+                driver=vm.balloon_max > 0,
             )
             for vm in snapshot.vms
-        }  # fmt: skip
+        }
         used = snapshot.memory - snapshot.free
         expected = targets(guests, snapshot.memory, used, percent)
         # plans may not ask for more than a driver can give up

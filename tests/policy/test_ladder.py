@@ -17,10 +17,22 @@ MIB, PAGE = 2**20, 4096
 
 def view(name, **changes):
     base = VMView(
-        name=name, size=1024 * MIB, consumed=600 * MIB, granted=600 * MIB, shared=0, swapped=0,
-        compressed=0, ballooned=0, mapped=600 * MIB, shares=10240, reservation=0, limit=1024 * MIB,
-        blocked=False, active=300 * MIB, balloon_max=665 * MIB,
-    )  # fmt: skip
+        name=name,
+        size=1024 * MIB,
+        consumed=600 * MIB,
+        granted=600 * MIB,
+        shared=0,
+        swapped=0,
+        compressed=0,
+        ballooned=0,
+        mapped=600 * MIB,
+        shares=10240,
+        reservation=0,
+        limit=1024 * MIB,
+        blocked=False,
+        active=300 * MIB,
+        balloon_max=665 * MIB,
+    )
     return dataclasses.replace(base, **changes)
 
 

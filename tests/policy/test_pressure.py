@@ -37,8 +37,14 @@ def test_all_of_it_is_a_share_too():
 
 @pytest.mark.parametrize(
     "options",
-    [{"ratio": 0}, {"ratio": 1.1}, {"threshold": 0}, {"threshold": 2}, {"period": 0},
-     {"technique": "x"}],
+    [
+        {"ratio": 0},
+        {"ratio": 1.1},
+        {"threshold": 0},
+        {"threshold": 2},
+        {"period": 0},
+        {"technique": "x"},
+    ],
 )
 def test_bad_options_are_named(options):
     with pytest.raises(ValueError, match=f"{next(iter(options))} must be"):

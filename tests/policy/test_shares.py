@@ -11,9 +11,16 @@ MIB = 2**20
 
 @pytest.mark.parametrize(
     ("value", "mib", "expected"),
-    [("low", 100, 500), ("normal", 100, 1000), ("high", 100, 2000), ("low", 1, 5), (0, 1, 0),
-     (1, 1, 1), (10**9, 1, 10**9)],
-)  # fmt: skip
+    [
+        ("low", 100, 500),
+        ("normal", 100, 1000),
+        ("high", 100, 2000),
+        ("low", 1, 5),
+        (0, 1, 0),
+        (1, 1, 1),
+        (10**9, 1, 10**9),
+    ],
+)
 def test_shares_are_numbers_or_1_2_4_by_memory(value, mib, expected):
     assert parse_shares(value, mib * MIB) == expected
 
@@ -25,10 +32,13 @@ def test_a_name_is_a_share_at_least_on_the_smallest_machine():
 
 @pytest.mark.parametrize(
     ("value", "error", "message"),
-    [(-1, ValueError, "must not be negative, got -1"),
-     ("much", ValueError, "low, normal, high, got 'much'"),
-     (1.5, TypeError, "a whole number, got 1.5"), (None, TypeError, "got None")],
-)  # fmt: skip
+    [
+        (-1, ValueError, "must not be negative, got -1"),
+        ("much", ValueError, "low, normal, high, got 'much'"),
+        (1.5, TypeError, "a whole number, got 1.5"),
+        (None, TypeError, "got None"),
+    ],
+)
 def test_what_is_no_weight_is_named(value, error, message):
     with pytest.raises(error, match=message):
         parse_shares(value, MIB)

@@ -91,8 +91,14 @@ def test_where_the_next_state_begins_is_told_both_ways():
     assert thresholds.above("soft", 0.001) == 601  # rounded up
     assert thresholds.above("soft", 0.0) == 600
     assert [thresholds.state(f) for f in (400, 399, 200, 199, 100, 99, 0)] == [
-        "high", "soft", "soft", "hard", "hard", "low", "low"
-    ]  # fmt: skip
+        "high",
+        "soft",
+        "soft",
+        "hard",
+        "hard",
+        "low",
+        "low",
+    ]
     assert thresholds.next_state("hard", 300, 0.1) == "hard"
     assert thresholds.next_state("soft", 200, 0.1) == "soft"
 
@@ -113,8 +119,10 @@ def test_what_each_state_allows():
     """OSDI 2002 section 6.3: sharing always, ballooning from soft on, paging in hard and low,
     blocking in low.
     """
-    allowed = {name: [s for s in STATES if name in TECHNIQUES[s]] for name in (
-        "sharing", "balloon", "compression", "swap", "block")}  # fmt: skip
+    allowed = {
+        name: [s for s in STATES if name in TECHNIQUES[s]]
+        for name in ("sharing", "balloon", "compression", "swap", "block")
+    }
     assert allowed["sharing"] == list(STATES) == ["high", "clear", "soft", "hard", "low"]
     assert allowed["balloon"] == ["soft", "hard", "low"]
     assert allowed["compression"] == allowed["swap"] == ["hard", "low"]

@@ -22,9 +22,19 @@ def test_names_of_any_case_and_their_options():
     assert repr(find("esx5", idle_tax=0.5)) == repr(ESX(states="esx5", idle_tax=0.5))
     assert isinstance(POLICIES["kvm"](zswap=True), KVM)
     assert set(POLICIES) == {
-        "plain", "esx2002", "esx5", "esx6", "kvm", "proxmox", "shares", "proportional",
-        "free-first", "pressure", "no-overcommit", "zram",
-    }  # fmt: skip
+        "plain",
+        "esx2002",
+        "esx5",
+        "esx6",
+        "kvm",
+        "proxmox",
+        "shares",
+        "proportional",
+        "free-first",
+        "pressure",
+        "no-overcommit",
+        "zram",
+    }
 
 
 def test_esx_itself_takes_states():

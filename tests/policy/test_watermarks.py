@@ -54,12 +54,19 @@ def test_what_is_needed_begins_at_low_and_ends_a_page_above_high():
 
 
 TAKING = [
-    (Proportional(), "swap", None), (FreeFirst(), "ladder", None), (Shares(), "ladder", None),
-    (Proportional("ladder"), "ladder", None), (FreeFirst("swap"), "swap", None),
-    (Shares("compression"), "compression", None), (Pressure(technique="swap"), "swap", 6.0),
-    (Zram(), "compression", None), (Pressure(period=7.0), "ladder", 7.0), (KVM(), "swap", 5.0),
-    (KVM(zswap=True, balloon=False), "ladder", 10.0), (Proxmox(), "swap", 10.0),
-]  # fmt: skip
+    (Proportional(), "swap", None),
+    (FreeFirst(), "ladder", None),
+    (Shares(), "ladder", None),
+    (Proportional("ladder"), "ladder", None),
+    (FreeFirst("swap"), "swap", None),
+    (Shares("compression"), "compression", None),
+    (Pressure(technique="swap"), "swap", 6.0),
+    (Zram(), "compression", None),
+    (Pressure(period=7.0), "ladder", 7.0),
+    (KVM(), "swap", 5.0),
+    (KVM(zswap=True, balloon=False), "ladder", 10.0),
+    (Proxmox(), "swap", 10.0),
+]
 
 
 @pytest.mark.parametrize(("policy", "technique", "again"), TAKING, ids=str)
@@ -104,11 +111,13 @@ def test_parts_are_of_what_is_above_the_reservation():
 
 
 def test_columns_are_what_their_names_say():
-    m = Machines((
-        view("a", limit=300 * MIB, reservation=400 * MIB, consumed=450 * MIB),
-        view("b", limit=2 * GIB, consumed=300 * MIB, reservation=350 * MIB),
-        view("c", limit=512 * MIB),
-    ))  # fmt: skip
+    m = Machines(
+        (
+            view("a", limit=300 * MIB, reservation=400 * MIB, consumed=450 * MIB),
+            view("b", limit=2 * GIB, consumed=300 * MIB, reservation=350 * MIB),
+            view("c", limit=512 * MIB),
+        )
+    )
     assert m.most.tolist() == [400 * MIB, GIB, 512 * MIB]
     assert m.above_reservation.tolist() == [50 * MIB, 0, 600 * MIB]
     assert m.above_limit.tolist() == [50 * MIB, 0, 88 * MIB]
@@ -116,10 +125,12 @@ def test_columns_are_what_their_names_say():
 
 
 def test_a_balloon_gives_back_what_its_machine_is_short_of():
-    m = Machines((
-        view("a", ballooned=300 * MIB, balloon_max=500 * MIB),
-        view("b", ballooned=300 * MIB, balloon_max=200 * MIB),
-    ))  # fmt: skip
+    m = Machines(
+        (
+            view("a", ballooned=300 * MIB, balloon_max=500 * MIB),
+            view("b", ballooned=300 * MIB, balloon_max=200 * MIB),
+        )
+    )
     same, up = np.array([600 * MIB] * 2), np.array([700 * MIB] * 2)
     assert deflate(m, same).tolist() == [300 * MIB, 200 * MIB]
     assert deflate(m, up).tolist() == [200 * MIB, 200 * MIB]
@@ -129,12 +140,14 @@ def test_a_balloon_gives_back_what_its_machine_is_short_of():
 
 def test_what_was_never_used_goes_into_a_balloon_first_and_wins_nothing():
     base = {"balloon_max": 800 * MIB, "granted": 500 * MIB}
-    m = Machines((
-        view("a", **base, ballooned=100 * MIB, swapped=200 * MIB, compressed=24 * MIB),
-        view("b", **base, ballooned=100 * MIB),
-        view("c", **base),
-        view("d", balloon_max=300 * MIB, ballooned=400 * MIB, granted=GIB),
-    ))  # fmt: skip
+    m = Machines(
+        (
+            view("a", **base, ballooned=100 * MIB, swapped=200 * MIB, compressed=24 * MIB),
+            view("b", **base, ballooned=100 * MIB),
+            view("c", **base),
+            view("d", balloon_max=300 * MIB, ballooned=400 * MIB, granted=GIB),
+        )
+    )
     part = 50 * MIB
     balloon, paged = inflate(m, np.array([part, part, 0, part]))
     assert balloon.tolist() == [100 * MIB + 200 * MIB + part, 524 * MIB + part, 0, 300 * MIB]
@@ -151,9 +164,12 @@ def test_plans_are_made_of_columns_and_what_is_not_given_stays_as_it_is():
     assert (bare["a"].target, bare["a"].balloon, bare["a"].scan) == (None, None, None)
     assert (bare["a"].reclaim, bare["a"].blocked, bare["a"].technique) == (0, False, "ladder")
     columns = {
-        "target": [1, 2], "balloon": [3, 4], "reclaim": [5, 6], "scan": [7, 8],
+        "target": [1, 2],
+        "balloon": [3, 4],
+        "reclaim": [5, 6],
+        "scan": [7, 8],
         "blocked": [True, False],
-    }  # fmt: skip
+    }
     full = plans(m, technique="swap", **{k: np.array(v) for k, v in columns.items()})
     for i, name in enumerate("ab"):
         assert {key: getattr(full[name], key) for key in columns} == {

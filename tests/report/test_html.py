@@ -13,9 +13,12 @@ from pageengine.lab import compare
 from pageengine.report import html
 
 SUMMARY = {
-    "stall": 0.01672, "free_least": 52109312, "swap_in": 3748, "ballooned_most": 2204946432,
+    "stall": 0.01672,
+    "free_least": 52109312,
+    "swap_in": 3748,
+    "ballooned_most": 2204946432,
     "rows": [1, 2],
-}  # fmt: skip
+}
 
 
 class Page(HTMLParser):

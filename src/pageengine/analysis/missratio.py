@@ -15,9 +15,14 @@ Counting those is a merge sort that counts.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from pageengine.stores.hashing import hash_tokens
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 _FULL = 2.0**64
 
@@ -27,8 +32,9 @@ class MissRatios:
     seed: which. sizes up to ``pages`` pages are told apart in ``bins`` steps.
     """
 
-    def __init__(self, pages: int, rate: float = 0.01, most: int = 8192, seed: int = 0,
-                 bins: int = 4096):  # fmt: skip
+    def __init__(
+        self, pages: int, rate: float = 0.01, most: int = 8192, seed: int = 0, bins: int = 4096
+    ):
         if not 0 < rate <= 1:
             raise ValueError(f"rate must be above 0 and at most 1, got {rate!r}")
         if pages < 1 or most < 16 or bins < 1:
@@ -43,7 +49,7 @@ class MissRatios:
         self.accesses = 0
         self._stack = np.zeros(0, np.int64)  # watched pages, the least recently accessed first
 
-    def see(self, ids) -> None:
+    def see(self, ids: ArrayLike) -> None:
         """Takes in accesses to pages, int [n], in order."""
         ids = np.asarray(ids, dtype=np.int64)
         self.accesses += len(ids)
@@ -78,7 +84,7 @@ class MissRatios:
     def _hash(self, ids: np.ndarray) -> np.ndarray:
         return hash_tokens(ids.astype(np.uint64), self._seed).astype(np.float64)
 
-    def curve(self, sizes) -> np.ndarray:
+    def curve(self, sizes: ArrayLike) -> np.ndarray:
         """Miss ratio, float64 [n], of an LRU memory of so many pages, int or float [n]. First
         accesses count as misses. 1 before anything was seen.
         """
@@ -91,7 +97,9 @@ class MissRatios:
         counts[0] = max(0.0, counts[0] + expected - counts.sum() - self._cold)
         hits = np.concatenate([[0.0], np.cumsum(counts[:-1])])
         at = np.minimum(sizes / self._grain, len(hits) - 1)
-        return np.clip(1 - np.interp(at, np.arange(len(hits)), hits) / expected, 0.0, 1.0)
+        missed = 1 - np.interp(at, np.arange(len(hits)), hits) / expected
+        clipped: np.ndarray = np.clip(missed, 0.0, 1.0)
+        return clipped
 
     def working_set(self, miss_ratio: float = 0.01) -> int:
         """The fewest pages with which at most this part of accesses misses beyond those that any
@@ -116,7 +124,8 @@ def _distances(last: np.ndarray) -> np.ndarray:
     """Different pages accessed between each access and the one before to the same page; without
     meaning for first accesses.
     """
-    return _not_above_before(last) - (last + 1)
+    distances: np.ndarray = _not_above_before(last) - (last + 1)
+    return distances
 
 
 def _not_above_before(values: np.ndarray) -> np.ndarray:
@@ -124,9 +133,10 @@ def _not_above_before(values: np.ndarray) -> np.ndarray:
     n = len(values)
     size = 1 << max(0, (n - 1).bit_length())
     high = size + 1
-    rows = np.full(size, high, np.int64)
+    rows: np.ndarray = np.full(size, high, np.int64)
     rows[:n] = values
-    where, found = np.arange(size), np.zeros(size, np.int64)
+    where: np.ndarray = np.arange(size)
+    found = np.zeros(size, np.int64)
     width = 1
     while width < size:
         rows, where = rows.reshape(-1, 2 * width), where.reshape(-1, 2 * width)

@@ -2,13 +2,26 @@
 accounted for."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
+from pageengine.core.records import HostStats, VMStats
 from pageengine.units import PAGE_BYTES
 
 EVENTS = (
-    "accesses", "faults_absent", "cow_breaks", "scanned", "merged", "zero_merged", "compressions",
-    "decompressions", "incompressible", "cache_evictions", "swap_out", "swap_in", "discarded",
-)  # fmt: skip
+    "accesses",
+    "faults_absent",
+    "cow_breaks",
+    "scanned",
+    "merged",
+    "zero_merged",
+    "compressions",
+    "decompressions",
+    "incompressible",
+    "cache_evictions",
+    "swap_out",
+    "swap_in",
+    "discarded",
+)
 
 
 @dataclass(frozen=True)
@@ -20,8 +33,8 @@ class Phase:
     seconds: float
     reading_seconds: float
     resident: int | None
-    stats: dict
-    events: dict
+    stats: dict[str, Any]
+    events: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,7 @@ class Machine:
     hole: int
     unknown: int
     gap: int
-    places: dict
+    places: dict[str, int]
     compared: int
     differing: int
     first_differing: int | None
@@ -58,7 +71,7 @@ class Overcommit:
     packing: str
     phases: tuple[Phase, ...]
     machines: tuple[Machine, ...]
-    given_back: dict
+    given_back: dict[str, int]
     resident_peak: int | None
     swap_peak: int
 
@@ -76,12 +89,12 @@ class Overcommit:
         """The phase of that name; StopIteration where there is none."""
         return next(phase for phase in self.phases if phase.name == name)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Everything as plain data, ready for JSON."""
         return {"same": self.same, "engine_seconds": self.engine_seconds, **asdict(self)}
 
 
-def account(stats) -> dict:
+def account(stats: HostStats) -> dict[str, int]:
     """Configured memory that needs no machine memory, by technique, in bytes: never touched,
     sharing (zero pages and equal pages), compression, swap, balloon. The parts add up to configured
     - consumed."""
@@ -96,11 +109,11 @@ def account(stats) -> dict:
     }
 
 
-def _absent(stats) -> int:
+def _absent(stats: HostStats) -> int:
     return stats.configured - stats.granted - stats.compressed - stats.swapped - stats.ballooned
 
 
-def places_of(stats) -> dict[str, int]:
+def places_of(stats: VMStats) -> dict[str, int]:
     """Guest memory of one machine by place, in bytes."""
     quarter = stats.quarter_pages * PAGE_BYTES
     half = stats.half_pages * PAGE_BYTES

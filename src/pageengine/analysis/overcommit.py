@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from pageengine import images
 from pageengine.analysis.outcome import EVENTS, Machine, Overcommit, Phase, account, places_of
 from pageengine.analysis.resident import Resident
 from pageengine.host.host import Host
+from pageengine.host.vm import VM
 from pageengine.plumbing import given
 from pageengine.units import PAGE_BYTES, parse_size
 
@@ -27,7 +29,7 @@ _HOLE_STEP = 512
 Progress = Callable[[str, str, int, int], object]  # phase, machine, pages done, pages in all
 
 
-def memory_for(text, total: int) -> int:
+def memory_for(text: int | str, total: int) -> int:
     """Bytes of host memory from a size ("256 MiB") or a part of ``total`` ("50%"), whole pages."""
     if isinstance(text, str) and text.strip().endswith("%"):
         try:
@@ -60,14 +62,14 @@ def names_for(paths: Sequence[str]) -> list[str]:
 
 def overcommit(
     paths: Sequence[str],
-    memory,
+    memory: int | str,
     *,
     names: Sequence[str] | None = None,
     groups: Mapping[str, str] | None = None,
-    cache_limit="10%",
+    cache_limit: int | str = "10%",
     progress: Progress | None = None,
     kind: str | None = None,
-    **host_options,
+    **host_options: Any,
 ) -> Overcommit:
     """Runs the experiment.
 
@@ -116,9 +118,7 @@ def _kinds_of(path: str, kind: str | None) -> images.Kinds:
 class _Run:
     """The phases of one experiment on one host."""
 
-    def __init__(
-        self, host: Host, resident: Resident, progress: Progress | None, kind: str | None
-    ):
+    def __init__(self, host: Host, resident: Resident, progress: Progress | None, kind: str | None):
         self._host, self._resident, self._kind = host, resident, kind
         self._progress = progress or (lambda *_: None)
         self.who: list[tuple[str, str, str]] = []  # name, path, group
@@ -159,7 +159,7 @@ class _Run:
         vm = self._host[name]
         end = 0
 
-        def write(ppns, pages):
+        def write(ppns: np.ndarray, pages: np.ndarray) -> None:
             nonlocal end
             vm.write(ppns, pages)
             before, end = end, int(ppns[-1]) + 1
@@ -174,7 +174,7 @@ class _Run:
         self._differing[name], self._compared[name] = [], 0
         end = 0
 
-        def compare(ppns, pages):
+        def compare(ppns: np.ndarray, pages: np.ndarray) -> None:
             nonlocal end
             inside = np.arange(end, ppns[-1] + 1)
             holes = inside[~np.isin(inside, ppns, assume_unique=True)]
@@ -189,7 +189,7 @@ class _Run:
         self._progress("verify", name, vm.pages, vm.pages)
         return reading
 
-    def _compare(self, vm, ppns, pages) -> None:
+    def _compare(self, vm: VM, ppns: np.ndarray, pages: np.ndarray | None) -> None:
         """Reads pages back and compares them with ``pages``, or with zeros where that is None."""
         for start in range(0, len(ppns), _HOLE_STEP):
             part = ppns[start : start + _HOLE_STEP]
@@ -201,11 +201,11 @@ class _Run:
             self._differing[vm.name] += part[wrong].tolist()
             self._compared[vm.name] += len(part)
 
-    def places(self) -> dict[str, dict]:
+    def places(self) -> dict[str, dict[str, int]]:
         """Where each machine's pages are, in bytes."""
         return {name: places_of(self._host[name].stats) for name, _, _ in self.who}
 
-    def machines(self, places: dict[str, dict]) -> tuple[Machine, ...]:
+    def machines(self, places: dict[str, dict[str, int]]) -> tuple[Machine, ...]:
         return tuple(
             Machine(
                 name=name,
@@ -222,7 +222,9 @@ class _Run:
         )
 
 
-def _each_batch(path: str, kind: str | None, use: Callable) -> float:
+def _each_batch(
+    path: str, kind: str | None, use: Callable[[np.ndarray, np.ndarray], object]
+) -> float:
     """Calls ``use(ppns, pages)`` for every batch of an image; returns the seconds spent reading
     it."""
     start = time.perf_counter()

@@ -13,6 +13,7 @@ import os
 import random
 import sys
 import sysconfig
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -28,7 +29,7 @@ def used() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def sources():
+def sources() -> Iterator[str]:
     """The texts of Python's own library, always in the same order."""
     root = sysconfig.get_paths()["stdlib"]
     for folder, folders, files in os.walk(root):
@@ -39,19 +40,24 @@ def sources():
                     yield file.read()
 
 
-def records(seed: int):
+def records(seed: int) -> Iterator[tuple[list[dict[str, Any]], str]]:
     """Customers and orders as dicts, and the same as JSON text."""
     draw = random.Random(seed)
     while True:
         rows = [
-            {"id": draw.randrange(10**9), "name": f"customer {draw.randrange(5000)}", "open": False,
-             "orders": [draw.randrange(200) for _ in range(6)], "balance": draw.random() * 1000}
+            {
+                "id": draw.randrange(10**9),
+                "name": f"customer {draw.randrange(5000)}",
+                "open": False,
+                "orders": [draw.randrange(200) for _ in range(6)],
+                "balance": draw.random() * 1000,
+            }
             for _ in range(1000)
-        ]  # fmt: skip
+        ]
         yield rows, json.dumps(rows)
 
 
-def arrays(seed: int):
+def arrays(seed: int) -> Iterator[tuple[Any, ...]]:
     """numpy arrays as a calculation has them: measurements, indices, an empty grid, noise."""
     import numpy as np
 
@@ -66,7 +72,7 @@ def arrays(seed: int):
         )
 
 
-def text(seed: int):
+def text(seed: int) -> Iterator[object]:
     """Python's library as one text, its lines, and an index from word to lines."""
     whole = "\n".join(sources())
     yield whole
@@ -80,7 +86,7 @@ def text(seed: int):
             yield index
 
 
-def trees(seed: int):
+def trees(seed: int) -> Iterator[object]:
     """Python's library as syntax trees, as a checker or a compiler has it."""
     whole = "\n".join(sources())
     yield whole
@@ -94,9 +100,9 @@ def trees(seed: int):
 KINDS = {"records": records, "arrays": arrays, "text": text, "trees": trees}
 
 
-def fill(kind: str, target: int) -> list:
+def fill(kind: str, target: int) -> list[object]:
     """Data of one kind until the program is as large as ``target`` bytes."""
-    kept: list = []
+    kept: list[object] = []
     while used() < target:
         before = len(kept)
         for part in KINDS[kind](seed=len(kept)):
@@ -108,7 +114,7 @@ def fill(kind: str, target: int) -> list:
     return kept
 
 
-def dump(kept: list, path: str) -> None:
+def dump(kept: list[object], path: str) -> None:
     """Writes the pages that the program's objects lie on, in order of address."""
     pages: set[int] = set()
     stack: list[Any] = [kept]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pageengine import images
 from pageengine.errors import PageEngineError
@@ -28,7 +29,7 @@ class Program:
 
     name: str
     what: str
-    process: subprocess.Popen
+    process: subprocess.Popen[str]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Capture:
     whole: bool
     reason: str
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """As plain data, ready for JSON."""
         return asdict(self)
 

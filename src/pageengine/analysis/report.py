@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -144,7 +145,7 @@ class SharingReport:
             saved[f"sharing, then compression ({one.codec})"] = pages.saved + rest
         return saved
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Everything as plain data, ready for JSON."""
         return {
             "bytes": self.bytes,

@@ -86,7 +86,7 @@ def survey(
     )
 
 
-def _codecs(names: Sequence[str] | None) -> dict:
+def _codecs(names: Sequence[str] | None) -> dict[str, codecs.Codec]:
     return {name: codecs.Codec(name) for name in names} if names else codecs.codecs()
 
 
@@ -94,7 +94,7 @@ class _Survey:
     """Counts over the images so far. A group is a salt of the hash, so that one set serves all
     groups."""
 
-    def __init__(self, tried: dict, sample: int | None):
+    def __init__(self, tried: dict[str, codecs.Codec], sample: int | None):
         self._tried = tried
         self._sample = Sample(sample, len(tried))
         self._salts: dict[str, int] = {}
@@ -124,12 +124,19 @@ class _Survey:
             for size, part, seen in zip(GRAINS, parts, self._seen, strict=True)
         )
         return ImageSharing(
-            path=image.path, kind=image.kind, group=group, pages=pages, zero=held - filled,
-            holes=pages - held, unknown=kinds.unknown, gap=kinds.gap, same_filled=same,
+            path=image.path,
+            kind=image.kind,
+            group=group,
+            pages=pages,
+            zero=held - filled,
+            holes=pages - held,
+            unknown=kinds.unknown,
+            gap=kinds.gap,
+            same_filled=same,
             grains=grains,
-        )  # fmt: skip
+        )
 
-    def _page_batch(self, contents, salt: int) -> tuple[np.ndarray, np.ndarray, int]:
+    def _page_batch(self, contents: np.ndarray, salt: int) -> tuple[np.ndarray, np.ndarray, int]:
         """Samples a batch: (which of its rows are not zero, their hashes, how many of them are one
         repeated word).
         """
@@ -145,7 +152,7 @@ class _Survey:
                 self._sample.put(distinct[new], counts[new], self._sizes(chosen))
         return rows, batch, int(np.count_nonzero(same & filled))
 
-    def _sizes(self, contents) -> np.ndarray:
+    def _sizes(self, contents: np.ndarray) -> np.ndarray:
         """Compressed size under each codec, uint16 [n, codecs]; a whole page where it does not
         fit."""
         rows = np.empty((len(contents), len(self._tried)), np.uint16)

@@ -2,12 +2,15 @@
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from pageengine import images
 from pageengine.analysis.report import Compressibility
+from pageengine.stores.codec import Codec
 from pageengine.stores.hashing import zero_pages
 from pageengine.units import PAGE_BYTES
 
@@ -29,7 +32,7 @@ class Speed:
     half: float
     ratio: float
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Everything as plain data, ready for JSON."""
         return asdict(self)
 
@@ -55,7 +58,7 @@ def _file_pages(path: str) -> np.ndarray:
     return data[: len(data) // PAGE_BYTES * PAGE_BYTES].reshape(-1, PAGE_BYTES)
 
 
-def measure(codec, pages: np.ndarray) -> Speed:
+def measure(codec: Codec, pages: np.ndarray) -> Speed:
     """Compresses all pages and decompresses what fitted, a few times each."""
     seconds = _best(lambda: codec.sizes(pages))
     blobs = [blob for blob in codec.compress(pages, PAGE_BYTES - 1) if blob is not None]
@@ -75,7 +78,7 @@ def measure(codec, pages: np.ndarray) -> Speed:
     )
 
 
-def _best(work) -> float:
+def _best(work: Callable[[], object]) -> float:
     times = []
     for _ in range(_ROUNDS):
         start = time.perf_counter()

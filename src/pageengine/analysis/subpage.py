@@ -12,13 +12,20 @@ many) and the words.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pageengine.stores.codec import Codec
 from pageengine.stores.hashing import hash_pages, zero_pages
 from pageengine.units import PAGE_BYTES
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from pageengine.images.base import Image
 
 HALF = PAGE_BYTES // 2
 HEADER, RUN, WORD = 8, 4, 8
@@ -48,7 +55,7 @@ class SubPage:
         return self.both / self.compressed - 1 if self.compressed else 0.0
 
 
-def potential(pages, codec: str = "word", seed: int = 0) -> SubPage:
+def potential(pages: ArrayLike, codec: str = "word", seed: int = 0) -> SubPage:
     """What patches would give back of ``pages``, uint8 [n, 4096]. seed: of the blocks' places."""
     pages = np.asarray(pages)
     distinct = pages[_first_of_each(pages)]
@@ -65,7 +72,7 @@ def potential(pages, codec: str = "word", seed: int = 0) -> SubPage:
     )
 
 
-def of_images(opened, most: int = MOST_PAGES) -> SubPage:
+def of_images(opened: Iterable[Image], most: int = MOST_PAGES) -> SubPage:
     """The same of opened images together, of their first ``most`` pages that hold anything: they
     are kept in memory while this looks.
     """
@@ -102,7 +109,8 @@ def patch_sizes(pages: np.ndarray, references: np.ndarray) -> np.ndarray:
         np.uint64
     )
     runs = differ[:, 0].astype(np.int64) + (differ[:, 1:] & ~differ[:, :-1]).sum(axis=1)
-    return HEADER + RUN * runs + WORD * differ.sum(axis=1)
+    sizes: np.ndarray = HEADER + RUN * runs + WORD * differ.sum(axis=1)
+    return sizes
 
 
 def _against(pages: np.ndarray, references: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ class Seen:
     def add(self, hashes: np.ndarray) -> np.ndarray:
         """Takes in distinct hashes in ascending order; returns bool [n], True where one was not in
         yet."""
-        fresh = ~(contains(self._large, hashes) | contains(self._small, hashes))
+        fresh: np.ndarray = ~(contains(self._large, hashes) | contains(self._small, hashes))
         self._small = _merged(self._small, hashes[fresh])
         if len(self._small) > max(_SMALL, len(self._large) // 8):
             self._large = _merged(self._large, self._small)
@@ -104,7 +104,8 @@ def contains(sorted_hashes: np.ndarray, hashes: np.ndarray) -> np.ndarray:
     if not len(sorted_hashes):
         return np.zeros(len(hashes), bool)
     at = np.minimum(np.searchsorted(sorted_hashes, hashes), len(sorted_hashes) - 1)
-    return sorted_hashes[at] == hashes
+    found: np.ndarray = sorted_hashes[at] == hashes
+    return found
 
 
 def _merged(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
 
 from pageengine import __version__
 from pageengine.cli import (
@@ -26,16 +27,32 @@ from pageengine.cli import (
     scan,
     sweep,
     techniques,
-)  # fmt: skip
+)
 from pageengine.cli.console import Console
 from pageengine.plumbing.visible import visible
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 __all__ = ["main", "make_parser"]
 
 COMMANDS = (
-    demo, scan, capture, overcommit, run, compare, advise, sweep, paper, policies, techniques,
-    codecs, examples, docs, about,
-)  # fmt: skip
+    demo,
+    scan,
+    capture,
+    overcommit,
+    run,
+    compare,
+    advise,
+    sweep,
+    paper,
+    policies,
+    techniques,
+    codecs,
+    examples,
+    docs,
+    about,
+)
 
 EPILOG = """\
 begin with:
@@ -54,10 +71,10 @@ failed (a full disk); 124 out of --max-time; 129 hung up; 130 Ctrl-C; 143 SIGTER
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line; --help has the rest."""
 
-    def error(self, message: str):
+    def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {visible(message)} (see {self.prog} --help)\n")
 
-    def _print_message(self, message: str, file=None):
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         """argparse would not say that help could not be written."""
         if file is sys.stdout and file is not None:
             Console(json=True).write(message)
@@ -97,6 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> int:
         arguments = make_parser().parse_args(argv)
-        return arguments.run(arguments, Console(json=arguments.json))
+        status: int = arguments.run(arguments, Console(json=arguments.json))
+        return status
 
     return ending.status_of(command)

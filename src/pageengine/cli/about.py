@@ -1,5 +1,6 @@
 """pageengine about: what a bug report needs."""
 
+import argparse
 import os
 import platform
 import sys
@@ -8,7 +9,7 @@ from importlib import metadata
 from typing import Any
 
 from pageengine import __version__
-from pageengine.cli.console import size
+from pageengine.cli.console import Console, size
 from pageengine.plumbing import reading
 from pageengine.stores import codec as codec_room
 
@@ -20,11 +21,11 @@ example:
 """
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """None but the common ones."""
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     folder = tempfile.gettempdir()
     space = os.statvfs(folder) if hasattr(os, "statvfs") else None
     codecs = {name: found.source for name, found in codec_room.codecs().items()}

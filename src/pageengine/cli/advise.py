@@ -1,14 +1,21 @@
 """pageengine advise: how far may I go?"""
 
+import argparse
+from collections.abc import Mapping
+
 from pageengine import report
 from pageengine.cli import places, values
-from pageengine.cli.console import Usage, size
+from pageengine.cli.console import Console, Usage, size
 from pageengine.cli.stopping import Stop, add_max_time, seconds_of
 from pageengine.lab import build
-from pageengine.lab.advise import advise, bounds
-from pageengine.lab.curve import Cut, curve
+from pageengine.lab.advice import Advice
+from pageengine.lab.advise import Run, advise, bounds
+from pageengine.lab.curve import Curve, Cut, curve
 from pageengine.lab.objective import METRICS, Objective
+from pageengine.lab.results import Result
+from pageengine.lab.scenario import Scenario
 from pageengine.plumbing import writing
+from pageengine.policy.base import Policy
 from pageengine.units import parse_size
 
 HELP = "how far to go: most machines, least memory, for an objective"
@@ -38,22 +45,25 @@ advice: what was tried until then is shown.
 """
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
     parser.add_argument("--slo", metavar="OBJECTIVE", help="what must hold: 'stall < 2%%'")
     parser.add_argument("--vary", metavar="KEY", help="what is searched: vm.count, host.memory ...")
     parser.add_argument("--from", dest="low", metavar="VALUE", help="least value to try")
     parser.add_argument("--to", dest="high", metavar="VALUE", help="greatest value to try")
     values.add_seeds(parser, 3)
-    parser.add_argument("--policy", metavar="P", help="another policy than the file's; with options"
-                        " of its own: esx6:idle_tax=0.5")  # fmt: skip
+    parser.add_argument(
+        "--policy",
+        metavar="P",
+        help="another policy than the file's; with options of its own: esx6:idle_tax=0.5",
+    )
     parser.add_argument("--curve", action="store_true", help="the right-sizing curve of each VM")
     parser.add_argument("-o", "--output", metavar="PNG", help="with --curve: a picture of it")
     values.add_set(parser)
     add_max_time(parser)
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     scenario, seeds = values.load(arguments, arguments.policy), values.seeds(arguments)
     limit = seconds_of(arguments)
     if arguments.curve:
@@ -67,20 +77,29 @@ def run(arguments, console) -> int:
     low, high = _limit(arguments, "low"), _limit(arguments, "high")
     with Stop(limit) as stop, console.progress() as show:
 
-        def progress(value, seed, figure):
+        def progress(value: int, seed: int, figure: float | None) -> None:
             what = "" if figure is None else f": {objective.show(figure)}"
             show("advise", f"{arguments.vary} {value}, seed {seed}{what}", 0, 0)
 
         advice = advise(
-            scenario, objective, arguments.vary, policy=arguments.policy, seeds=seeds, low=low,
-            high=high, progress=progress, run=_until(stop),
-        )  # fmt: skip
+            scenario,
+            objective,
+            arguments.vary,
+            policy=arguments.policy,
+            seeds=seeds,
+            low=low,
+            high=high,
+            progress=progress,
+            run=_until(stop),
+        )
     console.result({**advice.to_dict(), "partial": stop.why if advice.partial else ""})
     _tried(console, advice)
     console.say()
     if advice.partial:
-        console.say(f"No advice: {stop.why or advice.partial}. Shown are the runs that came to "
-                    "their end.", style="bold red")  # fmt: skip
+        console.say(
+            f"No advice: {stop.why or advice.partial}. Shown are the runs that came to their end.",
+            style="bold red",
+        )
         return stop.status
     console.say(advice.sentence(), style="bold")
     for warning in advice.warnings():
@@ -88,22 +107,22 @@ def run(arguments, console) -> int:
     return 0 if advice.value is not None else 1
 
 
-def _until(stop: Stop):
+def _until(stop: Stop) -> Run:
     """Runs of a scenario that end when the command is to end."""
 
-    def one(scenario, *, policy, seed):
+    def one(scenario: Scenario, *, policy: str | Policy | None, seed: int) -> Result:
         return build.run(scenario, policy=policy, seed=seed, progress=lambda *_: not stop())
 
     return one
 
 
-def _tried(console, advice) -> None:
+def _tried(console: Console, advice: Advice) -> None:
     objective = advice.objective
     tried = sorted({value for value, _, _ in advice.tried})
     figures = {(value, seed): figure for value, seed, figure in advice.tried}
     seeds = list(dict.fromkeys(seed for _, seed, _ in advice.tried))
 
-    def cell(value, seed):
+    def cell(value: int, seed: int) -> str:
         figure = figures.get((value, seed))
         if figure is None:
             return ""
@@ -114,20 +133,23 @@ def _tried(console, advice) -> None:
         f"{objective.metric} by {advice.key} and seed",
         (advice.key, *(["machines"] if counted else []), *(f"seed {seed}" for seed in seeds)),
         [
-            (advice.show(value), *([_mix(advice.mixes.get(value, {}))] if counted else []),
-             *(cell(value, seed) for seed in seeds))
+            (
+                advice.show(value),
+                *([_mix(advice.mixes.get(value, {}))] if counted else []),
+                *(cell(value, seed) for seed in seeds),
+            )
             for value in tried
         ],
         texts=2 if counted else 1,
         caption=METRICS[objective.metric].says,
-    )  # fmt: skip
+    )
 
 
-def _mix(mix) -> str:
+def _mix(mix: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in mix.items())
 
 
-def _limit(arguments, name: str) -> int | None:
+def _limit(arguments: argparse.Namespace, name: str) -> int | None:
     text = getattr(arguments, name)
     if text is None:
         return None
@@ -139,9 +161,20 @@ def _limit(arguments, name: str) -> int | None:
     return parse_size(text, option)
 
 
-def _curves(arguments, console, scenario, seeds, limit) -> int:
-    dropped = {"--slo": arguments.slo, "--vary": arguments.vary, "--from": arguments.low,
-               "--to": arguments.high, "--policy": arguments.policy}  # fmt: skip
+def _curves(
+    arguments: argparse.Namespace,
+    console: Console,
+    scenario: Scenario,
+    seeds: range,
+    limit: float | None,
+) -> int:
+    dropped = {
+        "--slo": arguments.slo,
+        "--vary": arguments.vary,
+        "--from": arguments.low,
+        "--to": arguments.high,
+        "--policy": arguments.policy,
+    }
     if any(dropped.values()):
         given = ", ".join(name for name, value in dropped.items() if value)
         raise Usage(f"--curve runs each machine alone and takes no {given}")
@@ -149,11 +182,11 @@ def _curves(arguments, console, scenario, seeds, limit) -> int:
         if not report.available():
             raise Usage('pictures need the package matplotlib: pip install "pageengine[report]"')
         places.file(arguments.output, suffixes=(".png",))
-    found: list = []
+    found: list[Curve] = []
     with Stop(limit) as stop, console.progress() as show:
         for name in scenario.groups:
 
-            def progress(done, total, name=name):
+            def progress(done: int, total: int, name: str = name) -> None:
                 show(name, f"{name} alone", done, total)
 
             try:
@@ -175,7 +208,7 @@ def _curves(arguments, console, scenario, seeds, limit) -> int:
     return stop.status
 
 
-def _tell_curves(console, found) -> None:
+def _tell_curves(console: Console, found: list[Curve]) -> None:
     console.table(
         "Slowdown by memory, each machine alone",
         ("memory", *(f"{each.vm}, {size(int(each.sizes[-1]))}" for each in found)),
@@ -193,5 +226,5 @@ def _tell_curves(console, found) -> None:
         console.say(f"{each.vm}: {where} of {size(int(each.sizes[-1]))}")
 
 
-def _point(each, index: int) -> str:
+def _point(each: Curve, index: int) -> str:
     return f"{each.slowdown[index]:.2f} {'<' if each.knee == index else ' '}"

@@ -1,10 +1,11 @@
 """pageengine capture: the memory of a live process as an image."""
 
+import argparse
 import os
 
 from pageengine import images
 from pageengine.cli import places
-from pageengine.cli.console import Usage, size
+from pageengine.cli.console import Console, Usage, size
 from pageengine.units import PAGE_BYTES
 
 HELP = "a live process's memory as an image"
@@ -21,17 +22,18 @@ examples:
 """
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pid", metavar="PID", type=int, help="process number")
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="where to write it")
     parser.add_argument("--force", action="store_true", help="replace FILE if it is there")
     parser.add_argument(
-        "--running", action="store_true",
+        "--running",
+        action="store_true",
         help="do not stop the process while it is read (pages may then be of different moments)",
-    )  # fmt: skip
+    )
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     if os.path.exists(arguments.output) and not arguments.force:
         raise Usage(f"{arguments.output} is there already: choose another name, or --force")
     places.file(arguments.output)

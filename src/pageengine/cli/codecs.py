@@ -1,7 +1,10 @@
 """pageengine codecs: which codecs there are."""
 
+import argparse
+from typing import Any
+
 from pageengine.analysis import speed
-from pageengine.cli.console import size
+from pageengine.cli.console import Console, size
 from pageengine.stores import codec as codec_room
 
 HELP = "which codecs there are, and how fast"
@@ -15,19 +18,19 @@ examples:
 """
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bench", action="store_true", help="measure each, about a second per codec"
     )
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     found = codec_room.codecs()
     rows = [
         {"name": name, "available": name in found, **_about(found.get(name), name)}
         for name in dict.fromkeys([*found, "lz4", "zstd"])
     ]
-    data = {"codecs": rows}
+    data: dict[str, Any] = {"codecs": rows}
     if arguments.bench:
         with console.progress() as show:
             data["bench"] = [
@@ -48,13 +51,19 @@ def run(arguments, console) -> int:
             f"On {size(data['bench'][0]['bytes'])} of this program's own pages",
             ("codec", "in MB/s", "out MB/s", "<= 1 KiB", "<= 2 KiB", "ratio"),
             [
-                (b["codec"], f"{b['compress_mb_s']:,.0f}", f"{b['decompress_mb_s']:,.0f}",
-                 f"{b['quarter']:.0%}", f"{b['quarter'] + b['half']:.0%}", f"{b['ratio']:.2f}")
+                (
+                    b["codec"],
+                    f"{b['compress_mb_s']:,.0f}",
+                    f"{b['decompress_mb_s']:,.0f}",
+                    f"{b['quarter']:.0%}",
+                    f"{b['quarter'] + b['half']:.0%}",
+                    f"{b['ratio']:.2f}",
+                )
                 for b in data["bench"]
             ],
             caption="bytes of pages compressed (in) and restored (out); 1 MB = 10^6 bytes; one "
-                    "core; zero pages left out",
-        )  # fmt: skip
+            "core; zero pages left out",
+        )
     return 0
 
 
@@ -64,6 +73,6 @@ _MISSING = {
 }
 
 
-def _about(one, name: str) -> dict:
+def _about(one: codec_room.Codec | None, name: str) -> dict[str, str]:
     source, summary = (one.source, one.summary) if one else _MISSING[name]
     return {"source": source, "summary": summary}

@@ -1,16 +1,19 @@
 """pageengine compare: policies side by side on one scenario."""
 
+import argparse
 from pathlib import Path
 
 from pageengine import report
 from pageengine.cli import outcome, places, values
-from pageengine.cli.console import Usage, size
+from pageengine.cli.console import Console, Usage, size
 from pageengine.cli.run import follow
 from pageengine.cli.stopping import Stop, add_max_time, seconds_of
 from pageengine.lab import build, choice, figures
 from pageengine.lab.compare import compare
-from pageengine.lab.results import can_save
-from pageengine.lab.standings import OBJECTIVE
+from pageengine.lab.intervals import Interval
+from pageengine.lab.results import Result, can_save
+from pageengine.lab.scenario import Scenario
+from pageengine.lab.standings import OBJECTIVE, Comparison
 from pageengine.plumbing import writing
 
 HELP = "policies side by side on one scenario, with a verdict"
@@ -37,20 +40,29 @@ there is no verdict.
 """
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
-    parser.add_argument("--policy", action="append", default=[], metavar="P",
-                        help="a policy; repeat for each; see pageengine policies")  # fmt: skip
-    parser.add_argument("-o", "--output", metavar="DIR",
-                        help="results go to DIR/POLICY (with --seeds to DIR/POLICY/SEED), a page "
-                        "to DIR/compare.html, a picture to DIR/compare.png")  # fmt: skip
+    parser.add_argument(
+        "--policy",
+        action="append",
+        default=[],
+        metavar="P",
+        help="a policy; repeat for each; see pageengine policies",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="results go to DIR/POLICY (with --seeds to DIR/POLICY/SEED), a page "
+        "to DIR/compare.html, a picture to DIR/compare.png",
+    )
     values.add_set(parser)
     values.add_seed(parser, "another seed than the file's")
     values.add_seeds(parser, 1)
     add_max_time(parser)
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     policies = list(dict.fromkeys(arguments.policy))
     if len(policies) < 2:
         raise Usage("compare needs two policies: --policy esx6 --policy kvm")
@@ -64,22 +76,30 @@ def run(arguments, console) -> int:
         places.folder(arguments.output)
     with Stop(limit) as stop, console.progress() as show:
 
-        def one(scenario, *, policy, seed, progress):
-            follower = follow(show, f"{policy}, seed {seed}" if len(seeds) > 1 else policy,
-                              scenario, stop)  # fmt: skip
+        def one(scenario: Scenario, *, policy: str, seed: int | None, progress: object) -> Result:
+            follower = follow(
+                show, f"{policy}, seed {seed}" if len(seeds) > 1 else policy, scenario, stop
+            )
             return build.run(scenario, policy=policy, seed=seed, progress=follower)
 
-        comparison = compare(scenario, policies, seed=arguments.seed, run=one,
-                             seeds=seeds if len(seeds) > 1 else ())  # fmt: skip
+        comparison = compare(
+            scenario, policies, seed=arguments.seed, run=one, seeds=seeds if len(seeds) > 1 else ()
+        )
         folder = Path(arguments.output) if arguments.output else None
         if folder and comparison.standings:
             _save(comparison, scenario, folder)
     left = {name: list(found) for name in policies if (found := choice.choose(scenario, name).left)}
-    console.result({
-        "scenario": scenario.name, "memory": scenario.host["memory"],
-        "machines": len(scenario.machines), **comparison.to_dict(), "left_out": left,
-        **({"partial": stop.why} if stop.why and comparison.partial else {}), "output": folder,
-    })  # fmt: skip
+    console.result(
+        {
+            "scenario": scenario.name,
+            "memory": scenario.host["memory"],
+            "machines": len(scenario.machines),
+            **comparison.to_dict(),
+            "left_out": left,
+            **({"partial": stop.why} if stop.why and comparison.partial else {}),
+            "output": folder,
+        }
+    )
     if comparison.standings:
         _standings(console, scenario, comparison)
         _techniques(console, comparison)
@@ -87,34 +107,41 @@ def run(arguments, console) -> int:
     return stop.status if comparison.partial else 0
 
 
-def _end(console, comparison, stop, left, folder) -> None:
+def _end(
+    console: Console, comparison: Comparison, stop: Stop, left: list[str], folder: Path | None
+) -> None:
     for each in left:
         console.say(f"Left out: {each}.", style="yellow")
     console.say()
     if comparison.partial:
-        console.say(f"No verdict: {stop.why or comparison.partial}. Shown are the runs that came "
-                    "to their end.", style="bold red")  # fmt: skip
+        console.say(
+            f"No verdict: {stop.why or comparison.partial}. Shown are the runs that came "
+            "to their end.",
+            style="bold red",
+        )
     else:
         console.say(comparison.sentence(), style="bold")
         if len(comparison.seeds) == 1:
-            console.say("One seed has no interval: --seeds 5 says how much of it is chance.",
-                        style="dim")  # fmt: skip
+            console.say(
+                "One seed has no interval: --seeds 5 says how much of it is chance.", style="dim"
+            )
     if folder and comparison.standings:
         console.say(f"Saved in {folder}")
 
 
-def _standings(console, scenario, comparison) -> None:
+def _standings(console: Console, scenario: Scenario, comparison: Comparison) -> None:
     seeds = len(comparison.seeds)
     rows = [
         (
-            one.policy, f"{one.interval('carried').mean:.3g} of {one.runs[0].machines}",
+            one.policy,
+            f"{one.interval('carried').mean:.3g} of {one.runs[0].machines}",
             _share(one.interval("stall")),
             f"{one.worst} {_share(one.interval('worst_stall'))}",
             _share(one.interval("worst_minute")),
             f"{one.interval('swap_in').mean:,.1f}" if one.interval("swap_in").mean else "-",
         )
         for one in comparison.standings
-    ]  # fmt: skip
+    ]
     over = f"; mean of {seeds} seeds ± half of the 95 % interval" if seeds > 1 else ""
     console.table(
         f"{scenario.name}: {len(scenario.machines)} machines on {size(scenario.host['memory'])}",
@@ -129,26 +156,32 @@ def _standings(console, scenario, comparison) -> None:
             console.say(f"{one.policy} refused {', '.join(refused)}.", style="dim")
 
 
-def _share(found) -> str:
+def _share(found: Interval) -> str:
     half = "" if found.half is None else f" ± {100 * found.half:.2f}"
     return f"{100 * found.mean:.2f}{half} %" if half else outcome.stalled(found.mean)
 
 
-def _techniques(console, comparison) -> None:
+def _techniques(console: Console, comparison: Comparison) -> None:
     names = list(comparison.standings[0].given_back)
     rows = [
-        (one.policy, *(size(int(one.given_back[name])) for name in names),
-         size(int(sum(one.given_back.values()))), size(int(one.interval("untouched").mean)))
+        (
+            one.policy,
+            *(size(int(one.given_back[name])) for name in names),
+            size(int(sum(one.given_back.values()))),
+            size(int(one.interval("untouched").mean)),
+        )
         for one in comparison.standings
-    ]  # fmt: skip
+    ]
     console.table(
-        "Memory reclaimed, mean of the run", ("policy", *names, "in all", "untouched"), rows,
+        "Memory reclaimed, mean of the run",
+        ("policy", *names, "in all", "untouched"),
+        rows,
         caption="untouched: in balloons, and beyond what the machine used under any of the "
         "policies; no memory is won by it, and it is in no other column",
-    )  # fmt: skip
+    )
 
 
-def _save(comparison, scenario, folder: Path) -> None:
+def _save(comparison: Comparison, scenario: Scenario, folder: Path) -> None:
     taken: dict[str, int] = {}
     for policy, runs in comparison.runs.items():
         name = choice.folder_of(policy)

@@ -10,12 +10,19 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 from pageengine.plumbing.visible import visible
 from pageengine.units import format_size
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+    from rich.progress import Progress
+
+#: What progress is shown by: key, text, done, total.
+Show = Callable[[str, str, int, int], object]
 
 _WIDTH = 100
 
@@ -31,9 +38,9 @@ class Console:
     def __init__(self, json: bool = False):
         self.json = json
         self._out = None if json else _rich_console(_Output())
-        self._bars = None
+        self._bars: Progress | None = None
 
-    def result(self, data: dict) -> None:
+    def result(self, data: Mapping[str, Any]) -> None:
         """The command's result, printed with --json only."""
         if self.json:
             text = json.dumps(plain(data), indent=2, allow_nan=False)
@@ -47,8 +54,9 @@ class Console:
         """A paragraph. lines: it is a text of ours, whose line ends stay."""
         if self._out:
             with self._no_bars():
-                self._out.print(_fit(text, lines=lines), style=style, markup=False,
-                                highlight=False, emoji=False)  # fmt: skip
+                self._out.print(
+                    _fit(text, lines=lines), style=style, markup=False, highlight=False, emoji=False
+                )
 
     def heading(self, text: str) -> None:
         """A line that begins a part."""
@@ -91,7 +99,7 @@ class Console:
             self.say(caption, style="dim")
 
     @contextmanager
-    def progress(self):
+    def progress(self) -> Iterator[Show]:
         """Progress bars on standard error while it is a terminal: yields ``show(key, text, done,
         total)``."""
         if not sys.stderr.isatty() or not _has_rich():
@@ -100,10 +108,11 @@ class Console:
         from rich import progress as bars
 
         parts = (
-            bars.TextColumn("{task.description}", markup=False), bars.BarColumn(bar_width=30),
+            bars.TextColumn("{task.description}", markup=False),
+            bars.BarColumn(bar_width=30),
             bars.TaskProgressColumn(),
             bars.TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        )  # fmt: skip
+        )
         tasks: dict[str, Any] = {}
         with bars.Progress(*parts, console=_rich_console(sys.stderr), transient=True) as progress:
 
@@ -120,7 +129,7 @@ class Console:
                 self._bars = None
 
     @contextmanager
-    def _no_bars(self):
+    def _no_bars(self) -> Iterator[None]:
         """Takes the bars off the screen while something is printed."""
         bars = self._bars
         if bars:
@@ -141,7 +150,7 @@ class _Output:
         with _of_output():
             sys.stdout.flush()
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         return getattr(sys.stdout, name)
 
 
@@ -152,7 +161,7 @@ def _fit(text: str, *, lines: bool = False) -> str:
 
 
 @contextmanager
-def _of_output():
+def _of_output() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
@@ -234,7 +243,7 @@ def _has_rich() -> bool:
     return True
 
 
-def _rich_console(file):
+def _rich_console(file: "_Output | TextIO") -> "RichConsole":
     if not _has_rich():
         raise Usage(
             'tables need the package rich: pip install "pageengine[cli]" (--json works without)'
@@ -247,6 +256,6 @@ def _rich_console(file):
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
 
-    console = Piped(file=file, soft_wrap=False)
+    console = Piped(file=cast(IO[str], file), soft_wrap=False)
     console.width = min(console.width, _WIDTH)
     return console

@@ -1,8 +1,10 @@
 """pageengine demo: the whole story on real memory, without any file."""
 
+import argparse
+
 from pageengine.analysis import programs
 from pageengine.analysis.overcommit import memory_for, overcommit
-from pageengine.cli.console import Usage, size
+from pageengine.cli.console import Console, Usage, size
 from pageengine.cli.overcommit import add_host_arguments, host_options
 from pageengine.cli.story import Story
 from pageengine.plumbing import survivor
@@ -20,19 +22,24 @@ examples:
 """
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--memory", default="50%", metavar="SIZE",
+        "--memory",
+        default="50%",
+        metavar="SIZE",
         help="memory of the host: a size, or a part of what is captured (default: 50%%)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--size", type=float, default=128, metavar="MIB",
+        "--size",
+        type=float,
+        default=128,
+        metavar="MIB",
         help="memory of each program (default: 128)",
-    )  # fmt: skip
+    )
     add_host_arguments(parser)
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     if not 1 <= arguments.size <= 65536:
         raise Usage(f"--size must be from 1 to 65536 (MiB), not {arguments.size:g}")
     memory_for(arguments.memory, 1 << 40)  # a bad size is said before anything is started
@@ -68,7 +75,9 @@ def run(arguments, console) -> int:
     return 0 if result.same else 1
 
 
-def _capture(arguments, console, folder: str) -> list:
+def _capture(
+    arguments: argparse.Namespace, console: Console, folder: str
+) -> list[programs.Capture]:
     """Runs the programs and captures them; they have ended when this returns."""
     names = list(programs.PROGRAMS)
     console.heading(f"1. Starting {len(names)} ordinary programs")

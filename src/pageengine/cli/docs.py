@@ -1,6 +1,8 @@
 """pageengine docs: the pages of the documentation, as they came with this version."""
 
-from pageengine.cli.console import Usage
+import argparse
+
+from pageengine.cli.console import Console, Usage
 from pageengine.lab import fields
 from pageengine.plumbing import shipped
 
@@ -15,11 +17,11 @@ examples:
 """
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("page", nargs="?", metavar="PAGE", help="the page to print")
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     pages = shipped.pages()
     if arguments.page:
         name = arguments.page.removesuffix(".md")
@@ -31,9 +33,13 @@ def run(arguments, console) -> int:
             console.write(text)
         return 0
     titles = {name: shipped.about(path) for name, path in pages.items()}
-    console.result({"pages": {
-        name: {"title": title, "file": str(pages[name])} for name, title in titles.items()
-    }})  # fmt: skip
+    console.result(
+        {
+            "pages": {
+                name: {"title": title, "file": str(pages[name])} for name, title in titles.items()
+            }
+        }
+    )
     console.table("Pages", ("page", "title"), titles.items(), texts=2)
     folder = next(iter(pages.values())).parent
     console.say(f"pageengine docs PAGE prints one. The files are in {folder}", style="dim")

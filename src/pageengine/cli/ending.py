@@ -16,8 +16,9 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TextIO
 
 from pageengine.cli.console import Usage, flush, forget_output, say_error
 from pageengine.errors import PageEngineError
@@ -25,10 +26,25 @@ from pageengine.plumbing import startup
 
 BAD, FAULT, SYSTEM, UNREAD = 2, 70, 74, 141
 #: What no other input would help against.
-_SYSTEM = {getattr(errno, name) for name in (
-    "ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS", "ENOMEM", "EMFILE", "ENFILE", "ENXIO", "ESTALE",
-    "ENOLINK", "EBADF", "EAGAIN",
-) if hasattr(errno, name)}  # fmt: skip
+_SYSTEM = {
+    getattr(errno, name)
+    for name in (
+        "ENOSPC",
+        "EDQUOT",
+        "EFBIG",
+        "EIO",
+        "EROFS",
+        "ENOMEM",
+        "EMFILE",
+        "ENFILE",
+        "ENXIO",
+        "ESTALE",
+        "ENOLINK",
+        "EBADF",
+        "EAGAIN",
+    )
+    if hasattr(errno, name)
+}
 _AGAIN = 0.02  # seconds until an exception that Python swallowed is raised once more
 
 
@@ -97,7 +113,7 @@ def _of_system(error: OSError) -> str:
 
 
 @contextmanager
-def _signals():
+def _signals() -> Iterator[None]:
     before = {}
     if threading.current_thread() is threading.main_thread():
         for number in startup.heard():
@@ -112,15 +128,22 @@ def _signals():
             signal.signal(number, handler)
 
 
-def _end(number, _frame) -> None:
+def _end(number: int, _frame: object) -> None:
     raise SystemExit(startup.ENDS[number][1])
 
 
 @contextmanager
-def _warnings():
+def _warnings() -> Iterator[None]:
     """Warnings are lines on standard error like any other."""
 
-    def show(message, category, filename, lineno, file=None, line=None) -> None:
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         say_error(f"warning: {message}")
 
     with warnings.catch_warnings():
@@ -129,22 +152,22 @@ def _warnings():
 
 
 @contextmanager
-def _nothing_swallowed():
+def _nothing_swallowed() -> Iterator[None]:
     """Where a signal comes while Python collects garbage, its exception is printed and forgotten;
     then it is raised again."""
     before = sys.unraisablehook
 
-    def hook(about) -> None:
+    def hook(about: "sys.UnraisableHookArgs") -> None:
         if issubclass(about.exc_type, KeyboardInterrupt):
             number = signal.SIGINT
         elif issubclass(about.exc_type, Exception):
-            return before(about)
+            before(about)
+            return
         else:
             number = signal.SIGTERM
         again = threading.Timer(_AGAIN, signal.raise_signal, (number,))
         again.daemon = True
         again.start()
-        return None
 
     sys.unraisablehook = hook
     try:

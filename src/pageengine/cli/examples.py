@@ -1,8 +1,9 @@
 """pageengine examples: what is shipped to begin with."""
 
+import argparse
 from pathlib import Path
 
-from pageengine.cli.console import Usage
+from pageengine.cli.console import Console, Usage
 from pageengine.lab import fields
 from pageengine.plumbing import shipped, writing
 
@@ -22,12 +23,12 @@ examples:
 _KINDS = {".toml": "scenario", ".ipynb": "notebook", ".py": "program"}
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("example", nargs="?", metavar="NAME", help="the example to print or copy")
     parser.add_argument("-o", "--output", metavar="DIR", help="copy into this folder")
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     found = shipped.examples()
     if arguments.example:
         name = arguments.example
@@ -39,9 +40,14 @@ def run(arguments, console) -> int:
     if arguments.example:
         return _print(name, found[name], console)
     rows = [(name, _KINDS[path.suffix], shipped.about(path)) for name, path in found.items()]
-    console.result({"examples": {
-        name: {"kind": kind, "what": what, "file": str(found[name])} for name, kind, what in rows
-    }})  # fmt: skip
+    console.result(
+        {
+            "examples": {
+                name: {"kind": kind, "what": what, "file": str(found[name])}
+                for name, kind, what in rows
+            }
+        }
+    )
     console.table("Examples", ("name", "kind", "what it shows"), rows, texts=3)
     console.say(
         "pageengine examples NAME prints one, -o DIR copies; pageengine run NAME runs a scenario.",
@@ -50,7 +56,7 @@ def run(arguments, console) -> int:
     return 0
 
 
-def _print(name: str, path: Path, console) -> int:
+def _print(name: str, path: Path, console: Console) -> int:
     text = path.read_text(encoding="utf-8")
     console.result({"example": name, "file": str(path), "text": text})
     if not console.json:
@@ -58,7 +64,7 @@ def _print(name: str, path: Path, console) -> int:
     return 0
 
 
-def _copy(found: dict[str, Path], folder: Path, console) -> int:
+def _copy(found: dict[str, Path], folder: Path, console: Console) -> int:
     targets = {path: folder / path.name for path in found.values()}
     for target in targets.values():
         if target.exists():

@@ -2,18 +2,20 @@
 by which they open images.
 """
 
+import argparse
+
 from pageengine import images
-from pageengine.cli.console import Usage, size
+from pageengine.cli.console import Console, Usage, size
 
 RAW = "read every IMAGE as raw memory, whatever it begins with"
 
 
-def add_raw(parser) -> None:
+def add_raw(parser: argparse.ArgumentParser) -> None:
     """The option --raw."""
     parser.add_argument("--raw", action="store_true", help=RAW)
 
 
-def kind_of(arguments, paths: list[str]) -> str | None:
+def kind_of(arguments: argparse.Namespace, paths: list[str]) -> str | None:
     """The kind that every image is opened as: "raw", or None for what each looks like."""
     if not arguments.raw:
         return None
@@ -23,7 +25,7 @@ def kind_of(arguments, paths: list[str]) -> str | None:
     return "raw"
 
 
-def show(console, rows: list[tuple[str, int, int, int, int]]) -> None:
+def show(console: Console, rows: list[tuple[str, int, int, int, int]]) -> None:
     """A table, if any image holds less than all its memory or has gaps. rows: (name, bytes stored,
     of holes, of memory that is not stored, of address gaps).
     """
@@ -35,11 +37,14 @@ def show(console, rows: list[tuple[str, int, int, int, int]]) -> None:
         "What the images hold",
         ("image", "memory", "stored", "holes", "not stored", "address gaps"),
         [
-            (name, size(data + hole), *(size(value) if value else "-" for value in
-                                        (data, hole, unknown, gap)))
+            (
+                name,
+                size(data + hole),
+                *(size(value) if value else "-" for value in (data, hole, unknown, gap)),
+            )
             for name, data, hole, unknown, gap in shown
         ],
         total=len(rows) > 1,
         caption="memory: what is stored, and holes, which are zero. not stored: further memory "
         "whose content is unknown; gaps: addresses without memory. Neither is counted.",
-    )  # fmt: skip
+    )

@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from pageengine.cli.console import percent, size
+from pageengine.cli.console import Console, percent, size
 from pageengine.lab import figures
+from pageengine.lab.results import Result
 from pageengine.policy.states import STATES
 
 _MOST = 40
 
 
-def found(result) -> dict[str, Any]:
+def found(result: Result) -> dict[str, Any]:
     """What the tables hold, for JSON: amounts in bytes, times in seconds, shares as parts of 1."""
     if not len(result.host.get("time", ())):
         return {"states": [], "machines": [], "techniques": []}
@@ -23,7 +24,7 @@ def found(result) -> dict[str, Any]:
     }
 
 
-def tell(console, result) -> None:
+def tell(console: Console, result: Result) -> None:
     """All tables of one result."""
     data = found(result)
     if not data["techniques"]:
@@ -50,7 +51,7 @@ def stalled(share: float) -> str:
     return "-" if share == 0 else "<0.01 %" if share < 0.0001 else f"{100 * share:.2f} %"
 
 
-def states(result) -> list[dict[str, Any]]:
+def states(result: Result) -> list[dict[str, Any]]:
     """The states that the host was in."""
     host = result.host
     steps = np.diff(np.concatenate([[0.0], host["time"]]))
@@ -59,34 +60,46 @@ def states(result) -> list[dict[str, Any]]:
         there = np.asarray(host["state"]) == number
         if there.any():
             free, seconds = np.asarray(host["free"])[there], float(steps[there].sum())
-            rows.append({
-                "state": name, "seconds": seconds, "share": seconds / float(steps.sum()),
-                "free_least": int(free.min()), "free_most": int(free.max()),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "state": name,
+                    "seconds": seconds,
+                    "share": seconds / float(steps.sum()),
+                    "free_least": int(free.min()),
+                    "free_most": int(free.max()),
+                }
+            )
     return rows
 
 
-def machines(result) -> list[dict[str, Any]]:
+def machines(result: Result) -> list[dict[str, Any]]:
     """Every machine; of one that was refused there is nothing but that."""
     stalls = figures.stalls(result)
     rows = []
     for name in result.names:
         own = result.of(name)
-        rows.append({
-            "machine": name, "refused": False, "size": int(own["size"][-1]),
-            "held": int(np.mean(own["consumed"])), "active": int(np.mean(own["active"])),
-            "balloon_most": int(np.max(own["balloon"])),
-            "swapped_most": int(np.max(own["swapped"])), "stall": stalls[name],
-            "worst_minute": figures.worst_minute(own),
-        })  # fmt: skip
-    nothing = dict.fromkeys(("size", "held", "active", "balloon_most", "swapped_most", "stall",
-                             "worst_minute"))  # fmt: skip
+        rows.append(
+            {
+                "machine": name,
+                "refused": False,
+                "size": int(own["size"][-1]),
+                "held": int(np.mean(own["consumed"])),
+                "active": int(np.mean(own["active"])),
+                "balloon_most": int(np.max(own["balloon"])),
+                "swapped_most": int(np.max(own["swapped"])),
+                "stall": stalls[name],
+                "worst_minute": figures.worst_minute(own),
+            }
+        )
+    nothing = dict.fromkeys(
+        ("size", "held", "active", "balloon_most", "swapped_most", "stall", "worst_minute")
+    )
     return rows + [
         {"machine": name, "refused": True, **nothing} for name in result.meta.get("refused", ())
     ]
 
 
-def techniques(result) -> list[dict[str, Any]]:
+def techniques(result: Result) -> list[dict[str, Any]]:
     """Bytes that each technique gave back; "in all" is without balloons of untouched memory."""
     parts = figures.won(result)
     total = sum(np.asarray(part) for part in parts.values())
@@ -97,30 +110,38 @@ def techniques(result) -> list[dict[str, Any]]:
     ]
 
 
-def _states(console, result, rows) -> None:
+def _states(console: Console, result: Result, rows: list[dict[str, Any]]) -> None:
     console.table(
         f"The host of {size(int(result.host['memory'][-1]))} under "
         f"{result.meta.get('policy', '?')}",
         ("state", "time", "share", "free, least", "free, most"),
         [
-            (row["state"], span(row["seconds"]), percent(row["share"], 1),
-             size(row["free_least"]), size(row["free_most"]))
+            (
+                row["state"],
+                span(row["seconds"]),
+                percent(row["share"], 1),
+                size(row["free_least"]),
+                size(row["free_most"]),
+            )
             for row in rows
         ],
-    )  # fmt: skip
+    )
 
 
-def _machines(console, rows) -> None:
+def _machines(console: Console, rows: list[dict[str, Any]]) -> None:
     ran = [row for row in rows if not row["refused"]]
     shown = ran
     if len(ran) > _MOST:
         shown = sorted(ran, key=lambda row: row["stall"], reverse=True)[:_MOST]
     cells = [
-        (row["machine"], *(_mib(row[key]) for key in ("size", "held", "active", "balloon_most",
-                                                      "swapped_most")),
-         stalled(row["stall"]), stalled(row["worst_minute"]))
+        (
+            row["machine"],
+            *(_mib(row[key]) for key in ("size", "held", "active", "balloon_most", "swapped_most")),
+            stalled(row["stall"]),
+            stalled(row["worst_minute"]),
+        )
         for row in shown
-    ]  # fmt: skip
+    ]
     cells += [(row["machine"], *[None] * 6, "refused") for row in rows if row["refused"]]
     left = len(ran) - len(shown)
     console.table(
@@ -132,7 +153,7 @@ def _machines(console, rows) -> None:
     )
 
 
-def _techniques(console, rows) -> None:
+def _techniques(console: Console, rows: list[dict[str, Any]]) -> None:
     *parts, untouched = rows
     console.table(
         "What each technique gave back",
@@ -140,8 +161,10 @@ def _techniques(console, rows) -> None:
         [(row["technique"], size(row["mean"]), size(row["most"])) for row in parts],
         total=True,
         caption=f"without {size(untouched['mean'])} (at most {size(untouched['most'])}) in "
-        "balloons that nobody had touched" if untouched["most"] else None,
-    )  # fmt: skip
+        "balloons that nobody had touched"
+        if untouched["most"]
+        else None,
+    )
 
 
 def _mib(value: float) -> str:

@@ -1,13 +1,15 @@
 """pageengine overcommit: memory images on a host too small for them."""
 
+import argparse
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from pageengine import images
 from pageengine.analysis.overcommit import memory_for, names_for, overcommit
 from pageengine.cli import holdings, values
-from pageengine.cli.console import Usage
+from pageengine.cli.console import Console, Show, Usage
 from pageengine.cli.scan import parse_groups
 from pageengine.cli.story import Story
 from pageengine.plumbing import survivor
@@ -33,39 +35,60 @@ exit status 1 when any byte reads back different.
 """
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", nargs="*", metavar="IMAGE", help="memory image, or /proc/PID")
     parser.add_argument(
-        "--memory", required=True, metavar="SIZE",
+        "--memory",
+        required=True,
+        metavar="SIZE",
         help="memory of the host: a size, or a part of the images' total such as '50%%'",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--group", action="append", default=[], metavar="NAME=IMAGE,...",
+        "--group",
+        action="append",
+        default=[],
+        metavar="NAME=IMAGE,...",
         help="salt group: only machines of one group share pages; repeat for more groups",
-    )  # fmt: skip
+    )
     holdings.add_raw(parser)
     add_host_arguments(parser)
 
 
-def add_host_arguments(parser) -> None:
+def add_host_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the host, as `demo` has them too."""
-    parser.add_argument("--compression", default="word", metavar="CODEC",
-                        help="codec of the cache, or 'none' (default: word)")  # fmt: skip
-    parser.add_argument("--cache-limit", default="10%", metavar="SIZE",
-                        help="most that a machine may take of it (default: 10%%)")  # fmt: skip
-    parser.add_argument("--packing", choices=("esx", "dense"), default="esx",
-                        help="half and quarter pages as in ESX, or 64-byte classes")  # fmt: skip
+    parser.add_argument(
+        "--compression",
+        default="word",
+        metavar="CODEC",
+        help="codec of the cache, or 'none' (default: word)",
+    )
+    parser.add_argument(
+        "--cache-limit",
+        default="10%",
+        metavar="SIZE",
+        help="most that a machine may take of it (default: 10%%)",
+    )
+    parser.add_argument(
+        "--packing",
+        choices=("esx", "dense"),
+        default="esx",
+        help="half and quarter pages as in ESX, or 64-byte classes",
+    )
     parser.add_argument("--no-sharing", action="store_true", help="keep equal pages apart")
-    parser.add_argument("--victims", choices=("clock", "random"), default="clock",
-                        help="which pages are taken (default: clock)")  # fmt: skip
+    parser.add_argument(
+        "--victims",
+        choices=("clock", "random"),
+        default="clock",
+        help="which pages are taken (default: clock)",
+    )
     parser.add_argument("--swap", metavar="SIZE", help="swap space (default: grows as needed)")
     parser.add_argument("--swap-dir", metavar="DIR", help="where the temporary swap file goes")
     values.add_seed(parser, "of every random choice (default: 0)", 0)
 
 
-def host_options(arguments) -> dict:
+def host_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """What ``overcommit`` hands on to the host."""
-    options = {
+    options: dict[str, Any] = {
         "compression": None if arguments.compression == "none" else arguments.compression,
         "cache_limit": arguments.cache_limit,
         "packing": arguments.packing,
@@ -79,7 +102,7 @@ def host_options(arguments) -> dict:
     return options
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     groups = parse_groups(arguments.group)
     paths = [*arguments.image, *(path for path in groups if path not in arguments.image)]
     if not paths:
@@ -108,7 +131,7 @@ def run(arguments, console) -> int:
     return 0 if result.same else 1
 
 
-def _captured(paths: list[str], names: list[str], console, stack: ExitStack) -> list[str]:
+def _captured(paths: list[str], names: list[str], console: Console, stack: ExitStack) -> list[str]:
     """The paths, with files in the place of live processes."""
     live = [path for path in paths if images.is_process(path)]
     if not live:
@@ -121,7 +144,7 @@ def _captured(paths: list[str], names: list[str], console, stack: ExitStack) -> 
         ]
 
 
-def _capture(path: str, target: str, show) -> str:
+def _capture(path: str, target: str, show: Show) -> str:
     number = Path(path).name
     if not number.isdecimal():
         raise Usage(f"{path}: a live process is named by /proc/ and its number")

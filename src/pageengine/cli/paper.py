@@ -1,13 +1,15 @@
 """pageengine paper: published experiments run again, number beside number."""
 
+import argparse
 import os
 from pathlib import Path
 
 from pageengine import papers, report
 from pageengine.cli import places, values
-from pageengine.cli.console import Usage
+from pageengine.cli.console import Console, Usage
 from pageengine.cli.stopping import Stop, Stopped, add_max_time, seconds_of
 from pageengine.papers import page
+from pageengine.papers.base import Outcome
 
 HELP = "published experiments run again, number beside number"
 DESCRIPTION = """\
@@ -32,18 +34,27 @@ examples:
 """
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiment", nargs="*", metavar="EXPERIMENT", help="by name; default all")
     parser.add_argument("--list", action="store_true", help="say what there is, run nothing")
-    parser.add_argument("-o", "--output", metavar="DIR",
-                        help="write DIR/reproduction.md and DIR/pictures/paper/*.png")  # fmt: skip
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="write DIR/reproduction.md and DIR/pictures/paper/*.png",
+    )
     values.add_seed(parser, "other random draws", 0)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
-                        help="how many run at a time (default: the number of CPUs)")  # fmt: skip
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="how many run at a time (default: the number of CPUs)",
+    )
     add_max_time(parser)
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     names = list(dict.fromkeys(arguments.experiment)) or list(papers.EXPERIMENTS)
     for name in names:
         papers.experiment(name)
@@ -57,7 +68,7 @@ def run(arguments, console) -> int:
         if not report.available():
             raise Usage('-o needs the package matplotlib: pip install "pageengine[report]"')
         places.folder(arguments.output)
-    outcomes: list = []
+    outcomes: list[Outcome] = []
     stop = Stop(limit, at_once=True)
     try:
         with stop, console.progress() as show:
@@ -72,7 +83,13 @@ def run(arguments, console) -> int:
     return _end(arguments, console, names, outcomes, stop)
 
 
-def _end(arguments, console, names, outcomes, stop) -> int:
+def _end(
+    arguments: argparse.Namespace,
+    console: Console,
+    names: list[str],
+    outcomes: list[Outcome],
+    stop: Stop,
+) -> int:
     outcomes = sorted(outcomes, key=lambda outcome: names.index(outcome.name))
     if len(outcomes) > 1:
         _summary(outcomes, console)
@@ -81,36 +98,46 @@ def _end(arguments, console, names, outcomes, stop) -> int:
         console.say(f"written to {folder}")
     missed = [outcome.name for outcome in outcomes if outcome.verdict == "missed"]
     left = [name for name in names if name not in {outcome.name for outcome in outcomes}]
-    console.result({"experiments": [o.to_dict() for o in outcomes], "missed": missed,
-                    "left": left, "partial": stop.why if left else ""})  # fmt: skip
+    console.result(
+        {
+            "experiments": [o.to_dict() for o in outcomes],
+            "missed": missed,
+            "left": left,
+            "partial": stop.why if left else "",
+        }
+    )
     if left:
-        console.say(f"Incomplete: {stop.why}; not run to their end: {', '.join(left)}.",
-                    style="bold red")  # fmt: skip
+        console.say(
+            f"Incomplete: {stop.why}; not run to their end: {', '.join(left)}.", style="bold red"
+        )
         return stop.status
     return 1 if missed else 0
 
 
-def _list(names, console) -> int:
+def _list(names: list[str], console: Console) -> int:
     modules = [papers.experiment(name) for name in names]
-    console.result({
-        name: {"title": module.TITLE, "source": module.SOURCE}
-        for name, module in zip(names, modules, strict=True)
-    })  # fmt: skip
+    console.result(
+        {
+            name: {"title": module.TITLE, "source": module.SOURCE}
+            for name, module in zip(names, modules, strict=True)
+        }
+    )
     rows = [(n, m.TITLE, m.SOURCE) for n, m in zip(names, modules, strict=True)]
     console.table("Experiments", ("name", "what", "source"), rows, texts=3)
     return 0
 
 
-def _in_full(outcome, console) -> None:
+def _in_full(outcome: Outcome, console: Console) -> None:
     module = papers.experiment(outcome.name)
     console.heading(f"{outcome.name}: {module.TITLE}")
     console.say(module.SOURCE, style="dim")
     console.say(page.flowing(module.SETUP))
     if outcome.numbers:
         console.table(
-            "Numbers", ("", "published", "here", "deviation", "tolerance", "known"),
+            "Numbers",
+            ("", "published", "here", "deviation", "tolerance", "known"),
             [page.row(number) for number in outcome.numbers],
-        )  # fmt: skip
+        )
     if outcome.claims:
         rows = [(claim.says, "yes" if claim.holds else "NO") for claim in outcome.claims]
         console.table("What is said", ("", "holds"), rows)
@@ -121,18 +148,24 @@ def _in_full(outcome, console) -> None:
     console.say(f"{outcome.verdict} ({outcome.seconds:.1f} s)", style="bold")
 
 
-def _summary(outcomes, console) -> None:
+def _summary(outcomes: list[Outcome], console: Console) -> None:
     rows = []
     for outcome in outcomes:
         held = [number for number in outcome.numbers if number.met is not None]
-        worst = max((abs(number.deviation) for number in held), default=None)
-        rows.append((
-            outcome.name, papers.experiment(outcome.name).TITLE, outcome.verdict,
-            f"{sum(number.met for number in held)} of {len(held)}" if held else "",
-            "" if worst is None else f"{100 * worst:.1f} %",
-            f"{sum(claim.holds for claim in outcome.claims)} of {len(outcome.claims)}"
-            if outcome.claims else "", f"{outcome.seconds:.1f}",
-        ))  # fmt: skip
+        worst = max((abs(number.deviation or 0.0) for number in held), default=None)
+        rows.append(
+            (
+                outcome.name,
+                papers.experiment(outcome.name).TITLE,
+                outcome.verdict,
+                f"{sum(bool(number.met) for number in held)} of {len(held)}" if held else "",
+                "" if worst is None else f"{100 * worst:.1f} %",
+                f"{sum(claim.holds for claim in outcome.claims)} of {len(outcome.claims)}"
+                if outcome.claims
+                else "",
+                f"{outcome.seconds:.1f}",
+            )
+        )
     console.table(
         "Experiments", ("", "what", "verdict", "numbers", "worst", "claims", "s"), rows, texts=3
     )

@@ -17,8 +17,9 @@ def folder(path: str, option: str = "-o") -> Path:
     return place
 
 
-def file(path: str, option: str = "-o", suffixes: Sequence[str] = (),
-         makes_folder: bool = False) -> Path:  # fmt: skip
+def file(
+    path: str, option: str = "-o", suffixes: Sequence[str] = (), makes_folder: bool = False
+) -> Path:
     """A file that is there, or can be made in a folder that is, or that will be made. suffixes:
     what its name may end in; any, where there are none."""
     place = Path(path)

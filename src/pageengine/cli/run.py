@@ -1,14 +1,17 @@
 """pageengine run: a scenario, simulated."""
 
+import argparse
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 from pageengine import report
 from pageengine.cli import outcome, places, values
-from pageengine.cli.console import Usage, size
+from pageengine.cli.console import Console, Show, Usage, size
 from pageengine.cli.stopping import Stop, add_max_time, seconds_of
 from pageengine.lab import build
 from pageengine.lab.estimate import Pace, estimate
-from pageengine.lab.results import can_save
+from pageengine.lab.results import Result, can_save
 from pageengine.lab.scenario import Scenario
 
 HELP = "simulate a scenario: machines, workloads, a policy, time"
@@ -35,19 +38,22 @@ _TRIAL = 0.5  # seconds that may be spent on the estimate
 _SOON = 2.0  # seconds after which a run's own pace is trusted more
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "scenario", metavar="SCENARIO", help="scenario file (TOML), or the name of an example"
     )
     parser.add_argument("-o", "--output", metavar="DIR", help="where the result goes")
-    parser.add_argument("--policy", metavar="P", help="another policy than the file's; with options"
-                        " of its own: esx6:idle_tax=0.5")  # fmt: skip
+    parser.add_argument(
+        "--policy",
+        metavar="P",
+        help="another policy than the file's; with options of its own: esx6:idle_tax=0.5",
+    )
     values.add_set(parser)
     values.add_seed(parser, "another seed than the file's")
     add_max_time(parser)
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     scenario = values.load(arguments, arguments.policy)
     max_time = seconds_of(arguments)
     if arguments.output:
@@ -59,22 +65,32 @@ def run(arguments, console) -> int:
         if not arguments.json:
             said = _foretell(console, scenario, arguments.policy, max_time, stop)
         result = build.run(
-            scenario, policy=arguments.policy, seed=arguments.seed,
+            scenario,
+            policy=arguments.policy,
+            seed=arguments.seed,
             progress=follow(show, scenario.name, scenario, stop, Correction(console, said)),
-        )  # fmt: skip
+        )
         if result.partial and stop.why:
             result.meta["partial"] = stop.why
         folder = report.save(result, arguments.output) if arguments.output else None
-    console.result({
-        "summary": result.summary, **outcome.found(result), "meta": result.meta,
-        "events": result.events, "digest": result.digest(), "output": folder,
-    })  # fmt: skip
+    console.result(
+        {
+            "summary": result.summary,
+            **outcome.found(result),
+            "meta": result.meta,
+            "events": result.events,
+            "digest": result.digest(),
+            "output": folder,
+        }
+    )
     outcome.tell(console, result)
     _end(console, result, folder)
     return stop.status if result.partial else 0
 
 
-def _foretell(console, scenario, policy, max_time, stop) -> float | None:
+def _foretell(
+    console: Console, scenario: Scenario, policy: str | None, max_time: float | None, stop: Stop
+) -> float | None:
     guess = estimate(scenario, policy=policy, trial=_TRIAL, stop=stop)
     limit = f", at most {outcome.span(max_time)} of real time" if max_time else ""
     speed = "" if guess.seconds is None else f" and about {outcome.span(guess.seconds)}"
@@ -90,7 +106,7 @@ class Correction:
     """Says anew how long a run takes, when its pace shows that what was said is wrong by a factor
     of two. said: seconds; None: nothing was."""
 
-    def __init__(self, console, said: float | None):
+    def __init__(self, console: Console, said: float | None):
         self._console, self._said = console, said
 
     def hear(self, taken: float, left: float | None) -> None:
@@ -103,7 +119,7 @@ class Correction:
             self._console.say(f"By its pace it takes about {outcome.span(total)} in all.")
 
 
-def _end(console, result, folder) -> None:
+def _end(console: Console, result: Result, folder: Path | None) -> None:
     console.say()
     if result.partial:
         console.say(f"Partial: {result.why}.", style="bold red")
@@ -112,7 +128,13 @@ def _end(console, result, folder) -> None:
         console.say(f"Saved in {folder}: {names}")
 
 
-def follow(show, title: str, scenario: Scenario, stop=None, correction: Correction | None = None):
+def follow(
+    show: Show,
+    title: str,
+    scenario: Scenario,
+    stop: Stop | None = None,
+    correction: Correction | None = None,
+) -> Callable[[float, str], bool]:
     """The simulation's progress as a bar, with the time that is left by its own pace; what it
     returns tells the simulation whether to go on."""
     seconds, drawn, pace = scenario.seconds, 0.0, Pace(scenario)

@@ -1,13 +1,15 @@
 """pageengine scan: what sharing and compression would give back."""
 
+import argparse
 import os
 from pathlib import Path
 
 from pageengine import images
 from pageengine.analysis import subpage
+from pageengine.analysis.report import SharingReport
 from pageengine.analysis.sharing import SAMPLE_PAGES, survey
 from pageengine.cli import holdings, places
-from pageengine.cli.console import Usage, percent, size
+from pageengine.cli.console import Console, Usage, percent, size
 from pageengine.lab.contents import ContentProfile
 from pageengine.plumbing import given, writing
 from pageengine.stores.codec import Codec
@@ -39,32 +41,39 @@ any page is printed (2e-10 for 256 MiB of distinct pages). `pageengine overcommi
 """
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", nargs="*", metavar="IMAGE", help="memory image, or /proc/PID")
     parser.add_argument(
-        "--group", action="append", default=[], metavar="NAME=IMAGE,...",
+        "--group",
+        action="append",
+        default=[],
+        metavar="NAME=IMAGE,...",
         help="salt group: only images of one group share pages; repeat for more groups",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--codec", action="append", metavar="NAME", help="codec to try; repeat (default: all)"
     )
     parser.add_argument(
-        "--sample", default=str(SAMPLE_PAGES), metavar="N",
+        "--sample",
+        default=str(SAMPLE_PAGES),
+        metavar="N",
         help=f"distinct pages to compress, or 'all' (default: {SAMPLE_PAGES})",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--profile", metavar="FILE",
+        "--profile",
+        metavar="FILE",
         help="write what was found as a content profile, which simulations read "
-             "(contents = 'FILE')",
-    )  # fmt: skip
+        "(contents = 'FILE')",
+    )
     holdings.add_raw(parser)
     parser.add_argument(
-        "--subpage", action="store_true",
+        "--subpage",
+        action="store_true",
         help="also what patches against similar pages would give back (first 256 MiB)",
-    )  # fmt: skip
+    )
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     groups = parse_groups(arguments.group)
     paths = list(dict.fromkeys([*arguments.image, *groups]))
     if not paths:
@@ -80,9 +89,12 @@ def run(arguments, console) -> int:
             opened.append(images.open(path, kind=kind))
         with console.progress() as show:
             report = survey(
-                opened, groups, codec_names=arguments.codec, sample=sample,
+                opened,
+                groups,
+                codec_names=arguments.codec,
+                sample=sample,
                 progress=lambda path, done, total: show(path, Path(path).name, done, total),
-            )  # fmt: skip
+            )
         similar = subpage.of_images(opened) if arguments.subpage else None
     finally:
         for image in opened:
@@ -97,7 +109,7 @@ def run(arguments, console) -> int:
     return 0
 
 
-def _write_profile(report, arguments, console) -> None:
+def _write_profile(report: SharingReport, arguments: argparse.Namespace, console: Console) -> None:
     tried = [one.codec for one in report.compressibility]
     codec = "word" if "word" in tried else tried[0]
     path = Path(arguments.profile)
@@ -128,12 +140,18 @@ def _sample(text: str) -> int | None:
     return int(text)
 
 
-def _print(report, console) -> None:
+def _print(report: SharingReport, console: Console) -> None:
     names = short_names([image.path for image in report.images])
     holdings.show(
         console,
         [
-            (name, *(n * PAGE_BYTES for n in (i.pages - i.holes, i.holes, i.unknown, i.gap)))
+            (
+                name,
+                (i.pages - i.holes) * PAGE_BYTES,
+                i.holes * PAGE_BYTES,
+                i.unknown * PAGE_BYTES,
+                i.gap * PAGE_BYTES,
+            )
             for name, i in zip(names, report.images, strict=True)
         ],
     )
@@ -148,23 +166,37 @@ def _print(report, console) -> None:
     )
 
 
-def _images(report, console) -> None:
+def _images(report: SharingReport, console: Console) -> None:
     pages = [(image, image.grains[0]) for image in report.images]
     names = short_names([image.path for image in report.images])
     rows = [
-        (name, image.kind, size(image.bytes), percent(g.zero, g.chunks),
-         percent(image.same_filled, g.chunks), percent(g.within, g.chunks),
-         percent(g.across, g.chunks), percent(g.kept, g.chunks))
+        (
+            name,
+            image.kind,
+            size(image.bytes),
+            percent(g.zero, g.chunks),
+            percent(image.same_filled, g.chunks),
+            percent(g.within, g.chunks),
+            percent(g.across, g.chunks),
+            percent(g.kept, g.chunks),
+        )
         for name, (image, g) in zip(names, pages, strict=True)
-    ]  # fmt: skip
+    ]
     if len(rows) > 1:
         all_ = report.grains[0]
         same = sum(image.same_filled for image in report.images)
         rows.append(
-            ("all", "", size(report.bytes), percent(all_.zero, all_.chunks),
-             percent(same, all_.chunks), percent(all_.within, all_.chunks),
-             percent(all_.across, all_.chunks), percent(all_.kept, all_.chunks))
-        )  # fmt: skip
+            (
+                "all",
+                "",
+                size(report.bytes),
+                percent(all_.zero, all_.chunks),
+                percent(same, all_.chunks),
+                percent(all_.within, all_.chunks),
+                percent(all_.across, all_.chunks),
+                percent(all_.kept, all_.chunks),
+            )
+        )
     console.table(
         "Pages of 4 KiB",
         ("image", "kind", "size", "zero", "one word", "within", "across", "distinct"),
@@ -176,22 +208,26 @@ def _images(report, console) -> None:
     )
 
 
-def _groups(report, console) -> None:
+def _groups(report: SharingReport, console: Console) -> None:
     if len(report.groups) < 2:
         return
     data = report.to_dict()["groups"]
     rows = [
-        (name or "(no group)", len(report.groups[name]),
-         size(sum(i.bytes for i in report.groups[name])), size(grains[0]["saved"]),
-         size(grains[0]["across"] * grains[0]["bytes"]))
+        (
+            name or "(no group)",
+            len(report.groups[name]),
+            size(sum(i.bytes for i in report.groups[name])),
+            size(grains[0]["saved"]),
+            size(grains[0]["across"] * grains[0]["bytes"]),
+        )
         for name, grains in data.items()
-    ]  # fmt: skip
+    ]
     console.table(
         "Salt groups", ("group", "images", "size", "sharing saves", "of that across images"), rows
     )
 
 
-def _grains(report, console) -> None:
+def _grains(report: SharingReport, console: Console) -> None:
     base = report.grains[0].saved
     rows = [
         (size(g.bytes), g.chunks, g.zero, g.within, g.across, size(g.saved), percent(g.saved, base))
@@ -205,7 +241,7 @@ def _grains(report, console) -> None:
     )
 
 
-def _compressibility(report, console) -> None:
+def _compressibility(report: SharingReport, console: Console) -> None:
     if not report.compressibility:
         return
     tried = report.compressibility[0].pages
@@ -214,17 +250,22 @@ def _compressibility(report, console) -> None:
         f"Compression, judged by {tried:,} of {report.distinct_pages:,} distinct non-zero pages",
         ("codec", "<= 1 KiB", "<= 2 KiB", "ratio", "alone saves", "after sharing", "both"),
         [
-            (one.codec, percent(one.quarter, 1), percent(one.quarter + one.half, 1),
-             f"{one.ratio:.2f}", size(saved[f"compression ({one.codec})"]),
-             size(saved[f"sharing, then compression ({one.codec})"] - saved["sharing"]),
-             size(saved[f"sharing, then compression ({one.codec})"]))
+            (
+                one.codec,
+                percent(one.quarter, 1),
+                percent(one.quarter + one.half, 1),
+                f"{one.ratio:.2f}",
+                size(saved[f"compression ({one.codec})"]),
+                size(saved[f"sharing, then compression ({one.codec})"] - saved["sharing"]),
+                size(saved[f"sharing, then compression ({one.codec})"]),
+            )
             for one in report.compressibility
         ],
         caption="saves: in ESX slots, a quarter page up to 1024 bytes, half a page up to 2048.",
-    )  # fmt: skip
+    )
 
 
-def _techniques(report, console) -> None:
+def _techniques(report: SharingReport, console: Console) -> None:
     saved = report.techniques()
     rows = [
         ("zero pages alone", saved["zero pages"]),
@@ -243,13 +284,14 @@ def _techniques(report, console) -> None:
     )
 
 
-def _subpage(found, console) -> None:
+def _subpage(found: subpage.SubPage, console: Console) -> None:
     whole = found.pages * PAGE_BYTES
     rows = [
-        ("sharing", found.sharing), ("sharing, then compression", found.compressed),
+        ("sharing", found.sharing),
+        ("sharing, then compression", found.compressed),
         ("sharing, then patches", found.patched),
         ("sharing, then the smaller of both", found.both),
-    ]  # fmt: skip
+    ]
     console.table(
         f"Sub-page sharing, of {size(whole)} looked at",
         ("technique", "memory", "share"),

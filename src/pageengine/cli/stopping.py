@@ -4,10 +4,12 @@ The first signal asks what runs to end at its next step, so that what is complet
 a second one ends it at once. What ended a command is its exit status.
 """
 
+import argparse
 import os
 import signal
 import threading
 import time
+from typing import Any, Self
 
 from pageengine.lab import fields
 from pageengine.plumbing import startup
@@ -16,16 +18,17 @@ from pageengine.plumbing import startup
 OUT_OF_TIME = 124
 
 
-def add_max_time(parser) -> None:
+def add_max_time(parser: argparse.ArgumentParser) -> None:
     """The option that ``seconds_of`` reads."""
     parser.add_argument(
-        "--max-time", metavar="TIME",
+        "--max-time",
+        metavar="TIME",
         help="end after that much real time; what is complete is kept, and the exit status is "
         f"{OUT_OF_TIME}",
-    )  # fmt: skip
+    )
 
 
-def seconds_of(arguments) -> float | None:
+def seconds_of(arguments: argparse.Namespace) -> float | None:
     """Seconds of --max-time; None without it."""
     text = arguments.max_time
     try:
@@ -44,10 +47,10 @@ class Stop:
         self._at_once = at_once
         self._number: int | None = None
         self._late = False
-        self._before: dict[int, object] = {}
+        self._before: dict[int, Any] = {}
         self._process = os.getpid()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in startup.heard():
                 self._before[number] = signal.signal(number, self._hear)
@@ -56,7 +59,7 @@ class Stop:
                 signal.setitimer(signal.ITIMER_REAL, max(1e-3, self._end - time.monotonic()))
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if signal.SIGALRM in self._before:
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, before in self._before.items():
@@ -82,7 +85,7 @@ class Stop:
             return startup.ENDS[self._number][1]
         return OUT_OF_TIME if self._late else 0
 
-    def _hear(self, number, _frame) -> None:
+    def _hear(self, number: int, _frame: object) -> None:
         if os.getpid() != self._process:  # forked, and not yet told what signals mean to it
             if number == signal.SIGTERM:
                 os._exit(startup.ENDS[number][1])
@@ -97,7 +100,7 @@ class Stop:
         if self._at_once:
             raise Stopped
 
-    def _ring(self, *_) -> None:
+    def _ring(self, *_: object) -> None:
         self._late = True
         raise Stopped
 

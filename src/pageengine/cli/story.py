@@ -1,12 +1,16 @@
 """How an overcommit experiment is told: progress while it runs, tables when it is done."""
 
+from pageengine.analysis.outcome import Overcommit
+from pageengine.analysis.overcommit import Progress
 from pageengine.cli import holdings
-from pageengine.cli.console import percent, size
+from pageengine.cli.console import Console, Show, percent, size
 
 _DOING = {
-    "load": "loading", "scan": "looking for equal pages", "balance": "letting the policy act",
+    "load": "loading",
+    "scan": "looking for equal pages",
+    "balance": "letting the policy act",
     "verify": "reading back",
-}  # fmt: skip
+}
 _AFTER = {"load": "loaded", "scan": "scanned", "balance": "balanced", "verify": "read back"}
 _STATE = (
     ("machine memory in use", "consumed"),
@@ -32,19 +36,25 @@ _COSTS = (
     ("cow_breaks", "copied on a write to a shared page"),
 )
 _PLACES = (
-    ("private", "private"), ("shared", "shared"), ("zero", "zero"),
-    ("compressed 2:1", "2:1"), ("compressed 4:1", "4:1"), ("compressed dense", "dense"),
-    ("swapped", "swapped"), ("ballooned", "balloon"), ("absent", "absent"),
-)  # fmt: skip
+    ("private", "private"),
+    ("shared", "shared"),
+    ("zero", "zero"),
+    ("compressed 2:1", "2:1"),
+    ("compressed 4:1", "4:1"),
+    ("compressed dense", "dense"),
+    ("swapped", "swapped"),
+    ("ballooned", "balloon"),
+    ("absent", "absent"),
+)
 
 
 class Story:
     """Progress and tables of one experiment."""
 
-    def __init__(self, console):
+    def __init__(self, console: Console):
         self._console = console
 
-    def follow(self, show):
+    def follow(self, show: Show) -> Progress:
         """The experiment's progress callback, shown as bars."""
 
         def progress(phase: str, machine: str, done: int, total: int) -> None:
@@ -55,7 +65,7 @@ class Story:
 
         return progress
 
-    def tell(self, result) -> None:
+    def tell(self, result: Overcommit) -> None:
         """Prints everything."""
         self._console.result(result.to_dict())
         holdings.show(
@@ -68,7 +78,7 @@ class Story:
         self._console.say()
         self.verdict(result)
 
-    def places(self, result) -> None:
+    def places(self, result: Overcommit) -> None:
         """Where each machine's pages are."""
         sums = {key: sum(m.places[key] for m in result.machines) for key, _ in _PLACES}
         shown = [
@@ -91,7 +101,7 @@ class Story:
             "absent: never touched, reads as zeros",
         )
 
-    def given_back(self, result) -> None:
+    def given_back(self, result: Overcommit) -> None:
         """What each technique gave back."""
         rows = [
             (name, size(value), percent(value, result.configured))
@@ -110,7 +120,7 @@ class Story:
             "of machine memory in use",
         )
 
-    def host(self, result) -> None:
+    def host(self, result: Overcommit) -> None:
         """The host after each phase."""
         stats = [
             {**p.stats, "private": p.stats["granted"] - p.stats["shared"]} for p in result.phases
@@ -124,7 +134,7 @@ class Story:
             rows,
         )
 
-    def costs(self, result) -> None:
+    def costs(self, result: Overcommit) -> None:
         """What was counted, per phase."""
         shown = [p for p in result.phases if p.name != "balance"]
         rows = []
@@ -134,7 +144,7 @@ class Story:
                 rows.append((what, *counts))
         self._console.table("What it cost, in pages", ("", *(_AFTER[p.name] for p in shown)), rows)
 
-    def verdict(self, result) -> None:
+    def verdict(self, result: Overcommit) -> None:
         """Memory kept to, time, and whether every byte was read back."""
         console = self._console
         if result.resident_peak is not None:

@@ -1,12 +1,16 @@
 """pageengine sweep: a grid of scenario values, in parallel, into one table."""
 
+import argparse
 import os
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from pageengine.cli import places, values
-from pageengine.cli.console import Usage
+from pageengine.cli.console import Console, Usage
 from pageengine.cli.stopping import Stop, add_max_time, seconds_of
 from pageengine.lab import fields
 from pageengine.lab.results import can_save
@@ -32,48 +36,72 @@ exit status 130 after Ctrl-C, 143 after SIGTERM, 124 after --max-time.
 """
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
-    parser.add_argument("--vary", action="append", default=[], metavar="KEY=A,B,...",
-                        help="values of a key (see --set), or policy; repeat for more")  # fmt: skip
+    parser.add_argument(
+        "--vary",
+        action="append",
+        default=[],
+        metavar="KEY=A,B,...",
+        help="values of a key (see --set), or policy; repeat for more",
+    )
     values.add_seeds(parser, 3)
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the table (Parquet)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
-                        help="runs at a time (default: the number of CPUs)")  # fmt: skip
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="runs at a time (default: the number of CPUs)",
+    )
     parser.add_argument("--dask", metavar="ADDRESS", help="run on this Dask cluster instead")
     values.add_set(parser)
     add_max_time(parser)
 
 
-def run(arguments, console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     vary = _varied(arguments.vary)
     scenario, seeds, limit = values.load(arguments), values.seeds(arguments), seconds_of(arguments)
     values.check_jobs(arguments)
     if not can_save():
         raise Usage('tables are written by the package pyarrow: pip install "pageengine[report]"')
     places.file(arguments.output, makes_folder=True)
-    cells, rows = len(grid(vary, seeds)), []
+    cells = len(grid(vary, seeds))
+    rows: list[dict[str, Any]] = []
     with Stop(limit) as stop, console.progress() as show:
         try:
             with _executor(arguments) as executor:
                 rows = sweep(
-                    scenario, vary, seeds=seeds, executor=executor, output=arguments.output,
+                    scenario,
+                    vary,
+                    seeds=seeds,
+                    executor=executor,
+                    output=arguments.output,
                     progress=lambda done, total: show("sweep", scenario.name, done, total),
                     stop=stop,
-                )  # fmt: skip
+                )
                 if len(rows) < cells:
                     raise _Incomplete  # ends what still runs
         except _Incomplete:
             pass
     partial = stop.why if len(rows) < cells else ""
     means = _means(list(vary), rows)
-    console.result({"rows": rows, "means": means, "runs": cells, "partial": partial,
-                    "output": arguments.output})  # fmt: skip
+    console.result(
+        {
+            "rows": rows,
+            "means": means,
+            "runs": cells,
+            "partial": partial,
+            "output": arguments.output,
+        }
+    )
     _tell(console, list(vary), means)
     if partial:
-        console.say(f"Incomplete: {partial} after {len(rows)} of {cells} runs; there is no "
-                    f"{arguments.output} yet. Called again, it goes on from here.",
-                    style="bold red")  # fmt: skip
+        console.say(
+            f"Incomplete: {partial} after {len(rows)} of {cells} runs; there is no "
+            f"{arguments.output} yet. Called again, it goes on from here.",
+            style="bold red",
+        )
         return stop.status
     console.say(f"{len(rows)} runs in {arguments.output}")
     return 0
@@ -83,8 +111,8 @@ class _Incomplete(Exception):
     """The sweep was stopped."""
 
 
-def _varied(texts) -> dict[str, list]:
-    vary: dict[str, list] = {}
+def _varied(texts: list[str]) -> dict[str, list[Any]]:
+    vary: dict[str, list[Any]] = {}
     for text in texts:
         key, sign, given = text.partition("=")
         each = [fields.value(part) for part in fields.split(given)]
@@ -97,7 +125,7 @@ def _varied(texts) -> dict[str, list]:
 
 
 @contextmanager
-def _executor(arguments):
+def _executor(arguments: argparse.Namespace) -> Iterator[Executor]:
     if arguments.dask is None:
         with workers(arguments.jobs) as pool:
             yield pool
@@ -110,28 +138,36 @@ def _executor(arguments):
         yield client.get_executor()
 
 
-def _means(keys, rows) -> list[dict]:
+def _means(keys: list[str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Means over the seeds, of the figures that the table shows."""
-    groups: dict[tuple, list] = {}
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault(tuple(str(row[key]) for key in keys), []).append(row)
     figures = ("carried", "refused", "stall", "worst_stall")
     return [
-        {"values": {key: found[0][key] for key in keys}, "runs": len(found),
-         **{name: float(np.mean([row[name] for row in found])) for name in figures}}
+        {
+            "values": {key: found[0][key] for key in keys},
+            "runs": len(found),
+            **{name: float(np.mean([row[name] for row in found])) for name in figures},
+        }
         for found in groups.values()
-    ]  # fmt: skip
+    ]
 
 
-def _tell(console, keys, means) -> None:
+def _tell(console: Console, keys: list[str], means: list[dict[str, Any]]) -> None:
     console.table(
-        "Means over the seeds", (*keys, "carried", "refused", "stalled", "worst machine"),
+        "Means over the seeds",
+        (*keys, "carried", "refused", "stalled", "worst machine"),
         [
-            (*(str(row["values"][key]) for key in keys), f"{row['carried']:.1f}",
-             f"{row['refused']:.1f}", f"{100 * row['stall']:.2f} %",
-             f"{100 * row['worst_stall']:.1f} %")
+            (
+                *(str(row["values"][key]) for key in keys),
+                f"{row['carried']:.1f}",
+                f"{row['refused']:.1f}",
+                f"{100 * row['stall']:.2f} %",
+                f"{100 * row['worst_stall']:.1f} %",
+            )
             for row in means
         ],
         texts=len(keys),
         caption="carried: machines that stalled for less than 5 % of their time",
-    )  # fmt: skip
+    )

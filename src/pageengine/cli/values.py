@@ -10,29 +10,35 @@ from pageengine.plumbing import given
 SEEDS_MOST, JOBS_MOST = 10_000, 1024
 
 
-def add_set(parser) -> None:
+def add_set(parser: argparse.ArgumentParser) -> None:
     """What every command that takes a scenario has."""
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE",
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
         help="change one value of the file: host.memory, vm.NAME.size, vm.count, "
         "vm.NAME.workload.rate, policy.idle_tax, run.duration ...; repeat for more",
-    )  # fmt: skip
+    )
 
 
-def add_seed(parser, says: str, default: int | None = None) -> None:
+def add_seed(parser: argparse.ArgumentParser, says: str, default: int | None = None) -> None:
     """The seed of every random choice."""
     parser.add_argument("--seed", type=seed, default=default, metavar="N", help=says)
 
 
-def add_seeds(parser, default: int) -> None:
+def add_seeds(parser: argparse.ArgumentParser, default: int) -> None:
     """The option that ``seeds`` reads."""
     parser.add_argument(
-        "--seeds", type=int, default=default, metavar="N",
+        "--seeds",
+        type=int,
+        default=default,
+        metavar="N",
         help=f"how many seeds, 1 to N (default: {default})",
-    )  # fmt: skip
+    )
 
 
-def load(arguments, *policies: str | None) -> Scenario:
+def load(arguments: argparse.Namespace, *policies: str | None) -> Scenario:
     """The scenario with the values that were set, checked under each of the policies (None: the
     file's)."""
     scenario = Scenario.load(arguments.scenario)
@@ -56,13 +62,13 @@ def seed(text: str) -> int:
         ) from None
 
 
-def check_jobs(arguments) -> None:
+def check_jobs(arguments: argparse.Namespace) -> None:
     """Refuses numbers of processes that no machine runs."""
     if not 1 <= arguments.jobs <= JOBS_MOST:
         raise Usage(f"--jobs must be 1 or more, and {JOBS_MOST} at most, got {arguments.jobs}")
 
 
-def seeds(arguments) -> range:
+def seeds(arguments: argparse.Namespace) -> range:
     """1 to N."""
     if not 1 <= arguments.seeds <= SEEDS_MOST:
         raise Usage(f"--seeds must be at least 1, and {SEEDS_MOST} at most, got {arguments.seeds}")

@@ -60,8 +60,9 @@ class SwapRate:
             asked, writes, parts.tolist(), strict=True
         ):
             if write > part and technique == "ladder":  # most of its victims need no slot
-                frames, technique = (min(frames, 2 * part), technique) if part else (
-                    frames, "compression")  # fmt: skip
+                frames, technique = (
+                    (min(frames, 2 * part), technique) if part else (frames, "compression")
+                )
             elif write > part:
                 frames = part
             found.append((request, frames, technique))

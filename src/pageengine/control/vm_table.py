@@ -27,13 +27,20 @@ if TYPE_CHECKING:
 # Columns, float64 as all are seconds, pages or bytes below 2**53. What time moves stands first.
 _CLOCKS = ("boot_left", "period", "scan_due", "poll_due", "report_due", "elapsed", "ran")
 _COLUMNS = (
-    *_CLOCKS, "last_stall", "scan_rate", "scanned", "balloon_target",
+    *_CLOCKS,
+    "last_stall",
+    "scan_rate",
+    "scanned",
+    "balloon_target",
     "balloon_limit",  # most that the driver gives up, as the machine was added
     "unreserved",  # size - reservation
     "target",  # what the plan wants it to hold, or -1
     "rest",  # the target in pages at which the driver is at rest, or -1
-    "has_driver", "has_guest", "every", "pages",
-)  # fmt: skip
+    "has_driver",
+    "has_guest",
+    "every",
+    "pages",
+)
 _BALLOONED, _TOUCHED, _MARKED = (columns.ROWS.index(n) for n in ("ballooned", "touched", "marked"))
 
 
@@ -93,11 +100,15 @@ class VMTable:
         if self._rows == self._all.shape[1]:
             self._all = np.concatenate([self._all, np.zeros_like(self._all)], axis=1)
         values = {
-            "balloon_limit": balloon_limit, "unreserved": vm.size - vm.reservation, "rest": -1,
+            "balloon_limit": balloon_limit,
+            "unreserved": vm.size - vm.reservation,
+            "rest": -1,
             "target": -1,
-            "has_driver": driver, "has_guest": vm.guest is not None, "every": estimator.period,
+            "has_driver": driver,
+            "has_guest": vm.guest is not None,
+            "every": estimator.period,
             "pages": vm.pages,
-        }  # fmt: skip
+        }
         self._all[:, self._rows] = [values.get(name, 0) for name in _COLUMNS]
         control.row, self._rows = self._rows, self._rows + 1
         self._of[vm.name], self._laid_out = control, False

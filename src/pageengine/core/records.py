@@ -185,9 +185,16 @@ class GuestStats(_Record):
 
 
 _COUNTS = {
-    *Events.__match_args__, "hint_pages", "half_pages", "quarter_pages", "shares", "blocked", "vms",
-    "swap_writes", "swap_reads",
-}  # fmt: skip
+    *Events.__match_args__,
+    "hint_pages",
+    "half_pages",
+    "quarter_pages",
+    "shares",
+    "blocked",
+    "vms",
+    "swap_writes",
+    "swap_reads",
+}
 VMStats._BYTES = frozenset(VMStats.__match_args__) - _COUNTS
 HostStats._BYTES = frozenset(HostStats.__match_args__) - _COUNTS
 GuestStats._BYTES = frozenset(GuestStats.__match_args__[:8])

@@ -20,11 +20,20 @@ if TYPE_CHECKING:
 
     from pageengine.core.engine import Engine
     from pageengine.host.vm import VM
-_fault_events = itemgetter(*(
-    EVENTS.index(name)
-    for name in ("accesses", "faults_absent", "cow_breaks", "decompressions", "swap_in",
-                 "balloon_pops", "discarded")
-))  # fmt: skip
+_fault_events = itemgetter(
+    *(
+        EVENTS.index(name)
+        for name in (
+            "accesses",
+            "faults_absent",
+            "cow_breaks",
+            "decompressions",
+            "swap_in",
+            "balloon_pops",
+            "discarded",
+        )
+    )
+)
 
 #: Makes the accesses from the n-th on: (accesses made, status number).
 Call = Callable[[int], tuple[int, int]]

@@ -233,9 +233,10 @@ class EngineBackend:
         each = np.array([ran.get(name, seconds) for name in names], float)
         if not ((0 <= each) & (each <= seconds * (1 + 1e-9))).all():
             name, value = next(
-                (name, value) for name, value in ran.items()
+                (name, value)
+                for name, value in ran.items()
                 if not 0 <= value <= seconds * (1 + 1e-9)
-            )  # fmt: skip
+            )
             raise ValueError(f"{name!r} cannot have run {value!r} of {seconds!r} seconds")
         return each
 

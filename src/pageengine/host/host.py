@@ -68,14 +68,24 @@ class Host:
     machines: calls are made one at a time. In a forked child they raise Forked.
     """
 
-    def __init__(self, memory: Size, *, seed: int = 0, contents: str = "bytes",
-                 sharing: bool = True, compression: str | None = "word", packing: str = "esx",
-                 cache_limit: Size | None = None, swap: Size | None = None,
-                 swap_dir: str | os.PathLike[str] | None = None,
-                 policy: Policy | str | None = None, victims: str = "clock",
-                 reserve_swap: bool = False,
-                 estimator: str | Callable[[], WorkingSet] = "sampling",
-                 faults: FaultPlan | None = None):  # fmt: skip
+    def __init__(
+        self,
+        memory: Size,
+        *,
+        seed: int = 0,
+        contents: str = "bytes",
+        sharing: bool = True,
+        compression: str | None = "word",
+        packing: str = "esx",
+        cache_limit: Size | None = None,
+        swap: Size | None = None,
+        swap_dir: str | os.PathLike[str] | None = None,
+        policy: Policy | str | None = None,
+        victims: str = "clock",
+        reserve_swap: bool = False,
+        estimator: str | Callable[[], WorkingSet] = "sampling",
+        faults: FaultPlan | None = None,
+    ):
         frames = parse_pages(memory, "memory", PAGES_MOST)
         if frames == 0:
             raise ValueError(f"memory must be at least one page (4096 bytes), got {memory!r}")
@@ -182,10 +192,21 @@ class Host:
             )
         return self._vms[name]
 
-    def add_vm(self, name: str, size: Size, *, shares: Size | None = None, reservation: Size = 0,
-               limit: Size | None = None, salt: str | None = "", cache_limit: Size = "10%",
-               overhead: Size = 0, driver: bool = True, balloon_max: Size = "65%",
-               guest: Guest | None = None) -> VM:  # fmt: skip
+    def add_vm(
+        self,
+        name: str,
+        size: Size,
+        *,
+        shares: Size | None = None,
+        reservation: Size = 0,
+        limit: Size | None = None,
+        salt: str | None = "",
+        cache_limit: Size = "10%",
+        overhead: Size = 0,
+        driver: bool = True,
+        balloon_max: Size = "65%",
+        guest: Guest | None = None,
+    ) -> VM:
         """Adds a virtual machine whose pages are all absent.
 
         size, reservation, limit: bytes or text. shares: its weight, a number or "low", "normal"
@@ -249,8 +270,13 @@ class Host:
 
     # techniques
 
-    def scan(self, pages: int | None = None, vm: str | VM | None = None,
-             order: str = "sequential", rule: str = "hint") -> ScanResult:  # fmt: skip
+    def scan(
+        self,
+        pages: int | None = None,
+        vm: str | VM | None = None,
+        order: str = "sequential",
+        rule: str = "hint",
+    ) -> ScanResult:
         """Looks for equal pages and merges them. Without arguments, one pass over every page of
         every machine; ``pages``: so many pages of each machine, all at most, from where its last
         scan ended (order "random": anywhere). rule: "hint" (ESX: the first equal page merges) or

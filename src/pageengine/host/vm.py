@@ -89,9 +89,12 @@ class VM:
         return self.claim.overhead
 
     def configure(
-        self, *, shares: Size | None = None, reservation: Size | None = None,
+        self,
+        *,
+        shares: Size | None = None,
+        reservation: Size | None = None,
         limit: Size | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Changes what the machine is promised while it runs; what is not given stays. Admitted, or
         refused with AdmissionError, like a new machine.
         """
@@ -186,8 +189,12 @@ class VM:
         """
         return self._batches.peek(ppns)
 
-    def load(self, image: str | os.PathLike[str] | Image, at: int = 0,
-             progress: Callable[[int], object] | None = None) -> int:  # fmt: skip
+    def load(
+        self,
+        image: str | os.PathLike[str] | Image,
+        at: int = 0,
+        progress: Callable[[int], object] | None = None,
+    ) -> int:
         """Writes a memory image from page ``at`` on; returns the pages written. ``image``: a path,
         or what ``pageengine.images.open`` gives. Holes are zero pages and stay untouched.
         ``progress(pages_done)`` is called after each batch.

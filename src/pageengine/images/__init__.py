@@ -24,8 +24,18 @@ from pageengine.images.pieces import Kinds, Segment, Span
 from pageengine.plumbing import given
 
 __all__ = [
-    "READERS", "Captured", "Image", "ImageError", "Kinds", "Reader", "Segment", "Span", "capture",
-    "is_process", "open", "process",
+    "READERS",
+    "Captured",
+    "Image",
+    "ImageError",
+    "Kinds",
+    "Reader",
+    "Segment",
+    "Span",
+    "capture",
+    "is_process",
+    "open",
+    "process",
 ]
 
 HEAD_BYTES = 4096  # what recognisers are shown; those that need more look for themselves

@@ -62,8 +62,7 @@ class StreamImage(Image):
             what = name if inside.startswith(magic) else what
         if what:
             raise ImageError(
-                f"{self.path}: {self.kind} around {what}; "
-                f"decompress it first: {self._command()}"
+                f"{self.path}: {self.kind} around {what}; decompress it first: {self._command()}"
             )
 
     def _command(self) -> str:

@@ -167,8 +167,10 @@ def plan_with_gap(image: ProcessImage, gap: int) -> list[Load]:
 def follows(load: Load, address: int, flags: int, content: str) -> bool:
     """Whether pages at an address go on where a PT_LOAD ends."""
     return (load.address + load.pages * PAGE_BYTES, load.flags, load.content) == (
-        address, flags, content
-    )  # fmt: skip
+        address,
+        flags,
+        content,
+    )
 
 
 def without_unreadable(loads: list[Load], lost: list[tuple[int, int]]) -> list[Load]:
@@ -198,11 +200,27 @@ def header(pid: int, loads: list[Load], at: int) -> bytes:
     """The ELF header of a file whose table of PT_LOADs is at byte ``at``."""
     count = len(loads) + 1
     extended = count >= PN_XNUM
-    return MAGIC + bytes([2, 1 if ORDER == "<" else 2, 1]) + bytes(9) + struct.pack(
-        ORDER + "HHIQQQIHHHHHH", ET_CORE, machine(pid), 1, 0, at,
-        at + count * PROGRAM_BYTES if extended else 0, 0, HEADER_BYTES, PROGRAM_BYTES,
-        PN_XNUM if extended else count, SECTION_BYTES if extended else 0, int(extended), 0,
-    )  # fmt: skip
+    return (
+        MAGIC
+        + bytes([2, 1 if ORDER == "<" else 2, 1])
+        + bytes(9)
+        + struct.pack(
+            ORDER + "HHIQQQIHHHHHH",
+            ET_CORE,
+            machine(pid),
+            1,
+            0,
+            at,
+            at + count * PROGRAM_BYTES if extended else 0,
+            0,
+            HEADER_BYTES,
+            PROGRAM_BYTES,
+            PN_XNUM if extended else count,
+            SECTION_BYTES if extended else 0,
+            int(extended),
+            0,
+        )
+    )
 
 
 def table(loads: list[Load], notes: bytes, at: int, begin: int) -> bytes:

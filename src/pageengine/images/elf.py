@@ -192,8 +192,7 @@ def recognise(head: bytes, path: str) -> bool:
 
 
 def open_elf(path: str, batch: int = 1024, packed: bool | None = None) -> ElfImage:
-    """Open an ELF core file; ``packed`` leaves the gaps between physical segments out of the PPNs.
-    """
+    """Open an ELF core file; ``packed`` leaves gaps between physical segments out of the PPNs."""
     source = Source(os.fspath(path))
     try:
         return ElfImage(source, batch, packed)

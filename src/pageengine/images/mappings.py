@@ -31,7 +31,8 @@ from pageengine.images.pieces import PAGE_BYTES
 
 HEAD = re.compile(
     r"([0-9a-f]{1,16})-([0-9a-f]{1,16}) (\S{4}) ([0-9a-f]{1,16})"
-    r" ([0-9a-f]{1,8}):([0-9a-f]{1,8}) ([0-9]{1,20}) *(.*)", re.DOTALL
+    r" ([0-9a-f]{1,8}):([0-9a-f]{1,8}) ([0-9]{1,20}) *(.*)",
+    re.DOTALL,
 )
 USED = ("Anonymous:", "Rss:", "Swap:", "Private_Hugetlb:", "Shared_Hugetlb:")
 DEVICE_FLAGS = {"io", "pf"}
@@ -83,9 +84,18 @@ def parse(text: str) -> list[Mapping]:
             begin, end, access, offset, major, minor, inode, path = head.groups()
             device = os.makedev(int(major, 16), int(minor, 16))
             found.append(
-                Mapping(int(begin, 16), int(end, 16), access, int(offset, 16), device, int(inode),
-                        path, frozenset(), {})
-            )  # fmt: skip
+                Mapping(
+                    int(begin, 16),
+                    int(end, 16),
+                    access,
+                    int(offset, 16),
+                    device,
+                    int(inode),
+                    path,
+                    frozenset(),
+                    {},
+                )
+            )
         elif found and line.startswith(USED):
             name, amount = line.split()[:2]
             found[-1].used[name[:-1]] = int(amount) << 10

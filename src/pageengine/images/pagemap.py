@@ -85,9 +85,21 @@ class PageMap:
 
         regions = np.empty((REGIONS, 3), np.uint64)
         asked = bytearray(
-            SCAN.pack(SCAN.size, 0, begin, end, 0, regions.ctypes.data, REGIONS, 0, 0, 0,
-                      SCAN_IN_MEMORY, SCAN_IN_MEMORY | SCAN_GUARD)
-        )  # fmt: skip
+            SCAN.pack(
+                SCAN.size,
+                0,
+                begin,
+                end,
+                0,
+                regions.ctypes.data,
+                REGIONS,
+                0,
+                0,
+                0,
+                SCAN_IN_MEMORY,
+                SCAN_IN_MEMORY | SCAN_GUARD,
+            )
+        )
         n = fcntl.ioctl(self._file, PAGEMAP_SCAN, asked)
         found = [
             (first, behind, GUARDED if kinds & SCAN_GUARD else PRESENT)

@@ -105,22 +105,40 @@ class Advice:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "objective": str(self.objective), "vary": self.key, "most": self.most,
-            "value": self.value, "band": self.band, "edge": self.edge, "step": self.step,
+            "objective": str(self.objective),
+            "vary": self.key,
+            "most": self.most,
+            "value": self.value,
+            "band": self.band,
+            "edge": self.edge,
+            "step": self.step,
             "answers": {str(seed): value for seed, value in self.answers.items()},
-            "advice": self.sentence(), "warnings": self.warnings(), "partial": self.partial,
+            "advice": self.sentence(),
+            "warnings": self.warnings(),
+            "partial": self.partial,
             "mix": None if self.value is None else dict(self.mixes.get(self.value, {})),
             "turns": [
-                {"seed": one.seed, "careful": self.at(one.careful), "before": _finite(one.before),
-                 "bold": self.at(one.bold), "after": _finite(one.after), "flips": one.flips}
+                {
+                    "seed": one.seed,
+                    "careful": self.at(one.careful),
+                    "before": _finite(one.before),
+                    "bold": self.at(one.bold),
+                    "after": _finite(one.after),
+                    "flips": one.flips,
+                }
                 for one in self.turns
             ],
             "tried": [
-                {"value": value, "seed": seed, "figure": _finite(figure),
-                 "holds": self.objective.holds(figure), "mix": dict(self.mixes.get(value, {}))}
+                {
+                    "value": value,
+                    "seed": seed,
+                    "figure": _finite(figure),
+                    "holds": self.objective.holds(figure),
+                    "mix": dict(self.mixes.get(value, {})),
+                }
                 for value, seed, figure in self.tried
             ],
-        }  # fmt: skip
+        }
 
 
 def _finite(figure: float) -> float | None:

@@ -90,9 +90,10 @@ def advise(
     value, turns = advice.value, [trials.turn(seed) for seed in seeds]
     shown = [used for (at, _), used in trials.used.items() if value is None or at == value]
     return replace(
-        advice, turns=tuple(one for one in turns if one is not None),
+        advice,
+        turns=tuple(one for one in turns if one is not None),
         untested=tuple(untested.warnings(shown, scenario.seconds, len(seeds))),
-    )  # fmt: skip
+    )
 
 
 class _Cut(Exception):

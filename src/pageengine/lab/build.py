@@ -23,8 +23,18 @@ if TYPE_CHECKING:
     from pageengine.policy.base import Policy
 
 _HOST = ("packing", "cache_limit", "swap", "sharing", "victims", "estimator", "reserve_swap")
-_VM = ("size", "shares", "reservation", "limit", "overhead", "driver", "balloon_max", "salt",
-       "start", "stop")  # fmt: skip
+_VM = (
+    "size",
+    "shares",
+    "reservation",
+    "limit",
+    "overhead",
+    "driver",
+    "balloon_max",
+    "salt",
+    "start",
+    "stop",
+)
 
 
 def run(
@@ -62,11 +72,18 @@ def simulation(
     made, happen = _policy(scenario, policy)
     with scenario.section("host"):
         return Simulation(
-            host["memory"], _machines(scenario), policy=made,
-            costs=costs.make(host["costs"]), seed=host["seed"] if seed is None else seed,
-            epoch=run["epoch"], contents=host["contents"], events=_seen(scenario, happen),
-            check_every=run["check_every"], name=scenario.name, host=options,
-        )  # fmt: skip
+            host["memory"],
+            _machines(scenario),
+            policy=made,
+            costs=costs.make(host["costs"]),
+            seed=host["seed"] if seed is None else seed,
+            epoch=run["epoch"],
+            contents=host["contents"],
+            events=_seen(scenario, happen),
+            check_every=run["check_every"],
+            name=scenario.name,
+            host=options,
+        )
 
 
 def check(scenario: Scenario, policy: Policy | str | None = None) -> None:
@@ -141,10 +158,15 @@ def _machines(scenario: Scenario) -> list[VMSpec]:
         workload = _beside(scenario, entry["workload"])
         with scenario.section("vm", number):
             specs += [
-                VMSpec(name, workload=workload, contents=profile, guest=guest,
-                       **{key: entry[key] for key in _VM})
+                VMSpec(
+                    name,
+                    workload=workload,
+                    contents=profile,
+                    guest=guest,
+                    **{key: entry[key] for key in _VM},
+                )
                 for name in scenario.groups[entry["name"]]
-            ]  # fmt: skip
+            ]
     return specs
 
 

@@ -14,8 +14,9 @@ from pageengine.lab.scenario import Scenario
 from pageengine.lab.standings import Comparison, Standing, Verdict
 
 
-def verdict(result: Result, policy: str | None = None,
-            held: Mapping[str, float] | None = None) -> Verdict:  # fmt: skip
+def verdict(
+    result: Result, policy: str | None = None, held: Mapping[str, float] | None = None
+) -> Verdict:
     """The verdict on one result. held: as for ``figures.untouched``."""
     stalls = figures.stalls(result)
     refused = tuple(result.meta.get("refused", ()))
@@ -81,8 +82,7 @@ def _numbers(seeds: Iterable[int | None], scenario: Scenario) -> list[int]:
     return [scenario.host["seed"] if seed is None else seed for seed in seeds]
 
 
-def of(results: Mapping[str, Result | Sequence[Result]],
-       seeds: Sequence[int] = ()) -> Comparison:  # fmt: skip
+def of(results: Mapping[str, Result | Sequence[Result]], seeds: Sequence[int] = ()) -> Comparison:
     """The comparison of results that are there already, one or several (one per seed) by policy."""
     runs = {
         policy: (each,) if isinstance(each, Result) else tuple(each)
@@ -96,9 +96,14 @@ def of(results: Mapping[str, Result | Sequence[Result]],
     standings = []
     for policy, each in runs.items():
         held = [_held([other[i] for other in runs.values()]) for i in range(count)]
-        standings.append(Standing(policy, tuple(
-            verdict(result, policy, most) for result, most in zip(each, held, strict=True)
-        )))  # fmt: skip
+        standings.append(
+            Standing(
+                policy,
+                tuple(
+                    verdict(result, policy, most) for result, most in zip(each, held, strict=True)
+                ),
+            )
+        )
     return Comparison(runs, tuple(standings), seeds, _why_not(runs))
 
 

@@ -35,6 +35,7 @@ def _bytes(size: Any) -> int:
         return int(size)
     return given.whole(size, "a compressed size")
 
+
 _TEXT_MOST = 1 << 20  # bytes of a profile
 
 
@@ -160,12 +161,24 @@ class ContentProfile:
 #: besides zero pages, most of it within one machine. "own": nothing shared at all.
 PROFILES = {
     "own": ContentProfile(),
-    "linux": ContentProfile("linux", zero=0.07, same=0.01, common=0.55, within=0.05,
-                            sizes={512: 0.1, 1024: 0.15, 1536: 0.2, 2048: 0.15, 4032: 0.4}),
-    "mixed": ContentProfile("mixed", zero=0.15, same=0.01, common=0.02, within=0.12,
-                            sizes={512: 0.15, 1024: 0.2, 1536: 0.15, 2048: 0.1, 4032: 0.4}),
+    "linux": ContentProfile(
+        "linux",
+        zero=0.07,
+        same=0.01,
+        common=0.55,
+        within=0.05,
+        sizes={512: 0.1, 1024: 0.15, 1536: 0.2, 2048: 0.15, 4032: 0.4},
+    ),
+    "mixed": ContentProfile(
+        "mixed",
+        zero=0.15,
+        same=0.01,
+        common=0.02,
+        within=0.12,
+        sizes={512: 0.15, 1024: 0.2, 1536: 0.15, 2048: 0.1, 4032: 0.4},
+    ),
     "random": ContentProfile("random", sizes={4032: 1.0}),
-}  # fmt: skip
+}
 
 
 def find(

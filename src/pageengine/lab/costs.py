@@ -19,9 +19,15 @@ if TYPE_CHECKING:
 
 US, MS = 1e-6, 1e-3
 EVENTS = (
-    "faults_absent", "cow_breaks", "decompressions", "swap_in", "swap_out", "sample_faults",
-    "guest_reads", "guest_writes",
-)  # fmt: skip
+    "faults_absent",
+    "cow_breaks",
+    "decompressions",
+    "swap_in",
+    "swap_out",
+    "sample_faults",
+    "guest_reads",
+    "guest_writes",
+)
 
 
 #: Events that are requests of the device: a machine waits in its queue and then for the answer.
@@ -121,13 +127,26 @@ class CostModel:
 
 
 PRESETS = {
-    "hdd": CostModel(swap_in=7 * MS, swap_out=40 * US, guest_reads=7 * MS, guest_writes=40 * US,
-                     read_rate=1 / (7 * MS), swap_bandwidth=100e6, name="hdd"),
-    "sata-ssd": CostModel(swap_in=200 * US, swap_out=10 * US, guest_reads=180 * US,
-                          guest_writes=10 * US, read_rate=90e3, swap_bandwidth=400e6,
-                          name="sata-ssd"),
+    "hdd": CostModel(
+        swap_in=7 * MS,
+        swap_out=40 * US,
+        guest_reads=7 * MS,
+        guest_writes=40 * US,
+        read_rate=1 / (7 * MS),
+        swap_bandwidth=100e6,
+        name="hdd",
+    ),
+    "sata-ssd": CostModel(
+        swap_in=200 * US,
+        swap_out=10 * US,
+        guest_reads=180 * US,
+        guest_writes=10 * US,
+        read_rate=90e3,
+        swap_bandwidth=400e6,
+        name="sata-ssd",
+    ),
     "nvme": CostModel(),
-}  # fmt: skip
+}
 
 
 def make(costs: CostModel | Mapping[str, Any] | str) -> CostModel:

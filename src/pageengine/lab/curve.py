@@ -34,11 +34,13 @@ class Curve:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "vm": self.vm, "sizes": [int(size) for size in self.sizes],
-            "slowdown": self.slowdown.tolist(), "low": self.low.tolist(),
+            "vm": self.vm,
+            "sizes": [int(size) for size in self.sizes],
+            "slowdown": self.slowdown.tolist(),
+            "low": self.low.tolist(),
             "high": self.high.tolist(),
             "knee": None if self.knee is None else int(self.sizes[self.knee]),
-        }  # fmt: skip
+        }
 
 
 def curve(

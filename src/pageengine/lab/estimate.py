@@ -96,8 +96,13 @@ class Pace:
         return self._seen[-1][0] - self._seen[0][0]
 
 
-def estimate(scenario: Scenario, *, policy: Policy | str | None = None, trial: float = 0.0,
-             stop: Callable[[], bool] | None = None) -> Estimate:  # fmt: skip
+def estimate(
+    scenario: Scenario,
+    *,
+    policy: Policy | str | None = None,
+    trial: float = 0.0,
+    stop: Callable[[], bool] | None = None,
+) -> Estimate:
     """trial: seconds of real time that may be spent on running the first epochs, though a few are
     always run; 0: none. stop: says whether to give up, between two epochs."""
     epochs = max(1, round(scenario.seconds / scenario.run["epoch"]))

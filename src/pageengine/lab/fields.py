@@ -18,10 +18,22 @@ from pageengine.policy.shares import SHARES_MOST, SHARES_PER_MIB
 from pageengine.units import PAGE_BYTES, PAGES_MOST, parse_percent, parse_size
 
 _SECONDS = {
-    "ms": 0.001, "s": 1, "sec": 1, "second": 1, "seconds": 1, "m": 60, "min": 60, "minute": 60,
-    "minutes": 60, "h": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400,
+    "ms": 0.001,
+    "s": 1,
+    "sec": 1,
+    "second": 1,
+    "seconds": 1,
+    "m": 60,
+    "min": 60,
+    "minute": 60,
+    "minutes": 60,
+    "h": 3600,
+    "hour": 3600,
+    "hours": 3600,
+    "d": 86400,
+    "day": 86400,
     "days": 86400,
-}  # fmt: skip
+}
 TEXT_MOST = 100_000  # characters of a description
 _TIME = re.compile(r"([0-9]{1,24}(?:\.[0-9]{1,24})?)\s*([a-zA-Z]*)")
 _NAME = re.compile(r"[A-Za-z0-9_-]+")

@@ -57,15 +57,31 @@ class Machine:
     held: whether it waits for memory, or is blocked, now.
     """
 
-    def __init__(self, host: Host, spec: VMSpec, options: dict[str, Any], workload: Told,
-                 storage: Storage, seed: int):  # fmt: skip
+    def __init__(
+        self,
+        host: Host,
+        spec: VMSpec,
+        options: dict[str, Any],
+        workload: Told,
+        storage: Storage,
+        seed: int,
+    ):
         self.name, self.spec = spec.name, spec
-        chosen = {key: options.get(key, getattr(spec, key)) for key in (
-            "shares", "reservation", "limit", "balloon_max")}  # fmt: skip
+        chosen = {
+            key: options.get(key, getattr(spec, key))
+            for key in ("shares", "reservation", "limit", "balloon_max")
+        }
         pages = parse_pages(spec.size, "size")
         guest = _guest(spec.guest, pages) if spec.guest else None
-        self.vm = host.add_vm(spec.name, spec.size, salt=spec.salt, overhead=spec.overhead,
-                              driver=spec.driver, guest=guest, **chosen)  # fmt: skip
+        self.vm = host.add_vm(
+            spec.name,
+            spec.size,
+            salt=spec.salt,
+            overhead=spec.overhead,
+            driver=spec.driver,
+            guest=guest,
+            **chosen,
+        )
         bytes_, number = host.contents == "bytes", number_of(spec.name)
         self.number = number
         self.memory = MachineMemory(self.vm, number, find_contents(spec.contents), bytes_)

@@ -1,5 +1,5 @@
-"""The memory of one simulated machine: accesses of its workload go through its guest, if it has one,
-get contents, and are made on the host as far as they can be.
+"""The memory of one simulated machine: accesses of its workload go through its guest, if it has
+one, get contents, and are made on the host as far as they can be.
 """
 
 from __future__ import annotations

@@ -41,10 +41,13 @@ class Meter:
         if machines != self._machines:
             self._before = self._moved(machines)
             self._machines = list(machines)
-        after = np.array([
-            *(columns[name] for name in _COUNTED),
-            [machine.memory.double_paging for machine in machines], *guests[_DISK],
-        ])  # fmt: skip
+        after = np.array(
+            [
+                *(columns[name] for name in _COUNTED),
+                [machine.memory.double_paging for machine in machines],
+                *guests[_DISK],
+            ]
+        )
         grown = after >= self._before
         since, self._before = np.where(grown, after - self._before, after), after
         self.events = dict(zip((*_COUNTED, *_OWN), since, strict=True))

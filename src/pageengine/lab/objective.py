@@ -41,28 +41,41 @@ def _percent(value: float) -> str:
 
 METRICS = {
     "stall": Metric(
-        lambda result: max(figures.stalls(result).values(), default=0.0), _part, _percent,
+        lambda result: max(figures.stalls(result).values(), default=0.0),
+        _part,
+        _percent,
         "share of its time that the worst machine waited for memory",
     ),
     "mean_stall": Metric(
-        lambda result: float(np.mean(list(figures.stalls(result).values()) or [0.0])), _part,
-        _percent, "the same, mean of all machines",
+        lambda result: float(np.mean(list(figures.stalls(result).values()) or [0.0])),
+        _part,
+        _percent,
+        "the same, mean of all machines",
     ),
     "minute": Metric(
-        lambda result: max([
-            *(figures.worst_minute(result.of(name)) for name in result.names),
-            1.0 if result.meta.get("refused") else 0.0,
-        ]), _part, _percent, "the same, of the worst minute of any machine",
+        lambda result: max(
+            [
+                *(figures.worst_minute(result.of(name)) for name in result.names),
+                1.0 if result.meta.get("refused") else 0.0,
+            ]
+        ),
+        _part,
+        _percent,
+        "the same, of the worst minute of any machine",
     ),
     "slowdown": Metric(
-        lambda result: max(figures.slowdowns(result).values(), default=1.0), _number,
-        lambda value: f"{value:.3g}", "how many times longer the worst machine took",
+        lambda result: max(figures.slowdowns(result).values(), default=1.0),
+        _number,
+        lambda value: f"{value:.3g}",
+        "how many times longer the worst machine took",
     ),
     "swap_in": Metric(
-        lambda result: figures.per_second(result, "swap_in"), _number,
-        lambda value: f"{value:.3g} pages/s", "pages per second read back from swap",
+        lambda result: figures.per_second(result, "swap_in"),
+        _number,
+        lambda value: f"{value:.3g} pages/s",
+        "pages per second read back from swap",
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

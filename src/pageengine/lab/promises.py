@@ -23,8 +23,12 @@ class Broken(ValueError):
         self.number, self.key, self.fits = number, key, fits
 
 
-def check(entries: Sequence[Mapping[str, Any]], groups: Mapping[str, Sequence[str]],
-          events: Sequence[Event], memory: int) -> None:  # fmt: skip
+def check(
+    entries: Sequence[Mapping[str, Any]],
+    groups: Mapping[str, Sequence[str]],
+    events: Sequence[Event],
+    memory: int,
+) -> None:
     """Walks through starts, stops and changes in the order of time. Raises Broken."""
     now: dict[str, dict[str, Any]] = {}  # promises of every machine, running or not
     moves: list[tuple[float, int, str, Event | None]] = []
@@ -56,13 +60,15 @@ def _own(name: str, promised: Mapping[str, Any], when: str) -> None:
     if most is not None and most > size:
         raise Broken(
             f"limit {format_size(most)} of {name!r}{when} is over its size, {format_size(size)}",
-            promised["number"], "limit",
-        )  # fmt: skip
+            promised["number"],
+            "limit",
+        )
     if promised["reservation"] > (most or size):
         raise Broken(
             f"reservation {format_size(promised['reservation'])} of {name!r}{when} is over its "
-            f"{'limit' if most else 'size'}, {format_size(most or size)}", promised["number"],
-        )  # fmt: skip
+            f"{'limit' if most else 'size'}, {format_size(most or size)}",
+            promised["number"],
+        )
 
 
 def _held(promised: Mapping[str, Any]) -> int:
@@ -75,5 +81,6 @@ def _together(total: int, latest: Mapping[str, Any], memory: int) -> None:
         raise Broken(
             f"reservations do not fit: with it {format_size(total)} are promised "
             f"(reservations and overhead), and the host has {format_size(memory)}",
-            latest["number"], fits=False,
-        )  # fmt: skip
+            latest["number"],
+            fits=False,
+        )

@@ -1,4 +1,6 @@
-"""What is recorded of every epoch: the columns of the timelines, under esxtop's and vSphere's names."""
+"""What is recorded of every epoch: the columns of the timelines, under esxtop's and vSphere's
+names.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,35 @@ if TYPE_CHECKING:
 
     Columns = Mapping[str, NDArray[Any]]
 
-HOST = ("time", "state", *HOST_LEVELS, "private", "overhead", "stall", *HOST_EVENTS,
-        "double_paging")  # fmt: skip
-VM = ("time", "vm", *VM_LEVELS, "active", "touched", "target", "balloon", "balloon_target",
-      "stall", "progress", "idle", "blocked", "guest_free", "guest_cache", "guest_swapped",
-      *VM_EVENTS, "double_paging")  # fmt: skip
+HOST = (
+    "time",
+    "state",
+    *HOST_LEVELS,
+    "private",
+    "overhead",
+    "stall",
+    *HOST_EVENTS,
+    "double_paging",
+)
+VM = (
+    "time",
+    "vm",
+    *VM_LEVELS,
+    "active",
+    "touched",
+    "target",
+    "balloon",
+    "balloon_target",
+    "stall",
+    "progress",
+    "idle",
+    "blocked",
+    "guest_free",
+    "guest_cache",
+    "guest_swapped",
+    *VM_EVENTS,
+    "double_paging",
+)
 FRACTIONS = frozenset({"time", "stall", "progress", "idle"})
 
 
@@ -49,8 +75,15 @@ class Recorder:
             self._number[name] = len(self._names)
             self._names.append(name)
 
-    def record(self, host: Host, time: float, machines: list[Machine], columns: Columns,
-               guests: NDArray[np.int64], meter: Meter) -> None:  # fmt: skip
+    def record(
+        self,
+        host: Host,
+        time: float,
+        machines: list[Machine],
+        columns: Columns,
+        guests: NDArray[np.int64],
+        meter: Meter,
+    ) -> None:
         """A row of the host and one of every machine. columns: ``Host.columns`` of the machines;
         guests, meter: what was read of them.
         """
@@ -59,24 +92,43 @@ class Recorder:
         stalls = [machine.stall for machine in machines]
         levels = [numbers[name] for name in HOST_LEVELS]
         levels[0] -= overhead  # free, as the policy sees it
-        self._host.add([
-            time, self._lowest(host.state), *levels, int(columns["private"].sum()), overhead,
-            float(np.mean(stalls)) if machines else 0.0,
-            *(meter.sums[key] for key in HOST_EVENTS), meter.sums["double_paging"],
-        ])  # fmt: skip
+        self._host.add(
+            [
+                time,
+                self._lowest(host.state),
+                *levels,
+                int(columns["private"].sum()),
+                overhead,
+                float(np.mean(stalls)) if machines else 0.0,
+                *(meter.sums[key] for key in HOST_EVENTS),
+                meter.sums["double_paging"],
+            ]
+        )
         if not machines:
             return
         guest = dict(zip(GUEST, guests, strict=True))
-        self._vms.add([
-            time, [self._number[machine.name] for machine in machines],
-            *(columns[name] for name in VM_LEVELS), columns["active"],
-            [machine.workload.in_use * PAGE_BYTES for machine in machines], columns["target"],
-            columns["ballooned"], columns["balloon_target"], stalls,
-            [machine.progress for machine in machines], [machine.idle for machine in machines],
-            [machine.blocked for machine in machines], guest["free"],
-            guest["cache_clean"] + guest["cache_dirty"], guest["swapped"],
-            *(events[key] for key in VM_EVENTS), events["double_paging"],
-        ], len(machines))  # fmt: skip
+        self._vms.add(
+            [
+                time,
+                [self._number[machine.name] for machine in machines],
+                *(columns[name] for name in VM_LEVELS),
+                columns["active"],
+                [machine.workload.in_use * PAGE_BYTES for machine in machines],
+                columns["target"],
+                columns["ballooned"],
+                columns["balloon_target"],
+                stalls,
+                [machine.progress for machine in machines],
+                [machine.idle for machine in machines],
+                [machine.blocked for machine in machines],
+                guest["free"],
+                guest["cache_clean"] + guest["cache_dirty"],
+                guest["swapped"],
+                *(events[key] for key in VM_EVENTS),
+                events["double_paging"],
+            ],
+            len(machines),
+        )
 
     def _lowest(self, state: str) -> int:
         """The rank of the lowest state since the last row: short spells count, too."""

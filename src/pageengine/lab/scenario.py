@@ -37,8 +37,15 @@ class Scenario:
     ``data``: the tables as they were written; ``trusted``: whether it may name code to run, a
     policy as "module:Class" or "file.py:Class"."""
 
-    def __init__(self, data: Mapping[str, Any], *, source: str = "scenario", text: str = "",
-                 asked: Iterable[str] = (), trusted: bool = True):  # fmt: skip
+    def __init__(
+        self,
+        data: Mapping[str, Any],
+        *,
+        source: str = "scenario",
+        text: str = "",
+        asked: Iterable[str] = (),
+        trusted: bool = True,
+    ):
         self.source, self._text, self.asked = source, text, frozenset(asked)
         self.trusted = trusted
         if not isinstance(data, Mapping):
@@ -85,11 +92,7 @@ class Scenario:
     @property
     def machines(self) -> list[tuple[str, dict[str, Any]]]:
         """Every machine by its name, with the values of its [[vm]] table."""
-        return [
-            (name, entry)
-            for entry in self.entries
-            for name in self.groups[entry["name"]]
-        ]  # fmt: skip
+        return [(name, entry) for entry in self.entries for name in self.groups[entry["name"]]]
 
     def __repr__(self) -> str:
         host = format_size(self.host["memory"])
@@ -106,8 +109,9 @@ class Scenario:
 
     # reading
 
-    def _wrong(self, message: str, section: str = "", number: int | None = None,
-               key: str | None = None) -> ScenarioError:  # fmt: skip
+    def _wrong(
+        self, message: str, section: str = "", number: int | None = None, key: str | None = None
+    ) -> ScenarioError:
         """The error, with the place where it is."""
         line = line_of(self._text, section, number, key) if self._text else None
         where = f"{self.source}:{line}" if line else self.source
@@ -128,8 +132,10 @@ class Scenario:
             if key not in known:
                 raise self._wrong(
                     f"there is no section or key {given.shown(key)}: {fields.unknown(key, known)}",
-                    "", None, key,
-                )  # fmt: skip
+                    "",
+                    None,
+                    key,
+                )
             if key in sections.TOP:
                 self._read(key, value, sections.TOP[key])
         for key in ("host", "vm"):
@@ -152,8 +158,9 @@ class Scenario:
             raise self._wrong(f"must be a list of tables: write [[{section}]] for each", section)
         return [self._values(entry, section, i, keys) for i, entry in enumerate(entries)]
 
-    def _values(self, table: Mapping[str, Any], section: str, number: int | None,
-                keys: Mapping[str, Field]) -> dict[str, Any]:  # fmt: skip
+    def _values(
+        self, table: Mapping[str, Any], section: str, number: int | None, keys: Mapping[str, Field]
+    ) -> dict[str, Any]:
         for key in table:
             if key not in keys:
                 raise self._wrong(
@@ -172,8 +179,9 @@ class Scenario:
                 values[key] = field.default
         return values
 
-    def _read(self, key: str, value: Any, field: Field, section: str = "",
-              number: int | None = None) -> Any:  # fmt: skip
+    def _read(
+        self, key: str, value: Any, field: Field, section: str = "", number: int | None = None
+    ) -> Any:
         try:
             return field.read(value)
         except ValueError as error:
@@ -181,8 +189,9 @@ class Scenario:
             raise self._wrong(said, section, number, key) from None
 
     @contextmanager
-    def section(self, section: str, number: int | None = None,
-                key: str | None = None) -> Iterator[None]:  # fmt: skip
+    def section(
+        self, section: str, number: int | None = None, key: str | None = None
+    ) -> Iterator[None]:
         """While something is made of a section: what is wrong with it gets its place."""
         try:
             yield
@@ -201,8 +210,11 @@ class Scenario:
             if len(taken) + count > bounds.MACHINES_MOST:
                 raise self._wrong(
                     f"with these there are {len(taken) + count} machines, and there can be "
-                    f"{bounds.MACHINES_MOST}", "vm", number, "count",
-                )  # fmt: skip
+                    f"{bounds.MACHINES_MOST}",
+                    "vm",
+                    number,
+                    "count",
+                )
             names = [name] if count == 1 else [f"{name}-{i + 1}" for i in range(count)]
             mine = {name, *names}
             if not mine.isdisjoint(taken) or not mine.isdisjoint(groups):  # events name both
@@ -224,8 +236,10 @@ class Scenario:
                 raise self._wrong(
                     f"at {self.data['event'][number]['at']!r} is after the end of the run, "
                     f"{self.seconds:g} s: give it an earlier time or the run a longer duration",
-                    "event", number, "at",
-                )  # fmt: skip
+                    "event",
+                    number,
+                    "at",
+                )
         return tuple(sorted(found, key=lambda event: event.at))
 
     def _check_machines(self) -> None:
@@ -234,28 +248,37 @@ class Scenario:
             if most is not None and most > size:
                 raise self._wrong(
                     f"limit {format_size(most)} is over its size, {format_size(size)}: "
-                    "give it a lower limit or none", "vm", number, "limit",
-                )  # fmt: skip
+                    "give it a lower limit or none",
+                    "vm",
+                    number,
+                    "limit",
+                )
             if entry["reservation"] > (most or size):
                 raise self._wrong(
                     f"reservation {format_size(entry['reservation'])} is over its "
                     f"{'limit' if most else 'size'}, {format_size(most or size)}",
-                    "vm", number, "reservation",
-                )  # fmt: skip
+                    "vm",
+                    number,
+                    "reservation",
+                )
             if entry["balloon_min"] is not None:
                 if "balloon_max" in self.data["vm"][number]:
                     raise self._wrong(
-                        "balloon_min and balloon_max say the same thing: give one of them", "vm",
-                        number, "balloon_min",
-                    )  # fmt: skip
+                        "balloon_min and balloon_max say the same thing: give one of them",
+                        "vm",
+                        number,
+                        "balloon_min",
+                    )
                 entry["balloon_max"] = max(0, size - entry["balloon_min"])
 
     def _check_times(self) -> None:
         if self.run["epoch"] > self.seconds:
             raise self._wrong(
-                f"epoch {self.run['epoch']:g} s is longer than the run, {self.seconds:g} s", "run",
-                None, "epoch",
-            )  # fmt: skip
+                f"epoch {self.run['epoch']:g} s is longer than the run, {self.seconds:g} s",
+                "run",
+                None,
+                "epoch",
+            )
         with self.section("run", None, "epoch"):
             given.seconds(self.run["epoch"], "epoch", bounds.EPOCH_LEAST)
             bounds.epochs(self.seconds, self.run["epoch"], len(self.machines))
@@ -263,8 +286,10 @@ class Scenario:
             if entry["stop"] is not None and entry["stop"] <= entry["start"]:
                 raise self._wrong(
                     f"stop at {entry['stop']:g} s is not after its start at {entry['start']:g} s",
-                    "vm", number, "stop",
-                )  # fmt: skip
+                    "vm",
+                    number,
+                    "stop",
+                )
 
     def _check_promises(self) -> None:
         try:

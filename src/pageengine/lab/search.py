@@ -10,8 +10,12 @@ from math import isfinite
 COARSE = 5
 
 
-def search(good: Callable[[int], bool], last: int, near: int | None = None,
-           known: dict[int, bool] | None = None) -> int | None:  # fmt: skip
+def search(
+    good: Callable[[int], bool],
+    last: int,
+    near: int | None = None,
+    known: dict[int, bool] | None = None,
+) -> int | None:
     """The index from 0 (the careful end) to ``last`` up to which everything that was tried is good,
     with a bad one right behind it; None where 0 is not good.
 
@@ -60,8 +64,13 @@ class Turn:
     flips: bool
 
 
-def turn(figures: Mapping[int, float], holds: Callable[[float], bool], seed: int, limit: float,
-         margin: float = 0.1) -> Turn | None:  # fmt: skip
+def turn(
+    figures: Mapping[int, float],
+    holds: Callable[[float], bool],
+    seed: int,
+    limit: float,
+    margin: float = 0.1,
+) -> Turn | None:
     """The worst such fall among the figures by index: one that turns a failure into a success, or
     else the deepest of more than ``margin`` of the figure and of the limit; None where there is
     none."""

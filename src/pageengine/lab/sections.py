@@ -16,7 +16,8 @@ HOST = {
     ),
     "seed": Field(fields.whole, "of every random choice", 0),
     "contents": Field(
-        fields.either("tokens", "bytes"), "8 bytes stand for a page, or every byte is held",
+        fields.either("tokens", "bytes"),
+        "8 bytes stand for a page, or every byte is held",
         "tokens",
     ),
     "costs": Field(fields.anything, "what faults cost: a preset, or a table of seconds", "nvme"),
@@ -32,7 +33,7 @@ HOST = {
     "reserve_swap": Field(
         fields.truth, "whether a machine needs swap space of its size less its reservation", False
     ),
-}  # fmt: skip
+}
 
 RUN = {
     "duration": Field(fields.positive_duration, "simulated time", 1800.0),
@@ -45,7 +46,8 @@ VM = {
     "count": Field(fields.count, "how many of them", 1),
     "size": Field(fields.positive_size, "memory that the guest sees", required=True),
     "shares": Field(
-        fields.shares, "its weight: 'low', 'normal', 'high' (5, 10, 20 per MiB) or a number",
+        fields.shares,
+        "its weight: 'low', 'normal', 'high' (5, 10, 20 per MiB) or a number",
         "normal",
     ),
     "reservation": Field(fields.size, "machine memory that it is sure to get", 0),
@@ -63,10 +65,8 @@ VM = {
     "salt": Field(fields.text, "machines share pages only with machines of the same salt", ""),
     "start": Field(fields.duration, "when it starts", 0.0),
     "stop": Field(fields.positive_duration, "when it stops; never where it is not given"),
-    "workload": Field(
-        fields.table, "what runs in it: { kind = '...', ... }", required=True
-    ),
-}  # fmt: skip
+    "workload": Field(fields.table, "what runs in it: { kind = '...', ... }", required=True),
+}
 
 EVENT = {
     "at": Field(fields.duration, "when it happens", required=True),

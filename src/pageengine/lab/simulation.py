@@ -47,11 +47,22 @@ class Simulation:
     ``step`` by ``step`` and ``finish``.
     """
 
-    def __init__(self, memory: Size, vms: Iterable[VMSpec], *, policy: Policy | str | None = None,
-                 costs: cost_models.CostModel | Mapping[str, Any] | str = "nvme", seed: int = 0,
-                 epoch: float = 1.0, contents: str = "tokens", events: Iterable[Event] = (),
-                 check_every: int = 0, name: str = "", host: Mapping[str, Any] | None = None,
-                 record: bool = True):  # fmt: skip
+    def __init__(
+        self,
+        memory: Size,
+        vms: Iterable[VMSpec],
+        *,
+        policy: Policy | str | None = None,
+        costs: cost_models.CostModel | Mapping[str, Any] | str = "nvme",
+        seed: int = 0,
+        epoch: float = 1.0,
+        contents: str = "tokens",
+        events: Iterable[Event] = (),
+        check_every: int = 0,
+        name: str = "",
+        host: Mapping[str, Any] | None = None,
+        record: bool = True,
+    ):
         self.specs = by_name(vms)
         self.costs = cost_models.make(costs)
         self.epoch = given.seconds(epoch, "epoch", bounds.EPOCH_LEAST)
@@ -99,8 +110,12 @@ class Simulation:
         return sorted(all_, key=lambda event: event.at)
 
     @locks_itself
-    def run(self, seconds: float, progress: Callable[[float, str], Any] | None = None,
-            max_time: float | None = None) -> Result:  # fmt: skip
+    def run(
+        self,
+        seconds: float,
+        progress: Callable[[float, str], Any] | None = None,
+        max_time: float | None = None,
+    ) -> Result:
         """Runs for ``seconds`` of simulated time. progress(time, state): called every epoch; when
         it returns False the run ends. max_time: seconds of real time after which it ends. A run
         that ended before its time, also by Ctrl-C, gives what was recorded, marked partial.

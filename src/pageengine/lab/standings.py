@@ -107,9 +107,10 @@ class Comparison:
             return []
         most = max(self.standings, key=lambda one: one.interval("carried").mean)
         carry = [
-            one for one in self.standings
+            one
+            for one in self.standings
             if not difference(most.each("carried"), one.each("carried")).excludes_zero
-        ]  # fmt: skip
+        ]
         return sorted(carry, key=lambda one: one.interval("judged_stall").mean)
 
     @property
@@ -117,9 +118,10 @@ class Comparison:
         """Of the leaders, those that are not told apart from the first."""
         found = self.leaders
         return [
-            one for one in found
+            one
+            for one in found
             if not difference(found[0].each("judged_stall"), one.each("judged_stall")).excludes_zero
-        ]  # fmt: skip
+        ]
 
     @property
     def best(self) -> Standing | None:
@@ -165,23 +167,39 @@ class Comparison:
                 **{key: vars(one.interval(key)) for key in _FIGURES},
                 "given_back": one.given_back,
                 "runs": [
-                    {"seed": seed, **asdict(run), "given_back": dict(run.given_back),
-                     "refused": list(run.refused), "reclaimed": run.reclaimed}
+                    {
+                        "seed": seed,
+                        **asdict(run),
+                        "given_back": dict(run.given_back),
+                        "refused": list(run.refused),
+                        "reclaimed": run.reclaimed,
+                    }
                     for seed, run in zip(self.seeds, one.runs, strict=True)
                 ],
             }
             for one in self.standings
-        ]  # fmt: skip
+        ]
         return {
-            "objective": OBJECTIVE, "seeds": list(self.seeds), "partial": self.partial,
+            "objective": OBJECTIVE,
+            "seeds": list(self.seeds),
+            "partial": self.partial,
             "best": self.best.policy if self.best else None,
             "tied": [one.policy for one in self.tied] if self.best else [],
-            "verdict": self.sentence(), "policies": policies,
-        }  # fmt: skip
+            "verdict": self.sentence(),
+            "policies": policies,
+        }
 
 
-_FIGURES = ("carried", "stall", "worst_stall", "worst_minute", "swap_in", "double_paging",
-            "reclaimed", "untouched")  # fmt: skip
+_FIGURES = (
+    "carried",
+    "stall",
+    "worst_stall",
+    "worst_minute",
+    "swap_in",
+    "double_paging",
+    "reclaimed",
+    "untouched",
+)
 
 
 def _percent(one: Standing) -> str:

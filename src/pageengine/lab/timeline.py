@@ -11,16 +11,39 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 HOST_LEVELS = (
-    "free", "memory", "shared", "shared_common", "saving", "zero", "compressed", "cache", "swapped",
+    "free",
+    "memory",
+    "shared",
+    "shared_common",
+    "saving",
+    "zero",
+    "compressed",
+    "cache",
+    "swapped",
     "ballooned",
-)  # fmt: skip
+)
 HOST_EVENTS = (
-    "swap_in", "swap_out", "compressions", "decompressions", "merged", "cow_breaks", "scanned",
-    "balloon_in", "balloon_out", "reported",
-)  # fmt: skip
+    "swap_in",
+    "swap_out",
+    "compressions",
+    "decompressions",
+    "merged",
+    "cow_breaks",
+    "scanned",
+    "balloon_in",
+    "balloon_out",
+    "reported",
+)
 VM_LEVELS = (
-    "size", "granted", "consumed", "swapped", "compressed", "shared", "zero", "private",
-)  # fmt: skip
+    "size",
+    "granted",
+    "consumed",
+    "swapped",
+    "compressed",
+    "shared",
+    "zero",
+    "private",
+)
 VM_EVENTS = ("accesses", "swap_in", "swap_out", "cow_breaks", "decompressions")
 
 

@@ -10,13 +10,23 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import as_completed
 from dataclasses import replace
+from types import ModuleType
 
 from pageengine.lab.workers import unswallowed, workers
 from pageengine.papers.base import VERDICTS, Claim, Number, Outcome
 from pageengine.plumbing import given
 
-__all__ = ["EXPERIMENTS", "VERDICTS", "Claim", "Number", "Outcome", "experiment", "picture", "run",
-           "run_all"]  # fmt: skip
+__all__ = [
+    "EXPERIMENTS",
+    "VERDICTS",
+    "Claim",
+    "Number",
+    "Outcome",
+    "experiment",
+    "picture",
+    "run",
+    "run_all",
+]
 
 #: Name -> module of this package.
 EXPERIMENTS = {
@@ -40,7 +50,7 @@ EXPERIMENTS = {
 }
 
 
-def experiment(name: str):
+def experiment(name: str) -> ModuleType:
     """The module of that name."""
     if not isinstance(name, str) or name not in EXPERIMENTS:
         hint = given.near(name, EXPERIMENTS)
@@ -55,7 +65,7 @@ def run(name: str, seed: int = 0) -> Outcome:
     """Runs one experiment. The same seed gives the same outcome; Ctrl-C gives none."""
     began = time.perf_counter()
     with unswallowed():
-        outcome = experiment(name).run(seed)
+        outcome: Outcome = experiment(name).run(seed)
     return replace(outcome, name=name, seconds=time.perf_counter() - began)
 
 

@@ -1,12 +1,14 @@
 """Figure 2 of OSDI 2002: a machine that is ballooned down, and one configured that small."""
 
 import math
+from collections.abc import Mapping
+from typing import Any, Literal, cast
 
 import numpy as np
 
 from pageengine.core.guest import Guest
 from pageengine.lab import costs
-from pageengine.lab.workloads import make
+from pageengine.lab.workloads import Accesses, make
 from pageengine.papers.base import Claim, Number, Outcome
 from pageengine.units import MIB, PAGE_BYTES
 
@@ -28,6 +30,8 @@ assumptions. None is fitted: 900 MB is about what 40 clients of dbench use, as f
 the smaller amounts show how much hangs on that: files that nearly fit come near to the paper's
 numbers. dbench reads and writes whole files in a set order, and neither that nor Linux's rules for
 dirty buffers and readahead are modelled. So only direction and shape are claimed."""
+
+Kind = Literal["memory", "file"]
 
 SIZES, FULL = (128, 160, 192, 224), 256
 KERNEL, PROCESSES = 12 * MIB, 20 * MIB
@@ -67,10 +71,13 @@ def _served(configured: int, size: int, files: int, seed: int) -> float:
         before = guest.stats
         for _ in range(REQUESTS // BATCH):
             for step in work.step(1.0, 0.0):
-                guest.access(step.kind, step.ids, step.write)
+                assert isinstance(step, Accesses)  # a file server releases nothing
+                guest.access(cast(Kind, step.kind), step.ids, step.write)
     after = guest.stats
-    counts = {f"guest_{key}": getattr(after, f"disk_{key}") - getattr(before, f"disk_{key}")
-              for key in ("reads", "writes")}  # fmt: skip
+    counts = {
+        f"guest_{key}": getattr(after, f"disk_{key}") - getattr(before, f"disk_{key}")
+        for key in ("reads", "writes")
+    }
     seconds = REQUESTS * PROCESSOR + costs.PRESETS["hdd"].stall(counts)
     return REQUESTS * PAGE_BYTES / seconds / 1e6
 
@@ -79,8 +86,10 @@ def run(seed: int) -> Outcome:
     native = np.array([[_served(size, size, files, seed) for size in SIZES] for files in FILES])
     balloon = np.array([[_served(FULL, size, files, seed) for size in SIZES] for files in FILES])
     overhead = 100 * (1 - balloon / native)
-    extra = [(sum(at_boot(FULL * 256).values()) - sum(at_boot(size * 256).values())) / MIB
-             for size in SIZES]  # fmt: skip
+    extra = [
+        (sum(at_boot(FULL * 256).values()) - sum(at_boot(size * 256).values())) / MIB
+        for size in SIZES
+    ]
     numbers = [
         Number("overhead of the balloon at 128 MB", overhead[0, 0], 4.4, "%"),
         Number("overhead of the balloon at 224 MB", overhead[0, -1], 1.4, "%"),
@@ -88,12 +97,19 @@ def run(seed: int) -> Outcome:
         Number("the same at 224 MB", extra[-1], None, "MB"),
     ]
     claims = [
-        Claim("a guest that was ballooned down is slower than one configured that small, by less "
-              "than 5 % at every size", bool(np.all((overhead > 0) & (overhead < 5)))),
-        Claim(f"the overhead falls from size to size ({FILES[0]} MB of files), and from 128 to 224 "
-              "MB with any of the three", bool(np.all(np.diff(overhead[0]) < 0))
-              and bool(np.all(overhead[:, -1] < overhead[:, 0])), "derived"),
-    ]  # fmt: skip
+        Claim(
+            "a guest that was ballooned down is slower than one configured that small, by less "
+            "than 5 % at every size",
+            bool(np.all((overhead > 0) & (overhead < 5))),
+        ),
+        Claim(
+            f"the overhead falls from size to size ({FILES[0]} MB of files), and from 128 to 224 "
+            "MB with any of the three",
+            bool(np.all(np.diff(overhead[0]) < 0))
+            and bool(np.all(overhead[:, -1] < overhead[:, 0])),
+            "derived",
+        ),
+    ]
     fitting = overhead[-1]
     answer = (
         f"The kernel of a guest of {FULL} MB holds {extra[0]:.1f} MB more than that of one of 128 "
@@ -106,7 +122,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, data, answer)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     left, right = figure.subplots(1, 2)

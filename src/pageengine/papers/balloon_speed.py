@@ -1,5 +1,8 @@
 """How fast a balloon grows: the adaptive rates of VMware's driver."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.control.balloon_driver import BalloonDriver
@@ -26,13 +29,13 @@ CREEP = (2048 - 512) / 16
 
 
 class _Balloon:
-    def __init__(self, guest):
+    def __init__(self, guest: Guest):
         self._guest = guest
 
-    def inflate(self, pages, sleeping):
+    def inflate(self, pages: int, sleeping: bool) -> int:
         return len(self._guest.inflate(pages, sleeping)[0])
 
-    def deflate(self, pages):
+    def deflate(self, pages: int) -> int:
         return len(self._guest.deflate(pages))
 
 
@@ -73,17 +76,24 @@ def run(seed: int) -> Outcome:
         Number("seconds from there to the most", creep, CREEP, "s", 0.0, "derived"),
         Number("most after failures", slow.max(), 8, "MB", 0.0),
         Number("most given back a second", -np.diff(sizes["free"]).min(), 64, "MB", 0.0),
-        Number("4 GB of busy memory, at the fastest", 4096 / fastest / 60, 8.5, "min", 0.01,
-               "derived"),
-        Number("4 GB of busy memory, at the slowest", 4096 / slowest / 60, 34, "min", 0.01,
-               "derived"),
-    ]  # fmt: skip
+        Number(
+            "4 GB of busy memory, at the fastest", 4096 / fastest / 60, 8.5, "min", 0.01, "derived"
+        ),
+        Number(
+            "4 GB of busy memory, at the slowest", 4096 / slowest / 60, 34, "min", 0.01, "derived"
+        ),
+    ]
     claims = [
-        Claim("a guest with neither free pages nor cache nor swap gives nothing",
-              sizes["stuck"][ENDS] == 0, "derived"),
-        Claim("what can be freed only by work comes at 2 to 8 MB a second, never faster",
-              bool((growing["full"] <= 8).all() and ((slow >= 2) & (slow <= 8)).all())),
-    ]  # fmt: skip
+        Claim(
+            "a guest with neither free pages nor cache nor swap gives nothing",
+            sizes["stuck"][ENDS] == 0,
+            "derived",
+        ),
+        Claim(
+            "what can be freed only by work comes at 2 to 8 MB a second, never faster",
+            bool((growing["full"] <= 8).all() and ((slow >= 2) & (slow <= 8)).all()),
+        ),
+    ]
     taken = {name: float(size[60]) for name, size in sizes.items()}
     answer = (
         f"A minute after the order the guest that was all free has given {taken['free']:.0f} MB, "
@@ -94,7 +104,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, sizes, answer)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()
@@ -108,11 +118,20 @@ def draw(figure, data) -> None:
     for key, color, label in shown:
         axes.plot(time, data[key], color=color, label=label, drawstyle="steps-post")
     most = float(data["free"].max())
-    for at, text, side in ((ENDS, "program of the last one\nends, files are cached", "left"),
-                           (BACK, "told to give\nall back", "right")):  # fmt: skip
+    for at, text, side in (
+        (ENDS, "program of the last one\nends, files are cached", "left"),
+        (BACK, "told to give\nall back", "right"),
+    ):
         axes.axvline(at, color=style.GREY, lw=0.9, ls="--")
-        axes.annotate(text, (at, most), (6 if side == "left" else -6, 8), color=style.GREY,
-                      textcoords="offset points", va="bottom", ha=side)  # fmt: skip
+        axes.annotate(
+            text,
+            (at, most),
+            (6 if side == "left" else -6, 8),
+            color=style.GREY,
+            textcoords="offset points",
+            va="bottom",
+            ha=side,
+        )
     axes.set_xlim(0, time[-1])
     axes.set_ylim(-20, 1.2 * most)
     axes.set_xlabel("time (seconds)")

@@ -34,7 +34,7 @@ class Number:
     within: float | None = None
     mark: str = "read"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.mark not in MARKS:
             raise ValueError(f"mark must be one of {MARKS}, got {self.mark!r}")
         if self.within is not None and self.published is None:

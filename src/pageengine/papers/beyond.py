@@ -1,12 +1,15 @@
 """Working sets beyond the allocation: sampling saturates, a miss-ratio curve does not."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.analysis.missratio import MissRatios
 from pageengine.lab import GuestSpec, Simulation, VMSpec
 from pageengine.lab.workloads import make as make_workload
 from pageengine.papers.base import Claim, Number, Outcome
-from pageengine.policy import Plan, VMPlan
+from pageengine.policy import Plan, Snapshot, VMPlan
 from pageengine.units import MIB, PAGE_BYTES
 
 TITLE = "How much more does a machine need?"
@@ -36,20 +39,28 @@ class _HoldBalloon:
     def __init__(self, size: int):
         self._size = size
 
-    def decide(self, snapshot):
+    def decide(self, snapshot: Snapshot) -> Plan:
         return Plan(vms={vm.name: VMPlan(balloon=self._size) for vm in snapshot.vms})
 
 
 def _left_with(size: int, seed: int) -> tuple[float, float]:
     """(the estimate in bytes, part of accesses for which the guest paged) with so many MiB."""
-    spec = VMSpec("vm", MACHINE, WORK, guest=GuestSpec(swap=MACHINE, kernel="4 MiB"),
-                  balloon_max="90%", contents="random")  # fmt: skip
+    spec = VMSpec(
+        "vm",
+        MACHINE,
+        WORK,
+        guest=GuestSpec(swap=MACHINE, kernel="4 MiB"),
+        balloon_max="90%",
+        contents="random",
+    )
     policy = _HoldBalloon(MACHINE - size * MIB)
     simulation = Simulation("512 MiB", [spec], policy=policy, costs="nvme", seed=seed)
     paged = {}
 
-    def note(time, state):
-        paged[time] = simulation.machines["vm"].vm.guest.stats.swap_in
+    def note(time: float, state: str) -> None:
+        guest = simulation.machines["vm"].vm.guest
+        assert guest is not None
+        paged[time] = guest.stats.swap_in
 
     own = simulation.run(END, progress=note).of("vm")
     late = own["time"] > WARM
@@ -57,7 +68,7 @@ def _left_with(size: int, seed: int) -> tuple[float, float]:
     return float(np.median(own["active"][late])), (paged[END] - paged[WARM]) / touched
 
 
-def _curve(seed: int):
+def _curve(seed: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Miss ratios at all sizes, from a twentieth of the pages."""
     work = make_workload(WORK)
     work.start(MACHINE // PAGE_BYTES, np.random.Generator(np.random.Philox(key=[seed, 0])))
@@ -79,29 +90,39 @@ def run(seed: int) -> Outcome:
     numbers = [
         Number("estimate by sampling, with 40 MB", active[0] / MIB, None, "MB"),
         Number("working set by the curve", needed / MIB, USED / MIB, "MB", 0.1, "derived"),
-        Number("mean error of the miss ratio", 100 * error.mean(), (0, 5), "points", 0.0,
-               "derived"),
+        Number(
+            "mean error of the miss ratio", 100 * error.mean(), (0, 5), "points", 0.0, "derived"
+        ),
         Number("largest error of the miss ratio", 100 * error.max(), None, "points"),
-    ]  # fmt: skip
+    ]
     below = np.array(SIZES) * MIB < USED
     share = active[below] / (np.array(SIZES)[below] * MIB)
     claims = [
-        Claim("with less than it needs, the estimate is what it has, whatever it needs",
-              bool((share > 0.8).all() and (share <= 1.0).all())),
-        Claim("the curve falls to nothing where the working set ends",
-              bool(np.interp(210, sizes, curve) < 0.01 < np.interp(180, sizes, curve))),
-    ]  # fmt: skip
+        Claim(
+            "with less than it needs, the estimate is what it has, whatever it needs",
+            bool((share > 0.8).all() and (share <= 1.0).all()),
+        ),
+        Claim(
+            "the curve falls to nothing where the working set ends",
+            bool(np.interp(210, sizes, curve) < 0.01 < np.interp(180, sizes, curve)),
+        ),
+    ]
     answer = (
         f"Left with 40 MB, sampling says {active[0] / MIB:.0f} MB are in use; the curve, from the "
         f"same accesses, says that {needed / MIB:.0f} MB would be (in truth {USED // MIB}), and "
         f"what every size between would cost, to {100 * error.mean():.1f} points in the mean."
     )
-    data = {"sizes": sizes, "curve": curve, "given": np.array(SIZES), "missed": missed,
-            "active": active / MIB}  # fmt: skip
+    data = {
+        "sizes": sizes,
+        "curve": curve,
+        "given": np.array(SIZES),
+        "missed": missed,
+        "active": active / MIB,
+    }
     return Outcome(numbers, claims, data, answer)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     left, right = figure.subplots(1, 2)

@@ -1,10 +1,15 @@
 """Figure 8 of OSDI 2002: five machines that boot at once and share one host for an afternoon."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab import GuestSpec, Simulation, VMSpec
 from pageengine.lab.contents import ContentProfile
-from pageengine.lab.workloads import Accesses, make
+from pageengine.lab.results import Result
+from pageengine.lab.workloads import Accesses, Release
+from pageengine.lab.workloads.boot import Boot
 from pageengine.papers.base import Claim, Number, Outcome
 from pageengine.policy import ESX
 from pageengine.policy.states import STATES
@@ -48,11 +53,11 @@ class _Server:
 
     needs_guest = True
 
-    def __init__(self, then):
-        self._boot = make({"kind": "boot", "speed": "1 MiB", "then": then})
+    def __init__(self, then: Mapping[str, Any]):
+        self._boot = Boot(speed="1 MiB", then=then)
         self._loaded = 0
 
-    def start(self, pages, rng):
+    def start(self, pages: int, rng: np.random.Generator) -> None:
         self._boot.start(pages, rng)
         self._rng, self._pages, self._loaded = rng, pages, 0
 
@@ -60,7 +65,7 @@ class _Server:
     def in_use(self) -> int:
         return self._boot.in_use + self._loaded
 
-    def step(self, seconds, time):
+    def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         if self._boot.booting:
             return self._boot.step(seconds, time)
         touched = self._rng.integers(0, SYSTEM, int(300 * seconds))
@@ -73,22 +78,37 @@ class _Server:
 DISKS = {"storage": "hdd", "read_rate": 1000}
 
 
-def _specs(driver: float = BOOT):
+def _specs(driver: float = BOOT) -> list[VMSpec]:
     server = {"kind": "fileserver", "files": "400 MiB", "rate": 400, "memory": "80 MiB"}
-    users = {"kind": "toucher", "rate": 4000,
-             "schedule": [[600.0 * i, f"{20 + 20 * i} MiB"] for i in range(6)]}  # fmt: skip
+    users = {
+        "kind": "toucher",
+        "rate": 4000,
+        "schedule": [[600.0 * i, f"{20 + 20 * i} MiB"] for i in range(6)],
+    }
     load = {"kind": "fileserver", "files": "300 MiB", "rate": 200, "memory": "30 MiB"}
     query = {"kind": "toucher", "rate": 6000, "schedule": [list(step) for step in QUERIES]}
-    machines = (("mail", 256, server), ("mail load", 256, load), ("terminals", 320, users),
-                ("terminal load", 320, load), ("database", 320, query))  # fmt: skip
+    machines = (
+        ("mail", 256, server),
+        ("mail load", 256, load),
+        ("terminals", 320, users),
+        ("terminal load", 320, load),
+        ("database", 320, query),
+    )
     return [
-        VMSpec(name, size * MIB, _Server(then), reservation=size * MIB // 2, overhead="32 MiB",
-               contents=CONTENTS, guest=GuestSpec(kernel="24 MiB", boot=driver))
+        VMSpec(
+            name,
+            size * MIB,
+            _Server(then),
+            reservation=size * MIB // 2,
+            overhead="32 MiB",
+            contents=CONTENTS,
+            guest=GuestSpec(kernel="24 MiB", boot=driver),
+        )
         for name, size, then in machines
-    ]  # fmt: skip
+    ]
 
 
-def _result(seed: int, driver: float = BOOT, end: float = END):
+def _result(seed: int, driver: float = BOOT, end: float = END) -> Result:
     return Simulation(
         GIB, _specs(driver), policy=ESX(states="esx2002"), costs=DISKS, seed=seed, epoch=2.0
     ).run(end)
@@ -99,12 +119,18 @@ def _zero_peak(seed: int, driver: float) -> float:
     return float(_result(seed, driver, 320.0).host["zero"].max()) / MIB
 
 
+def _sum(rows: list[dict[str, np.ndarray]], key: str) -> np.ndarray:
+    """A column of all machines together."""
+    total: np.ndarray = sum((row[key] for row in rows[1:]), rows[0][key])
+    return total
+
+
 def run(seed: int) -> Outcome:
     result = _result(seed)
     host, time = result.host, result.host["time"]
     boot, after, late = time < BOOT, time > BOOTED, time > END - 1200
     rows = [result.of(name) for name in result.names]
-    granted, database = sum(row["granted"] for row in rows), result.of("database")
+    granted, database = _sum(rows, "granted"), result.of("database")
     allocated, held = granted + OVERHEAD, database["granted"] / MIB
     idle, busy = (time > 2400) & (time < 3600), (time > 3600) & (time < 4500)
     calm = np.isin(np.array(STATES)[host["state"]], ("high", "soft")).mean()
@@ -112,46 +138,81 @@ def run(seed: int) -> Outcome:
     peak = {key: float(host[key].max()) / MIB for key in ("zero", "swapped")}
     saved = float(np.median(host["saving"][late])) / MIB
     numbers = [
-        Number("configured, with overhead", (sum(row["size"][0] for row in rows) + OVERHEAD) / MIB,
-               1632, "MB", None, "derived"),
+        Number(
+            "configured, with overhead",
+            (sum(row["size"][0] for row in rows) + OVERHEAD) / MIB,
+            1632,
+            "MB",
+            None,
+            "derived",
+        ),
         Number("zero pages shared at the most", peak["zero"], 325, "MB", None, "recalled"),
-        *(Number(f"the same, drivers after {driver:.0f} s", most, 325, "MB", None, "recalled")
-          for driver, most in zero.items()),
+        *(
+            Number(f"the same, drivers after {driver:.0f} s", most, 325, "MB", None, "recalled")
+            for driver, most in zero.items()
+        ),
         Number("swapped at the most", peak["swapped"], 35, "MB"),
         Number("swapped after boot", host["swapped"][after].max() / MIB, (0, 20), "MB"),
-        Number("allocated late, with overhead", np.median(allocated[late]) / MIB, 1200, "MB", None,
-               "recalled"),
+        Number(
+            "allocated late, with overhead",
+            np.median(allocated[late]) / MIB,
+            1200,
+            "MB",
+            None,
+            "recalled",
+        ),
         Number("saved by sharing late", saved, 200, "MB", None, "recalled"),
         Number("database, idle, least", held[idle].min(), 160, "MB", None, "recalled"),
         Number("database, long query, most", held[busy].max(), 300, "MB", None, "recalled"),
         Number("time in high or soft", 100 * calm, None, "%"),
-    ]  # fmt: skip
+    ]
     at_start, most = held[time <= 3600][-1], held[busy].max()
     claims = [
-        Claim("while no driver runs, sharing zero pages gives far more than paging (five times)",
-              peak["zero"] > 5 * peak["swapped"]),
-        Claim("how much depends on when drivers start: the paper's amount lies between",
-              zero[200.0] < 325 < zero[300.0], "derived"),
+        Claim(
+            "while no driver runs, sharing zero pages gives far more than paging (five times)",
+            peak["zero"] > 5 * peak["swapped"],
+        ),
+        Claim(
+            "how much depends on when drivers start: the paper's amount lies between",
+            zero[200.0] < 325 < zero[300.0],
+            "derived",
+        ),
         Claim("the host is nearly always in high or soft (95 %)", bool(calm > 0.95), "recalled"),
-        Claim("after boot shared memory falls, and balloons take over",
-              bool(host["saving"][time < BOOTED].max() > 1.3 * saved * MIB
-                   and host["ballooned"][boot].max() == 0
-                   and np.median(host["ballooned"][late]) > np.median(host["saving"][late])),
-              "recalled"),
+        Claim(
+            "after boot shared memory falls, and balloons take over",
+            bool(
+                host["saving"][time < BOOTED].max() > 1.3 * saved * MIB
+                and host["ballooned"][boot].max() == 0
+                and np.median(host["ballooned"][late]) > np.median(host["saving"][late])
+            ),
+            "recalled",
+        ),
         Claim("what is allocated exceeds memory", bool(allocated[after].min() > GIB), "recalled"),
-        Claim("the idle database gives memory up, a tenth or more, and a query brings as much back",
-              bool(held[idle].min() < 0.9 * held[after & (time < 1500)].max()
-                   and most > 1.1 * held[idle].min()), "recalled"),
-    ]  # fmt: skip
+        Claim(
+            "the idle database gives memory up, a tenth or more, and a query brings as much back",
+            bool(
+                held[idle].min() < 0.9 * held[after & (time < 1500)].max()
+                and most > 1.1 * held[idle].min()
+            ),
+            "recalled",
+        ),
+    ]
     got = time[busy][held[busy] > at_start + 0.9 * (most - at_start)][0] - 3600
     answer = _answer(peak, saved, np.median(allocated[late]), (held[idle].min(), most, got))
     data = {key: host[key] for key in ("state", "saving", "zero", "ballooned", "swapped")}
-    data |= {"time": time, "allocated": allocated, "active": sum(row["active"] for row in rows),
-             "database": database["granted"], "database active": database["active"]}  # fmt: skip
+    data |= {
+        "time": time,
+        "allocated": allocated,
+        "active": _sum(rows, "active"),
+        "database": database["granted"],
+        "database active": database["active"],
+    }
     return Outcome(numbers, claims, data, answer)
 
 
-def _answer(peak, saved: float, allocated: float, database) -> str:
+def _answer(
+    peak: Mapping[str, float], saved: float, allocated: float, database: tuple[float, float, float]
+) -> str:
     idle, busy, got = database
     return (
         f"At the worst moment of the boot {peak['zero']:.0f} MB of zero pages were shared and "
@@ -162,26 +223,43 @@ def _answer(peak, saved: float, allocated: float, database) -> str:
     )
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     ribbon, top, bottom = figure.subplots(
         3, 1, sharex=True, gridspec_kw={"height_ratios": (0.35, 3, 2)}
     )
     style.ribbon(ribbon, data["time"], data["state"], STATES)
-    lines = (("allocated", "allocated", style.BLUE), ("active", "active", style.PURPLE),
-             ("saving", "saved by sharing", style.GREEN), ("zero", "zero pages", style.BLACK),
-             ("ballooned", "in balloons", style.SKY), ("swapped", "swapped", style.VERMILION),
-             )  # fmt: skip
+    lines = (
+        ("allocated", "allocated", style.BLUE),
+        ("active", "active", style.PURPLE),
+        ("saving", "saved by sharing", style.GREEN),
+        ("zero", "zero pages", style.BLACK),
+        ("ballooned", "in balloons", style.SKY),
+        ("swapped", "swapped", style.VERMILION),
+    )
     for key, label, color in lines:
-        top.plot(data["time"], data[key], color=color, label=label,
-                 lw=1.1 if key == "zero" else None, ls=":" if key == "zero" else "-")  # fmt: skip
+        top.plot(
+            data["time"],
+            data[key],
+            color=color,
+            label=label,
+            lw=1.1 if key == "zero" else None,
+            ls=":" if key == "zero" else "-",
+        )
     top.axhline(GIB, color=style.GREY, ls="--", lw=0.9)
     bottom.plot(data["time"], data["database"], color=style.BLUE)
     bottom.plot(data["time"], data["database active"], color=style.PURPLE)
     bottom.axhline(160 * MIB, color=style.GREY, ls="--", lw=0.9)
-    bottom.annotate("its minimum", (END, 160 * MIB), (-4, -4), textcoords="offset points",
-                    ha="right", va="top", color=style.GREY)  # fmt: skip
+    bottom.annotate(
+        "its minimum",
+        (END, 160 * MIB),
+        (-4, -4),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        color=style.GREY,
+    )
     style.size_axis(top, float(data["allocated"].max()), "all machines")
     style.size_axis(bottom, 320.0 * MIB, "database")
     top.set_ylim(0)

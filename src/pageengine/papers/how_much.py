@@ -1,10 +1,13 @@
 """How much to take from each machine."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab import Simulation, VMSpec
 from pageengine.papers.base import Claim, Number, Outcome
-from pageengine.policy import ESX, Plan, Proportional, Shares
+from pageengine.policy import ESX, Plan, Policy, Proportional, Shares, Snapshot
 from pageengine.policy.ladder import Machines, plans, split
 from pageengine.policy.watermarks import Watermarks, by_consumption
 from pageengine.units import MIB
@@ -30,23 +33,25 @@ class _Oracle:
 
     name = "oracle"
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.marks = Watermarks(10)
 
-    def reserve(self, memory):
+    def reserve(self, memory: int) -> int:
         return self.marks.low(memory)
 
-    def decide(self, snapshot):
+    def decide(self, snapshot: Snapshot) -> Plan:
         m, need = Machines(snapshot.vms), self.marks.need(snapshot)
         used = np.array([int(name) * MIB for name in m.names])
         parts = split(need, np.maximum(0, m.consumed - used))
         if parts.sum() < need:
             parts = by_consumption(m, need)
-        return Plan(vms=plans(m, reclaim=parts, technique="swap"),
-                    wake_below=self.marks.low(snapshot.memory))  # fmt: skip
+        return Plan(
+            vms=plans(m, reclaim=parts, technique="swap"),
+            wake_below=self.marks.low(snapshot.memory),
+        )
 
 
-RULES = {
+RULES: dict[str, Callable[[], Policy]] = {
     "in proportion to what they hold": lambda: Proportional(),
     "by shares": lambda: Shares(technique="swap"),
     "by shares, idle memory taxed": lambda: ESX(states="esx2002", idle_tax=0.75),
@@ -54,15 +59,26 @@ RULES = {
 }
 
 
-def _waiting(policy, taken: float, seed: int) -> float:
+def _waiting(policy: Policy, taken: float, seed: int) -> float:
     """Part of their time that the machines wait, in sum."""
     host = int(len(USED) * VM * (1 - taken)) // MIB * MIB
     specs = [
-        VMSpec(str(used), VM, {"kind": "idle", "memory": VM * 15 // 16, "active": used * 256,
-                               "rate": 1500, "fill": 8000, "write": 0.3},
-               driver=False, contents="random")
+        VMSpec(
+            str(used),
+            VM,
+            {
+                "kind": "idle",
+                "memory": VM * 15 // 16,
+                "active": used * 256,
+                "rate": 1500,
+                "fill": 8000,
+                "write": 0.3,
+            },
+            driver=False,
+            contents="random",
+        )
         for used in USED
-    ]  # fmt: skip
+    ]
     simulation = Simulation(host, specs, policy=policy, costs="sata-ssd", seed=seed, epoch=2.0)
     vms = simulation.run(END).vms
     late = vms["time"] > WARM
@@ -79,12 +95,16 @@ def run(seed: int) -> Outcome:
     middle = slice(1, 5)
     hold, shares, taxed, oracle = sums
     claims = [
-        Claim("the tax comes nearer to the oracle than shares alone do",
-              bool(taxed[middle].sum() < shares[middle].sum())),
+        Claim(
+            "the tax comes nearer to the oracle than shares alone do",
+            bool(taxed[middle].sum() < shares[middle].sum()),
+        ),
         Claim("what is in nobody's use can be taken nearly for nothing", bool(oracle[at] < 1)),
-        Claim("and taking in proportion finds it: machines that do not ask for pages back shrink",
-              bool(np.abs(hold[middle] - oracle[middle]).max() < 3)),
-    ]  # fmt: skip
+        Claim(
+            "and taking in proportion finds it: machines that do not ask for pages back shrink",
+            bool(np.abs(hold[middle] - oracle[middle]).max() < 3),
+        ),
+    ]
     answer = (
         f"As much as it does not use. With {100 * TAKEN[at]:.0f} % of memory taken the four wait "
         f"{oracle[at]:.1f} % of their time in sum when exactly unused memory goes, "
@@ -99,7 +119,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, {"sums": sums}, answer)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()
@@ -108,8 +128,15 @@ def draw(figure, data) -> None:
         axes.plot(100 * np.array(TAKEN), data["sums"][i], "o-", ms=3, color=color, label=name)
     unused = 100 - 100 * sum(USED) * MIB / (len(USED) * VM)
     axes.axvline(unused, color=style.GREY, ls="--", lw=0.9)
-    axes.annotate("all that is unused", (unused, 0.93), (-5, 0), ha="right", color=style.GREY,
-                  xycoords=("data", "axes fraction"), textcoords="offset points")  # fmt: skip
+    axes.annotate(
+        "all that is unused",
+        (unused, 0.93),
+        (-5, 0),
+        ha="right",
+        color=style.GREY,
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+    )
     axes.set_ylim(0)
     axes.set_xlabel("memory taken (% of what the machines have)")
     axes.set_ylabel("waiting, sum of four (% of time)")

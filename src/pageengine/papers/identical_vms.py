@@ -1,5 +1,8 @@
 """Figure 4 of OSDI 2002: what page sharing gives back among 1 to 10 identical machines."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine import Host
@@ -41,8 +44,9 @@ def profile(name: str) -> ContentProfile:
     """The contents of every machine, from the three numbers."""
     zero = ALONE * ZERO
     within = ALONE * (1 - ZERO) * COPIES / (COPIES - 1)
-    return ContentProfile(name, zero=zero, within=within, common=SHARED - zero - within,
-                          copies=COPIES)  # fmt: skip
+    return ContentProfile(
+        name, zero=zero, within=within, common=SHARED - zero - within, copies=COPIES
+    )
 
 
 def _scanned(contents: ContentProfile, machines: int) -> tuple[int, int, int]:
@@ -73,17 +77,27 @@ def run(seed: int) -> Outcome:
         Number("single copies in ten machines", single[-1], 28, "MB", None, "derived"),
     ]
     claims = [
-        Claim("the second machine brings a jump", bool(shared[1] - shared[0] > 2 * shared[0]),
-              "recalled"),
-        Claim("from then on shared memory grows linearly (to 1 %)",
-              bool(np.all(np.abs(shared[1:] / line - 1) < 0.01))),
-        Claim("with ten machines, zero pages are a small part of what is given back (below a "
-              "sixth)", bool(zero[-1] < saved[-1] / 6), "recalled"),
-        Claim("the single copies of shared pages hardly grow (by less than a twentieth of what "
-              "shared memory grows by), so their part falls",
-              _constant(shared, single) and bool(single[-1] / total[-1] < single[1] / total[1]),
-              "recalled"),
-    ]  # fmt: skip
+        Claim(
+            "the second machine brings a jump",
+            bool(shared[1] - shared[0] > 2 * shared[0]),
+            "recalled",
+        ),
+        Claim(
+            "from then on shared memory grows linearly (to 1 %)",
+            bool(np.all(np.abs(shared[1:] / line - 1) < 0.01)),
+        ),
+        Claim(
+            "with ten machines, zero pages are a small part of what is given back (below a sixth)",
+            bool(zero[-1] < saved[-1] / 6),
+            "recalled",
+        ),
+        Claim(
+            "the single copies of shared pages hardly grow (by less than a twentieth of what "
+            "shared memory grows by), so their part falls",
+            _constant(shared, single) and bool(single[-1] / total[-1] < single[1] / total[1]),
+            "recalled",
+        ),
+    ]
     data = {"count": count, "shared": shared, "saved": saved, "zero": zero}
     answer = (
         f"Two machines give back {saved[1]:.0f} MB, ten {saved[-1]:.0f} MB of {total[-1]:.0f}; "
@@ -93,12 +107,12 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, data, answer)
 
 
-def _constant(shared, single) -> bool:
+def _constant(shared: np.ndarray, single: np.ndarray) -> bool:
     """Whether single copies hardly grow from the second machine on."""
     return bool(single[-1] - single[1] < (shared[-1] - shared[1]) / 20)
 
 
-def _real(data: dict) -> list[Claim]:
+def _real(data: dict[str, np.ndarray]) -> list[Claim]:
     """Adds the curves of real programs, as far as they can be had; what is said of them."""
     claims = []
     for name in PROGRAMS:
@@ -111,14 +125,17 @@ def _real(data: dict) -> list[Claim]:
         jumps = bool(shared[1] > 5 * shared[0])
         grows = bool(np.all(np.abs(added / added.mean() - 1) < 0.1))
         claims.append(
-            Claim(f"{name}, real memory: the second copy brings a jump, each later one adds the "
-                  "same (to 10 %), single copies hardly grow",
-                  jumps and grows and _constant(shared, shared - saved), "derived")
-        )  # fmt: skip
+            Claim(
+                f"{name}, real memory: the second copy brings a jump, each later one adds the "
+                "same (to 10 %), single copies hardly grow",
+                jumps and grows and _constant(shared, shared - saved),
+                "derived",
+            )
+        )
     return claims
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     left, right = figure.subplots(1, 2)

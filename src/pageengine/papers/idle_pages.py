@@ -1,10 +1,13 @@
 """Does one need to know idle pages at all, or is it enough to hand out what is free?"""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab import Simulation, VMSpec
 from pageengine.papers.base import Claim, Number, Outcome
-from pageengine.policy import ESX, FreeFirst
+from pageengine.policy import ESX, FreeFirst, Policy
 from pageengine.units import MIB
 
 TITLE = "Just hand out free pages, or tax idle ones?"
@@ -21,7 +24,7 @@ forgotten the filling of memory, and the tax gained nothing with half of the mac
 
 MACHINES, VM, HOST = 8, 64 * MIB, 320 * MIB
 IDLE, MOVES = (0, 2, 4, 6), (None, 30.0)
-POLICIES = {
+POLICIES: dict[str, Callable[[], Policy]] = {
     "FreeFirst": lambda: FreeFirst(),
     "ESX, tax 0": lambda: ESX(states="esx2002", idle_tax=0.0),
     "ESX, tax 75 %": lambda: ESX(states="esx2002", idle_tax=0.75),
@@ -29,10 +32,16 @@ POLICIES = {
 WARM, END = 240.0, 360.0
 
 
-def _waiting(policy, idle: int, moves: float | None, seed: int) -> float:
+def _waiting(policy: Policy, idle: int, moves: float | None, seed: int) -> float:
     """Mean part of their time that the busy machines wait."""
-    window = {"kind": "moving", "memory": 60 * MIB, "window": 0.8, "rate": 1500,
-              "move": 0.25 if moves else 0.0, "every": moves or 60.0}  # fmt: skip
+    window = {
+        "kind": "moving",
+        "memory": 60 * MIB,
+        "window": 0.8,
+        "rate": 1500,
+        "move": 0.25 if moves else 0.0,
+        "every": moves or 60.0,
+    }
     rest = {"kind": "idle", "memory": 60 * MIB, "active": 256, "fill": 4000}
     specs = [
         VMSpec(f"vm{i}", VM, rest if i < idle else window, driver=False, contents="random")
@@ -45,23 +54,32 @@ def _waiting(policy, idle: int, moves: float | None, seed: int) -> float:
 
 
 def run(seed: int) -> Outcome:
-    grid = 100 * np.array([
-        [[_waiting(make(), idle, moves, seed) for moves in MOVES] for idle in IDLE]
-        for make in POLICIES.values()
-    ])  # fmt: skip
+    grid = 100 * np.array(
+        [
+            [[_waiting(make(), idle, moves, seed) for moves in MOVES] for idle in IDLE]
+            for make in POLICIES.values()
+        ]
+    )
     first, _, taxed = mean = grid.mean(axis=2)
     numbers = [
         Number(f"{name}: busy machines wait, {idle} of {MACHINES} idle", mean[p, i], None, "%")
-        for p, name in enumerate(POLICIES) for i, idle in enumerate(IDLE)
-    ]  # fmt: skip
+        for p, name in enumerate(POLICIES)
+        for i, idle in enumerate(IDLE)
+    ]
     claims = [
-        Claim("FreeFirst does not notice that machines are idle",
-              bool(np.ptp(first) < 0.1 * first.mean())),
-        Claim("with half of the machines idle or more, busy ones wait less with the tax",
-              bool((taxed[2:] < first[2:]).all())),
-        Claim("with none idle there is nothing to tax, and FreeFirst does no worse",
-              bool(first[0] <= taxed[0])),
-    ]  # fmt: skip
+        Claim(
+            "FreeFirst does not notice that machines are idle",
+            bool(np.ptp(first) < 0.1 * first.mean()),
+        ),
+        Claim(
+            "with half of the machines idle or more, busy ones wait less with the tax",
+            bool((taxed[2:] < first[2:]).all()),
+        ),
+        Claim(
+            "with none idle there is nothing to tax, and FreeFirst does no worse",
+            bool(first[0] <= taxed[0]),
+        ),
+    ]
     wins = [idle for i, idle in enumerate(IDLE) if taxed[i] < first[i]]
     answer = (
         f"It depends on how much lies idle. Handing out free pages and taking them back from "
@@ -74,7 +92,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, {"grid": grid}, answer)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()

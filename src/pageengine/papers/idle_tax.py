@@ -1,5 +1,8 @@
 """Figure 7 of OSDI 2002: the idle-memory tax moves memory to the machine that uses it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab import GuestSpec, Simulation, VMSpec
@@ -29,23 +32,28 @@ def run(seed: int) -> Outcome:
         states=lambda memory: Thresholds(
             ("high", "soft", "hard", "low"), (FREE, 15 * MIB, 8 * MIB, 4 * MIB)
         ),
-        idle_tax=0.0, margin=0.0,
-    )  # fmt: skip
+        idle_tax=0.0,
+        margin=0.0,
+    )
     guest = GuestSpec(kernel="8 MiB")
     idle = {"kind": "idle", "memory": "236 MiB", "active": 1024, "fill": 2000}
     busy = {"kind": "zipf", "alpha": 0.0, "rate": 8000, "memory": "240 MiB"}
     result = Simulation(
         358 * MIB + FREE,
-        [VMSpec("idle", "256 MiB", idle, guest=guest, contents="random"),
-         VMSpec("busy", "256 MiB", busy, guest=guest, contents="random")],
-        policy=policy, costs="sata-ssd", seed=seed,
+        [
+            VMSpec("idle", "256 MiB", idle, guest=guest, contents="random"),
+            VMSpec("busy", "256 MiB", busy, guest=guest, contents="random"),
+        ],
+        policy=policy,
+        costs="sata-ssd",
+        seed=seed,
         events=[Event(RAISED, "policy", "", "idle_tax", 0.75)],
-    ).run(END)  # fmt: skip
+    ).run(END)
     rows = {name: result.of(name) for name in ("idle", "busy")}
     time = rows["idle"]["time"]
     before, after = (time > 900) & (time < RAISED), time > END - 300
 
-    def target(name, when):
+    def target(name: str, when: np.ndarray) -> float:
         return float(np.median(rows[name]["target"][when])) / MIB
 
     gain = rows["busy"]["progress"][after].mean() / rows["busy"]["progress"][before].mean() - 1
@@ -63,18 +71,25 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, data)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()
     most = max(float(data[f"{name} consumed"].max()) for name in ("idle", "busy"))
     for name, color in (("busy", style.BLUE), ("idle", style.VERMILION)):
         axes.plot(data["time"], data[f"{name} consumed"], color=color, label=f"{name}: allocated")
-        axes.plot(data["time"], data[f"{name} active"], color=color, ls=":", lw=1.1,
-                  label=f"{name}: estimated active")  # fmt: skip
+        axes.plot(
+            data["time"],
+            data[f"{name} active"],
+            color=color,
+            ls=":",
+            lw=1.1,
+            label=f"{name}: estimated active",
+        )
     axes.axvline(RAISED, color=style.GREY, lw=0.9, ls="--")
-    axes.annotate("tax 0 → 75 %", (RAISED, 0.3 * most), (6, 0), textcoords="offset points",
-                  color=style.GREY)  # fmt: skip
+    axes.annotate(
+        "tax 0 → 75 %", (RAISED, 0.3 * most), (6, 0), textcoords="offset points", color=style.GREY
+    )
     style.size_axis(axes, most, "machine memory")
     style.time_axis(axes, data["time"])
     axes.set_ylim(0, most * 1.08)

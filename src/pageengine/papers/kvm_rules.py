@@ -1,10 +1,14 @@
 """The rules of the KVM side against each other: KSM, ksmtuned, MOM, Proxmox; ESX beside them."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab import GuestSpec, Simulation, VMSpec
+from pageengine.lab.results import Result
 from pageengine.papers.base import Claim, Number, Outcome
-from pageengine.policy import ESX, KVM, Proxmox
+from pageengine.policy import ESX, KVM, Plan, Policy, Proxmox, Snapshot
 from pageengine.policy.ksm import sleep_ms
 from pageengine.units import GIB, MIB, PAGE_BYTES
 
@@ -26,7 +30,7 @@ swap stands behind all rules, as does a SATA SSD."""
 END, START, EPOCH = 900.0, 60.0, 2.0
 HOST, VM, COUNT = 2 * GIB, 512 * MIB, 6
 SHORT, WORKING = 0.2, 540.0  # free part of memory below which it is short; seconds
-RULES = {
+RULES: dict[str, Callable[[], ESX | KVM | Proxmox]] = {
     "KSM alone": lambda: KVM(ksm="fixed", balloon=False),
     "ksmtuned": lambda: KVM(balloon=False),
     "ksmtuned + MOM": lambda: KVM(),
@@ -38,25 +42,37 @@ RULES = {
 class _Logged:
     """A policy whose decisions are written down."""
 
-    def __init__(self, policy):
+    def __init__(self, policy: ESX | KVM | Proxmox):
         self._policy, self.name = policy, policy.name
         self.reserve = policy.reserve
-        self.log = []
+        self.log: list[tuple[Snapshot, Plan]] = []
 
-    def decide(self, snapshot):
+    def decide(self, snapshot: Snapshot) -> Plan:
         plan = self._policy.decide(snapshot)
         self.log.append((snapshot, plan))
         return plan
 
 
-def _result(policy, seed: int):
+def _result(policy: Policy, seed: int) -> Result:
     server = {"kind": "fileserver", "files": "320 MiB", "rate": 700, "memory": "120 MiB"}
     return Simulation(
         HOST,
-        [VMSpec(f"vm{i}", VM, server, guest=GuestSpec(kernel="24 MiB"), contents="mixed",
-                start=START * i) for i in range(COUNT)],
-        policy=policy, costs="sata-ssd", seed=seed, epoch=EPOCH,
-    ).run(END)  # fmt: skip
+        [
+            VMSpec(
+                f"vm{i}",
+                VM,
+                server,
+                guest=GuestSpec(kernel="24 MiB"),
+                contents="mixed",
+                start=START * i,
+            )
+            for i in range(COUNT)
+        ],
+        policy=policy,
+        costs="sata-ssd",
+        seed=seed,
+        epoch=EPOCH,
+    ).run(END)
 
 
 def run(seed: int) -> Outcome:
@@ -70,20 +86,43 @@ def run(seed: int) -> Outcome:
     used = 1 - np.median(host["Proxmox"]["free"][-60:]) / HOST
     numbers = [
         Number("KSM as it comes: pages a second", _ksm_rate(seed), 5000, "", 0.01, "derived"),
-        Number("ksmtuned: most that a batch grows at a time", np.diff(batches).max(), 300, "pages",
-               0.0),
+        Number(
+            "ksmtuned: most that a batch grows at a time", np.diff(batches).max(), 300, "pages", 0.0
+        ),
         Number("ksmtuned: largest batch", batches.max(), (64, 1250), "pages", 0.0),
         Number("ksmtuned: begins, after memory is short", begun, (0, 60), "s", 0.0),
-        Number("MOM: begins, after memory is short", mom.balloons - mom.short, (0, 60), "s", 0.0,
-               "derived"),
-        Number("MOM: most that a guest shrinks in 10 s",
-               100 * _most_shrink(results["ksmtuned + MOM"], relative=True), 5, "%", 0.02),
-        Number("Proxmox: begins, after memory is short", proxmox.balloons - proxmox.short,
-               (0, 10 + EPOCH), "s", 0.0, "derived"),
-        Number("Proxmox: most that a guest shrinks in 10 s",
-               _most_shrink(results["Proxmox"], relative=False) / MIB, 100, "MiB", 0.02),
+        Number(
+            "MOM: begins, after memory is short",
+            mom.balloons - mom.short,
+            (0, 60),
+            "s",
+            0.0,
+            "derived",
+        ),
+        Number(
+            "MOM: most that a guest shrinks in 10 s",
+            100 * _most_shrink(results["ksmtuned + MOM"], relative=True),
+            5,
+            "%",
+            0.02,
+        ),
+        Number(
+            "Proxmox: begins, after memory is short",
+            proxmox.balloons - proxmox.short,
+            (0, 10 + EPOCH),
+            "s",
+            0.0,
+            "derived",
+        ),
+        Number(
+            "Proxmox: most that a guest shrinks in 10 s",
+            _most_shrink(results["Proxmox"], relative=False) / MIB,
+            100,
+            "MiB",
+            0.02,
+        ),
         Number("Proxmox: host memory in use at the end", 100 * used, 80, "%", 0.02),
-    ]  # fmt: skip
+    ]
     for name, act in acts.items():
         numbers += [
             Number(f"{name}: first memory back", act.first / 60, None, "min"),
@@ -97,26 +136,38 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, data, _answer(host, acts))
 
 
-def _claims(host, acts) -> list[Claim]:
+def _claims(
+    host: Mapping[str, Mapping[str, np.ndarray]], acts: "Mapping[str, _Acts]"
+) -> list[Claim]:
     mom, proxmox = acts["ksmtuned + MOM"], acts["Proxmox"]
     merging, ballooning = ("KSM alone", "ksmtuned"), ("ksmtuned + MOM", "Proxmox", "ESX 6")
     return [
-        Claim("KSM merges nothing in its first pass, as nothing is shared yet",
-              host["KSM alone"]["merged"][: int(VM / PAGE_BYTES / 5000 / EPOCH)].sum() == 0),
+        Claim(
+            "KSM merges nothing in its first pass, as nothing is shared yet",
+            host["KSM alone"]["merged"][: int(VM / PAGE_BYTES / 5000 / EPOCH)].sum() == 0,
+        ),
         Claim("MOM balloons only once free memory is below 20 %", mom.balloons >= mom.short),
-        Claim("Proxmox balloons once more than 80 % is in use, without waiting for pressure",
-              proxmox.short <= proxmox.balloons < _first(host["Proxmox"]["free"] < 0.1 * HOST,
-                                                         host["Proxmox"]["time"])),
-        Claim("balloons take memory back faster than merging does",
-              min(acts[n].fastest for n in ballooning) > max(acts[n].fastest for n in merging),
-              "derived"),
-        Claim("with balloons more memory is free at the end than with KSM alone",
-              min(int(host[n]["free"][-1]) for n in ballooning)
-              > max(int(host[n]["free"][-1]) for n in merging), "derived"),
-    ]  # fmt: skip
+        Claim(
+            "Proxmox balloons once more than 80 % is in use, without waiting for pressure",
+            proxmox.short
+            <= proxmox.balloons
+            < _first(host["Proxmox"]["free"] < 0.1 * HOST, host["Proxmox"]["time"]),
+        ),
+        Claim(
+            "balloons take memory back faster than merging does",
+            min(acts[n].fastest for n in ballooning) > max(acts[n].fastest for n in merging),
+            "derived",
+        ),
+        Claim(
+            "with balloons more memory is free at the end than with KSM alone",
+            min(int(host[n]["free"][-1]) for n in ballooning)
+            > max(int(host[n]["free"][-1]) for n in merging),
+            "derived",
+        ),
+    ]
 
 
-def _first(true, time) -> float:
+def _first(true: np.ndarray, time: np.ndarray) -> float:
     """When something is true for the first time; never: infinite."""
     return float(time[true][0]) if true.any() else np.inf
 
@@ -128,7 +179,7 @@ class _Acts:
     work.
     """
 
-    def __init__(self, rows):
+    def __init__(self, rows: Mapping[str, np.ndarray]):
         time, minute = rows["time"], int(60 / EPOCH)
         taken = rows["ballooned"] + rows["saving"] + rows["swapped"]
         self.short = _first(rows["free"] < SHORT * HOST, time)
@@ -139,7 +190,7 @@ class _Acts:
         self.wait = float(rows["stall"][time > WORKING].mean())
 
 
-def _batches(log):
+def _batches(log: list[tuple[Snapshot, Plan]]) -> tuple[np.ndarray, np.ndarray]:
     """ksmtuned's pages in a batch by decision, 0 while it stands still; and the time of each."""
     wanted = [sum(wish.scan or 0.0 for wish in plan.vms.values()) for _, plan in log]
     when = np.array([snapshot.time for snapshot, _ in log])
@@ -156,7 +207,7 @@ def _ksm_rate(seed: int) -> float:
     return float(np.median(rows["scanned"][-4:] / np.diff(rows["time"])[-4:]))
 
 
-def _most_shrink(result, relative: bool) -> float:
+def _most_shrink(result: Result, relative: bool) -> float:
     """The most that any guest's balloon grew within ten seconds, in bytes or as a part of what the
     guest had.
     """
@@ -168,7 +219,7 @@ def _most_shrink(result, relative: bool) -> float:
     return most
 
 
-def _answer(host, acts) -> str:
+def _answer(host: Mapping[str, Mapping[str, np.ndarray]], acts: "Mapping[str, _Acts]") -> str:
     said = "; ".join(
         f"{name} {100 * acts[name].wait:.1f} %, {rows['saving'][-1] / MIB:.0f} MiB shared away, "
         f"{rows['ballooned'][-1] / MIB:.0f} MiB ballooned, {rows['swapped'][-1] / MIB:.0f} MiB "
@@ -178,11 +229,12 @@ def _answer(host, acts) -> str:
     return f"Time that machines waited, and what had been taken at the end: {said}."
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
-    grid = figure.subplots(2, len(data), sharex=True, sharey="row",
-                           gridspec_kw={"height_ratios": (3, 1)})  # fmt: skip
+    grid = figure.subplots(
+        2, len(data), sharex=True, sharey="row", gridspec_kw={"height_ratios": (3, 1)}
+    )
     keys = (("saving", style.GREEN), ("ballooned", style.SKY), ("swapped", style.VERMILION))
     for column, (name, rows) in enumerate(data.items()):
         top, bottom = grid[:, column]

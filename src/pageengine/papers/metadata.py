@@ -1,5 +1,8 @@
 """What page sharing costs in memory."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine import Host
@@ -49,25 +52,31 @@ def run(seed: int) -> Outcome:
     table, each = 100 * found[..., 0], found[..., 1]
     whole = 100 * np.array([_whole(size) for size in WITH_BYTES])
     numbers = [
-        Number("table, part of memory, all hints", table[0].max(), (0, 0.5),
-               "%", 0),
-        Number("table, part of memory, all shared", table[1].max(), (0, 0.5),
-               "%", 0),
+        Number("table, part of memory, all hints", table[0].max(), (0, 0.5), "%", 0),
+        Number("table, part of memory, all shared", table[1].max(), (0, 0.5), "%", 0),
         Number("table, per scanned page", each.max(), 16, "bytes"),
         Number("all bookkeeping, part of memory", whole.max(), None, "%"),
-    ]  # fmt: skip
+    ]
     return Outcome(numbers, (), {"sizes": np.array(SIZES), "table": table, "whole": whole})
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()
     axes.axhline(0.5, color=style.GREY, ls="--", lw=1, label="OSDI 2002: below 0.5 %")
-    axes.plot(data["sizes"], data["table"][0], "o-", ms=9, mfc="none", color=style.BLUE,
-              label="table, all hints")  # fmt: skip
-    axes.plot(data["sizes"], data["table"][1], "s-", ms=4, color=style.GREEN,
-              label="table, all shared")  # fmt: skip
+    axes.plot(
+        data["sizes"],
+        data["table"][0],
+        "o-",
+        ms=9,
+        mfc="none",
+        color=style.BLUE,
+        label="table, all hints",
+    )
+    axes.plot(
+        data["sizes"], data["table"][1], "s-", ms=4, color=style.GREEN, label="table, all shared"
+    )
     axes.plot(WITH_BYTES, data["whole"], "^:", color=style.BLACK, label="all bookkeeping")
     axes.set_xscale("log", base=2)
     axes.set_xticks(data["sizes"], [str(size) for size in data["sizes"]])

@@ -1,5 +1,8 @@
 """When a machine should leave: two triggers, their false alarms and misses."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab import Simulation, VMSpec
@@ -25,15 +28,21 @@ HOSTS, HOST, OVERLOADED = 40, 160 * MIB, 0.10
 LOOK, END = 600.0, 720.0
 
 
-def _machines(draw) -> list[VMSpec]:
+def _machines(draw: np.random.Generator) -> list[VMSpec]:
     """Three to seven machines at random."""
     specs = []
     for number in range(int(draw.integers(3, 8))):
         size = int(draw.integers(32, 65)) * MIB
         part = float(draw.choice([0.05, 0.3, 0.6, 0.95]))
         used = int(size * part) // 4096
-        work = {"kind": "idle", "memory": size * 15 // 16, "active": used, "fill": 3000,
-                "rate": float(draw.choice([200, 600, 1200])), "write": 0.3}  # fmt: skip
+        work = {
+            "kind": "idle",
+            "memory": size * 15 // 16,
+            "active": used,
+            "fill": 3000,
+            "rate": float(draw.choice([200, 600, 1200])),
+            "write": 0.3,
+        }
         specs.append(VMSpec(f"vm{number}", size, work, driver=False, contents="random"))
     return specs
 
@@ -41,8 +50,9 @@ def _machines(draw) -> list[VMSpec]:
 def _judged(number: int, seed: int) -> tuple[float, float, float]:
     """(working sets over the host, held over the host, waiting afterwards)."""
     draw = np.random.Generator(np.random.Philox(key=[seed, number]))
-    result = Simulation(HOST, _machines(draw), policy=ESX(states="esx2002"), costs="hdd",
-                        seed=number, epoch=5.0).run(END)  # fmt: skip
+    result = Simulation(
+        HOST, _machines(draw), policy=ESX(states="esx2002"), costs="hdd", seed=number, epoch=5.0
+    ).run(END)
     at = result.vms["time"] == LOOK
     rows = {key: result.vms[key][at] for key in ("active", "consumed", "swapped", "compressed")}
     held = sum(rows[key].sum() for key in ("consumed", "swapped", "compressed"))
@@ -63,11 +73,13 @@ def run(seed: int) -> Outcome:
         numbers.append(Number(f"{name}: overloaded hosts missed", 100 * missed, None, "%"))
     active, held = rates["working sets"], rates["memory held"]
     claims = [
-        Claim("by memory held, most calm hosts that are overcommitted raise a false alarm",
-              held[0] > 2 * active[0]),
+        Claim(
+            "by memory held, most calm hosts that are overcommitted raise a false alarm",
+            held[0] > 2 * active[0],
+        ),
         Claim("by memory held, no overload is missed", held[1] == 0),
         Claim("by working sets, false alarms are rare", active[0] < 0.1),
-    ]  # fmt: skip
+    ]
     answer = (
         f"By working sets. Of the hosts that were calm, {100 * active[0]:.0f} % raise a false "
         f"alarm by working sets and {100 * held[0]:.0f} % by memory held; of those that were "
@@ -77,7 +89,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, {"judged": judged}, answer)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     judged = data["judged"]

@@ -1,9 +1,11 @@
 """The page of the experiments, as Markdown, with a picture of each."""
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from pageengine import papers
+from pageengine.papers.base import Number, Outcome
 from pageengine.plumbing import writing
 
 NAME, PICTURES = "reproduction.md", "pictures/paper"
@@ -19,7 +21,7 @@ def figures(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def row(number) -> tuple[str, str, str, str, str, str]:
+def row(number: Number) -> tuple[str, str, str, str, str, str]:
     """What is measured, published, ours, deviation, tolerance, how surely it is known."""
     unit = f" {number.unit}" if number.unit else ""
     published = number.published
@@ -30,24 +32,27 @@ def row(number) -> tuple[str, str, str, str, str, str]:
     apart, within = number.deviation, number.within
     miss = "" if number.met in (None, True) else " MISS"
     return (
-        number.what, shown, f"{figures(number.ours)}{unit}",
+        number.what,
+        shown,
+        f"{figures(number.ours)}{unit}",
         "" if apart is None else f"{100 * apart:+.1f} %{miss}",
         "" if within is None else f"{100 * within:g} %",
         "" if published is None else number.mark,
-    )  # fmt: skip
+    )
 
 
-def markdown(outcomes) -> str:
+def markdown(outcomes: Sequence[Outcome]) -> str:
     """The page; its pictures are in PICTURES beside it."""
     lines = [
-        "# Published experiments, run again", "",
+        "# Published experiments, run again",
+        "",
         _wrapped(
             "Written by `pageengine paper -o DIR`. Numbers are *read* in the source, *recalled* "
             "from notes of it, or *derived* from what it says. A tolerance is the largest "
             "deviation that counts as reproduced; numbers without one are only shown."
         ),
         "",
-    ]  # fmt: skip
+    ]
     lines += [f"* **{name}**: {text}." for name, text in papers.VERDICTS.items()]
     lines += ["", "| experiment | what | verdict |", "|---|---|---|"]
     for outcome in outcomes:
@@ -64,13 +69,22 @@ def _wrapped(text: str, hang: str = "") -> str:
     )
 
 
-def _section(outcome) -> list[str]:
+def _section(outcome: Outcome) -> list[str]:
     module = papers.experiment(outcome.name)
-    lines = ["", f"## {outcome.name}", "", _wrapped(f"**{module.TITLE}.** {module.SOURCE}."), "",
-             _wrapped(module.SETUP), ""]  # fmt: skip
+    lines = [
+        "",
+        f"## {outcome.name}",
+        "",
+        _wrapped(f"**{module.TITLE}.** {module.SOURCE}."),
+        "",
+        _wrapped(module.SETUP),
+        "",
+    ]
     if outcome.numbers:
-        lines += ["| | published | here | deviation | tolerance | known |",
-                  "|---|--:|--:|--:|--:|---|"]  # fmt: skip
+        lines += [
+            "| | published | here | deviation | tolerance | known |",
+            "|---|--:|--:|--:|--:|---|",
+        ]
         lines += ["| " + " | ".join(row(number)) + " |" for number in outcome.numbers]
         lines.append("")
     for claim in outcome.claims:
@@ -84,7 +98,7 @@ def _section(outcome) -> list[str]:
     return lines
 
 
-def save(outcomes, folder: Path) -> Path:
+def save(outcomes: Sequence[Outcome], folder: Path) -> Path:
     """Writes the page and the pictures; returns the folder."""
     pictures = folder / PICTURES
     pictures.mkdir(parents=True, exist_ok=True)

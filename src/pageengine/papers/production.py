@@ -1,8 +1,12 @@
 """Figure 5 of OSDI 2002: what three production systems share."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine import Host
+from pageengine.core.records import HostStats
 from pageengine.papers.base import Claim, Number, Outcome
 from pageengine.tokens import make_tokens
 from pageengine.units import MIB, PAGE_BYTES
@@ -24,7 +28,7 @@ MIXES = {  # machines, total, shared and reclaimed MB and %, zero MB where it is
     "A": ("corporate IT, 10 Windows NT", 10, 2048, 880, 42.9, 673, 32.9, 0),
     "B": ("Internet servers, 9 Linux", 9, 1846, 539, 29.2, 345, 18.7, 70),
     "C": ("VMware's own IT, 5 Linux", 5, 1658, 165, 10.0, 120, 7.2, 25),
-}  # fmt: skip
+}
 PAGES_PER_MIB = MIB // PAGE_BYTES
 
 
@@ -42,7 +46,7 @@ def _contents(total: int, shared: int, reclaimed: int, zero: int, seed: int) -> 
     return draw.permutation(tokens)
 
 
-def _measured(mix, seed: int):
+def _measured(mix: tuple[str, int, int, int, float, int, float, int], seed: int) -> HostStats:
     _, machines, total, shared, _, reclaimed, _, zero = mix
     tokens = _contents(total, shared, reclaimed, zero, seed)
     with Host(total * 11 // 10 * MIB, contents="tokens", seed=seed) as host:
@@ -63,23 +67,40 @@ def run(seed: int) -> Outcome:
         numbers += [
             Number(f"{name}: memory", configured / MIB, total, "MB", 0.001, "recalled"),
             Number(f"{name}: shared", stats.shared / MIB, shared, "MB", 0.001, "recalled"),
-            Number(f"{name}: shared", 100 * stats.shared / configured, shared_part, "%", 0.005,
-                   "recalled"),
+            Number(
+                f"{name}: shared",
+                100 * stats.shared / configured,
+                shared_part,
+                "%",
+                0.005,
+                "recalled",
+            ),
             Number(f"{name}: reclaimed", stats.saving / MIB, reclaimed, "MB", 0.001, "recalled"),
-            Number(f"{name}: reclaimed", 100 * stats.saving / configured, reclaimed_part, "%",
-                   0.01, "recalled"),
-        ]  # fmt: skip
+            Number(
+                f"{name}: reclaimed",
+                100 * stats.saving / configured,
+                reclaimed_part,
+                "%",
+                0.01,
+                "recalled",
+            ),
+        ]
         if zero:
-            numbers.append(Number(f"{name}: zero pages", stats.zero / MIB, zero, "MB", 0.001,
-                                  "recalled"))  # fmt: skip
-        claims.append(Claim(
-            f"{name}: memory in use is what is configured less what is reclaimed",
-            stats.memory - stats.free - stats.cache == configured - stats.saving, "derived"))
+            numbers.append(
+                Number(f"{name}: zero pages", stats.zero / MIB, zero, "MB", 0.001, "recalled")
+            )
+        claims.append(
+            Claim(
+                f"{name}: memory in use is what is configured less what is reclaimed",
+                stats.memory - stats.free - stats.cache == configured - stats.saving,
+                "derived",
+            )
+        )
         rows[name] = (configured, stats.shared, stats.saving)
     return Outcome(numbers, claims, {"rows": rows})
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()
@@ -95,8 +116,12 @@ def draw(figure, data) -> None:
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("memory (MB); black: as printed")
     handles = [figure.axes[0].patches[i] for i in range(3)]
-    figure.legend(handles, ["not shared", "shared: one copy of each", "shared: reclaimed"],
-                  loc="outside lower center", ncols=3)  # fmt: skip
+    figure.legend(
+        handles,
+        ["not shared", "shared: one copy of each", "shared: reclaimed"],
+        loc="outside lower center",
+        ncols=3,
+    )
 
 
 SIZE = (7.5, 3.2)

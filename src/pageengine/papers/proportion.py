@@ -1,10 +1,13 @@
 """Taking in proportion to what machines hold, against shares per page."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab import Simulation, VMSpec
 from pageengine.papers.base import Claim, Number, Outcome
-from pageengine.policy import ESX, Proportional, Shares
+from pageengine.policy import ESX, Policy, Proportional, Shares
 from pageengine.units import MIB
 
 TITLE = "In proportion to consumption, or by shares per page"
@@ -18,7 +21,7 @@ Shares are rights to memory that is used: what a machine does not touch it does 
 whatever its shares. Victims within a machine are chosen by second chance."""
 
 WARM, END = 120.0, 200.0
-RULES = {
+RULES: dict[str, Callable[[], Policy]] = {
     "in proportion": lambda: Proportional(),
     "by shares": lambda: Shares(technique="swap"),
     "by shares, tax 75 %": lambda: ESX(states="esx2002"),
@@ -26,25 +29,29 @@ RULES = {
 RATIOS = (1, 2, 4)
 
 
-def _equal_wants(policy, seed: int) -> np.ndarray:
+def _equal_wants(policy: Policy, seed: int) -> np.ndarray:
     """Memory that machines with 1, 2 and 4 shares come to hold, bytes."""
     sweep = {"kind": "zipf", "alpha": 0.0, "rate": 3000, "memory": 120 * MIB}
-    specs = [VMSpec(str(n), 128 * MIB, sweep, shares=1000 * n, driver=False, contents="random")
-             for n in RATIOS]  # fmt: skip
+    specs = [
+        VMSpec(str(n), 128 * MIB, sweep, shares=1000 * n, driver=False, contents="random")
+        for n in RATIOS
+    ]
     result = Simulation(200 * MIB, specs, policy=policy, costs="nvme", seed=seed).run(END)
     late = result.vms["time"] > WARM
-    return np.array([
-        np.median(result.vms["consumed"][late & (result.vms["vm"] == str(n))]) for n in RATIOS
-    ])  # fmt: skip
+    return np.array(
+        [np.median(result.vms["consumed"][late & (result.vms["vm"] == str(n))]) for n in RATIOS]
+    )
 
 
-def _small_one(policy, seed: int) -> tuple[float, float]:
+def _small_one(policy: Policy, seed: int) -> tuple[float, float]:
     """Part of its time that the small machine waits, and the large ones."""
     small = {"kind": "zipf", "alpha": 0.0, "rate": 500, "memory": 28 * MIB}
     large = {"kind": "sequential", "rate": 4000, "memory": 120 * MIB, "write": 1.0}
     specs = [VMSpec("small", 32 * MIB, small, shares=4000, driver=False, contents="random")]
-    specs += [VMSpec(f"large{i}", 128 * MIB, large, shares=1000, driver=False, contents="random")
-              for i in range(3)]  # fmt: skip
+    specs += [
+        VMSpec(f"large{i}", 128 * MIB, large, shares=1000, driver=False, contents="random")
+        for i in range(3)
+    ]
     vms = Simulation(288 * MIB, specs, policy=policy, costs="nvme", seed=seed).run(END).vms
     late, small_rows = vms["time"] > WARM, vms["vm"] == "small"
     waits = [vms["stall"][late & rows].mean() for rows in (small_rows, ~small_rows)]
@@ -66,10 +73,12 @@ def run(seed: int) -> Outcome:
         numbers.append(Number(f"{name}: large machines wait", large, None, "%"))
     claims = [
         Claim("in proportion, shares make no difference", bool(np.ptp(alike) < 0.1)),
-        Claim("in proportion, a small machine of many shares waits for what large ones sweep",
-              waits["in proportion"][0] > 3 * waits["by shares"][0]),
+        Claim(
+            "in proportion, a small machine of many shares waits for what large ones sweep",
+            waits["in proportion"][0] > 3 * waits["by shares"][0],
+        ),
         Claim("by shares it keeps what it uses", waits["by shares"][0] < 2),
-    ]  # fmt: skip
+    ]
     answer = (
         f"Proportion treats pages alike and machines not at all: the small machine with four times "
         f"the shares waits {waits['in proportion'][0]:.1f} % of its time because its neighbours "
@@ -81,7 +90,7 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, {"held": held, "waits": waits}, answer)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     left, right = figure.subplots(1, 2)

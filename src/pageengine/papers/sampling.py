@@ -1,10 +1,13 @@
 """Figure 6 of OSDI 2002: the sampled estimate of active memory follows what is used."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine import Host
 from pageengine.lab import Simulation, VMSpec
-from pageengine.lab.workloads import Accesses
+from pageengine.lab.workloads import Accesses, Release
 from pageengine.papers.base import Claim, Number, Outcome
 from pageengine.policy import ESX
 from pageengine.units import MIB, PAGE_BYTES
@@ -41,10 +44,10 @@ class _Toucher:
     def __init__(self, zeroes: bool):
         self._zero = zeroes
 
-    def start(self, pages, rng):
+    def start(self, pages: int, rng: np.random.Generator) -> None:
         self._next = 0
 
-    def step(self, seconds, time):
+    def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         own = [size for at, size in STEPS if at <= time][-1] if time < EXIT else 0
         self.in_use = used = (own + BACKGROUND) * MIB // PAGE_BYTES
         n = int(used * seconds / SWEEP)
@@ -56,7 +59,7 @@ class _Toucher:
         return [Accesses(ids, True)]
 
 
-def _estimates(seed: int):
+def _estimates(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Times, and estimates in MiB [machine, time]; freed pages are zeroed in the first half."""
     specs = [
         VMSpec(f"vm{i}", SIZE_MIB * MIB, _Toucher(i < MACHINES // 2), contents="random")
@@ -67,7 +70,9 @@ def _estimates(seed: int):
     return rows[0]["time"], np.array([row["active"] for row in rows]) / MIB
 
 
-def _most_of_step(time, estimate, at: float, until: float, level: float) -> float:
+def _most_of_step(
+    time: np.ndarray, estimate: np.ndarray, at: float, until: float, level: float
+) -> float:
     """Seconds from a step to ``level`` until the estimate has gone nine tenths of its way; infinite
     where it has not until the next step.
     """
@@ -82,7 +87,9 @@ def run(seed: int) -> Outcome:
     estimate, zeroed, plain = each.mean(0), each[: MACHINES // 2], each[MACHINES // 2 :]
     starts = [at for at, _ in STEPS] + [EXIT]
     levels = [size + BACKGROUND for _, size in STEPS]
-    up, down, errors = [], [], []
+    up: list[float] = []
+    down: list[float] = []
+    errors: list[float] = []
     for i in range(1, len(STEPS)):
         took = _most_of_step(time, estimate, starts[i], starts[i + 1], levels[i])
         (up if levels[i] > levels[i - 1] else down).append(took)
@@ -100,25 +107,44 @@ def run(seed: int) -> Outcome:
         Number("mean estimate before the programs exit", before.mean(), None, "MB"),
         Number("at most, within two periods after it, pages zeroed", spike.mean(), None, "MB"),
         Number("the same where nothing is zeroed", calm.mean(), None, "MB"),
-        Number("scatter of one period at half active", _scatter(2, seed), 5, "points", 0.1,
-               "derived"),
-        Number("scatter of one period at a tenth active", _scatter(10, seed), 3, "points", 0.1,
-               "derived"),
-    ]  # fmt: skip
+        Number(
+            "scatter of one period at half active", _scatter(2, seed), 5, "points", 0.1, "derived"
+        ),
+        Number(
+            "scatter of one period at a tenth active",
+            _scatter(10, seed),
+            3,
+            "points",
+            0.1,
+            "derived",
+        ),
+    ]
     claims = [
-        Claim("growing, the estimate follows quickly (within two periods)",
-              max(up) <= 2 * PERIOD),
-        Claim("shrinking, it follows gradually (ten times as long as growing, and more)",
-              min(down) > 10 * max(up)),
-        Claim("right after the exit there is a spike, of half as much again as before",
-              bool((spike > 1.5 * before[: MACHINES // 2]).all())),
-        Claim("zeroing of freed pages is its cause: without, there is none",
-              bool((grew <= 0.1 * SIZE_MIB).all())),
-        Claim("and the estimate comes down to the background after it",
-              bool(abs(estimate[-1] - BACKGROUND) < 0.1 * SIZE_MIB), "derived"),
-    ]  # fmt: skip
-    data = {"time": time, "estimate": zeroed[0] * MIB, "plain": plain[0] * MIB,
-            "mean": estimate * MIB}  # fmt: skip
+        Claim("growing, the estimate follows quickly (within two periods)", max(up) <= 2 * PERIOD),
+        Claim(
+            "shrinking, it follows gradually (ten times as long as growing, and more)",
+            min(down) > 10 * max(up),
+        ),
+        Claim(
+            "right after the exit there is a spike, of half as much again as before",
+            bool((spike > 1.5 * before[: MACHINES // 2]).all()),
+        ),
+        Claim(
+            "zeroing of freed pages is its cause: without, there is none",
+            bool((grew <= 0.1 * SIZE_MIB).all()),
+        ),
+        Claim(
+            "and the estimate comes down to the background after it",
+            bool(abs(estimate[-1] - BACKGROUND) < 0.1 * SIZE_MIB),
+            "derived",
+        ),
+    ]
+    data = {
+        "time": time,
+        "estimate": zeroed[0] * MIB,
+        "plain": plain[0] * MIB,
+        "mean": estimate * MIB,
+    }
     return Outcome(numbers, claims, data)
 
 
@@ -138,7 +164,7 @@ def _scatter(part: int, seed: int) -> float:
         return float(np.std(found))
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()
@@ -154,12 +180,21 @@ def draw(figure, data) -> None:
         label="touched",
     )
     axes.plot(time, data["estimate"], color=style.SKY, lw=1.1, label="estimate, one machine")
-    axes.plot(time[before], data["mean"][before], color=style.BLUE,
-              label=f"mean of {MACHINES}")  # fmt: skip
-    axes.plot(time[~before], data["plain"][~before], color=style.GREEN, lw=1.1,
-              label="estimate, freed pages not zeroed")  # fmt: skip
-    axes.annotate("exit, freed\npages zeroed", (EXIT, 200 * MIB), (14, 0), color=style.GREY,
-                  textcoords="offset points")  # fmt: skip
+    axes.plot(time[before], data["mean"][before], color=style.BLUE, label=f"mean of {MACHINES}")
+    axes.plot(
+        time[~before],
+        data["plain"][~before],
+        color=style.GREEN,
+        lw=1.1,
+        label="estimate, freed pages not zeroed",
+    )
+    axes.annotate(
+        "exit, freed\npages zeroed",
+        (EXIT, 200 * MIB),
+        (14, 0),
+        color=style.GREY,
+        textcoords="offset points",
+    )
     axes.axvline(EXIT, color=style.GREY, lw=0.9, ls="--")
     style.size_axis(axes, 256.0 * MIB, "memory")
     style.time_axis(axes, time)

@@ -1,5 +1,8 @@
 """Sub-page sharing: what patches against similar pages would add to sharing and compression."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.analysis.subpage import SubPage, potential
@@ -22,7 +25,7 @@ PAGES, CHANGES, EQUAL = 2000, (1, 5, 20, 50, 100, 200), 500
 PROGRAMS = ("records", "text")
 
 
-def _made(seed: int):
+def _made(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(pages, words changed in each of the copies)."""
     draw = np.random.Generator(np.random.Philox(key=[seed, 8]))
     base = draw.integers(0, 256, (PAGES, PAGE_BYTES), dtype=np.uint8)
@@ -53,13 +56,19 @@ def run(seed: int) -> Outcome:
         Number("similar pages found", made.similar, expected, "pages", 0.05, "derived"),
     ]
     real = _real()
-    claims = [Claim("random pages do not compress, and patches find what is similar",
-                    made.compressed == made.sharing < made.both)]  # fmt: skip
+    claims = [
+        Claim(
+            "random pages do not compress, and patches find what is similar",
+            made.compressed == made.sharing < made.both,
+        )
+    ]
     claims += [
-        Claim(f"memory of two {name}: patches add to sharing and compression", found.both
-              > found.compressed)
+        Claim(
+            f"memory of two {name}: patches add to sharing and compression",
+            found.both > found.compressed,
+        )
         for name, found in real.items()
-    ]  # fmt: skip
+    ]
     said = "; ".join(
         f"two {name}: sharing gives back {_part(found.sharing, found)} of memory, with compression "
         f"{_part(found.compressed, found)}, with patches too {_part(found.both, found)} "
@@ -74,12 +83,16 @@ def _part(saved: int, found: SubPage) -> str:
     return f"{100 * saved / (found.pages * PAGE_BYTES):.0f} %"
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()
-    kinds = (("sharing", style.GREEN), ("compressed", style.ORANGE), ("patched", style.PURPLE),
-             ("both", style.BLUE))  # fmt: skip
+    kinds = (
+        ("sharing", style.GREEN),
+        ("compressed", style.ORANGE),
+        ("patched", style.PURPLE),
+        ("both", style.BLUE),
+    )
     labels = ("whole pages", "and compression", "and patches", "and the smaller of both")
     at = np.arange(len(data))
     for i, ((key, color), label) in enumerate(zip(kinds, labels, strict=True)):

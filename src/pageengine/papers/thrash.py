@@ -1,10 +1,13 @@
 """When all working sets together exceed the host, reclaiming only thrashes."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab import Simulation, VMSpec
 from pageengine.papers.base import Claim, Number, Outcome
-from pageengine.policy import ESX, KVM, FreeFirst, NoOvercommit
+from pageengine.policy import ESX, KVM, FreeFirst, NoOvercommit, Policy
 from pageengine.units import MIB
 
 TITLE = "Working sets beyond the host"
@@ -22,7 +25,7 @@ they are of a disk that seeks for every page."""
 MACHINES, HOST, RATE = 6, 240 * MIB, 3000
 LOADS = (0.5, 0.7, 0.85, 0.95, 1.05, 1.2, 1.4, 1.6)
 WARM, END = 60.0, 120.0
-POLICIES = {
+POLICIES: dict[str, Callable[[], Policy]] = {
     "ESX": lambda: ESX(states="esx2002"),
     "KVM": lambda: KVM(ksm="off", balloon=False),
     "FreeFirst": lambda: FreeFirst(technique="swap"),
@@ -30,12 +33,11 @@ POLICIES = {
 }
 
 
-def _work(policy, load: float, machines: int, seed: int) -> float:
+def _work(policy: Policy, load: float, machines: int, seed: int) -> float:
     """Work of ``machines`` of the six, as a part of what all six could do."""
     used = int(HOST * load / MACHINES) // MIB * MIB
     work = {"kind": "zipf", "alpha": 0.0, "rate": RATE, "memory": used}
-    specs = [VMSpec(f"vm{i}", used, work, driver=False, contents="random")
-             for i in range(machines)]  # fmt: skip
+    specs = [VMSpec(f"vm{i}", used, work, driver=False, contents="random") for i in range(machines)]
     simulation = Simulation(HOST, specs, policy=policy, costs="hdd", seed=seed, epoch=2.0)
     vms = simulation.run(END).vms
     late = vms["time"] > WARM
@@ -48,10 +50,9 @@ def run(seed: int) -> Outcome:
         for name, make in POLICIES.items()
     }
     fit = [min(MACHINES, int(0.94 * MACHINES / load)) for load in LOADS]
-    suspended = np.array([
-        _work(ESX(states="esx2002"), load, n, seed)
-        for load, n in zip(LOADS, fit, strict=True)
-    ])  # fmt: skip
+    suspended = np.array(
+        [_work(ESX(states="esx2002"), load, n, seed) for load, n in zip(LOADS, fit, strict=True)]
+    )
     shared = ("ESX", "KVM", "FreeFirst")
     beyond = np.array(LOADS) > 1.1
     best = np.max([work[name] for name in shared], axis=0)
@@ -61,12 +62,16 @@ def run(seed: int) -> Outcome:
         for name, values in (*work.items(), ("suspending", suspended))
     ]
     claims = [
-        Claim("up to the host's memory nothing is lost, whatever the policy",
-              bool(min(work[name][1] for name in shared) > 0.97)),
-        Claim("beyond it, no policy that runs all machines saves more than half of the work",
-              bool((best[beyond] < 0.5).all())),
+        Claim(
+            "up to the host's memory nothing is lost, whatever the policy",
+            bool(min(work[name][1] for name in shared) > 0.97),
+        ),
+        Claim(
+            "beyond it, no policy that runs all machines saves more than half of the work",
+            bool((best[beyond] < 0.5).all()),
+        ),
         Claim("running as many as fit beats all of them", bool((suspended > best)[beyond].all())),
-    ]  # fmt: skip
+    ]
     answer = (
         f"At 1.2 times the host, all six together do {100 * best[at]:.0f} % of their work under "
         f"the best policy, and {fit[at]} of them alone {100 * suspended[at]:.0f} %: no division of "
@@ -75,15 +80,21 @@ def run(seed: int) -> Outcome:
     return Outcome(numbers, claims, {"work": work, "suspended": suspended}, answer)
 
 
-def draw(figure, data) -> None:
+def draw(figure: Any, data: Mapping[str, Any]) -> None:
     from pageengine.report import style
 
     axes = figure.subplots()
     colors = (style.BLUE, style.VERMILION, style.BLACK, style.ORANGE)
     for (name, values), color in zip(data["work"].items(), colors, strict=True):
         axes.plot(LOADS, 100 * values, "o-", ms=3, color=color, label=name)
-    axes.plot(LOADS, 100 * data["suspended"], "s--", ms=4, color=style.GREEN,
-              label="as many as fit, others suspended")  # fmt: skip
+    axes.plot(
+        LOADS,
+        100 * data["suspended"],
+        "s--",
+        ms=4,
+        color=style.GREEN,
+        label="as many as fit, others suspended",
+    )
     axes.axvline(1, color=style.GREY, lw=0.9, ls="--")
     axes.set_ylim(0, 105)
     axes.set_xlabel("working sets together / memory of the host")

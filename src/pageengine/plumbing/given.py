@@ -88,8 +88,14 @@ def whole(value: Any, what: str, least: int = 0, most: int = MOST) -> int:
     return number
 
 
-def real(value: Any, what: str, least: float = 0.0, most: float = math.inf, ends: str = "[]",
-         unit: str = "") -> float:  # fmt: skip
+def real(
+    value: Any,
+    what: str,
+    least: float = 0.0,
+    most: float = math.inf,
+    ends: str = "[]",
+    unit: str = "",
+) -> float:
     """A finite number from ``least`` to ``most``; ``ends`` as in the notation of intervals: "(" and
     ")" leave that end out. A whole number stays one: what is shown of it later is what was given.
     """

@@ -13,10 +13,12 @@ import sys
 ENDS = {
     getattr(signal, name): (what, status)
     for name, what, status in (
-        ("SIGINT", "interrupted", 130), ("SIGTERM", "terminated", 143), ("SIGHUP", "hung up", 129),
+        ("SIGINT", "interrupted", 130),
+        ("SIGTERM", "terminated", 143),
+        ("SIGHUP", "hung up", 129),
     )
     if hasattr(signal, name)
-}  # fmt: skip
+}
 
 
 def is_program() -> bool:

@@ -60,9 +60,12 @@ class _Will:
         with suppress(OSError):  # no process to be had: we go on without
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _WILL, what, name],
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                pass_fds=handles, start_new_session=True,
-            )  # fmt: skip
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=handles,
+                start_new_session=True,
+            )
 
     def drop(self) -> None:
         if self._process is None:

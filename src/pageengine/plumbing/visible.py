@@ -19,10 +19,11 @@ def visible(text: object, *, lines: bool = False) -> str:
     if text.isprintable():
         return text
     return "".join(
-        each if each.isprintable() or (lines and each == "\n") or _is_space(each)
+        each
+        if each.isprintable() or (lines and each == "\n") or _is_space(each)
         else each.encode("unicode_escape").decode("ascii")
         for each in text
-    )  # fmt: skip
+    )
 
 
 def on_page(text: object) -> str:

@@ -24,12 +24,19 @@ if TYPE_CHECKING:
     from pageengine.policy.table import POLICIES, find
     from pageengine.policy.zram import Zram
 
-__getattr__, __dir__ = at_first_use(globals(), {
-    "ESX": "esx", "KVM": "kvm", "Pressure": "pressure", "Proxmox": "proxmox", "Zram": "zram",
-    **dict.fromkeys(("FreeFirst", "NoOvercommit", "Proportional", "Shares"), "simple"),
-    **dict.fromkeys(("Thresholds", "minfree"), "states"),
-    **dict.fromkeys(("POLICIES", "find"), "table"),
-})  # fmt: skip
+__getattr__, __dir__ = at_first_use(
+    globals(),
+    {
+        "ESX": "esx",
+        "KVM": "kvm",
+        "Pressure": "pressure",
+        "Proxmox": "proxmox",
+        "Zram": "zram",
+        **dict.fromkeys(("FreeFirst", "NoOvercommit", "Proportional", "Shares"), "simple"),
+        **dict.fromkeys(("Thresholds", "minfree"), "states"),
+        **dict.fromkeys(("POLICIES", "find"), "table"),
+    },
+)
 
 __all__ = [
     "ESX",

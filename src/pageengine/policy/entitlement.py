@@ -132,8 +132,9 @@ def _whole_pages(held: Numbers, claims: Claims, total: int) -> NDArray[np.int64]
         reachable = np.where(claims.shares > 0, claims.maximum, claims.minimum)
         room = np.flatnonzero(pages < reachable if missing > 0 else pages > claims.minimum)
         sign = 1 if missing > 0 else -1
-        chosen = _first(sign * (pages - held)[room], -sign * claims.shares[room], sign * room,
-                        abs(missing))  # fmt: skip
+        chosen = _first(
+            sign * (pages - held)[room], -sign * claims.shares[room], sign * room, abs(missing)
+        )
         pages[room[chosen]] += sign
     return pages
 

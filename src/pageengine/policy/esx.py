@@ -62,9 +62,14 @@ class ESX:
     name = "esx"
     promises = frozenset({"reservation", "limit", "entitlement"})
 
-    def __init__(self, states: str | Callable[[int], Thresholds] = "esx6", idle_tax: float = 0.75,
-                 margin: float = 0.1, host_ghz: float = 20.0,
-                 balloon_stops: bool = False):  # fmt: skip
+    def __init__(
+        self,
+        states: str | Callable[[int], Thresholds] = "esx6",
+        idle_tax: float = 0.75,
+        margin: float = 0.1,
+        host_ghz: float = 20.0,
+        balloon_stops: bool = False,
+    ):
         if not callable(states) and states not in list(PRESETS):
             raise ValueError(
                 f"unknown states {given.shown(states)}; there are {', '.join(PRESETS)}, and "
@@ -109,15 +114,20 @@ class ESX:
         return Plan(
             state=state,
             vms=plans(
-                m, target=target, balloon=balloon, reclaim=paging, blocked=blocked,
-                technique="swap" if self._old else "ladder", scan=self._scan_rates(m),
+                m,
+                target=target,
+                balloon=balloon,
+                reclaim=paging,
+                blocked=blocked,
+                technique="swap" if self._old else "ladder",
+                scan=self._scan_rates(m),
             ),
             memo=memo,
             wake_below=thresholds.below(state),
             wake_above=thresholds.above(state, self.margin),
             again=PRESSED_SECONDS if state in PRESSED else CALM_SECONDS,
             migrate=advise(m, snapshot.memory - goal) if state in PRESSED else (),
-        )  # fmt: skip
+        )
 
     def _targets(self, m: Machines, memory: int, goal: int) -> Bytes:
         if not len(m):

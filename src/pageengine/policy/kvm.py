@@ -50,9 +50,16 @@ class KVM:
     name = "kvm"
     promises = frozenset({"reservation", "limit"})
 
-    def __init__(self, ksm: str = "tuned", pages_to_scan: int = PAGES_TO_SCAN,
-                 sleep_millisecs: float = SLEEP_MILLISECS, balloon: bool = True,
-                 zswap: bool = False, report_free: bool = False, scale: float = 10):  # fmt: skip
+    def __init__(
+        self,
+        ksm: str = "tuned",
+        pages_to_scan: int = PAGES_TO_SCAN,
+        sleep_millisecs: float = SLEEP_MILLISECS,
+        balloon: bool = True,
+        zswap: bool = False,
+        report_free: bool = False,
+        scale: float = 10,
+    ):
         self.scanner = Scanner(ksm, pages_to_scan, sleep_millisecs)
         self.balloon, self.zswap = given.flag(balloon, "balloon"), given.flag(zswap, "zswap")
         self.report_free = given.flag(report_free, "report_free")

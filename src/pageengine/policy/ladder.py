@@ -21,9 +21,17 @@ if TYPE_CHECKING:
     Column = NDArray[Any]  # of numbers, flags, or objects where some are None
 
 _NAMES = (
-    "size", "consumed", "granted", "swapped", "compressed", "ballooned", "shares", "reservation",
-    "limit", "balloon_max",
-)  # fmt: skip
+    "size",
+    "consumed",
+    "granted",
+    "swapped",
+    "compressed",
+    "ballooned",
+    "shares",
+    "reservation",
+    "limit",
+    "balloon_max",
+)
 _of = attrgetter(*_NAMES)
 
 
@@ -48,9 +56,17 @@ class Machines:
         self.names = [vm.name for vm in vms]
         rows = np.array([_of(vm) for vm in vms], np.int64).reshape(-1, len(_NAMES)).T
         (
-            self.size, self.consumed, self.granted, self.swapped, self.compressed, self.ballooned,
-            self.shares, self.reservation, self.limit, self.balloon_max,
-        ) = rows  # fmt: skip
+            self.size,
+            self.consumed,
+            self.granted,
+            self.swapped,
+            self.compressed,
+            self.ballooned,
+            self.shares,
+            self.reservation,
+            self.limit,
+            self.balloon_max,
+        ) = rows
         active = [vm.active for vm in vms]
         self.unknown = np.array([value is None for value in active], bool)
         if self.unknown.any():
@@ -116,17 +132,27 @@ def deflate(m: Machines, targets: Bytes) -> Bytes:
     return found
 
 
-def plans(m: Machines, *, target: Column | None = None, balloon: Column | None = None,
-          reclaim: Column | None = None, technique: str = "ladder",
-          blocked: Column | None = None,
-          scan: Column | None = None) -> dict[str, VMPlan]:  # fmt: skip
+def plans(
+    m: Machines,
+    *,
+    target: Column | None = None,
+    balloon: Column | None = None,
+    reclaim: Column | None = None,
+    technique: str = "ladder",
+    blocked: Column | None = None,
+    scan: Column | None = None,
+) -> dict[str, VMPlan]:
     """A plan for each machine from columns; what is not given leaves things as they are."""
 
     def values(column: Column | None, default: Any) -> Iterable[Any]:
         return repeat(default) if column is None else column.tolist()
 
     columns = (
-        values(target, None), values(balloon, None), values(reclaim, 0), repeat(technique),
-        values(blocked, False), values(scan, None),
-    )  # fmt: skip
+        values(target, None),
+        values(balloon, None),
+        values(reclaim, 0),
+        repeat(technique),
+        values(blocked, False),
+        values(scan, None),
+    )
     return dict(zip(m.names, map(VMPlan, *columns), strict=False)) if m.names else {}

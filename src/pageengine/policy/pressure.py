@@ -27,8 +27,14 @@ class Pressure:
     name = "pressure"
     promises = frozenset({"reservation", "limit"})
 
-    def __init__(self, ratio: float = 0.0005, threshold: float = 0.001, period: float = 6.0,
-                 technique: str = "ladder", scale: float = 10):  # fmt: skip
+    def __init__(
+        self,
+        ratio: float = 0.0005,
+        threshold: float = 0.001,
+        period: float = 6.0,
+        technique: str = "ladder",
+        scale: float = 10,
+    ):
         self.ratio = given.real(ratio, "ratio", 0, 1, "(]")
         self.threshold = given.real(threshold, "threshold", 0, 1, "(]")
         self.period = given.real(period, "period", 0, given.SECONDS_MOST, "(]", "seconds")

@@ -45,9 +45,14 @@ class Proxmox:
     name = "proxmox"
     promises = frozenset({"reservation", "limit"})
 
-    def __init__(self, target: float = TARGET, ksm: str = "tuned",
-                 pages_to_scan: int = PAGES_TO_SCAN, sleep_millisecs: float = SLEEP_MILLISECS,
-                 scale: float = 10):  # fmt: skip
+    def __init__(
+        self,
+        target: float = TARGET,
+        ksm: str = "tuned",
+        pages_to_scan: int = PAGES_TO_SCAN,
+        sleep_millisecs: float = SLEEP_MILLISECS,
+        scale: float = 10,
+    ):
         self.target = given.real(target, "target", 0, 1, "(]")
         self.scanner = Scanner(ksm, pages_to_scan, sleep_millisecs)
         self.marks = Watermarks(scale)

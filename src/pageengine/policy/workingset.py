@@ -49,8 +49,14 @@ class Sampling:
 
     kind = "sample"
 
-    def __init__(self, n: int = 100, period: float = 30.0, slow: float = 0.9, fast: float = 0.1,
-                 floor: float = 0.01):  # fmt: skip
+    def __init__(
+        self,
+        n: int = 100,
+        period: float = 30.0,
+        slow: float = 0.9,
+        fast: float = 0.1,
+        floor: float = 0.01,
+    ):
         self.n, self.period = given.whole(n, "n", 1), _period(period)
         self._slow_weight = given.real(slow, "slow", 0, 1, "[)")
         self._fast_weight = given.real(fast, "fast", 0, 1, "[)")

@@ -8,10 +8,25 @@ import importlib
 import importlib.util
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from pageengine.errors import PageEngineError
 from pageengine.plumbing import given, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TypeAlias
+
+    from matplotlib.figure import Figure
+
+    from pageengine.lab.results import Result
+    from pageengine.lab.standings import Comparison
+    from pageengine.report.rightsizing import Curves
+
+    Drawn: TypeAlias = Result | Mapping[str, Result] | Curves
 
 __all__ = ["PLOTS", "available", "comparison", "figure", "page", "picture", "save"]
 
@@ -32,7 +47,7 @@ def available() -> bool:
     return importlib.util.find_spec("matplotlib") is not None
 
 
-def plot(name: str):
+def plot(name: str) -> ModuleType:
     """The module that draws the picture of that name."""
     if not isinstance(name, str) or name not in PLOTS:
         hint = given.near(name, PLOTS)
@@ -42,7 +57,9 @@ def plot(name: str):
     return importlib.import_module(f"pageengine.report.{PLOTS[name]}")
 
 
-def figure(name: str, data, *, width: float = 9.5, height: float | None = None):
+def figure(
+    name: str, data: "Drawn", *, width: float = 9.5, height: float | None = None
+) -> "Figure":
     """A matplotlib figure. ``data``: a Result ("host", "vms", "stall"), a mapping of policy to
     Result ("compare"), or a Curve of lab.advise ("rightsizing")."""
     module = plot(name)
@@ -53,7 +70,7 @@ def figure(name: str, data, *, width: float = 9.5, height: float | None = None):
     return made(lambda figure: module.draw(figure, named_visibly(data)), (width, height))
 
 
-def made(draw, size: tuple[float, float]):
+def made(draw: Callable[[Any], object], size: tuple[float, float]) -> "Figure":
     """A matplotlib figure of this size in inches that ``draw(figure)`` has filled. A notebook shows
     it."""
     if not available():
@@ -66,16 +83,19 @@ def made(draw, size: tuple[float, float]):
     with style.look():
         figure = Shown(figsize=size, layout="constrained")
         draw(figure)
-        FigureCanvasAgg(figure).draw()  # lays it out while the settings hold
+        canvas: Any = FigureCanvasAgg(figure)
+        canvas.draw()  # lays it out while the settings hold
     return figure
 
 
-def picture(name: str, data, *, format: str = "png", dpi: int = 110, **options) -> bytes:
+def picture(
+    name: str, data: "Drawn", *, format: str = "png", dpi: int = 110, **options: Any
+) -> bytes:
     """The picture as bytes of a PNG or SVG file; the same data gives the same bytes."""
     return saved(figure(name, data, **options), format, dpi)
 
 
-def saved(figure, format: str = "png", dpi: int = 110) -> bytes:
+def saved(figure: "Figure", format: str = "png", dpi: int = 110) -> bytes:
     """A figure as bytes of a file, without a date in it."""
     from pageengine.report import style
 
@@ -86,21 +106,21 @@ def saved(figure, format: str = "png", dpi: int = 110) -> bytes:
     return file.getvalue()
 
 
-def page(result, **others) -> str:
+def page(result: "Result", **others: Any) -> str:
     """One self-contained HTML page of a result."""
     from pageengine.report import html
 
     return html.page(result, **others)
 
 
-def comparison(found, name: str) -> str:
+def comparison(found: "Comparison", name: str) -> str:
     """One self-contained HTML page of a ``lab.standings.Comparison`` of the scenario ``name``."""
     from pageengine.report import verdicts
 
     return verdicts.page(found, name)
 
 
-def save(result, folder: str | os.PathLike, **others) -> Path:
+def save(result: "Result", folder: str | os.PathLike[str], **others: Any) -> Path:
     """Saves the result and, where matplotlib is installed, its page as ``report.html``."""
     saved_in = Path(result.save(folder))
     if available():

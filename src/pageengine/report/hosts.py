@@ -1,9 +1,13 @@
 """The host's memory over time: by place, how much is free against the thresholds of the states,
 and what each technique gave back."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab.figures import given_back
+from pageengine.lab.results import Result
 from pageengine.policy.states import STATES
 from pageengine.report import style
 
@@ -19,7 +23,7 @@ _PLACES = (  # what machine memory is used for, from the bottom
 )
 
 
-def draw(figure, result) -> None:
+def draw(figure: Any, result: Result) -> None:
     host = style.thin(result.host)
     rows = figure.subplots(4, 1, sharex=True, height_ratios=(0.16, 2.1, 1.2, 1.2))
     top, places, free, techniques = rows
@@ -38,20 +42,23 @@ def draw(figure, result) -> None:
     figure.align_ylabels(rows[1:])
 
 
-def _about(result) -> str:
+def _about(result: Result) -> str:
     parts = [f"policy {result.meta.get('policy', '?')}"]
     if result.partial:
         parts.append("partial run")
     return ", ".join(parts)
 
 
-def _draw_places(axes, host) -> None:
+def _draw_places(axes: Any, host: Mapping[str, np.ndarray]) -> None:
     most = float(np.max(host["memory"]))
     shown = [(k, name, color) for k, name, color in _PLACES if k in host and np.any(host[k])]
     axes.stackplot(
-        host["time"], *(host[key] for key, _, _ in shown),
-        labels=[name for _, name, _ in shown], colors=[color for _, _, color in shown], lw=0,
-    )  # fmt: skip
+        host["time"],
+        *(host[key] for key, _, _ in shown),
+        labels=[name for _, name, _ in shown],
+        colors=[color for _, _, color in shown],
+        lw=0,
+    )
     axes.set_ylim(0, most)
     axes.grid(False)
     style.size_axis(axes, most, "machine memory")
@@ -62,7 +69,7 @@ def _draw_places(axes, host) -> None:
     axes.legend(handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1.01, 1.02))
 
 
-def _draw_free(axes, host, thresholds) -> None:
+def _draw_free(axes: Any, host: Mapping[str, np.ndarray], thresholds: Mapping[str, float]) -> None:
     axes.set_title("Free memory against the thresholds of the states", fontsize=9)
     most = float(np.max(host["memory"]))
     low = 0.5 * min([*thresholds.values(), most / 50])
@@ -70,7 +77,7 @@ def _draw_free(axes, host, thresholds) -> None:
     axes.set_ylim(low, most)
     style.log_size_axis(axes, low, most, "free")
     axes.plot(host["time"], np.maximum(host["free"], low), color=style.BLACK, lw=1.2)
-    names = sorted(thresholds, key=thresholds.get)
+    names = sorted(thresholds, key=thresholds.__getitem__)
     heights = [float(np.log(thresholds[name] / low) / np.log(most / low)) for name in names]
     places = style.apart(heights, 0.13, 0.02, 0.98)
     for name, height, place in zip(names, heights, places, strict=True):
@@ -79,22 +86,43 @@ def _draw_free(axes, host, thresholds) -> None:
         axes.axhline(thresholds[name], color=color, lw=1.2, ls=(0, (4, 2)))
         axes.annotate(
             f"{name} {word} {thresholds[name] / 2**20:,.3g} MiB",
-            (1, height), xytext=(1.03, place), xycoords="axes fraction",
-            textcoords="axes fraction", va="center", fontsize=8,
-            arrowprops={"arrowstyle": "-", "color": color, "lw": 1, "shrinkA": 1, "shrinkB": 0,
-                        "relpos": (0, 0.5)},
-        )  # fmt: skip
+            (1, height),
+            xytext=(1.03, place),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            va="center",
+            fontsize=8,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": color,
+                "lw": 1,
+                "shrinkA": 1,
+                "shrinkB": 0,
+                "relpos": (0, 0.5),
+            },
+        )
 
 
-def _draw_techniques(axes, host) -> None:
+def _draw_techniques(axes: Any, host: Mapping[str, np.ndarray]) -> None:
     axes.set_title("Guest memory that needs no machine memory, by technique", fontsize=9)
     parts = {name: column for name, column in given_back(host).items() if np.any(column)}
     if not parts:
-        axes.text(0.5, 0.5, "nothing was reclaimed", transform=axes.transAxes, ha="center",
-                  color=style.GREY)  # fmt: skip
+        axes.text(
+            0.5,
+            0.5,
+            "nothing was reclaimed",
+            transform=axes.transAxes,
+            ha="center",
+            color=style.GREY,
+        )
     else:
-        axes.stackplot(host["time"], *parts.values(), labels=list(parts), lw=0,
-                       colors=[style.TECHNIQUE_COLORS[name] for name in parts])  # fmt: skip
+        axes.stackplot(
+            host["time"],
+            *parts.values(),
+            labels=list(parts),
+            lw=0,
+            colors=[style.TECHNIQUE_COLORS[name] for name in parts],
+        )
         handles, labels = axes.get_legend_handles_labels()
         axes.legend(handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1.01, 1.02))
     most = max(float(np.sum(list(parts.values()), axis=0).max()) if parts else 0.0, 2.0**20)

@@ -1,13 +1,20 @@
 """One HTML page of a result that needs nothing else: pictures are inside it, as are the tables."""
 
 import base64
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pageengine import report
 from pageengine.lab.figures import untouched, won, worst_minute
+from pageengine.lab.results import Result
 from pageengine.plumbing.visible import on_page
 from pageengine.units import format_size
+
+if TYPE_CHECKING:
+    from pageengine.report import Drawn
+    from pageengine.report.rightsizing import Curves
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2em auto; max-width: 62em;
@@ -22,7 +29,9 @@ th:first-child, td:first-child { text-align: left } thead th { border-bottom: 2p
 """
 
 
-def page(result, *, curves=None, others=None) -> str:
+def page(
+    result: Result, *, curves: "Curves | None" = None, others: Mapping[str, Result] | None = None
+) -> str:
     """curves: right-sizing curves to show too. others: further results by policy to compare."""
     name = str(result.meta.get("name") or "result")
     parts = [f"<h1>{on_page(name)}</h1>", f'<p class="sub">{on_page(_about(result))}</p>']
@@ -43,7 +52,7 @@ def page(result, *, curves=None, others=None) -> str:
     return document(name, parts)
 
 
-def document(title: str, parts) -> str:
+def document(title: str, parts: Iterable[str]) -> str:
     """A page of parts, in their order; empty ones are left out."""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -53,25 +62,39 @@ def document(title: str, parts) -> str:
     )
 
 
-def machines(result) -> tuple[list[str], list[list[str]]]:
+def machines(result: Result) -> tuple[list[str], list[list[str]]]:
     """Head and rows of the table of machines."""
-    head = ["machine", "configured", "held, mean", "active, mean", "balloon, most",
-            "swapped, most", "stalled", "worst minute"]  # fmt: skip
+    head = [
+        "machine",
+        "configured",
+        "held, mean",
+        "active, mean",
+        "balloon, most",
+        "swapped, most",
+        "stalled",
+        "worst minute",
+    ]
     rows = []
     for name in result.names:
         own = result.of(name)
-        rows.append([
-            name, format_size(int(own["size"][-1])), format_size(int(np.mean(own["consumed"]))),
-            format_size(int(np.mean(own["active"]))), format_size(int(np.max(own["balloon"]))),
-            format_size(int(np.max(own["swapped"]))), f"{100 * np.mean(own['stall']):.2f} %",
-            f"{100 * worst_minute(own):.1f} %",
-        ])  # fmt: skip
+        rows.append(
+            [
+                name,
+                format_size(int(own["size"][-1])),
+                format_size(int(np.mean(own["consumed"]))),
+                format_size(int(np.mean(own["active"]))),
+                format_size(int(np.max(own["balloon"]))),
+                format_size(int(np.max(own["swapped"]))),
+                f"{100 * np.mean(own['stall']):.2f} %",
+                f"{100 * worst_minute(own):.1f} %",
+            ]
+        )
     return head, rows
 
 
-def _about(result) -> str:
+def _about(result: Result) -> str:
     meta = result.meta
-    time = result.host.get("time", ())
+    time = np.asarray(result.host.get("time", ()))
     minutes = float(time[-1]) / 60 if len(time) else 0.0
     parts = [f"policy {meta.get('policy', '?')}", f"{minutes:g} minutes of simulated time"]
     if "memory" in meta:
@@ -79,7 +102,7 @@ def _about(result) -> str:
     return ", ".join([*parts, f"seed {meta.get('seed', 0)}"])
 
 
-def _why_partial(result) -> str:
+def _why_partial(result: Result) -> str:
     wanted = result.meta.get("seconds")
     end = f" of {wanted / 60:g} minutes" if wanted else ""
     return (
@@ -87,7 +110,7 @@ def _why_partial(result) -> str:
     )
 
 
-def _techniques(result) -> str:
+def _techniques(result: Result) -> str:
     rows = []
     parts = {**won(result), "untouched, in balloons": untouched(result)}
     for name, column in parts.items():
@@ -95,21 +118,21 @@ def _techniques(result) -> str:
     return table("Memory given back", ["technique", "mean", "most"], rows)
 
 
-def embedded(name: str, data) -> str:
+def embedded(name: str, data: "Drawn") -> str:
     """A picture under its title, inside the page."""
     image = base64.b64encode(report.picture(name, data)).decode("ascii")
     title = on_page(report.plot(name).TITLE)
     return f'<h2>{title}</h2><img alt="{title}" src="data:image/png;base64,{image}">'
 
 
-def _events(result) -> str:
+def _events(result: Result) -> str:
     rows = [[f"{event.get('time', 0):g} s", str(event.get("what", ""))] for event in result.events]
     if len(rows) > 200:
         rows = [*rows[:200], ["", f"and {len(rows) - 200} more, in summary.json"]]
     return table("What happened", ["time", "event"], rows) if rows else ""
 
 
-def _settings(result) -> str:
+def _settings(result: Result) -> str:
     rows = [
         [key.replace("_", " "), _readable(key, value)]
         for key, value in sorted(result.summary.items())
@@ -118,7 +141,7 @@ def _settings(result) -> str:
     return table("Figures", ["figure", "value"], rows) if rows else ""
 
 
-def _readable(key: str, value) -> str:
+def _readable(key: str, value: float | str) -> str:
     """A figure of the summary with its unit: levels are bytes, counts are pages."""
     if isinstance(value, bool | str):
         return str(value)
@@ -129,7 +152,7 @@ def _readable(key: str, value) -> str:
     return f"{value:,} pages" if isinstance(value, int) else f"{value:g}"
 
 
-def table(title: str, head, rows) -> str:
+def table(title: str, head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """A table under its title."""
     top = "".join(f"<th>{on_page(cell)}</th>" for cell in head)
     body = "".join(

@@ -1,21 +1,25 @@
 """Policies side by side on one scenario: machines carried, memory given back by technique, time
 stalled."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pageengine.lab.figures import CARRIED_BELOW, stalls, won
+from pageengine.lab.results import Result
 from pageengine.report import style
 
 WHAT = "results by policy"
 TITLE = "Policies compared"
 
 
-def height(results) -> float:
+def height(results: Mapping[str, Result]) -> float:
     """Inches for that many policies."""
     return 1.5 + 0.62 * len(results)
 
 
-def draw(figure, results) -> None:
+def draw(figure: Any, results: Mapping[str, Result]) -> None:
     carried, memory, stall = figure.subplots(1, 3, sharey=True, width_ratios=(0.8, 1.6, 1.4))
     names = list(results)[::-1]
     places = np.arange(len(names))
@@ -31,7 +35,7 @@ def draw(figure, results) -> None:
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
 
 
-def _draw_carried(axes, results, places) -> None:
+def _draw_carried(axes: Any, results: list[Result], places: np.ndarray) -> None:
     from matplotlib.ticker import MaxNLocator
 
     shares = [stalls(result) for result in results]
@@ -43,21 +47,26 @@ def _draw_carried(axes, results, places) -> None:
         refused = len(result.meta.get("refused", ()))
         text = f"{count} of {len(each)}" + (f"\n{refused} refused" if refused else "")
         inside = count > 0.45 * whole
-        axes.text(count + (-0.03 if inside else 0.03) * whole, place, text, va="center",
-                  ha="right" if inside else "left", fontsize=8.5,
-                  color="white" if inside else style.BLACK)  # fmt: skip
+        axes.text(
+            count + (-0.03 if inside else 0.03) * whole,
+            place,
+            text,
+            va="center",
+            ha="right" if inside else "left",
+            fontsize=8.5,
+            color="white" if inside else style.BLACK,
+        )
     axes.set_xlim(0, whole)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     axes.set_xlabel(f"machines stalled < {100 * CARRIED_BELOW:g} %")
     axes.set_title("Carried")
 
 
-def _draw_memory(axes, results, places) -> None:
+def _draw_memory(axes: Any, results: list[Result], places: np.ndarray) -> None:
     from matplotlib.ticker import FuncFormatter
 
     means = [
-        {name: float(np.mean(column)) for name, column in won(result).items()}
-        for result in results
+        {name: float(np.mean(column)) for name, column in won(result).items()} for result in results
     ]
     most = max([sum(each.values()) for each in means] + [2.0**20])
     factor, unit = style.size_unit(most)
@@ -81,7 +90,7 @@ def _draw_memory(axes, results, places) -> None:
     axes.set_title("Memory given back")
 
 
-def _draw_stall(axes, results, places) -> None:
+def _draw_stall(axes: Any, results: list[Result], places: np.ndarray) -> None:
     from matplotlib.ticker import FuncFormatter
 
     axes.axvline(CARRIED_BELOW, color=style.GREY, lw=1, ls=(0, (4, 2)))
@@ -94,11 +103,24 @@ def _draw_stall(axes, results, places) -> None:
         worst = max(each, key=each.__getitem__)
         worst_of_all = max(worst_of_all, each[worst])
         spread = np.linspace(-0.14, 0.14, len(each)) if len(each) > 1 else [0.0]
-        axes.scatter(list(each.values()), place + np.asarray(spread), s=16, color=style.VERMILION,
-                     alpha=0.75, lw=0, clip_on=False)  # fmt: skip
-        axes.annotate(f"{worst} {100 * each[worst]:.2g} %", (each[worst], place),
-                      xytext=(7, 0), textcoords="offset points", va="center", fontsize=8,
-                      bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1})  # fmt: skip
+        axes.scatter(
+            list(each.values()),
+            place + np.asarray(spread),
+            s=16,
+            color=style.VERMILION,
+            alpha=0.75,
+            lw=0,
+            clip_on=False,
+        )
+        axes.annotate(
+            f"{worst} {100 * each[worst]:.2g} %",
+            (each[worst], place),
+            xytext=(7, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+            bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1},
+        )
     axes.set_xlim(0, max(1.55 * worst_of_all, 1.2 * CARRIED_BELOW))
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda value, _: f"{100 * value:g}" if value < 1.001 else "")

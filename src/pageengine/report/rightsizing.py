@@ -1,26 +1,31 @@
 """How much memory a virtual machine needs: its slowdown at each size, and the knee, below which
 it becomes slow quickly."""
 
+from typing import Any
+
 import numpy as np
 
+from pageengine.lab.curve import Curve
 from pageengine.report import style
 from pageengine.report.vms import columns_for
 
 WHAT = "right-sizing curves"
 TITLE = "Right sizes"
 
+Curves = Curve | list[Curve] | tuple[Curve, ...]
 
-def height(curves) -> float:
+
+def height(curves: Curves) -> float:
     """Inches for that many curves."""
     count = len(_listed(curves))
     return 0.7 + 2.6 * -(-count // columns_for(count))
 
 
-def _listed(curves) -> list:
+def _listed(curves: Curves) -> list[Curve]:
     return list(curves) if isinstance(curves, list | tuple) else [curves]
 
 
-def draw(figure, curves) -> None:
+def draw(figure: Any, curves: Curves) -> None:
     curves = _listed(curves)
     columns = columns_for(len(curves))
     grid = figure.subplots(-(-len(curves) // columns) or 1, columns, squeeze=False)
@@ -31,7 +36,7 @@ def draw(figure, curves) -> None:
             axes.set_axis_off()
 
 
-def _draw_one(axes, curve, first: bool) -> None:
+def _draw_one(axes: Any, curve: Curve, first: bool) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     sizes = np.asarray(curve.sizes, dtype=float)
@@ -60,6 +65,13 @@ def _draw_one(axes, curve, first: bool) -> None:
     axes.axvline(x, color=style.VERMILION, lw=1, ls=(0, (4, 2)))
     axes.plot([x], [y], marker="o", ms=8, mfc="none", mec=style.VERMILION, mew=1.6)
     right = x < 0.6 * sizes[-1]
-    axes.annotate(f"knee: {x / factor:.3g} {unit}", (x, 0.9), xycoords=("data", "axes fraction"),
-                  xytext=(6 if right else -6, 0), textcoords="offset points", fontsize=8.5,
-                  ha="left" if right else "right", color=style.VERMILION)  # fmt: skip
+    axes.annotate(
+        f"knee: {x / factor:.3g} {unit}",
+        (x, 0.9),
+        xycoords=("data", "axes fraction"),
+        xytext=(6 if right else -6, 0),
+        textcoords="offset points",
+        fontsize=8.5,
+        ha="left" if right else "right",
+        color=style.VERMILION,
+    )

@@ -33,7 +33,8 @@ def named_visibly(data: Any) -> Any:
     if isinstance(data, list | tuple):
         return [named_visibly(each) for each in data]
     if is_dataclass(data) and isinstance(getattr(data, "vm", None), str):
-        return replace(data, vm=visible(data.vm))  # type: ignore[type-var, call-arg]
+        curve: Any = data
+        return replace(curve, vm=visible(curve.vm))
     return data
 
 

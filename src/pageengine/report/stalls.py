@@ -1,7 +1,11 @@
 """How much time each virtual machine lost waiting for memory."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
+from pageengine.lab.results import Result
 from pageengine.report import style
 
 WHAT = "result"
@@ -10,7 +14,7 @@ TITLE = "Time lost waiting for memory"
 _COLORS = (style.VERMILION, style.BLUE, style.GREEN, style.PURPLE, style.ORANGE)
 
 
-def draw(figure, result) -> None:
+def draw(figure: Any, result: Result) -> None:
     over, sums = figure.subplots(1, 2, width_ratios=(2.2, 1))
     rows = {name: result.of(name) for name in result.names}
     means = {name: float(np.mean(table["stall"])) for name, table in rows.items()}
@@ -28,10 +32,11 @@ def smooth(values: np.ndarray, width: int) -> np.ndarray:
     places = np.arange(len(values))
     low = np.maximum(places - width // 2, 0)
     high = np.minimum(places - width // 2 + width, len(values))
-    return (padded[high] - padded[low]) / (high - low)
+    means: np.ndarray = (padded[high] - padded[low]) / (high - low)
+    return means
 
 
-def _draw_lines(axes, rows, time) -> None:
+def _draw_lines(axes: Any, rows: Mapping[str, Mapping[str, np.ndarray]], time: np.ndarray) -> None:
     epochs = len(time)
     width = max(1, epochs // 150)
     for (name, table), color in zip(rows.items(), _COLORS, strict=False):
@@ -44,11 +49,17 @@ def _draw_lines(axes, rows, time) -> None:
     style.percent_axis(axes, f"stalled (% of time{means})")
     axes.set_ylim(0, max(axes.get_ylim()[1], 0.01))
     if not rows:
-        axes.text(0.5, 0.5, "no machine waited for memory", transform=axes.transAxes,
-                  ha="center", color=style.GREY)  # fmt: skip
+        axes.text(
+            0.5,
+            0.5,
+            "no machine waited for memory",
+            transform=axes.transAxes,
+            ha="center",
+            color=style.GREY,
+        )
 
 
-def _draw_sums(axes, means, lines, count: int) -> None:
+def _draw_sums(axes: Any, means: Mapping[str, float], lines: list[str], count: int) -> None:
     from matplotlib.ticker import FuncFormatter
 
     names = list(means)[::-1]

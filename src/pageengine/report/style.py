@@ -1,13 +1,25 @@
 """How every picture looks: colours that colour-blind readers tell apart (Okabe and Ito), units on
 axes chosen by the range, labels that do not cover one another."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from matplotlib.ticker import MaxNLocator
+
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
-)  # fmt: skip
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
 GREY, PALE = "#8a8a8a", "#e4e4e4"
 
 #: From the calmest memory state to the worst.
@@ -18,21 +30,34 @@ TECHNIQUE_COLORS = {"sharing": GREEN, "balloon": SKY, "compression": ORANGE, "sw
 _SIZES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "bytes"))
 _TIMES = ((3 * 86400, 86400, "days"), (3 * 3600, 3600, "hours"), (240, 60, "minutes"))
 
-_LOOK = {
-    "font.size": 9, "font.family": "DejaVu Sans", "axes.spines.top": False,
-    "axes.spines.right": False, "axes.grid": True, "grid.color": PALE, "grid.linewidth": 0.6,
-    "axes.axisbelow": True, "axes.titlesize": 10, "axes.titleweight": "bold",
-    "axes.titlelocation": "left", "axes.labelcolor": "#333333", "legend.frameon": False,
-    "legend.fontsize": 8.5, "xtick.color": "#333333", "ytick.color": "#333333",
-    "svg.hashsalt": "pageengine", "text.parse_math": False,  # a name may hold two dollar signs
-}  # fmt: skip
+_LOOK: dict[str, Any] = {
+    "font.size": 9,
+    "font.family": "DejaVu Sans",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": PALE,
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelcolor": "#333333",
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "svg.hashsalt": "pageengine",
+    "text.parse_math": False,  # a name may hold two dollar signs
+}
 
 
-def look():
+def look() -> AbstractContextManager[None]:
     """The settings of a picture, as a context."""
     import matplotlib
 
-    return matplotlib.rc_context({**matplotlib.rcParamsDefault, **_LOOK, "backend": "agg"})
+    settings: dict[Any, Any] = {**matplotlib.rcParamsDefault, **_LOOK, "backend": "agg"}
+    return matplotlib.rc_context(settings)
 
 
 def size_unit(most: float) -> tuple[int, str]:
@@ -45,7 +70,7 @@ def time_unit(end: float) -> tuple[int, str]:
     return next(((factor, name) for least, factor, name in _TIMES if end >= least), (1, "seconds"))
 
 
-def time_axis(axes, time: np.ndarray) -> None:
+def time_axis(axes: Any, time: np.ndarray) -> None:
     """Labels the axis along which time runs; it begins at 0. Data stays in seconds."""
     from matplotlib.ticker import FuncFormatter
 
@@ -57,7 +82,7 @@ def time_axis(axes, time: np.ndarray) -> None:
     axes.set_xlabel(f"time ({name})")
 
 
-def size_axis(axes, most: float, what: str) -> tuple[int, str]:
+def size_axis(axes: Any, most: float, what: str) -> tuple[int, str]:
     """Labels the upright axis with ``what`` and the unit that suits; returns the unit."""
     from matplotlib.ticker import FuncFormatter
 
@@ -68,7 +93,7 @@ def size_axis(axes, most: float, what: str) -> tuple[int, str]:
     return factor, name
 
 
-def log_size_axis(axes, low: float, most: float, what: str) -> None:
+def log_size_axis(axes: Any, low: float, most: float, what: str) -> None:
     """The same for an axis with a logarithmic scale: ticks at 1, 3, 10, 30 ... of the unit."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
@@ -80,7 +105,7 @@ def log_size_axis(axes, low: float, most: float, what: str) -> None:
     axes.set_ylabel(f"{what} ({name})")
 
 
-def percent_axis(axes, what: str) -> None:
+def percent_axis(axes: Any, what: str) -> None:
     """Labels the upright axis for fractions shown in percent; it begins at 0."""
     from matplotlib.ticker import FuncFormatter
 
@@ -89,18 +114,18 @@ def percent_axis(axes, what: str) -> None:
     axes.set_ylim(bottom=0)
 
 
-def rounded(factor: float):
+def rounded(factor: float) -> "MaxNLocator":
     """Ticks that are round in the unit that is shown, for data in the base unit."""
     from matplotlib.ticker import MaxNLocator
 
     class Scaled(MaxNLocator):
-        def tick_values(self, low, high):
+        def tick_values(self, low: float, high: float) -> Any:
             return np.asarray(super().tick_values(low / factor, high / factor)) * factor
 
     return Scaled(nbins=6, steps=[1, 2, 2.5, 3, 5, 6, 10])
 
 
-def ribbon(axes, time: np.ndarray, state: np.ndarray, names: Sequence[str]) -> None:
+def ribbon(axes: Any, time: np.ndarray, state: np.ndarray, names: Sequence[str]) -> None:
     """Fills thin axes with the host's state over time; names stretches that are wide enough,
     and the other states to the right of it."""
     seen, named = set(), set()
@@ -119,18 +144,23 @@ def ribbon(axes, time: np.ndarray, state: np.ndarray, names: Sequence[str]) -> N
     _name_the_rest(axes, [name for name in names if name in seen - named])
 
 
-def _name_the_rest(axes, names: list[str]) -> None:
+def _name_the_rest(axes: Any, names: list[str]) -> None:
     from matplotlib.patches import Patch
 
     if names:
         axes.legend(
             handles=[Patch(color=STATE_COLORS.get(name, GREY), label=name) for name in names],
-            loc="center left", bbox_to_anchor=(1.005, 0.5), ncols=len(names), handlelength=0.9,
-            columnspacing=0.8, handletextpad=0.4, borderpad=0.1,
-        )  # fmt: skip
+            loc="center left",
+            bbox_to_anchor=(1.005, 0.5),
+            ncols=len(names),
+            handlelength=0.9,
+            columnspacing=0.8,
+            handletextpad=0.4,
+            borderpad=0.1,
+        )
 
 
-def stretches(values: np.ndarray):
+def stretches(values: np.ndarray) -> Iterator[tuple[int, int, Any]]:
     """Yields (start, end, value) of each run of equal values."""
     values = np.asarray(values)
     if not len(values):
@@ -156,7 +186,7 @@ def apart(places: Sequence[float], gap: float, low: float, high: float) -> list[
     return moved
 
 
-def thin(table: dict[str, np.ndarray], most: int = 1500) -> dict[str, np.ndarray]:
+def thin(table: Mapping[str, np.ndarray], most: int = 1500) -> dict[str, np.ndarray]:
     """Every n-th row, so that no picture draws more points than it can show; the last stays."""
     rows = len(table["time"])
     if rows <= most:

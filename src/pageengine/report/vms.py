@@ -1,8 +1,12 @@
 """Each virtual machine over time: what it holds and should hold, what it works with, and what was
 taken from it. Small multiples with one scale, so that machines can be compared."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
+from pageengine.lab.results import Result
 from pageengine.report import style
 
 WHAT = "result"
@@ -21,7 +25,7 @@ _AREAS = (
 )
 
 
-def height(result) -> float:
+def height(result: Result) -> float:
     """Inches that the small multiples need."""
     names = chosen(result)
     return 1.0 + 1.75 * -(-len(names) // columns_for(len(names)))
@@ -32,13 +36,13 @@ def columns_for(count: int) -> int:
     return {0: 1, 1: 1, 2: 2, 4: 2}.get(count, 3)
 
 
-def chosen(result) -> list[str]:
+def chosen(result: Result) -> list[str]:
     """The machines that are drawn, in the order of the result."""
     names = result.names
     if len(names) <= MOST:
         return names
 
-    def weight(name):
+    def weight(name: str) -> tuple[float, float]:
         rows = result.of(name)
         return float(np.sum(rows["stall"])), float(np.sum(rows["balloon"] + rows["swapped"]))
 
@@ -46,7 +50,7 @@ def chosen(result) -> list[str]:
     return [name for name in names if name in kept]
 
 
-def draw(figure, result) -> None:
+def draw(figure: Any, result: Result) -> None:
     names = chosen(result)
     columns = columns_for(len(names))
     grid = figure.subplots(
@@ -65,17 +69,19 @@ def draw(figure, result) -> None:
     if left:
         figure.suptitle(
             f"The {len(names)} machines that stalled or gave most; {left} more are not shown",
-            fontsize=9, color=style.GREY,
-        )  # fmt: skip
+            fontsize=9,
+            color=style.GREY,
+        )
     handles, labels = cells[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
 
 
-def _top(table) -> float:
-    return max(np.max(table["size"]), *(np.max(table[key]) for key, *_ in _LINES))
+def _top(table: Mapping[str, np.ndarray]) -> float:
+    top: float = max(np.max(table["size"]), *(np.max(table[key]) for key, *_ in _LINES))
+    return top
 
 
-def _draw_one(axes, name: str, table, most: float) -> None:
+def _draw_one(axes: Any, name: str, table: Mapping[str, np.ndarray], most: float) -> None:
     time = table["time"]
     base = np.zeros(len(time))
     for key, label, color in _AREAS:
@@ -87,12 +93,17 @@ def _draw_one(axes, name: str, table, most: float) -> None:
         axes.plot(time, table[key], color=color, lw=width, ls=dashes, label=label)
     worst = float(np.mean(table["stall"]))
     axes.set_title(name, fontsize=9)
-    axes.set_title(f"stalled {100 * worst:.1f} %", loc="right", fontsize=8, weight="normal",
-                   color=style.VERMILION if worst >= 0.02 else style.GREY)  # fmt: skip
+    axes.set_title(
+        f"stalled {100 * worst:.1f} %",
+        loc="right",
+        fontsize=8,
+        weight="normal",
+        color=style.VERMILION if worst >= 0.02 else style.GREY,
+    )
     axes.set_ylim(0, most * 1.04)
 
 
-def _label_edges(grid, count: int, time, most: float) -> None:
+def _label_edges(grid: Any, count: int, time: np.ndarray, most: float) -> None:
     columns = grid.shape[1]
     for number, axes in enumerate(grid.reshape(-1)[:count]):
         column = number % columns

@@ -38,13 +38,20 @@ READERS = (
     Reader("npz", npz.recognise, npz.open_npz, (), "numpy .npz: an array per field"),
     Reader("oracle", oracle.recognise, oracle.open_oracle, (), "libCacheSim's oracleGeneral"),
     Reader("csv", csv.recognise, csv.open_csv, ("base",), "CSV with names on the first line"),
-    *(Reader(kind, known, reads, ("instructions", "base"), what)
-      for kind, known, reads, what in lines.readers()),
-)  # fmt: skip
+    *(
+        Reader(kind, known, reads, ("instructions", "base"), what)
+        for kind, known, reads, what in lines.readers()
+    ),
+)
 
 
-def open(path: str | os.PathLike[str], *, kind: str | None = None,
-         instructions: bool | None = None, base: int | None = None) -> Trace:  # fmt: skip
+def open(
+    path: str | os.PathLike[str],
+    *,
+    kind: str | None = None,
+    instructions: bool | None = None,
+    base: int | None = None,
+) -> Trace:
     """Opens a trace.
 
     kind: one of the kinds in READERS, where the file does not say it. instructions: (lines)

@@ -81,8 +81,13 @@ class Trace:
     or name; complete after an iteration, which also warns of such lines (TraceWarning).
     """
 
-    def __init__(self, path: str, kind: str, batches: Callable[[list[str]], Iterator[Batch]],
-                 unread: str = ""):  # fmt: skip
+    def __init__(
+        self,
+        path: str,
+        kind: str,
+        batches: Callable[[list[str]], Iterator[Batch]],
+        unread: str = "",
+    ):
         self.path, self.kind = path, kind
         self._unread, self._batches = [unread] if unread else [], batches
         self.notes = list(self._unread)
@@ -126,9 +131,7 @@ class Trace:
             more = ", ..." if len(others) > _VMS_NAMED else ""
             raise TraceError(f"{self.path} has no accesses of vm {vm}; it has vm {named}{more}")
 
-    def replay(
-        self, guest: Replays[Result], kind: Kind = "file", vm: int | None = None
-    ) -> Result:
+    def replay(self, guest: Replays[Result], kind: Kind = "file", vm: int | None = None) -> Result:
         """Makes the accesses in a ``Guest`` as touches of ``kind``, without holding the trace;
         returns what ``guest.replay`` does, for all of them. So many accesses in a row (``run``) are
         one touch. It ends where the guest is out of memory. vm: the number of the machine whose
@@ -137,9 +140,7 @@ class Trace:
         total, ids = guest.replay(kind, np.zeros(0, np.int64)), Ids()
         for page, write in self._touches(vm):
             part = guest.replay(kind, ids.of(page), write)
-            total = total._replace(
-                done=total.done + part.done, misses=total.misses + part.misses
-            )
+            total = total._replace(done=total.done + part.done, misses=total.misses + part.misses)
             if part.done < len(page):
                 break
         return total

@@ -109,8 +109,9 @@ class _Reading:
                 return f"{self.path}, line {numbers[i]}"
 
             fields = list(zip(*rows, strict=True))
-            yield batch_of({c.name: self._values(fields[i], c, where) for i, c in self.columns},
-                           where)  # fmt: skip
+            yield batch_of(
+                {c.name: self._values(fields[i], c, where) for i, c in self.columns}, where
+            )
 
     def _rows(self, lines: list[tuple[int, bytes]]) -> list[list[str]]:
         """Fields of the lines: of all at once, and one by one when that finds something wrong."""
@@ -194,11 +195,13 @@ class _Reading:
             i = next(i for i, n in enumerate(numbers) if n >= 2**64 or n < -(2**63))
             raise TraceError(f"{where(i)}: {column.name} should be a number of 64 bits")
         if least < 0:
-            column.signs.setdefault("negative", where(next(
-                i for i, n in enumerate(numbers) if n < 0)))  # fmt: skip
+            column.signs.setdefault(
+                "negative", where(next(i for i, n in enumerate(numbers) if n < 0))
+            )
         if most >= 2**63:
-            column.signs.setdefault("large", where(next(
-                i for i, n in enumerate(numbers) if n >= 2**63)))  # fmt: skip
+            column.signs.setdefault(
+                "large", where(next(i for i, n in enumerate(numbers) if n >= 2**63))
+            )
         if len(column.signs) == 2:
             raise TraceError(
                 f"{column.signs['negative']}: {column.name} is negative, and is 2**63 or more at "

@@ -31,7 +31,7 @@ from pageengine.traces.dialects import (
     NOTATIONS,
     WRITE,
     Dialect,
-)  # fmt: skip
+)
 
 _TOP = 1 << 64
 _LARGEST = 1 << 20  # bytes of an access; instructions that save state take some thousands
@@ -46,15 +46,17 @@ def recognise(dialect: Dialect, head: bytes, path: str) -> bool:
     return any(layout.pattern.fullmatch(_plain(line)) for line in lines for layout in layouts)
 
 
-def open_lines(dialect: Dialect, path: str, instructions: bool = True,
-               base: int | None = None) -> Trace:  # fmt: skip
+def open_lines(
+    dialect: Dialect, path: str, instructions: bool = True, base: int | None = None
+) -> Trace:
     """instructions: whether fetches of instructions count as accesses. base: 10 where addresses
     without 0x are decimal.
     """
     if base not in (None, 10, 16):
         raise ValueError(f"base must be 10 or 16, got {base!r}")
-    return Trace(path, dialect.kind, lambda said: _Reading(dialect, path, instructions, base, said)
-                 .batches())  # fmt: skip
+    return Trace(
+        path, dialect.kind, lambda said: _Reading(dialect, path, instructions, base, said).batches()
+    )
 
 
 def readers() -> Iterator[tuple[str, Callable[[bytes, str], bool], Callable[..., Trace], str]]:
@@ -100,8 +102,9 @@ def _nothing(line: bytes) -> None:
 class _Reading:
     """One pass over the file."""
 
-    def __init__(self, dialect: Dialect, path: str, instructions: bool, base: int | None,
-                 said: list[str]):  # fmt: skip
+    def __init__(
+        self, dialect: Dialect, path: str, instructions: bool, base: int | None, said: list[str]
+    ):
         self.dialect, self.path, self.said = dialect, path, said
         self.instructions, self._base = instructions, 10 if base == 10 else 16
         self._layouts = _layouts(dialect.kind, base)
@@ -184,10 +187,7 @@ class _Reading:
     def _wrong(self, line: bytes, number: int) -> TraceError:
         right = f"an access such as {self.dialect.example!r}"
         if self._decided:
-            right = (
-                f"written as the first access is, on line {self._decided_at}: "
-                f"{self._decided}"
-            )
+            right = f"written as the first access is, on line {self._decided_at}: {self._decided}"
         return TraceError(f"{self.path}, line {number}: {text.shown(line)} should be {right}")
 
     def _kind(self, kind: bytes) -> tuple[bool, bool]:

@@ -63,8 +63,10 @@ def _batches(path: str, names: list[str]) -> Iterator[Batch]:
             def where(i: int, start: int = start) -> str:
                 return f"{path}, entry {start + i}"
 
-            part = {name: _part(file, dtype, n, where(0), name)
-                    for name, (file, dtype, _) in columns.items()}  # fmt: skip
+            part = {
+                name: _part(file, dtype, n, where(0), name)
+                for name, (file, dtype, _) in columns.items()
+            }
             yield batch_of(part, where)
 
 

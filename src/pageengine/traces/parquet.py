@@ -55,10 +55,13 @@ def _check_type(field: Any, path: str) -> None:
     kind = field.type.value_type if types.is_dictionary(field.type) else field.type
     number = types.is_integer(kind) or types.is_floating(kind)
     fits = {
-        "key": types.is_integer(kind) or types.is_string(kind) or types.is_large_string(kind)
-        or types.is_binary(kind) or types.is_large_binary(kind),
+        "key": types.is_integer(kind)
+        or types.is_string(kind)
+        or types.is_large_string(kind)
+        or types.is_binary(kind)
+        or types.is_large_binary(kind),
         "write": number or types.is_boolean(kind),
-    }.get(field.name, number)  # fmt: skip
+    }.get(field.name, number)
     if not fits:
         right = {"key": "text, bytes or whole numbers", "write": "0 or 1", "time": "seconds"}
         raise TraceError(
@@ -89,5 +92,7 @@ def _batch(path: str, part: Any, first: int) -> Batch:
                 columns[name] = column.to_numpy(zero_copy_only=False)
         if missing is not None:
             raise TraceError(f"{path}, row {first + missing}: {name} is empty")
-    return batch_of({name: np.asarray(values) for name, values in columns.items()},
-                    lambda i: f"{path}, row {first + i}")  # fmt: skip
+    return batch_of(
+        {name: np.asarray(values) for name, values in columns.items()},
+        lambda i: f"{path}, row {first + i}",
+    )

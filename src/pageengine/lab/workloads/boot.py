@@ -18,8 +18,13 @@ class Boot(Paced):
     PART = 1.0
     zeroes = True
 
-    def __init__(self, *, speed: Size = "256 MiB", memory: Size | None = None,
-                 then: Workload | Mapping[str, Any] | str | None = None):  # fmt: skip
+    def __init__(
+        self,
+        *,
+        speed: Size = "256 MiB",
+        memory: Size | None = None,
+        then: Workload | Mapping[str, Any] | str | None = None,
+    ):
         super().__init__(rate=parse_size(speed, "speed") / PAGE_BYTES, memory=memory, write=1.0)
         if not self.rate > 0:
             raise ValueError(f"speed must be above 0 bytes per second, got {given.shown(speed)}")

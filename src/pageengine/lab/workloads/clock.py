@@ -41,8 +41,9 @@ class Clock:
         rate is no less than the mean.
         """
         mean = self.accesses / self.period
-        fits = [(r + d, r, d) for r, d in zip(RATES.tolist(), self.depths, strict=True)
-                if r >= mean]  # fmt: skip
+        fits = [
+            (r + d, r, d) for r, d in zip(RATES.tolist(), self.depths, strict=True) if r >= mean
+        ]
         _, rate, depth = min(fits, default=(0, mean, float(self.accesses)))
         return rate, int(np.ceil(depth))
 

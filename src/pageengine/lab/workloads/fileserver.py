@@ -17,8 +17,15 @@ class FileServer(Paced):
     PART = 0.1
     needs_guest = True
 
-    def __init__(self, *, files: Size = "1 GiB", rate: float = 500.0, memory: Size | None = None,
-                 write: float = 0.05, alpha: float = 0.9):  # fmt: skip
+    def __init__(
+        self,
+        *,
+        files: Size = "1 GiB",
+        rate: float = 500.0,
+        memory: Size | None = None,
+        write: float = 0.05,
+        alpha: float = 0.9,
+    ):
         super().__init__(rate=rate, memory=memory, write=write)
         self.blocks = parse_size(files, "files", PAGES_MOST * PAGE_BYTES) // PAGE_BYTES
         if self.blocks < 1:

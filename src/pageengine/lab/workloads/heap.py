@@ -15,8 +15,15 @@ class Heap(Paced):
     leaves ``live`` of it; the rest is released.
     """
 
-    def __init__(self, *, rate: float = 2000.0, memory: Size | None = None, young: float = 0.25,
-                 survive: float = 0.1, live: float = 0.4):  # fmt: skip
+    def __init__(
+        self,
+        *,
+        rate: float = 2000.0,
+        memory: Size | None = None,
+        young: float = 0.25,
+        survive: float = 0.1,
+        live: float = 0.4,
+    ):
         super().__init__(rate=rate, memory=memory, write=1.0)
         self.young, self.survive = part(young, "young"), part(survive, "survive")
         self.live = part(live, "live")

@@ -12,8 +12,15 @@ class Idle(Paced):
     its kernel, ``rate`` per second among the first ``active`` pages.
     """
 
-    def __init__(self, *, rate: float = 20.0, memory: Size | None = None, write: float = 0.1,
-                 fill: float = 20_000.0, active: int = 512):  # fmt: skip
+    def __init__(
+        self,
+        *,
+        rate: float = 20.0,
+        memory: Size | None = None,
+        write: float = 0.1,
+        fill: float = 20_000.0,
+        active: int = 512,
+    ):
         super().__init__(rate=rate, memory=memory, write=write)
         self.fill = float(given.real(fill, "fill", 1, FASTEST))
         self.active = given.whole(active, "active", 1)

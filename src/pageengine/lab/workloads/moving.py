@@ -12,8 +12,16 @@ class Moving(Paced):
     itself every ``every`` seconds of the machine's time.
     """
 
-    def __init__(self, *, rate: float = 1000.0, memory: Size | None = None, write: float = 0.3,
-                 window: float = 0.25, move: float = 0.5, every: float = 60.0):  # fmt: skip
+    def __init__(
+        self,
+        *,
+        rate: float = 1000.0,
+        memory: Size | None = None,
+        write: float = 0.3,
+        window: float = 0.25,
+        move: float = 0.5,
+        every: float = 60.0,
+    ):
         super().__init__(rate=rate, memory=memory, write=write)
         self.window, self.move = part(window, "window"), part(move, "move")
         self.every = given.seconds(every, "every", 1e-3)

@@ -20,8 +20,9 @@ class Program(Paced):
 
     PART = 1.0
 
-    def __init__(self, *, batches: Callable[[int, np.random.Generator], Iterable[Any]],
-                 rate: float = 1000.0):  # fmt: skip
+    def __init__(
+        self, *, batches: Callable[[int, np.random.Generator], Iterable[Any]], rate: float = 1000.0
+    ):
         super().__init__(rate=rate)
         if not callable(batches):
             raise TypeError(

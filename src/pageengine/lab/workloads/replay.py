@@ -33,8 +33,15 @@ class Replay(Paced):
 
     PART = 1.0
 
-    def __init__(self, *, trace: str, rate: float | None = None, speed: float | None = None,
-                 once: bool = False, vm: int | None = None):  # fmt: skip
+    def __init__(
+        self,
+        *,
+        trace: str,
+        rate: float | None = None,
+        speed: float | None = None,
+        once: bool = False,
+        vm: int | None = None,
+    ):
         super().__init__(rate=RATE if rate is None else rate)
         self.trace, self.once = traces.open(trace), given.flag(once, "once")
         self.vm = None if vm is None else as_vm(vm)
@@ -107,8 +114,10 @@ class Replay(Paced):
             warnings.warn(
                 f"{self.trace.path}: the trace has more pages than the machine's "
                 f"{self._pages.pages}: accesses to those beyond are made to pages of others; give "
-                "the machine more memory", TraceWarning, stacklevel=2,
-            )  # fmt: skip
+                "the machine more memory",
+                TraceWarning,
+                stacklevel=2,
+            )
         return [Accesses(ids, writes)]
 
     def _by_rate(self, seconds: float) -> int:

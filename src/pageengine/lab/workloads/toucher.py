@@ -16,8 +16,13 @@ class Toucher(Paced):
     the amount shrinks, the rest is released.
     """
 
-    def __init__(self, *, schedule: Iterable[tuple[float, Size]] = ((0, "50 MiB"),),
-                 rate: float = 5000.0, write: float = 0.5):  # fmt: skip
+    def __init__(
+        self,
+        *,
+        schedule: Iterable[tuple[float, Size]] = ((0, "50 MiB"),),
+        rate: float = 5000.0,
+        write: float = 0.5,
+    ):
         super().__init__(rate=rate, write=write)
         steps = [_step(step) for step in given.several(schedule, "schedule")]
         if not steps or any(b[0] <= a[0] for a, b in zip(steps, steps[1:], strict=False)):

@@ -20,8 +20,14 @@ class Zipf(Paced):
     memory. alpha: 0 is uniform, 1 the usual skew.
     """
 
-    def __init__(self, *, rate: float = 1000.0, memory: Size | None = None, write: float = 0.3,
-                 alpha: float = 0.9):  # fmt: skip
+    def __init__(
+        self,
+        *,
+        rate: float = 1000.0,
+        memory: Size | None = None,
+        write: float = 0.3,
+        alpha: float = 0.9,
+    ):
         super().__init__(rate=rate, memory=memory, write=write)
         self.alpha = steepness(alpha)
 
