@@ -68,7 +68,6 @@ NO_INPUT_OUTPUT = {
     "policy": {"os", "io", "time", "datetime", "pathlib", "random", "subprocess", "socket"}
 }
 CYTHON_OWN = {"libc", "cython", "cpython"}
-TYPES = {"_typeshed"}  # of type checkers alone
 
 
 def room_of(stem):
@@ -185,7 +184,7 @@ def test_a_module_imports_what_its_floor_may_use(path):
             free = "*" in allowed and rest.partition(".")[0] not in TOP
             known = any(f"{rest}.".startswith(f"{other}.") for other in allowed - {""})
             assert free or known or rest == mine, f"{where} may not use {name}"
-        elif first not in CYTHON_OWN | TYPES and first not in sys.stdlib_module_names:
+        elif first not in CYTHON_OWN and first not in sys.stdlib_module_names:
             outside = OUTSIDE[entry_for(mine, OUTSIDE)]
             assert first in outside, f"{where} may not use the package {first}"
         assert first not in NO_INPUT_OUTPUT.get(mine, ()), (
