@@ -51,15 +51,15 @@ TOKEN_SIZES = {"same-filled": 0, "quarter": 8, "half": 25, "random": 63}
 
 RULES = ("hint", "two-scans")
 
-FAULTS = {  # fields of Faults, and the counters that they are gains of
-    "accesses": "accesses",
-    "absent": "faults_absent",
-    "cow_breaks": "cow_breaks",
-    "decompressed": "decompressions",
-    "swapped_in": "swap_in",
-    "balloon_pops": "balloon_pops",
-    "discarded": "discarded",
-}
+FAULTS = (  # fields of Faults, and the counters that they are gains of
+    "accesses",
+    "faults_absent",
+    "cow_breaks",
+    "decompressions",
+    "swap_in",
+    "balloon_pops",
+    "discarded",
+)
 
 EQUAL = 12  # contents below this number are drawn again and again, so that equal pages meet
 contents = st.one_of(st.just(0), st.integers(0, EQUAL - 1), st.integers(EQUAL, 999))
@@ -179,8 +179,8 @@ class HostMachine(RuleBasedStateMachine):
             expected = self.model.batch(model, piece)
             done, status, faults = call([a[0] for a in piece], first)
             assert (done, status) == expected
-            for field, name in FAULTS.items():
-                assert getattr(faults, field) == model.count[name] - before[name], field
+            for name in FAULTS:
+                assert getattr(faults, name) == model.count[name] - before[name], name
             self.sync_cache()
             if status != "PE_OK":
                 return

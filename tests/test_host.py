@@ -301,3 +301,17 @@ def test_unknown_names_are_answered_with_what_there_is(host):
         host.reclaim("web", 1, "magic")
     with pytest.raises(ValueError, match="already"):
         host.add_vm("web", "64 KiB")
+
+
+def test_a_host_is_a_mapping_of_its_virtual_machines_by_name():
+    with pe.Host("1 MiB") as host, pe.Host("1 MiB") as other:
+        assert host and not list(host) and len(host) == 0 and "a" not in host
+        a, b = host.add_vm("a", "1 MiB"), host.add_vm("b", "1 MiB")
+        theirs = other.add_vm("a", "1 MiB")
+        assert list(host) == ["a", "b"] == list(host.vms) and len(host) == 2
+        assert "a" in host and b in host and theirs not in host and 7 not in host
+        assert [host[name] for name in host] == [a, b]
+        for name in host:  # what is iterated over may change
+            host.remove_vm(name)
+        assert "a" not in host and a not in host and len(host) == 0
+    assert len(host) == 0 and "a" not in host

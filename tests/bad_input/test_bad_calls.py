@@ -27,7 +27,7 @@ from catalogue import (
 
 import pageengine as pe
 from pageengine import errors
-from pageengine.host.admission import Claim, Promises
+from pageengine.host.admission import Promises, ResourceAllocation
 from pageengine.policy import Migration, Plan, VMPlan
 from pageengine.units import PAGES_MOST
 
@@ -53,7 +53,7 @@ def state(host):
         host.policy,
         host.last_plan,
         host.swap_bandwidth,
-        {name: (vm.numbers(), vm.places.tolist(), vm.claim) for name, vm in host.vms.items()},
+        {name: (vm.numbers(), vm.places.tolist(), vm.allocation) for name, vm in host.vms.items()},
     )
 
 
@@ -314,9 +314,13 @@ def test_no_call_works_longer_than_there_are_pages():
         assert vm.balloon(pages=2**62) == vm.deflate(2**62) == 24
         host.advance(1e9)
     promises, size = Promises(2**60, None, False), PAGES_MOST * PAGE
-    promises.admit("a", Claim(size=size, shares=1, reservation=0, limit=size, overhead=0))
+    promises.admit(
+        "a", ResourceAllocation(size=size, shares=1, reservation=0, limit=size, overhead=0)
+    )
     with pytest.raises(errors.AdmissionError, match="16.0 TiB of swap space"):
-        promises.admit("b", Claim(size=PAGE, shares=1, reservation=0, limit=PAGE, overhead=0))
+        promises.admit(
+            "b", ResourceAllocation(size=PAGE, shares=1, reservation=0, limit=PAGE, overhead=0)
+        )
     assert promises.slots == PAGES_MOST
 
 

@@ -38,7 +38,7 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class Machine:
+class VMOutcome:
     """One image as a virtual machine. size: its memory, in bytes: what the image stores (data) and
     its holes (hole), which are zero. Beside these, unknown: memory that the image does not store;
     gap: addresses that have no memory; the machine has neither. places: bytes by place, before the
@@ -70,7 +70,7 @@ class Overcommit:
     compression: str | None
     packing: str
     phases: tuple[Phase, ...]
-    machines: tuple[Machine, ...]
+    machines: tuple[VMOutcome, ...]
     given_back: dict[str, int]
     resident_peak: int | None
     swap_peak: int

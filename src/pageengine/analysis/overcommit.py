@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pageengine import images
-from pageengine.analysis.outcome import EVENTS, Machine, Overcommit, Phase, account, places_of
+from pageengine.analysis.outcome import EVENTS, Overcommit, Phase, VMOutcome, account, places_of
 from pageengine.analysis.resident import Resident
 from pageengine.host.host import Host
 from pageengine.host.vm import VM
@@ -205,9 +205,9 @@ class _Run:
         """Where each machine's pages are, in bytes."""
         return {name: places_of(self._host[name].stats) for name, _, _ in self.who}
 
-    def machines(self, places: dict[str, dict[str, int]]) -> tuple[Machine, ...]:
+    def machines(self, places: dict[str, dict[str, int]]) -> tuple[VMOutcome, ...]:
         return tuple(
-            Machine(
+            VMOutcome(
                 name=name,
                 path=os.fspath(path),
                 group=group,

@@ -24,7 +24,7 @@ Progress = Callable[[str, int, int], object]
 
 
 @dataclass(frozen=True)
-class Program:
+class RunningProgram:
     """A running program: its name, what it holds, and the process."""
 
     name: str
@@ -51,11 +51,11 @@ class Capture:
 
 
 @contextmanager
-def running(names: Sequence[str], mebibytes: float) -> Iterator[list[Program]]:
+def running(names: Sequence[str], mebibytes: float) -> Iterator[list[RunningProgram]]:
     """Starts programs of ``mebibytes`` each and ends them on the way out. They also end by
     themselves when this process is gone, because their standard input ends with it."""
     script = Path(__file__).with_name("payload.py")
-    programs: list[Program] = []
+    programs: list[RunningProgram] = []
     try:
         for name in names:
             process = subprocess.Popen(
@@ -67,7 +67,7 @@ def running(names: Sequence[str], mebibytes: float) -> Iterator[list[Program]]:
                 text=True,
                 env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # no stacks that are never used
             )
-            programs.append(Program(name, PROGRAMS[name], process))
+            programs.append(RunningProgram(name, PROGRAMS[name], process))
         yield programs
     finally:
         for program in programs:
@@ -76,19 +76,19 @@ def running(names: Sequence[str], mebibytes: float) -> Iterator[list[Program]]:
             program.process.communicate()
 
 
-def wait_ready(program: Program) -> None:
+def wait_ready(program: RunningProgram) -> None:
     """Waits until a program has filled its memory."""
     if _answer(program) != "ready":
         code = program.process.wait()
         raise PageEngineError(f"the program {program.name!r} ended early, with exit status {code}")
 
 
-def _answer(program: Program) -> str:
+def _answer(program: RunningProgram) -> str:
     assert program.process.stdout is not None
     return program.process.stdout.readline().strip()
 
 
-def _ask(program: Program, line: str) -> None:
+def _ask(program: RunningProgram, line: str) -> None:
     assert program.process.stdin is not None
     try:
         program.process.stdin.write(line + "\n")
@@ -97,7 +97,7 @@ def _ask(program: Program, line: str) -> None:
         raise PageEngineError(f"the program {program.name!r} ended early") from None
 
 
-def capture(program: Program, folder: str, progress: Progress | None = None) -> Capture:
+def capture(program: RunningProgram, folder: str, progress: Progress | None = None) -> Capture:
     """Captures a program's memory to a file in ``folder``."""
     path = os.path.join(folder, f"{program.name}.core")
     try:

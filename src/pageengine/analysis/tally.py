@@ -42,7 +42,7 @@ class Sample:
     def __init__(self, size: int | None, columns: int):
         self._size = size
         self._bound = np.uint64(2**64 - 1)
-        self._parts = [_Part(columns), _Part(columns)]  # large, small
+        self._parts = [_Rows(columns), _Rows(columns)]  # large, small
 
     def wanted(self, hashes: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """Counts the hashes (distinct, ascending) that are in the sample already; returns bool [n],
@@ -63,7 +63,7 @@ class Sample:
     def _settle(self) -> None:
         large, small = self._parts
         large.take_in(small.hashes, small.counts, small.rows)
-        self._parts[1] = _Part(large.rows.shape[1])
+        self._parts[1] = _Rows(large.rows.shape[1])
         if self._size is not None and len(large.hashes) > self._size:
             large.cut(self._size)
             self._bound = large.hashes[-1] if self._size else np.uint64(0)
@@ -74,7 +74,7 @@ class Sample:
         return self._parts[0].counts, self._parts[0].rows
 
 
-class _Part:
+class _Rows:
     """Sorted hashes with their counts and rows."""
 
     def __init__(self, columns: int):

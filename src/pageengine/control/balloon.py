@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pageengine.core.guest import Guest, Ops
 
 
-class Machine(Protocol):
+class ControlledVM(Protocol):
     """A virtual machine as it is governed: the VM of host/vm.py, where each is explained."""
 
     name: str
@@ -44,7 +44,7 @@ class UntouchedPages:
     a guest would miss least. Callers that know give pages up themselves (``VM.balloon``).
     """
 
-    def __init__(self, vm: Machine):
+    def __init__(self, vm: ControlledVM):
         self._vm = vm
 
     def inflate(self, pages: int, sleeping: bool) -> int:
@@ -59,7 +59,7 @@ class GuestPages:
     which it writes to its own swap first. The accesses that this takes happen on the host.
     """
 
-    def __init__(self, vm: Machine, guest: Guest):
+    def __init__(self, vm: ControlledVM, guest: Guest):
         self._vm, self._guest = vm, guest
 
     def inflate(self, pages: int, sleeping: bool) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pageengine.control.balloon import GuestPages, Machine, UntouchedPages
+from pageengine.control.balloon import GuestPages, ControlledVM, UntouchedPages
 from pageengine.control.balloon_driver import BalloonDriver
 from pageengine.plumbing import given
 from pageengine.policy.base import GuestView
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class VMControl:
     """One virtual machine's estimator and balloon driver."""
 
-    def __init__(self, vm: Machine, estimator: WorkingSet):
+    def __init__(self, vm: ControlledVM, estimator: WorkingSet):
         self.vm, self.estimator = vm, estimator
         self._driver = BalloonDriver(
             UntouchedPages(vm) if vm.guest is None else GuestPages(vm, vm.guest)

@@ -19,7 +19,7 @@ from pageengine.units import PAGE_BYTES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pageengine.control.balloon import Machine
+    from pageengine.control.balloon import ControlledVM
     from pageengine.core.engine import Engine
     from pageengine.policy.workingset import WorkingSet
 
@@ -93,7 +93,9 @@ class VMTable:
         """In the order they were added."""
         return self._of.keys()
 
-    def add(self, vm: Machine, estimator: WorkingSet, driver: bool, balloon_limit: int) -> None:
+    def add(
+        self, vm: ControlledVM, estimator: WorkingSet, driver: bool, balloon_limit: int
+    ) -> None:
         control = VMControl(vm, estimator)
         if self._rows == self._all.shape[1]:
             self.tidy()  # there may be room where others were
@@ -123,11 +125,11 @@ class VMTable:
             self.tidy()
             self.rest[control.row] = target
 
-    def remove(self, vm: Machine) -> None:
+    def remove(self, vm: ControlledVM) -> None:
         del self._of[vm.name]
         self._laid_out = False
 
-    def configured(self, vm: Machine) -> None:
+    def configured(self, vm: ControlledVM) -> None:
         """What the machine is promised has changed."""
         self.tidy()
         self.unreserved[self._of[vm.name].row] = vm.size - vm.reservation

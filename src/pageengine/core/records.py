@@ -222,21 +222,6 @@ class Faults(_Record):
     discarded: int = 0
 
     @property
-    def absent(self) -> int:
-        """``faults_absent``, by its earlier name."""
-        return self.faults_absent
-
-    @property
-    def decompressed(self) -> int:
-        """``decompressions``, by its earlier name."""
-        return self.decompressions
-
-    @property
-    def swapped_in(self) -> int:
-        """``swap_in``, by its earlier name."""
-        return self.swap_in
-
-    @property
     def total(self) -> int:
         """Accesses that were not hits (a balloon pop is a first touch as well and counts once)."""
         faults = self.faults_absent + self.cow_breaks + self.decompressions

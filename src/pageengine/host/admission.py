@@ -9,7 +9,7 @@ from pageengine.policy.shares import parse_shares
 from pageengine.units import PAGE_BYTES, PAGES_MOST, Size, format_size, parse_pages
 
 
-class Claim(Frozen):
+class ResourceAllocation(Frozen):
     """What a machine is promised. Bytes, but for shares, which are a weight."""
 
     size: int
@@ -29,18 +29,18 @@ class Claim(Frozen):
         return self.size - self.reservation
 
 
-def read_claim(
+def read_allocation(
     size: Size,
     shares: Size,
     reservation: Size,
     limit: Size | None,
     overhead: Size,
-) -> Claim:
-    """The claim as a user writes it."""
+) -> ResourceAllocation:
+    """The allocation as a user writes it."""
     bytes_ = parse_pages(size, "size", PAGES_MOST) * PAGE_BYTES
     if bytes_ == 0:
         raise ValueError(f"size must be at least one page (4096 bytes), got {size!r}")
-    return Claim(
+    return ResourceAllocation(
         size=bytes_,
         shares=parse_shares(shares, bytes_),
         reservation=parse_pages(reservation, "reservation", PAGES_MOST) * PAGE_BYTES,
@@ -60,13 +60,15 @@ class Promises:
         self._grows, self._reserve_swap = swap is None, reserve_swap
         self.slots = 0 if swap is None else swap // PAGE_BYTES  # pages that swap space must hold
 
-    def admit(self, name: str, claim: Claim, instead: Claim | None = None) -> None:
+    def admit(
+        self, name: str, allocation: ResourceAllocation, instead: ResourceAllocation | None = None
+    ) -> None:
         """Refuses with AdmissionError, or makes the promise, in place of another one."""
         memory = self._memory + (instead.memory if instead else 0)
         swap = self._swap_left + (instead.swap if instead else 0)
         fixed = self._reserve_swap and not self._grows
-        admit(name, claim, memory, swap if fixed else None)
-        needed = (claim.swap - swap) // PAGE_BYTES if self._grows else 0
+        admit(name, allocation, memory, swap if fixed else None)
+        needed = (allocation.swap - swap) // PAGE_BYTES if self._grows else 0
         if needed > PAGES_MOST:
             raise errors.AdmissionError(
                 f"the machines may need {format_size(needed * PAGE_BYTES)} of swap space, and "
@@ -76,37 +78,43 @@ class Promises:
         if needed > self.slots:
             # by an eighth at least: many machines in turn do not each move the whole table
             self.slots = max(needed, min(self.slots + self.slots // 8, PAGES_MOST))
-        self._memory, self._swap_left = memory - claim.memory, swap - claim.swap
+        self._memory, self._swap_left = memory - allocation.memory, swap - allocation.swap
 
-    def take_back(self, claim: Claim, instead: Claim | None = None) -> None:
+    def take_back(
+        self, allocation: ResourceAllocation, instead: ResourceAllocation | None = None
+    ) -> None:
         """Nobody is promised this any more; what it stood for is promised again."""
-        self._memory += claim.memory - (instead.memory if instead else 0)
-        self._swap_left += claim.swap - (instead.swap if instead else 0)
+        self._memory += allocation.memory - (instead.memory if instead else 0)
+        self._swap_left += allocation.swap - (instead.swap if instead else 0)
 
 
-def admit(name: str, claim: Claim, unreserved: int, swap_left: int | None) -> None:
+def admit(
+    name: str, allocation: ResourceAllocation, unreserved: int, swap_left: int | None
+) -> None:
     """Raises AdmissionError. unreserved: machine memory that is promised to nobody; swap_left: swap
     space likewise, None where it need not be promised.
     """
-    reservation = format_size(claim.reservation)
-    if claim.reservation > claim.size:
+    reservation = format_size(allocation.reservation)
+    if allocation.reservation > allocation.size:
         raise errors.AdmissionError(
             f"the reservation of {name!r}, {reservation}, is more than its size, "
-            f"{format_size(claim.size)}"
+            f"{format_size(allocation.size)}"
         )
-    if claim.limit < claim.reservation:
+    if allocation.limit < allocation.reservation:
         raise errors.AdmissionError(
-            f"the limit of {name!r}, {format_size(claim.limit)}, is less than its reservation, "
+            f"the limit of {name!r}, {format_size(allocation.limit)}, is less than its reservation, "
             f"{reservation}"
         )
-    if claim.memory > unreserved:
-        overhead = f" with {format_size(claim.overhead)} of overhead" if claim.overhead else ""
+    if allocation.memory > unreserved:
+        overhead = (
+            f" with {format_size(allocation.overhead)} of overhead" if allocation.overhead else ""
+        )
         raise errors.AdmissionError(
             f"the reservation of {name!r}, {reservation}{overhead}, is more than the "
             f"{format_size(unreserved)} of machine memory that are not reserved yet"
         )
-    if swap_left is not None and claim.swap > swap_left:
+    if swap_left is not None and allocation.swap > swap_left:
         raise errors.AdmissionError(
-            f"{name!r} may need {format_size(claim.swap)} of swap space (its size less its "
+            f"{name!r} may need {format_size(allocation.swap)} of swap space (its size less its "
             f"reservation), and {format_size(swap_left)} are not promised yet"
         )

@@ -124,7 +124,7 @@ class Batches:
     def _go_on(self, call: Call, done: int, status: int) -> None:
         """A batch that stopped after ``done`` accesses gets memory and goes on to its end."""
         vm = self._vm
-        if not status and vm.claim.limit >= vm.claim.size:
+        if not status and vm.allocation.limit >= vm.allocation.size:
             return
         host = vm.host
         try:

@@ -119,14 +119,14 @@ class EngineBackend:
         table, vms = self.table, list(self._vms.values())
         numbers = table.numbers()
         runs = table.runs().tolist()
-        claims = [vm.claim for vm in vms]
+        allocations = [vm.allocation for vm in vms]
         columns = dict(zip(_SHOWN, numbers[_SHOWN_ROWS].tolist(), strict=True))
         columns |= {
             "name": table.names,
-            "shares": [claim.shares for claim in claims],
-            "reservation": [claim.reservation for claim in claims],
-            "limit": [claim.limit for claim in claims],
-            "overhead": [claim.overhead for claim in claims],
+            "shares": [allocation.shares for allocation in allocations],
+            "reservation": [allocation.reservation for allocation in allocations],
+            "limit": [allocation.limit for allocation in allocations],
+            "overhead": [allocation.overhead for allocation in allocations],
             "blocked": map(bool, columns["blocked"]),
             "active": table.active(numbers).tolist(),
             "balloon_target": map(int, table.balloon_target.tolist()),

@@ -14,7 +14,7 @@ from pageengine.core.engine import TECHNIQUES, Engine
 from pageengine.core.events import Events
 from pageengine.core.records import HostStats, Reclaimed, ScanResult
 from pageengine.core.status import error_of
-from pageengine.host.admission import Claim, Promises, read_claim
+from pageengine.host.admission import Promises, ResourceAllocation, read_allocation
 from pageengine.host.engine_backend import EngineBackend
 from pageengine.host.options import find_estimator, number_of, part_of, salt_number
 from pageengine.host.swap_file import open_swap_file
@@ -223,23 +223,23 @@ class Host:
         if name in self._vms:
             raise ValueError(f"there is a virtual machine {name!r} already")
         shares = "normal" if shares is None else shares
-        claim = read_claim(size, shares, reservation, limit, overhead)
-        balloon_limit = part_of(balloon_max, claim.size, "balloon_max")
-        cache = part_of(cache_limit, claim.size, "cache_limit")
-        pages, driver = claim.size // PAGE_BYTES, given.flag(driver, "driver")
+        allocation = read_allocation(size, shares, reservation, limit, overhead)
+        balloon_limit = part_of(balloon_max, allocation.size, "balloon_max")
+        cache = part_of(cache_limit, allocation.size, "cache_limit")
+        pages, driver = allocation.size // PAGE_BYTES, given.flag(driver, "driver")
         if guest is not None and not isinstance(getattr(guest, "pages", None), int):
             raise TypeError(f"guest must be a Guest or None, got {given.shown(guest)}")
         if guest is not None and guest.pages != pages:
             raise ValueError(f"{name!r} has {pages} pages and its guest {guest.pages}")
         estimator = self._new_estimator()
-        self._admit(name, claim)
+        self._admit(name, allocation)
         id = None
         try:
             id = self._engine.add_vm(pages, salt_number(salt, name), cache, number_of(name))
-            vm = VM(self, name, id, claim, guest)
+            vm = VM(self, name, id, allocation, guest)
             self._backend.add(vm, estimator, driver, balloon_limit)
         except BaseException:
-            self._promises.take_back(claim)
+            self._promises.take_back(allocation)
             if id is not None:
                 self._engine.remove_vm(id)
             raise
@@ -247,14 +247,14 @@ class Host:
         self._controller.changed()
         return vm
 
-    def _admit(self, name: str, claim: Claim) -> None:
-        """Refuses, or makes sure that there is swap space for the claim."""
-        old = self._vms[name].claim if name in self._vms else None
-        self._promises.admit(name, claim, old)
+    def _admit(self, name: str, allocation: ResourceAllocation) -> None:
+        """Refuses, or makes sure that there is swap space for the allocation."""
+        old = self._vms[name].allocation if name in self._vms else None
+        self._promises.admit(name, allocation, old)
         try:
             self._engine.grow_swap(self._promises.slots)
         except BaseException:
-            self._promises.take_back(claim, old)
+            self._promises.take_back(allocation, old)
             raise
 
     def remove_vm(self, name: str | VM) -> None:
@@ -262,7 +262,7 @@ class Host:
         vm = self[name]
         self._engine.remove_vm(vm._id)
         del self._vms[vm.name]
-        self._promises.take_back(vm.claim)
+        self._promises.take_back(vm.allocation)
         self._backend.remove(vm)
         self._controller.changed()
         vm._host = None

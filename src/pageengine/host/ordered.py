@@ -37,7 +37,7 @@ class OrderedAccesses:
         vm = self._vm
         vm.host  # Closed
         ppns, kinds, count, done, status = self._order.make(vm._engine, vm._id, ppns, kinds)
-        if status or (done and vm.claim.limit < vm.claim.size):
+        if status or (done and vm.allocation.limit < vm.allocation.size):
             done = vm._batches.rest(self._call(ppns, kinds), len(ppns), done, status)
         return ppns, kinds, count, done
 

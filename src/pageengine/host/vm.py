@@ -10,7 +10,7 @@ import numpy as np
 from pageengine import errors
 from pageengine.core.records import Faults, VMStats
 from pageengine.core.status import EVENTS
-from pageengine.host.admission import Claim, read_claim
+from pageengine.host.admission import ResourceAllocation, read_allocation
 from pageengine.host.batches import Batches
 from pageengine.host.options import part_of
 from pageengine.plumbing import given
@@ -45,12 +45,19 @@ class VM:
     where it is. All are in ``pageengine.errors``.
     """
 
-    def __init__(self, host: Host, name: str, id: int, claim: Claim, guest: Guest | None = None):
+    def __init__(
+        self,
+        host: Host,
+        name: str,
+        id: int,
+        allocation: ResourceAllocation,
+        guest: Guest | None = None,
+    ):
         self._host: Host | None = host
         self._engine, self._id = host._engine, id
         self._lock = host._lock
-        self.name, self.claim, self.guest = name, claim, guest
-        self.pages = claim.size // PAGE_BYTES
+        self.name, self.allocation, self.guest = name, allocation, guest
+        self.pages = allocation.size // PAGE_BYTES
         self._batches = Batches(self, self._engine)
         self._make_guest_accesses: Callable[[Ops], object] = self._touch_for_guest
 
@@ -66,27 +73,27 @@ class VM:
     @property
     def size(self) -> int:
         """Configured memory in bytes."""
-        return self.claim.size
+        return self.allocation.size
 
     @property
     def shares(self) -> int:
         """Its weight."""
-        return self.claim.shares
+        return self.allocation.shares
 
     @property
     def reservation(self) -> int:
         """Bytes of machine memory that it is guaranteed."""
-        return self.claim.reservation
+        return self.allocation.reservation
 
     @property
     def limit(self) -> int:
         """Most bytes of machine memory that it may hold."""
-        return self.claim.limit
+        return self.allocation.limit
 
     @property
     def overhead(self) -> int:
         """Bytes of machine memory that running it takes beside its own."""
-        return self.claim.overhead
+        return self.allocation.overhead
 
     def configure(
         self,
@@ -98,16 +105,16 @@ class VM:
         """Changes what the machine is promised while it runs; what is not given stays. Admitted, or
         refused with AdmissionError, like a new machine.
         """
-        old = self.claim
-        claim = read_claim(
+        old = self.allocation
+        allocation = read_allocation(
             old.size,
             old.shares if shares is None else shares,
             old.reservation if reservation is None else reservation,
             old.limit if limit is None else limit,
             old.overhead,
         )
-        self.host._admit(self.name, claim)
-        self.claim = claim
+        self.host._admit(self.name, allocation)
+        self.allocation = allocation
         self.host._backend.table.configured(self)
         self.host._controller.changed()
 

@@ -29,7 +29,7 @@ __all__ = [
     "Image",
     "ImageError",
     "Kinds",
-    "Reader",
+    "ImageReader",
     "Segment",
     "Span",
     "capture",
@@ -41,7 +41,7 @@ __all__ = [
 HEAD_BYTES = 4096  # what recognisers are shown; those that need more look for themselves
 
 
-class Reader(NamedTuple):
+class ImageReader(NamedTuple):
     """One kind of image: ``recognise(head, path)`` says whether it is one, ``open(path, batch,
     **options)`` opens it.
     """
@@ -54,13 +54,23 @@ class Reader(NamedTuple):
 
 
 READERS = (
-    Reader("process", live.recognise, live.open_process, ("stop",), "a live process: /proc/PID"),
-    Reader("elf", elf.recognise, elf.open_elf, ("packed",), "ELF core file or guest memory dump"),
-    Reader("lime", lime.recognise, lime.open_lime, ("packed",), "LiME, also as written by AVML"),
-    Reader("gzip", compressed.recognise_gzip, compressed.open_gzip, (), "raw memory under gzip"),
-    Reader("zstd", compressed.recognise_zstd, compressed.open_zstd, (), "raw memory under zstd"),
-    Reader("foreign", foreign.recognise, foreign.refuse, (), "known and refused, with advice"),
-    Reader("raw", raw.recognise, raw.open_raw, ("offset",), "raw memory, also sparse; .vmem"),
+    ImageReader(
+        "process", live.recognise, live.open_process, ("stop",), "a live process: /proc/PID"
+    ),
+    ImageReader(
+        "elf", elf.recognise, elf.open_elf, ("packed",), "ELF core file or guest memory dump"
+    ),
+    ImageReader(
+        "lime", lime.recognise, lime.open_lime, ("packed",), "LiME, also as written by AVML"
+    ),
+    ImageReader(
+        "gzip", compressed.recognise_gzip, compressed.open_gzip, (), "raw memory under gzip"
+    ),
+    ImageReader(
+        "zstd", compressed.recognise_zstd, compressed.open_zstd, (), "raw memory under zstd"
+    ),
+    ImageReader("foreign", foreign.recognise, foreign.refuse, (), "known and refused, with advice"),
+    ImageReader("raw", raw.recognise, raw.open_raw, ("offset",), "raw memory, also sparse; .vmem"),
 )
 
 
@@ -106,7 +116,7 @@ def is_process(path: str) -> bool:
     return live.recognise(b"", path)
 
 
-def find(path: str, kind: str | None = None) -> Reader:
+def find(path: str, kind: str | None = None) -> ImageReader:
     """The reader for a file, or the reader called ``kind``."""
     if kind is not None:
         for reader in READERS:

@@ -60,7 +60,7 @@ class Captured(NamedTuple):
     file_bytes: int
 
 
-class Load(NamedTuple):
+class CoreSegment(NamedTuple):
     """A PT_LOAD of ``pages`` pages from ``address`` on, page ``ppn`` of the image. ``content``:
     "data" is in the file in its turn, "zero" in the hole at the end, "unknown" not at all.
     """
@@ -131,7 +131,7 @@ def write_all(file: BinaryIO, data: bytes | memoryview, offset: int) -> None:
     writing.write_at(file, data, offset)
 
 
-def plan(image: ProcessImage) -> list[Load]:
+def plan(image: ProcessImage) -> list[CoreSegment]:
     """The PT_LOADs, by address. If there are too many, holes of any size are left in their
     place.
     """
@@ -143,11 +143,11 @@ def plan(image: ProcessImage) -> list[Load]:
         gap = max(1, gap * 4)
 
 
-def plan_with_gap(image: ProcessImage, gap: int) -> list[Load]:
+def plan_with_gap(image: ProcessImage, gap: int) -> list[CoreSegment]:
     """The PT_LOADs where holes of up to ``gap`` pages are left in their place."""
     holes = sum(extent.pages for extent in image.extents if extent.where == "hole")
     most = max(LARGEST_HOLE, -(-holes // HOLE_LOADS))
-    loads: list[Load] = []
+    loads: list[CoreSegment] = []
     ppn = 0
     for address, pages, where, mapping, *_ in image.extents:
         flags = sum(bit for letter, bit in FLAGS.items() if letter in mapping.access)
@@ -155,16 +155,16 @@ def plan_with_gap(image: ProcessImage, gap: int) -> list[Load]:
         if where == "hole" and pages > gap:
             for at in range(0, pages, most):
                 n = min(most, pages - at)
-                loads.append(Load(ppn + at, address + at * PAGE_BYTES, n, flags, "zero"))
+                loads.append(CoreSegment(ppn + at, address + at * PAGE_BYTES, n, flags, "zero"))
         elif loads and follows(loads[-1], address, flags, content):
             loads[-1] = loads[-1]._replace(pages=loads[-1].pages + pages)
         else:
-            loads.append(Load(ppn, address, pages, flags, content))
+            loads.append(CoreSegment(ppn, address, pages, flags, content))
         ppn += 0 if where == "unknown" else pages
     return loads
 
 
-def follows(load: Load, address: int, flags: int, content: str) -> bool:
+def follows(load: CoreSegment, address: int, flags: int, content: str) -> bool:
     """Whether pages at an address go on where a PT_LOAD ends."""
     return (load.address + load.pages * PAGE_BYTES, load.flags, load.content) == (
         address,
@@ -173,11 +173,11 @@ def follows(load: Load, address: int, flags: int, content: str) -> bool:
     )
 
 
-def without_unreadable(loads: list[Load], lost: list[tuple[int, int]]) -> list[Load]:
+def without_unreadable(loads: list[CoreSegment], lost: list[tuple[int, int]]) -> list[CoreSegment]:
     """The PT_LOADs, cut where pages could not be read; these stay where they are in the file, as
     holes, and are named by a PT_LOAD that has nothing there.
     """
-    out: list[Load] = []
+    out: list[CoreSegment] = []
     at = 0
     for load in loads:
         if load.content != "data":
@@ -191,12 +191,12 @@ def without_unreadable(loads: list[Load], lost: list[tuple[int, int]]) -> list[L
             stop = min(first, end) if first > ppn else min(behind, end)
             content = "data" if first > ppn else "lost"
             address = load.address + (ppn - load.ppn) * PAGE_BYTES
-            out.append(Load(ppn, address, stop - ppn, load.flags, content))
+            out.append(CoreSegment(ppn, address, stop - ppn, load.flags, content))
             ppn = stop
     return out
 
 
-def header(pid: int, loads: list[Load], at: int) -> bytes:
+def header(pid: int, loads: list[CoreSegment], at: int) -> bytes:
     """The ELF header of a file whose table of PT_LOADs is at byte ``at``."""
     count = len(loads) + 1
     extended = count >= PN_XNUM
@@ -223,7 +223,7 @@ def header(pid: int, loads: list[Load], at: int) -> bytes:
     )
 
 
-def table(loads: list[Load], notes: bytes, at: int, begin: int) -> bytes:
+def table(loads: list[CoreSegment], notes: bytes, at: int, begin: int) -> bytes:
     """Program headers, the section header that holds their count, and notes, for byte ``at``; the
     first page is at byte ``begin``.
     """

@@ -88,7 +88,7 @@ class Recorder:
         guests, meter: what was read of them.
         """
         numbers, events = host.numbers(), meter.events
-        overhead = sum([machine.vm.claim.overhead for machine in machines])
+        overhead = sum([machine.vm.allocation.overhead for machine in machines])
         stalls = [machine.stall for machine in machines]
         levels = [numbers[name] for name in HOST_LEVELS]
         levels[0] -= overhead  # free, as the policy sees it

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pageengine.host.admission import read_claim
+from pageengine.host.admission import read_allocation
 from pageengine.host.options import part_of, salt_number
 from pageengine.lab.machine import GuestSpec
 from pageengine.plumbing import given
@@ -46,8 +46,10 @@ class VMSpec:
         }
         if self.guest is not None and not isinstance(self.guest, GuestSpec):
             raise TypeError(f"guest must be a GuestSpec or None, got {given.shown(self.guest)}")
-        claim = read_claim(self.size, self.shares, self.reservation, self.limit, self.overhead)
-        part_of(self.balloon_max, claim.size, "balloon_max")
+        allocation = read_allocation(
+            self.size, self.shares, self.reservation, self.limit, self.overhead
+        )
+        part_of(self.balloon_max, allocation.size, "balloon_max")
         salt_number(self.salt, self.name)
         for key, value in told.items():
             object.__setattr__(self, key, value)

@@ -20,10 +20,10 @@ from pageengine.traces import csv, lines, npz, oracle, parquet
 from pageengine.traces.base import Batch, Trace
 from pageengine.traces.oracle import write_oracle
 
-__all__ = ["READERS", "Batch", "Reader", "Trace", "TraceError", "open", "write_oracle"]
+__all__ = ["READERS", "Batch", "TraceReader", "Trace", "TraceError", "open", "write_oracle"]
 
 
-class Reader(NamedTuple):
+class TraceReader(NamedTuple):
     """One kind of trace: ``recognise(first bytes, path)`` says whether it is one."""
 
     kind: str
@@ -34,12 +34,14 @@ class Reader(NamedTuple):
 
 
 READERS = (
-    Reader("parquet", parquet.recognise, parquet.open_parquet, (), "Parquet: a column per field"),
-    Reader("npz", npz.recognise, npz.open_npz, (), "numpy .npz: an array per field"),
-    Reader("oracle", oracle.recognise, oracle.open_oracle, (), "libCacheSim's oracleGeneral"),
-    Reader("csv", csv.recognise, csv.open_csv, ("base",), "CSV with names on the first line"),
+    TraceReader(
+        "parquet", parquet.recognise, parquet.open_parquet, (), "Parquet: a column per field"
+    ),
+    TraceReader("npz", npz.recognise, npz.open_npz, (), "numpy .npz: an array per field"),
+    TraceReader("oracle", oracle.recognise, oracle.open_oracle, (), "libCacheSim's oracleGeneral"),
+    TraceReader("csv", csv.recognise, csv.open_csv, ("base",), "CSV with names on the first line"),
     *(
-        Reader(kind, known, reads, ("instructions", "base"), what)
+        TraceReader(kind, known, reads, ("instructions", "base"), what)
         for kind, known, reads, what in lines.readers()
     ),
 )
@@ -74,7 +76,7 @@ def open(
     return reader.open(name, **told)
 
 
-def _find(path: str, kind: str | None) -> Reader:
+def _find(path: str, kind: str | None) -> TraceReader:
     kinds = [reader.kind for reader in READERS]
     reading.regular(path, TraceError)
     with builtins.open(path, "rb") as file:

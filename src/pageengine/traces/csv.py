@@ -56,7 +56,7 @@ def open_csv(path: str, base: int | None = None) -> Trace:
     read, unread = chosen(names, path, "line 1")
 
     def batches(said: list[str]) -> Iterator[Batch]:
-        return _Reading(path, names, read, separator, base or 10).batches()
+        return _CSVReading(path, names, read, separator, base or 10).batches()
 
     return Trace(path, "csv", batches, unread)
 
@@ -89,7 +89,7 @@ class _Column:
     flags: dict[str, int] = field(default_factory=dict)  # of write: texts that were understood
 
 
-class _Reading:
+class _CSVReading:
     """One pass over the file."""
 
     def __init__(self, path: str, names: list[str], read: list[str], separator: str, base: int):

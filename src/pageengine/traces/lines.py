@@ -55,7 +55,9 @@ def open_lines(
     if base not in (None, 10, 16):
         raise ValueError(f"base must be 10 or 16, got {base!r}")
     return Trace(
-        path, dialect.kind, lambda said: _Reading(dialect, path, instructions, base, said).batches()
+        path,
+        dialect.kind,
+        lambda said: _LineReading(dialect, path, instructions, base, said).batches(),
     )
 
 
@@ -99,7 +101,7 @@ def _nothing(line: bytes) -> None:
     """Matches no line, until the first access has decided."""
 
 
-class _Reading:
+class _LineReading:
     """One pass over the file."""
 
     def __init__(
