@@ -102,8 +102,8 @@ def admit(
         )
     if allocation.limit < allocation.reservation:
         raise errors.AdmissionError(
-            f"the limit of {name!r}, {format_size(allocation.limit)}, is less than its reservation, "
-            f"{reservation}"
+            f"the limit of {name!r}, {format_size(allocation.limit)}, is less than its "
+            f"reservation, {reservation}"
         )
     if allocation.memory > unreserved:
         overhead = (
