@@ -11,7 +11,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "examples"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-SLOW = {"compare_policies", "embed_simpy", "four_states"}
+SLOW = {"compare_policies", "embed_simpy", "four_states", "own_policy"}
 EACH = [
     pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in SLOW else [])
     for path in NOTEBOOKS

@@ -83,6 +83,7 @@ def test_zipf_touches_miss_what_random_replacement_leaves_out(alpha):
     assert misses(own) == pytest.approx((popular / (1 + popular * low)).sum(), rel=0.03)
 
 
+@pytest.mark.slow
 def test_proportional_reclaim_ends_where_each_machine_wins_what_it_loses():
     """Each loses in proportion to what it holds, and wins what it misses: rate_i (1 - h_i / W) is
     the same multiple of h_i for both.
@@ -110,6 +111,7 @@ def test_min_funding_ends_where_both_hold_as_much_per_share():
     assert held[0] == pytest.approx(2 * held[1], rel=0.01)
 
 
+@pytest.mark.slow
 def test_two_equal_machines_hold_the_same_under_both():
     for policy in (Proportional(), FreeFirst(technique="swap")):
         late = swapped(policy, [spec("a", 32 * MIB, 3000), spec("b", 32 * MIB, 3000)], 40 * MIB)

@@ -310,6 +310,7 @@ def test_zeroing_at_boot_spares_what_the_kernel_holds():
         assert (held[:256] != 0).all() and not held[256:].any()
 
 
+@pytest.mark.slow
 def test_the_same_simulation_is_the_same_bit_for_bit():
     assert storm_of_states(5).run(200).digest() == storm_of_states(5).run(200).digest()
     assert storm_of_states(5).run(200).digest() != storm_of_states(6).run(200).digest()

@@ -77,3 +77,13 @@ def test_what_is_wrong_is_named(spec, options, message):
 def test_other_objects_are_refused(spec):
     with pytest.raises(TypeError, match="a policy is a name or an object with decide"):
         find(spec)
+
+
+def test_a_file_that_lies_deep_is_named_in_full(tmp_path):
+    folder = tmp_path / ("deep" * 30)
+    folder.mkdir()
+    (folder / "mine.py").write_text("Mine = 3\n")
+    for name in ("Mine", "Other"):
+        with pytest.raises(ValueError) as caught:
+            find(f"{folder / 'mine.py'}:{name}")
+        assert f"{folder / 'mine.py'}:{name}" in str(caught.value)

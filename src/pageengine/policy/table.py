@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -120,12 +121,14 @@ def entry_of(name: str) -> Entry:
     if path is None:
         raise ValueError(f"no policy {given.shown(name)}: {_instead(name, [*POLICIES, *offered])}")
     module, _, attribute = path.rpartition(":")
+    # the file that is to be mended is named in full, however deep it lies
+    asked = repr(name) if os.path.isfile(module) else given.shown(name)
     try:
         made = getattr(_module(module), attribute)
     except Exception as error:  # whatever a module of somebody's does when it is loaded
-        raise ValueError(f"no policy {given.shown(name)}: {_why(error, module)}") from None
+        raise ValueError(f"no policy {asked}: {_why(error, module)}") from None
     if not callable(made):
-        raise ValueError(f"no policy {given.shown(name)}: {made!r} is not a class")  # noqa: TRY004
+        raise ValueError(f"no policy {asked}: {made!r} is not a class")  # noqa: TRY004
     return Entry(made, {}, (inspect.getdoc(made) or "").partition("\n")[0])
 
 
