@@ -17,7 +17,7 @@ class StubSignatures(griffe.Extension):
             stub = griffe.visit(path.stem, filepath=path, code=path.read_text(encoding="utf-8"))
             module = pkg if pkg.name == "pageengine" else None
             for part in path.relative_to(PACKAGE).with_suffix("").parts:
-                module = module and module.members.get(part)
+                module = None if module is None else module.members.get(part)
             if module is not None:
                 for name, shown in stub.classes.items():
                     self._show(module.members.get(name), shown)

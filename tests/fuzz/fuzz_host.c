@@ -291,10 +291,8 @@ static void set(run *self, machine *of)
 {
     uint8_t const how = (uint8_t)take(self, 1), value = (uint8_t)take(self, 1);
     pe_vm *vm = vm_of(self, of);
-    if (how % 4 == 0)
+    if (how % 4 < 2)
         vm->blocked = (value & 1) != 0;
-    else if (how % 4 == 1)
-        vm->sharing = (value & 1) != 0;
     else if (how % 4 == 2)
         self->host->mark = value % 32;
     else if (self->swaps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pageengine.control.balloon import GuestPages, ControlledVM, UntouchedPages
+from pageengine.control.balloon import ControlledVM, GuestPages, UntouchedPages
 from pageengine.control.balloon_driver import BalloonDriver
 from pageengine.plumbing import given
 from pageengine.policy.base import GuestView

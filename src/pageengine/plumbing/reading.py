@@ -17,6 +17,11 @@ _LONGEST = 200  # characters of what a library says, or of a value that is shown
 _SOME = 8  # names of many that are shown
 
 
+def is_file(path: str) -> bool:
+    """Whether there is a regular file of this name."""
+    return os.path.isfile(path)
+
+
 def regular(path: str | os.PathLike[str], error: type[Exception]) -> os.stat_result:
     """What the system says of a regular file or block device. error: raised for what is neither;
     for a folder it is IsADirectoryError."""

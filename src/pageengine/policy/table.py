@@ -7,7 +7,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -122,7 +121,7 @@ def entry_of(name: str) -> Entry:
         raise ValueError(f"no policy {given.shown(name)}: {_instead(name, [*POLICIES, *offered])}")
     module, _, attribute = path.rpartition(":")
     # the file that is to be mended is named in full, however deep it lies
-    asked = repr(name) if os.path.isfile(module) else given.shown(name)
+    asked = repr(name) if reading.is_file(module) else given.shown(name)
     try:
         made = getattr(_module(module), attribute)
     except Exception as error:  # whatever a module of somebody's does when it is loaded
