@@ -4,12 +4,15 @@ pages that have no test of their own are run.
 """
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import pageengine as pe
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -73,7 +76,14 @@ NEEDED = "material", "mkdocstrings_handlers"
 @pytest.mark.skipif(not all(map(importlib.util.find_spec, NEEDED)), reason="needs pageengine[docs]")
 def test_the_site_builds_and_its_reference_shows_what_it_lists(tmp_path):
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    home = str(Path(pe.__file__).parents[1])  # also of a package that is not in the tree
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"PAGEENGINE_HOME": home},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "reproduction" / "index.html").exists()
     for page in sorted((ROOT / "docs" / "api").glob("*.md")):
