@@ -27,6 +27,11 @@ def view(name="a", **changes):
     return dataclasses.replace(base, **changes)
 
 
+def driven(name, **changes):
+    """A view of a machine with a balloon driver, half of what it holds in use."""
+    return view(name, **{"shares": 10240, "active": 300 * MIB, "balloon_max": 665 * MIB, **changes})
+
+
 def guest(free, total=GIB):
     return GuestView(total=total, free=free)
 

@@ -3,6 +3,7 @@ of the tree, and none that is not there.
 """
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,6 @@ def test_the_drawing_has_every_package(folder):
 
 
 def test_the_ways_name_files_that_are_there():
-    import re
-
     text = rooms_page.PAGE.read_text(encoding="utf-8").split("## Every room")[0]
     named = re.findall(r"`((?:\w+/)+\w+\.pyx?)`", text)
     assert len(named) > 15

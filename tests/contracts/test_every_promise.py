@@ -8,6 +8,7 @@ import dataclasses
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_up_hosts import driven as view
 
 from pageengine.policy import POLICIES, GuestView, Snapshot, VMView, find
 from pageengine.policy.states import STATES
@@ -117,24 +118,3 @@ def test_nobody_gives_while_there_is_room(name):
     assert plan.state == "high"
     for wish in plan.vms.values():
         assert wish.reclaim == 0 and not wish.blocked and not wish.balloon
-
-
-def view(name, **changes):
-    base = VMView(
-        name=name,
-        size=1024 * MIB,
-        consumed=600 * MIB,
-        granted=600 * MIB,
-        shared=0,
-        swapped=0,
-        compressed=0,
-        ballooned=0,
-        mapped=600 * MIB,
-        shares=10240,
-        reservation=0,
-        limit=1024 * MIB,
-        blocked=False,
-        active=300 * MIB,
-        balloon_max=665 * MIB,
-    )
-    return dataclasses.replace(base, **changes)

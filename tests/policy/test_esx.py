@@ -2,38 +2,16 @@
 how much. Snapshots are made up; one small host is driven for real.
 """
 
-import dataclasses
-
 import numpy as np
 import pytest
+from made_up_hosts import driven as view
 
 import pageengine as pe
-from pageengine.policy import ESX, Plan, Snapshot, VMView
+from pageengine.policy import ESX, Plan, Snapshot
 from pageengine.policy.rules import check_plan
 from pageengine.policy.states import PRESETS, Thresholds
 
 MIB, GIB = 2**20, 2**30
-
-
-def view(name, **changes):
-    base = VMView(
-        name=name,
-        size=1024 * MIB,
-        consumed=600 * MIB,
-        granted=600 * MIB,
-        shared=0,
-        swapped=0,
-        compressed=0,
-        ballooned=0,
-        mapped=600 * MIB,
-        shares=10240,
-        reservation=0,
-        limit=1024 * MIB,
-        blocked=False,
-        active=300 * MIB,
-        balloon_max=665 * MIB,
-    )
-    return dataclasses.replace(base, **changes)
 
 
 def snapshot(free, *vms, state="", memory=2000 * MIB, **more):

@@ -2,38 +2,15 @@
 they have; who is advised to leave must make the rest fit. Made-up columns, against plain sums.
 """
 
-import dataclasses
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_hosts import driven as view
 
-from pageengine.policy import VMView
 from pageengine.policy.advice import advise
 from pageengine.policy.ladder import Machines, inflate, plans, split
 
 MIB, PAGE = 2**20, 4096
-
-
-def view(name, **changes):
-    base = VMView(
-        name=name,
-        size=1024 * MIB,
-        consumed=600 * MIB,
-        granted=600 * MIB,
-        shared=0,
-        swapped=0,
-        compressed=0,
-        ballooned=0,
-        mapped=600 * MIB,
-        shares=10240,
-        reservation=0,
-        limit=1024 * MIB,
-        blocked=False,
-        active=300 * MIB,
-        balloon_max=665 * MIB,
-    )
-    return dataclasses.replace(base, **changes)
 
 
 @given(st.lists(st.integers(0, 2**40), min_size=1, max_size=30), st.integers(0, 2**42))
