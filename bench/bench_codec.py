@@ -9,6 +9,7 @@ python-lz4 makes a bytes object of each page too, and is called once per page.
 
 import numpy as np
 import pytest
+from peers import imported
 
 from pageengine.stores.codec import PAGE_BYTES, codecs
 
@@ -66,7 +67,7 @@ def bench_compress(benchmark, pages, name):
 
 @group(group="compress pages to at most 4096 bytes")
 def bench_compress_with_python_lz4(benchmark, pages):
-    block = pytest.importorskip("lz4.block")
+    block = imported("python-lz4", "lz4.block")
     views = [memoryview(page) for page in pages]
 
     def run():
@@ -93,7 +94,7 @@ def bench_decompress(benchmark, pages, name):
 
 @group(group="restore pages that were compressed to at most 4096 bytes")
 def bench_decompress_with_python_lz4(benchmark, pages):
-    block = pytest.importorskip("lz4.block")
+    block = imported("python-lz4", "lz4.block")
     blobs = _lz4_blobs(pages)
 
     def run():
@@ -119,6 +120,6 @@ def _decompress(benchmark, codec, blobs):
 
 
 def _lz4_blobs(pages):
-    block = pytest.importorskip("lz4.block")
+    block = imported("python-lz4", "lz4.block")
     blobs = [block.compress(memoryview(page), store_size=False) for page in pages]
     return [blob for blob in blobs if len(blob) <= PAGE_BYTES]

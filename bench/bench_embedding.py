@@ -7,7 +7,7 @@ import pytest
 
 import pageengine as pe
 
-MACHINES = (1, 10, 100, 1000)
+VMS = (1, 10, 100, 1000)
 CALL, STEP = "one call", "Host.advance, a step of 0.1 s"
 
 
@@ -91,14 +91,14 @@ def bench_swap_in(benchmark):
         )
 
 
-@pytest.mark.parametrize("machines", MACHINES)
+@pytest.mark.parametrize("vms", VMS)
 @pytest.mark.benchmark(group=STEP)
-def bench_advance(benchmark, machines):
+def bench_advance(benchmark, vms):
     """Nothing is short, so that this is the step itself and one decision in 150."""
     with pe.Host("8 GiB", contents="tokens", policy="esx6") as host:
-        for number in range(machines):
+        for number in range(vms):
             vm = host.add_vm(f"vm{number}", "4 MiB")
             vm.touch(np.arange(vm.pages), True)
         ran = dict.fromkeys(host.vms, 0.1)
-        _note(benchmark, machines, "machine")
+        _note(benchmark, vms, "VM")
         benchmark(host.advance, 0.1, ran)

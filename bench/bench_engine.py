@@ -1,4 +1,4 @@
-"""Accesses, scans and calls of the engine, each beside a peer or the limit of the machine in the
+"""Accesses, scans and calls of the engine, each beside a peer or the limit of the computer in the
 same run.
 """
 

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import page_traces
 import pytest
+from peers import imported
 
 from pageengine import Guest, traces
 
@@ -102,7 +103,7 @@ def libcachesim_on(benchmark, trace, part, how, **options):
     """LRU and FIFO must miss exactly as often as ours; its clock gives one object a second chance
     at a time, ours takes 32 pages at once.
     """
-    other = pytest.importorskip("libcachesim")
+    other = imported("libcachesim", "libcachesim")
     size = int(trace[2] * PARTS[part])
 
     def replay():
@@ -192,7 +193,7 @@ def bench_a_full_guest(benchmark, many, how):
 @each
 def bench_a_full_libcachesim(benchmark, many, how):
     """Its table made for as many objects as there are."""
-    other = pytest.importorskip("libcachesim")
+    other = imported("libcachesim", "libcachesim")
 
     def fill():
         told = other.ReaderInitParam(ignore_obj_size=True)

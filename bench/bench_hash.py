@@ -8,7 +8,7 @@ import ctypes
 
 import numpy as np
 import pytest
-from peers import compiled, pointer, size
+from peers import compiled, imported, pointer, size
 
 from pageengine.stores.hashing import hash_pages, hash_tokens, pages_equal, same_filled, zero_pages
 
@@ -73,7 +73,7 @@ def bench_pages_equal(benchmark, memory):
 
 @pytest.mark.benchmark(group="beyond the caches")
 def bench_xxh3_in_a_loop(benchmark, memory):
-    xxhash = pytest.importorskip("xxhash")
+    xxhash = imported("xxhash", "xxhash")
     pages = list(memory[: 1 << 16])
     said(benchmark, len(pages), "hash_pages")
     benchmark(lambda: [xxhash.xxh3_64_intdigest(page) for page in pages])
@@ -87,7 +87,7 @@ def bench_hash_cached(benchmark, memory):
 
 @pytest.mark.benchmark(group="in the cache, 1 MiB")
 def bench_xxh3_cached(benchmark, memory):
-    xxhash = pytest.importorskip("xxhash")
+    xxhash = imported("xxhash", "xxhash")
     pages = list(memory[:256])
     said(benchmark, 256)
     benchmark(lambda: [xxhash.xxh3_64_intdigest(page) for page in pages])

@@ -81,7 +81,7 @@ def apart():
         yield [np.full((256, 4096), i, np.uint8) for i in range(2)], pool
 
 
-@pytest.mark.benchmark(group="two threads that share nothing: what the machine gives")
+@pytest.mark.benchmark(group="two threads that share nothing: what the computer gives")
 def bench_hashes_in_two_threads(benchmark, apart):
     memories, pool = apart
     benchmark(lambda: list(pool.map(_hash, memories)))
@@ -90,7 +90,7 @@ def bench_hashes_in_two_threads(benchmark, apart):
     )
 
 
-@pytest.mark.benchmark(group="two threads that share nothing: what the machine gives")
+@pytest.mark.benchmark(group="two threads that share nothing: what the computer gives")
 def bench_hashes_one_after_the_other(benchmark, apart):
     benchmark(lambda: [_hash(pages) for pages in apart[0]])
     benchmark.extra_info.update(per_item=2 * 200 * 256, unit="page")

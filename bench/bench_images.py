@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from peers import need
 
 from pageengine import images
 
@@ -65,7 +66,7 @@ def test_plain_preadv(benchmark, files):
 @pytest.mark.parametrize("kind", ["raw", "gzip", "zstd"])
 def test_read(benchmark, files, kind):
     if kind not in files:
-        pytest.skip("needs zstandard")
+        need("zstandard")
     note(benchmark, "test_plain_preadv")
     assert benchmark.pedantic(drain, (files[kind],), rounds=3 if kind == "gzip" else 10) == PAGES
 

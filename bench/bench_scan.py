@@ -9,17 +9,14 @@ nothing.
 """
 
 import mmap
-import os
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from peers import KSM, imported, need
 
 import pageengine as pe
 
-xxhash = pytest.importorskip("xxhash")
-KSM = Path("/sys/kernel/mm/ksm")
 GROUP = "sharing scan of a cold image"
 SIZE = 512 * 2**20
 
@@ -83,7 +80,7 @@ def bench_scan_by_ksms_rule(benchmark, image):
 def bench_xxh3_alone(benchmark, image):
     """XXH3-64 over the same pages, from one call per page."""
     pages = [memoryview(page) for page in image]
-    digest = xxhash.xxh3_64_intdigest
+    digest = imported("xxhash", "xxhash").xxh3_64_intdigest
 
     def run():
         for page in pages:
@@ -104,6 +101,7 @@ def bench_own_hash_alone(benchmark, image):
 @pytest.mark.benchmark(group=GROUP)
 def bench_twelve_lines_of_python(benchmark, image):
     data = memoryview(image.reshape(-1))
+    digest = imported("xxhash", "xxhash").xxh3_64_intdigest
 
     def run():
         zero, seen, zeros, equal = bytes(4096), {}, 0, 0
@@ -112,7 +110,7 @@ def bench_twelve_lines_of_python(benchmark, image):
             if page == zero:
                 zeros += 1
                 continue
-            key = xxhash.xxh3_64_intdigest(page)
+            key = digest(page)
             first = seen.setdefault(key, start)
             if first != start and data[first : first + 4096] == page:
                 equal += 1
@@ -131,8 +129,7 @@ def _ksm(name, value=None):
 @pytest.fixture(scope="module")
 def ksm_knobs():
     """KSM, switched off again and its knobs as they were when all is done."""
-    if not os.access(KSM / "run", os.W_OK):
-        pytest.skip("KSM cannot be switched here")
+    need("Linux KSM")
     kept = {name: _ksm(name) for name in ("run", "pages_to_scan", "sleep_millisecs")}
     yield
     _ksm("run", 2)

@@ -9,12 +9,10 @@ import gc
 
 import numpy as np
 import pytest
-from peers import compiled, pointer, size
+from peers import ABSEIL, compiled, pointer, size
 
 from pageengine.stores.hashing import hash_pages, hash_tokens
 from pageengine.stores.sharing import EMPTY, HINT, SHARED, SharingTable
-
-ABSEIL = ("-labsl_raw_hash_set", "-labsl_hash", "-labsl_city", "-labsl_low_level_hash")
 
 SAMPLE = 1_000_000
 SIZES = pytest.mark.parametrize(
@@ -122,7 +120,7 @@ def bench_hints_of_the_next_pass(benchmark, hashes, entries):
 @pytest.fixture(scope="module")
 def abseil(hashes):
     """Abseil's flat hash map with the same keys: (library, map)."""
-    library = compiled("peers.cc", "-std=c++17", *ABSEIL)
+    library = compiled("peers.cc", *ABSEIL)
     library.map_new.restype = ctypes.c_void_p
     library.map_find.restype = ctypes.c_uint64
     made = ctypes.c_void_p(library.map_new(pointer(hashes), ctypes.c_uint32(len(hashes))))

@@ -1,5 +1,5 @@
 """What two benchmarks that are held against each other do, done by turns: round after round, one of
-this and one of that. What disturbs the machine for a while then disturbs both, and the median of
+this and one of that. What disturbs the computer for a while then disturbs both, and the median of
 the rounds' ratios says more than the ratio of two medians that were taken at different times.
 
 The fixture ``benchmark`` remembers what a benchmark calls; when the second of a pair is done, both
@@ -48,6 +48,11 @@ class Remembering(BenchmarkFixture):
     def pedantic(self, target, args=(), kwargs=None, setup=None, **how):
         self.measured = Call(target, args, kwargs or {}, setup)
         return super().pedantic(target, args, kwargs, setup=setup, **how)
+
+
+def shortest(benchmark: BenchmarkFixture) -> float:
+    """Seconds of the shortest round; NaN where rounds are not timed (--benchmark-disable)."""
+    return float(benchmark.stats.stats.min) if benchmark.stats else float("nan")
 
 
 class Ratios(NamedTuple):

@@ -11,13 +11,27 @@ import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+try:
+    import pytest_benchmark  # noqa: F401
+
+    import pageengine
+except ImportError as why:
+    raise pytest.UsageError(
+        f"benchmarks are of the package as it is installed: {why}; pip install a wheel of "
+        "pageengine (or . here) with its extra [bench]"
+    ) from None
+import peers
 from beside import Remembering, by_turns
 
 from pageengine import images
 
+os.environ["PAGEENGINE_THREADS"] = "1"  # as their peers have; bench_threads.py says how many
+HOME = Path(pageengine.__file__).resolve().parent
 PAGE = 4096
 REAL_PAGES_MAX = 32768  # 128 MiB
 BIG_BYTES = 1 << 30
@@ -87,6 +101,7 @@ def benchmark(benchmark, request):
         if peer is not None and benchmark in (each, peer):
             work = _work(each, peer)
             each.extra_info["ratio"] = by_turns(each.measured, peer.measured, work)
+            each.extra_info["against"] = peer.fullname  # as it is, whatever its parameters
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +128,7 @@ def real_pages_nonzero(real_pages):
 
 @pytest.fixture(scope="session")
 def big_pages(real_pages):
-    """More pages than any cache holds: 1 GiB, or a quarter of what the machine has to spare. The
+    """More pages than any cache holds: 1 GiB, or a quarter of what the computer has to spare. The
     real pages over and over; in every repetition one word of each page that is not zero is another.
     """
     pages = min(BIG_BYTES, _memory_available() // 4) // PAGE
@@ -138,9 +153,9 @@ def _memory_available():
 def pytest_configure(config):
     """Short rounds, and one table in place of the plugin's own (-v shows both)."""
     if getattr(config.option, "numprocesses", None):
-        raise pytest.UsageError("benchmarks have the machine to themselves: run them without -n")
+        raise pytest.UsageError("benchmarks have the computer to themselves: run them without -n")
     if not hasattr(config.option, "benchmark_quiet"):
-        return  # without pytest-benchmark: its fixture will be missed by name
+        return  # its plugin was left out: its fixture will be missed by name
     if config.option.verbose <= 0:
         config.option.benchmark_quiet = True
     if float(config.option.benchmark_max_time) == 1.0:  # the plugin's default
@@ -149,8 +164,32 @@ def pytest_configure(config):
 
 
 def pytest_report_header():
-    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return f"machine: {_cpu()}, {os.cpu_count()} cores{load}"
+    return [
+        f"computer: {_cpu()}, {os.cpu_count()} cores, load {_load():.1f}",
+        f"measured: pageengine {pageengine.__version__}, {_how_installed()}: {HOME}",
+        *(f"no {line}" for line in peers.lines()),
+    ]
+
+
+def _load():
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+
+
+def _how_installed():
+    """A wheel has what its build made of the package; an editable install has the tree."""
+    return "installed" if HOME.parent.name in ("site-packages", "dist-packages") else "from a tree"
+
+
+def pytest_benchmark_update_machine_info(config, machine_info):
+    """So that a file of --benchmark-json says by itself what was measured, and on what."""
+    machine_info["pageengine"] = {
+        "version": pageengine.__version__,
+        "how": _how_installed(),
+        "numpy": np.__version__,
+        "processor": _cpu(),
+        "load": round(_load(), 1),
+        "peers": [name for name in peers.PEERS if not peers.missing(name)],
+    }
 
 
 def _cpu():
@@ -183,7 +222,7 @@ def pytest_terminal_summary(terminalreporter, config):
 
 HEAD = ("  benchmark", "per item", "GB/s", "ratio", "quartiles", "peer", "also")
 ALIGN = (str.ljust, str.rjust, str.rjust, str.rjust, str.rjust, str.ljust, str.ljust)
-TOLD = {"per_item", "unit", "bytes", "peer", "ratio"}
+TOLD = {"per_item", "unit", "bytes", "peer", "ratio", "against"}
 
 
 def _row(result, results):

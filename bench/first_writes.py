@@ -5,7 +5,7 @@
 An attacker writes pages that it guesses a neighbour has, waits for the sharing scan, writes them
 again and takes the time. For each setting: median time of a write to a page that the neighbour has
 as well and to one that nobody has, and how often the slower of one of each is the first (0.5: the
-time tells nothing; 1: one write tells all). Other work on the machine makes the last column
+time tells nothing; 1: one write tells all). Other work on the computer makes the last column
 smaller, not the danger: an attacker may take the time again.
 """
 
@@ -18,10 +18,10 @@ import pageengine as pe
 
 PAGE, BATCH = 4096, 2000
 
-#: setting -> (of the host, of each machine)
+#: setting -> (of the host, of each VM)
 SETTINGS = {
     "default: one salt group": ({}, {}),
-    "salt=None for each machine": ({}, {"salt": None}),
+    "salt=None for each VM": ({}, {"salt": None}),
     "sharing=False": ({"sharing": False}, {}),
 }
 

@@ -1,7 +1,7 @@
-"""What a host bears: many machines, many accesses, a long time.
+"""What a host bears: many VMs, many accesses, a long time.
 
-    python bench/load.py machines [10000]      so many machines on one host
-    python bench/load.py accesses [1000000000] so many accesses, of machines that want 1.5 hosts
+    python bench/load.py vms [10000]           so many VMs on one host
+    python bench/load.py accesses [1000000000] so many accesses, of VMs that want 1.5 hosts
     python bench/load.py time [60]             so many minutes of random operations, a check each
 
 Prints memory of the process and speed (by seconds of the processor) as it goes, and ends with 1
@@ -35,7 +35,7 @@ def judge(rates, sizes):
     return 0 if second * SLACK >= first and large <= small * SLACK else 1
 
 
-def machines(n):
+def vms(n):
     """Added, written to, looked at, decided for, and half of them replaced again and again."""
     rates, sizes = [], []
     with pe.Host(n * 96 * 1024, contents="tokens", policy="esx6") as host:
@@ -43,7 +43,7 @@ def machines(n):
         began = time.process_time()
         for i, name in enumerate(names):
             host.add_vm(name, 32 * PAGE).write(np.arange(16), np.arange(16, dtype=np.uint64) + i)
-        line(f"{n} added", n / (time.process_time() - began), "machines/s")
+        line(f"{n} added", n / (time.process_time() - began), "VMs/s")
         for round_ in range(10):
             began = time.process_time()
             for name in names[round_ % 2 :: 2]:
@@ -62,7 +62,7 @@ def machines(n):
 
 
 def accesses(n):
-    """By tokens, of four machines that together want 1.5 times what the host has, under esx6."""
+    """By tokens, of four VMs that together want 1.5 times what the host has, under esx6."""
     rates, sizes, done, turn, batch = [], [], 0, 0, 2**18
     rng = np.random.default_rng(1)
     with pe.Host("256 MiB", contents="tokens", policy="esx6") as host:
@@ -164,7 +164,7 @@ def over_time(minutes):
     return judge(rates, sizes)
 
 
-PARTS = {"machines": (machines, 10_000), "accesses": (accesses, 10**9), "time": (over_time, 60)}
+PARTS = {"vms": (vms, 10_000), "accesses": (accesses, 10**9), "time": (over_time, 60)}
 
 
 def main():

@@ -1,4 +1,4 @@
-/* What the limit of the machine is: independent read-modify-writes of 8 bytes, asked for ahead; and
+/* What the limit of the computer is: independent read-modify-writes of 8 bytes, asked ahead; and
    reading all words of a memory. */
 #include <stdint.h>
 

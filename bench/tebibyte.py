@@ -16,7 +16,7 @@ import pageengine as pe
 from pageengine.errors import Blocked, OutOfFrames
 from pageengine.lab.contents import PROFILES
 
-GIB, BATCH, MACHINES = 2**30, 2**20, 96
+GIB, BATCH, VMS = 2**30, 2**20, 96
 
 
 def resident():
@@ -34,7 +34,7 @@ def main(part: float) -> None:
     size = int(16 * GIB * part) // 4096 * 4096
     before = resident()
     host = pe.Host(int(1024 * GIB * part) // 4096 * 4096, contents="tokens", policy="esx6", seed=1)
-    vms = [host.add_vm(f"vm{i}", size) for i in range(MACHINES)]
+    vms = [host.add_vm(f"vm{i}", size) for i in range(VMS)]
     pages = sum(vm.pages for vm in vms)
     profile = PROFILES["linux"]
 
@@ -62,11 +62,11 @@ def main(part: float) -> None:
                         ppns = ppns[stop.done :]
                         host.advance(1.0)  # it waits for a second
 
-    half = MACHINES // 2
+    half = VMS // 2
     step("built, first half", "page", pages // 2, lambda: fill(vms[:half], 0))
     step("scanned", "page", pages // 2, lambda: [host.scan(vm=vm) for vm in vms[:half]])
     step("built, second half", "page", pages // 2, lambda: fill(vms[half:], half))
-    step("balanced", "machine", MACHINES, host.balance)
+    step("balanced", "VM", VMS, host.balance)
     draw = np.random.default_rng(1)
     accesses = int(1e9 * part)
 

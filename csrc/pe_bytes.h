@@ -1,4 +1,4 @@
-/* Little-endian words at any address, on every machine: what formats are made of. */
+/* Little-endian words at any address, on every computer: what formats are made of. */
 #ifndef PE_BYTES_H
 #define PE_BYTES_H
 

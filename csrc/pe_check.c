@@ -1,4 +1,4 @@
-/* The checker. First the stores prove themselves (rules F, S, Z, W), then each machine (V), and
+/* The checker. First the stores prove themselves (rules F, S, Z, W), then each VM (V), and
    then what only the whole host can know:
 
      I1  every frame is exactly one of idle, private to one page, shared, or lent to the compression
@@ -12,8 +12,8 @@
      I8  every taken slot is named by exactly one swapped page
      I9  a page that is absent or ballooned names nothing
      I10 (deep) every blob decodes and every slot holds what was written to it
-     H1  the chunks of a machine name its id, and no other chunk does
-     H3  a salt group's count of machines equals a recount
+     H1  the chunks of a VM name its id, and no other chunk does
+     H3  a salt group's count of VMs equals a recount
 
    Two bits per frame and one per slot are all the memory it needs. Whether the pages that name a
    shared frame are as many as its count of mappers says is found out by counting down the count
@@ -210,7 +210,7 @@ static bool check_groups(walk *self)
         for (uint32_t i = 0; i < host->vm_count; ++i)
             vms += host->vms[i] && host->vms[i]->group == g;
         if (vms != host->groups[g].vms)
-            return broken(self, "H3: a salt group's count of machines differs from a recount");
+            return broken(self, "H3: a salt group's count of VMs differs from a recount");
         if (vms > 0 && zero != PE_NONE
             && (host->sharing.mappers[zero] == 0 || !pe_content_is_zero(host, zero)))
             return broken(self, "I6: a group's zero page is not shared, or not zero");
@@ -230,12 +230,12 @@ static bool check_chunks(walk *self)
         uint64_t const chunks = vm ? ((uint64_t)vm->pages + up) >> PE_CHUNK_SHIFT : 0;
         expected += chunks;
         if (vm && (vm->index != i || vm->id != ((uint64_t)host->lives[i] << 32 | i)))
-            return broken(self, "H2: a machine's id is not made of its index and the lives before");
+            return broken(self, "H2: a VM's id is not made of its index and the lives before");
         for (uint64_t c = 0; c < chunks; ++c)
             if (host->vm_of_chunk[(vm->base >> PE_CHUNK_SHIFT) + c] != i)
-                return broken(self, "H1: a machine's chunk of page numbers names another machine");
+                return broken(self, "H1: a VM's chunk of page numbers names another VM");
     }
-    return owned == expected || broken(self, "H1: a chunk of page numbers belongs to no machine");
+    return owned == expected || broken(self, "H1: a chunk of page numbers belongs to no VM");
 }
 
 static bool check_stores(walk *self)

@@ -20,6 +20,7 @@
 
 #define CODEC_ALIGNMENT 64u
 #define LINE_BYTES 64u
+#define PAGES_PER_THREAD 512u /* to copy 300 us, to hash 200; a thread costs 30 */
 
 pe_status pe_content_init(pe_host *host)
 {
@@ -56,6 +57,19 @@ void pe_content_fini(pe_host *host)
 uint64_t pe_content_bytes(const pe_host *host)
 {
     return host->config.tokens ? (uint64_t)host->config.frames * sizeof *host->tokens : 0;
+}
+
+bool pe_content_can_be_swapped(const pe_host *host)
+{
+    return host->config.tokens || host->config.swap_file >= 0;
+}
+
+/* Tokens are moved faster than a thread is started. */
+uint32_t pe_content_threads(const pe_host *host, uint64_t pages)
+{
+    uint64_t const worth = host->config.tokens ? 0 : pages / PAGES_PER_THREAD;
+    uint32_t const most = host->config.threads;
+    return worth < 2 || most < 2 ? 1 : worth < most ? (uint32_t)worth : most;
 }
 
 uint64_t pe_content_zero_hash(const pe_host *host, const pe_group *group)

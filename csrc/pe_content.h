@@ -25,7 +25,9 @@ PE_MUST_USE pe_status pe_content_init(pe_host *host);
 PE_MUST_USE pe_status pe_content_init_codec(pe_host *host);
 void pe_content_fini(pe_host *host);            /* legal whether or not there was an init */
 uint64_t pe_content_bytes(const pe_host *host); /* of the bookkeeping: tokens count, pages do not */
+bool pe_content_can_be_swapped(const pe_host *host); /* pages of bytes need a file */
 uint64_t pe_content_zero_hash(const pe_host *host, const pe_group *group); /* of the zero page */
+uint32_t pe_content_threads(const pe_host *host, uint64_t pages); /* worth it for so many */
 /* Returns the memory of idle frames to the operating system; of how many frames. */
 uint64_t pe_content_trim(pe_host *host);
 

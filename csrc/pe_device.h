@@ -1,5 +1,5 @@
-/* A storage device as a queue, and the clients that wait for it: what takes a simulated machine's
-   time. Knows no machine, no page and no host. */
+/* A storage device as a queue, and the clients that wait for it: what takes a simulated VM's
+   time. Knows no VM, no page and no host. */
 #ifndef PE_DEVICE_H
 #define PE_DEVICE_H
 

@@ -1,4 +1,4 @@
-/* What a simulated program does next is a few hundred random numbers per machine and epoch. Each of
+/* What a simulated program does next is a few hundred random numbers per VM and epoch. Each of
    these draws takes the same numbers from its generator, in the same order, and makes the same of
    them as numpy's Generator does, so that a program in Python that draws for itself and one that
    draws here are the same program:

@@ -1,4 +1,4 @@
-/* A guest operating system's memory management, over the pages (PPN 0 and up) of one machine: free
+/* A guest operating system's memory management, over the pages (PPN 0 and up) of one VM: free
    list, page cache, anonymous memory, replacement and swap space of its own. It knows no host: what
    it does to pages comes out as a list of operations, which the host may then make. */
 #ifndef PE_GUEST_H

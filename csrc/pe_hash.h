@@ -1,5 +1,5 @@
 /* Content of one page as numbers: a 64-bit hash, and the tests "all zero", "one repeated word",
-   "equal". The hash is the same on every machine and compiler (little- and big-endian, any CPU). */
+   "equal". The hash is the same on every computer and compiler (of either byte order, any CPU). */
 #ifndef PE_HASH_H
 #define PE_HASH_H
 

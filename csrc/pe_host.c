@@ -1,28 +1,29 @@
-/* A host: creation, destruction, its machines, and the two numberings that tie the stores together.
+/* A host: creation, destruction, its VMs, and the two numberings that tie the stores together.
 
    Owners. The stores know no virtual machine; what names a page in them is a host-wide page number,
    vm->base + PPN. Bases are handed out in chunks of 2^12 pages, and vm_of_chunk leads back: two
-   loads from a number to its machine. A removed machine's chunks may be handed out again; a number
+   loads from a number to its VM. A removed VM's chunks may be handed out again; a number
    kept in a stale hint then names another page, which costs a comparison and no more.
 
-   Ids. A machine's index in the list is used again after it, its id never: the upper half counts
-   the machines that had the index before, and an index that has had 2^32 - 1 of them is given up.
-   Whoever kept the id of a removed machine finds none, and not the next one.
+   Ids. A VM's index in the list is used again after it, its id never: the upper half counts
+   the VMs that had the index before, and an index that has had 2^32 - 1 of them is given up.
+   Whoever kept the id of a removed VM finds none, and not the next one.
 
-   Salt groups. Machines of equal salt are one group and may share pages; a group is found by its
-   salt, lives while it has machines, and knows its zero page. group_of names the group of every
+   Salt groups. VMs of equal salt are one group and may share pages; a group is found by its
+   salt, lives while it has VMs, and knows its zero page. group_of names the group of every
    shared frame, so that no hash, however unlucky, joins two groups.
 
    Memory. Everything sized by the host's frames is mapped at creation and resident only where it is
-   used; adding a machine, its checksums, and growing the compression cache are the only later
+   used; adding a VM, its checksums, and growing the compression cache are the only later
    allocations, and they come before any change.
 
-     H1  chunks of a machine name its index, and no other chunk does
-     H2  vms[index]->index == index, and its id is made of the index and of how many machines had
+     H1  chunks of a VM name its index, and no other chunk does
+     H2  vms[index]->index == index, and its id is made of the index and of how many VMs had
          it before
-     H3  a group's vms == machines that name it
+     H3  a group's vms == VMs that name it
      H4  a group's zero page is a shared frame of that group, of zeroes, or there is none */
 #include "pe_content.h"
+#include "pe_crew.h"
 #include "pe_page.h"
 
 static uint32_t chunks_of(uint32_t pages)
@@ -68,7 +69,8 @@ static pe_status init(pe_host *self)
 
 pe_status pe_host_new(pe_host **out, const pe_host_config *config)
 {
-    if (config->frames == 0 || config->frames >= UINT32_MAX - 64)
+    if (config->frames == 0 || config->frames >= UINT32_MAX - 64
+        || config->threads > PE_THREADS_MAX)
         return PE_ERR_ARGUMENT;
     pe_host *self = pe_memory_zeroed(config->memory, 1, sizeof *self);
     if (!self)
@@ -108,7 +110,7 @@ void pe_host_delete(pe_host *self)
     pe_memory_freed(memory, self);
 }
 
-/* The index of the salt's group, a new one if need be; the group gains no machine yet. */
+/* The index of the salt's group, a new one if need be; the group gains no VM yet. */
 static pe_status group_for(pe_host *self, uint64_t salt, uint32_t *index)
 {
     uint32_t unused = PE_NONE;
@@ -161,7 +163,7 @@ static pe_status find_chunks(pe_host *self, uint32_t want, uint32_t *first)
     return PE_OK;
 }
 
-/* The lowest index without a machine, the list grown if need be. */
+/* The lowest index without a VM, the list grown if need be. */
 static pe_status find_index(pe_host *self, uint32_t *index)
 {
     for (*index = 0; *index < self->vm_count; ++*index)

@@ -16,6 +16,7 @@
 /* Host-wide page numbers are handed out in chunks of 16 MiB of guest memory. */
 #define PE_CHUNK_SHIFT 12
 #define PE_SCAN_BATCH 64u /* pages that a scan has in flight */
+#define PE_WINDOW 4096u   /* pages that several threads work on at once */
 
 typedef struct pe_host_config {
     uint32_t frames; /* machine memory */
@@ -30,6 +31,9 @@ typedef struct pe_host_config {
     bool random_victims;     /* reclaim picks at random, as ESX does; else second chance */
     const pe_memory *memory; /* NULL, NULL: the system; borrowed for the host's life */
     const pe_file_calls *calls;
+    /* that one call may use, PE_THREADS_MAX at most; 0 and 1: the caller's alone. No result depends
+       on it */
+    uint32_t threads;
 } pe_host_config;
 
 /* Virtual machines whose equal pages may be shared. */
@@ -41,6 +45,15 @@ typedef struct pe_group {
     uint32_t vms;
 } pe_group;
 
+/* What a call has found out about pages that it will come to: scratch, of the call that runs. */
+typedef struct pe_window {
+    uint32_t n;
+    uint32_t ppn[PE_WINDOW];
+    pe_frame frame[PE_WINDOW];
+    uint64_t hash[PE_WINDOW];
+    pe_frame equal[PE_WINDOW]; /* another frame that holds the same, or PE_NONE */
+} pe_window;
+
 typedef struct pe_host {
     pe_host_config config;
     pe_frames frames;
@@ -51,7 +64,7 @@ typedef struct pe_host {
     pe_zcache *zcache;  /* NULL without compression */
     pe_swap swap;
     pe_vm **vms;           /* by index; NULL where one was removed */
-    uint32_t *lives;       /* by index: machines that had it before */
+    uint32_t *lives;       /* by index: VMs that had it before */
     uint32_t vm_count;     /* length of vms and of lives */
     uint32_t *vm_of_chunk; /* index by host-wide page number >> PE_CHUNK_SHIFT; PE_NONE: no one's */
     uint32_t chunk_count;
@@ -64,19 +77,20 @@ typedef struct pe_host {
     uint8_t *page_scratch; /* one page */
     uint64_t error_vm;     /* id and page of the last error, for the message */
     uint32_t error_ppn;    /* PE_NONE: pages on their way out, not one that was asked for */
+    pe_window windows[2];
 } pe_host;
 
 PE_MUST_USE pe_status pe_host_new(pe_host **out, const pe_host_config *config);
 void pe_host_delete(pe_host *self); /* NULL is fine; closes its duplicate of the swap file */
 
-/* Adds a machine; its id to *id. cache_limit_bytes bounds its slots in the compression cache. */
+/* Adds a VM; its id to *id. cache_limit_bytes bounds its slots in the compression cache. */
 PE_MUST_USE pe_status pe_host_add_vm(pe_host *self, uint32_t pages, uint64_t salt,
                                      uint64_t cache_limit_bytes, uint64_t *id);
 /* Gives back everything it holds; its id is never used again. PE_ERR_NO_SUCH_VM. */
 PE_MUST_USE pe_status pe_host_remove_vm(pe_host *self, uint64_t id);
 pe_vm *pe_host_vm(const pe_host *self, uint64_t id); /* NULL when there is none */
 
-/* The page that a host-wide number names; false when no machine has it (any more). */
+/* The page that a host-wide number names; false when no VM has it (any more). */
 bool pe_host_page(const pe_host *self, uint64_t number, pe_vm **vm, uint32_t *ppn);
 
 /* Memory of all bookkeeping in bytes: everything but the frames' bytes. Tokens count as

@@ -20,7 +20,11 @@
    duplicate, closed once by who made it: whatever becomes of the original, its number never comes
    to mean another file here. */
 #if !defined(_WIN32)
+/* Where offsets have 64 bits anyway this must not be asked for: it makes fcntl a call of glibc 2.28
+   by another name, and a wheel is for 2.17 and later. */
+#if !defined(__LP64__)
 #define _FILE_OFFSET_BITS 64
+#endif
 #define _DEFAULT_SOURCE
 #define _DARWIN_C_SOURCE
 #endif

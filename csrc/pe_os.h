@@ -1,5 +1,6 @@
 /* The few things asked of the operating system: memory that is resident only where it was touched,
-   and reads and writes at an offset of an open file. One implementation per system, in pe_os.c. */
+   and reads and writes at an offset of an open file. One implementation per system, in pe_os.c.
+   Threads are in pe_os_threads.h. */
 #ifndef PE_OS_H
 #define PE_OS_H
 

@@ -141,7 +141,8 @@ static pe_partner share_zero(pe_host *host, pe_vm *vm, uint32_t ppn, pe_partners
 }
 
 /* The hinted page, if it is a partner for this one: its frame is then shared by both. */
-static bool share_with_hint(pe_host *host, pe_vm *vm, uint32_t ppn, const pe_sharing_cursor *hint)
+static bool share_with_hint(pe_host *host, pe_vm *vm, uint32_t ppn, pe_frame equal,
+                            const pe_sharing_cursor *hint)
 {
     pe_vm *other;
     uint32_t other_ppn;
@@ -151,7 +152,7 @@ static bool share_with_hint(pe_host *host, pe_vm *vm, uint32_t ppn, const pe_sha
     if (pe_place_of(word) != PE_PRIVATE || (word & PE_PINNED))
         return false;
     pe_frame const frame = pe_payload_of(word);
-    if (!pe_content_equal(host, frame, pe_payload_of(vm->map[ppn])))
+    if (frame != equal && !pe_content_equal(host, frame, pe_payload_of(vm->map[ppn])))
         return false;
     pe_sharing_promote(&host->sharing, hint, frame);
     pe_status const first = pe_sharing_attach(&host->sharing, frame);
@@ -164,19 +165,22 @@ static bool share_with_hint(pe_host *host, pe_vm *vm, uint32_t ppn, const pe_sha
     return true;
 }
 
-pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_partners with,
-                         pe_sharing_cursor *hint)
+pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_frame equal,
+                         pe_partners with, pe_sharing_cursor *hint)
 {
     pe_frame const own = pe_payload_of(vm->map[ppn]);
+    const pe_group *group = &host->groups[vm->group];
     pe_assert(pe_place_of(vm->map[ppn]) == PE_PRIVATE);
     hint->kind = PE_ENTRY_EMPTY;
-    if (hash == host->groups[vm->group].zero_hash && pe_content_is_zero(host, own))
+    if (hash == group->zero_hash
+        && ((equal != PE_NONE && equal == group->zero_frame) || pe_content_is_zero(host, own)))
         return share_zero(host, vm, ppn, with);
     pe_sharing_cursor cursor = pe_sharing_find(hash);
     while (pe_sharing_next(&host->sharing, &cursor)) {
         if (cursor.kind == PE_ENTRY_SHARED) {
             pe_frame const frame = (pe_frame)cursor.id;
-            if (host->group_of[frame] != vm->group || !pe_content_equal(host, frame, own)
+            if (host->group_of[frame] != vm->group
+                || (frame != equal && !pe_content_equal(host, frame, own))
                 || pe_sharing_attach(&host->sharing, frame) != PE_OK)
                 continue;
             move_to_shared(host, vm, ppn, frame);
@@ -189,7 +193,7 @@ pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, 
             return PE_PARTNER_SELF;
         }
         if ((with == PE_PARTNERS_ALL || pe_sharing_is_of_this_pass(&host->sharing, &cursor))
-            && share_with_hint(host, vm, ppn, &cursor))
+            && share_with_hint(host, vm, ppn, equal, &cursor))
             return PE_PARTNER_MERGED;
         *hint = cursor;
     }

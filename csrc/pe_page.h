@@ -47,10 +47,12 @@ typedef enum pe_partners {
     PE_PARTNERS_ALL     /* and with pages of every hint that has not expired */
 } pe_partners;
 
-/* Tries to share a private page whose content has this hash. With PE_PARTNER_SELF, *hint is the
-   page's own hint; with PE_PARTNER_NONE, a hint for the same hash that is no use any more (its kind
-   is PE_ENTRY_EMPTY when there is none, and always with PE_PARTNERS_SHARED). */
-pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_partners with,
-                         pe_sharing_cursor *hint);
+/* Tries to share a private page whose content has this hash. `equal`: a frame that was compared
+   with the page's since either changed, and holds the same; PE_NONE when none was. With
+   PE_PARTNER_SELF, *hint is the page's own hint; with PE_PARTNER_NONE, a hint for the same hash
+   that is no use any more (its kind is PE_ENTRY_EMPTY when there is none, and always with
+   PE_PARTNERS_SHARED). */
+pe_partner pe_page_share(pe_host *host, pe_vm *vm, uint32_t ppn, uint64_t hash, pe_frame equal,
+                         pe_partners with, pe_sharing_cursor *hint);
 
 #endif

@@ -19,12 +19,12 @@
    Small pages, on purpose. Measured on 256 MiB (Linux 6.18, in a virtual machine), then half of the
    frames released, at random:
 
-                       first fill    random read    the process shrinks by   the machine gets back
+                       first fill    random read    the process shrinks by   the computer gets back
        4 KiB pages     1.6 us/frame    0.63 us              128 MiB               81-122 MiB
        huge pages      0.9 (to 11)     0.55                 128 MiB               0
 
    Huge pages are mostly faster to fill (11 us a frame where the system had to compact memory first)
-   and 15 % faster to read at random. But a huge page with holes stays whole in the machine until
+   and 15 % faster to read at random. But a huge page with holes stays whole in the computer until
    the system runs out of memory, whatever the process's own figure says, and the system's thread
    that makes huge pages may fill the holes again. Memory that is given back must be back, so the
    mapping declines huge pages. Filling 64 frames ahead (MADV_POPULATE_WRITE) was tried: 1.0 us and

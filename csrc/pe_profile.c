@@ -1,17 +1,17 @@
-/* Contents of simulated machines.
+/* Contents of simulated VMs.
 
    A token is an identity of 58 bits and a compressed size in units of 64 bytes. The identity is a
-   hash chain: what sort of content, which machine where that matters, page, version. The size is
+   hash chain: what sort of content, which VM where that matters, page, version. The size is
    drawn by the identity's low bits from a table, so equal pages have equal sizes.
 
        kind of a group of `copies` pages  = which part of [0, 1) its draw falls in
        zero     identity 0, size 0
        same     hash(common, page), size 0: one word repeated
        common   hash(common, page)
-       within   hash(own machine, group)
-       own      hash(own machine, page, version)
+       within   hash(own VM, group)
+       own      hash(own VM, page, version)
 
-   Groups are neighbours so that what repeats within a machine lies as it does in real ones, in
+   Groups are neighbours so that what repeats within a VM lies as it does in real ones, in
    runs. Costs: three hashes of a few nanoseconds for a page's first use, one and a half after. */
 #include "pe_profile.h"
 
@@ -26,7 +26,7 @@ static inline uint64_t chain(uint64_t hash, uint64_t part)
     return pe_mix64((hash ^ part) + UINT64_C(0x9e3779b97f4a7c15));
 }
 
-void pe_profile_init(pe_profile *self, uint64_t salt, uint64_t machine, const double marks[4],
+void pe_profile_init(pe_profile *self, uint64_t salt, uint64_t vm, const double marks[4],
                      uint64_t copies, const uint8_t units[PE_PROFILE_STEPS])
 {
     pe_assert(copies > 0);
@@ -35,8 +35,8 @@ void pe_profile_init(pe_profile *self, uint64_t salt, uint64_t machine, const do
     self->copies = copies;
     self->common = salt + COMMON;
     self->kind = salt + KIND;
-    self->within = chain(salt + WITHIN, machine);
-    self->own = chain(salt + OWN, machine);
+    self->within = chain(salt + WITHIN, vm);
+    self->own = chain(salt + OWN, vm);
 }
 
 static inline uint64_t sized(const pe_profile *self, uint64_t hash)

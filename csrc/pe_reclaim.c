@@ -1,4 +1,4 @@
-/* Reclaim. The hand goes round the machine's private pages; a page accessed since it last came by
+/* Reclaim. The hand goes round the VM's private pages; a page accessed since it last came by
    gets a second chance, the others are victims (or victims are drawn at random, as ESX does: OSDI
    2002 section 3.3). For one victim, in this order and as far as the technique goes:
 
@@ -9,7 +9,7 @@
                oldest blobs make room
      swap      it joins a cluster that is written when it is full
 
-   Where no such page is left and swap is allowed, the machine's compressed pages go on to swap.
+   Where no such page is left and swap is allowed, the VM's compressed pages go on to swap.
 
    A frame is won when it is idle afterwards; frames of a waiting cluster count as won, and the
    final flush makes it true. Two rounds of the hand see every page at least once without its
@@ -42,7 +42,7 @@ typedef struct job {
     pe_cluster cluster;
 } job;
 
-/* The next page of the machine that may be taken, within *left steps; false when there is none. */
+/* The next page of the VM that may be taken, within *left steps; false when there is none. */
 static bool next_victim(job *self, uint64_t *left, uint32_t *victim)
 {
     pe_vm *vm = self->vm;
@@ -75,7 +75,7 @@ static bool share(job *self, uint32_t ppn)
         return false;
     uint64_t const hash = pe_content_hash(host, pe_payload_of(vm->map[ppn]),
                                           &host->groups[vm->group]);
-    switch (pe_page_share(host, vm, ppn, hash, PE_PARTNERS_ALL, &stale)) {
+    switch (pe_page_share(host, vm, ppn, hash, PE_NONE, PE_PARTNERS_ALL, &stale)) {
     case PE_PARTNER_MERGED:
         self->result->merged += 1;
         vm->event[PE_EV_MERGED] += 1;
@@ -144,7 +144,7 @@ static pe_status take(job *self, uint32_t ppn)
     return PE_OK;
 }
 
-/* When no page is left to take, the machine's own compressed pages go on to swap, oldest first. */
+/* When no page is left to take, the VM's own compressed pages go on to swap, oldest first. */
 static pe_status drain_cache(job *self, uint64_t idle_wanted)
 {
     pe_host *host = self->host;

@@ -1,4 +1,4 @@
-/* Reclaim: wins machine frames from one machine by a technique. */
+/* Reclaim: wins machine frames from one VM by a technique. */
 #ifndef PE_RECLAIM_H
 #define PE_RECLAIM_H
 

@@ -1,5 +1,5 @@
 /* Counter-based random numbers: draw i of stream s under a seed is a pure function of the three, so
-   adding a virtual machine changes no other machine's draws. Splitmix64's finaliser over a mix. */
+   adding a virtual machine changes no other VM's draws. Splitmix64's finaliser over a mix. */
 #ifndef PE_RNG_H
 #define PE_RNG_H
 

@@ -17,11 +17,18 @@ typedef struct pe_scan_result {
 #define PE_SCAN_RANDOM 1u    /* random pages, as ESX does; else the next, wrapping */
 #define PE_SCAN_TWO_SCANS 2u /* KSM's rule: see pe_scan.c */
 
-/* Looks at `pages` pages of one machine, from where its last scan ended. Adds to *result. Does
-   nothing where sharing is off. PE_ERR_NO_MEMORY, and nothing done: the first scan of a machine by
+/* Looks at `pages` pages of one VM, from where its last scan ended. Adds to *result. Does
+   nothing where sharing is off. PE_ERR_NO_MEMORY, and nothing done: the first scan of a VM by
    the two-scan rule found no room for its checksums. */
 PE_MUST_USE pe_status pe_scan(pe_host *host, pe_vm *vm, uint64_t pages, unsigned how,
                               pe_scan_result *result);
+/* KSM's checksum of a page, from a hash that is there in any case; never 0. */
+static inline uint32_t pe_scan_checksum(uint64_t hash)
+{
+    uint32_t const checksum = (uint32_t)(hash >> 16);
+    return checksum ? checksum : 1;
+}
+
 /* A pass over everything is over: see pe_sharing_new_generation. */
 void pe_scan_end_pass(pe_host *host);
 

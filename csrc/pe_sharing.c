@@ -49,23 +49,6 @@ enum { BUCKETS_MIN = 16, PATH_LIMIT = 128, HINT_PATH_LIMIT = 32, AHEAD = 16 };
 /* From this size on, large pages: lookups hit the table at random. */
 #define HUGE_FROM ((size_t)4 << 20)
 
-static inline uint64_t first_bucket(const pe_sharing *self, uint64_t hash)
-{
-    return ((hash >> 32) * self->buckets) >> 32;
-}
-
-static inline uint64_t other_bucket(const pe_sharing *self, uint64_t bucket, uint64_t fingerprint)
-{
-    uint64_t spread = (fingerprint + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t sum = ((spread >> 32) * self->buckets) >> 32;
-    return sum >= bucket ? sum - bucket : sum + self->buckets - bucket;
-}
-
-static inline uint64_t *bucket_at(const pe_sharing *self, uint64_t bucket)
-{
-    return self->slots + bucket * BUCKET_SLOTS;
-}
-
 static size_t slot_bytes(const pe_sharing *self)
 {
     return (size_t)self->buckets * BUCKET_SLOTS * sizeof self->slots[0];

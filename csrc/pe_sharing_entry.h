@@ -1,4 +1,4 @@
-/* How an entry of the sharing table is laid out; for pe_sharing.c and its check alone. */
+/* How an entry of the sharing table is laid out; for pe_sharing*.c alone. */
 #ifndef PE_SHARING_ENTRY_H
 #define PE_SHARING_ENTRY_H
 
@@ -52,6 +52,23 @@ static inline uint64_t fingerprint_of(uint64_t entry)
 static inline uint64_t make_entry(uint32_t state, uint64_t hash, uint64_t id)
 {
     return (uint64_t)state << STATE_SHIFT | (hash & FINGERPRINT_MASK) << ID_BITS | id;
+}
+
+static inline uint64_t first_bucket(const pe_sharing *self, uint64_t hash)
+{
+    return ((hash >> 32) * self->buckets) >> 32;
+}
+
+static inline uint64_t other_bucket(const pe_sharing *self, uint64_t bucket, uint64_t fingerprint)
+{
+    uint64_t spread = (fingerprint + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t sum = ((spread >> 32) * self->buckets) >> 32;
+    return sum >= bucket ? sum - bucket : sum + self->buckets - bucket;
+}
+
+static inline uint64_t *bucket_at(const pe_sharing *self, uint64_t bucket)
+{
+    return self->slots + bucket * BUCKET_SLOTS;
 }
 
 /* Bit i: entry i of the bucket carries the fingerprint (and may be empty or expired). No branch:

@@ -1,11 +1,11 @@
 /* The numbers that may be seen from outside; each is computed here and nowhere else.
 
-   consumed of a machine charges what it really costs the host: a private page one frame; its blobs
+   consumed of a VM charges what it really costs the host: a private page one frame; its blobs
    the slots they take; a shared page the mean cost of a shared page on this host, shared frames /
    pages that map them, zero pages left out of both (their frame is one per salt group and costs a
-   machine nothing). So the consumed of all machines and the zero frames add up to the machine
+   VM nothing). So the consumed of all VMs and the zero frames add up to the machine
    memory in use, but for rounding and the unused slots of the cache. Charging each page by its own
-   count of mappers would be fairer between machines that share with few and with many, and would
+   count of mappers would be fairer between VMs that share with few and with many, and would
    need a walk. */
 #include "pe_stats.h"
 
@@ -87,7 +87,7 @@ static cost cost_of_shared(const pe_host *host)
                   .pages = host->sharing.mapped - zero_pages};
 }
 
-/* What the shared, non-zero pages of one machine cost the host. */
+/* What the shared, non-zero pages of one VM cost the host. */
 static uint64_t charge_for_shared(cost each, const pe_vm *vm)
 {
     uint64_t const own = vm->in_place[PE_SHARED] - vm->zero;
@@ -125,7 +125,7 @@ void pe_stats_vm(const pe_host *host, const pe_vm *vm, uint64_t out[PE_VM_NUMBER
 
 void pe_stats_vms(const pe_host *host, const uint64_t *ids, size_t n, uint64_t *out)
 {
-    cost const shared = cost_of_shared(host); /* once: it walks all machines */
+    cost const shared = cost_of_shared(host); /* once: it walks all VMs */
     uint64_t numbers[PE_VM_NUMBERS];
     for (size_t i = 0; i < n; ++i) {
         const pe_vm *vm = pe_host_vm(host, ids[i]);

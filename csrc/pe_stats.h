@@ -4,7 +4,7 @@
 
 #include "pe_host.h"
 
-/* Of one machine; bytes unless the name says pages. vSphere's names (VM level). */
+/* Of one VM; bytes unless the name says pages. vSphere's names (VM level). */
 typedef enum pe_vm_number {
     PE_VM_SIZE,    /* configured, guest-visible */
     PE_VM_GRANTED, /* guest pages backed by machine memory as pages: private + shared */
@@ -28,7 +28,7 @@ typedef enum pe_host_number {
     PE_HOST_MEMORY,
     PE_HOST_FREE,
     PE_HOST_CONSUMED, /* memory - free */
-    PE_HOST_GRANTED,  /* sums over the machines */
+    PE_HOST_GRANTED,  /* sums over the VMs */
     PE_HOST_SHARED,
     PE_HOST_ZERO,
     PE_HOST_COMPRESSED,
@@ -52,7 +52,7 @@ typedef enum pe_host_number {
 const char *pe_vm_number_name(size_t number); /* NULL beyond the last */
 const char *pe_host_number_name(size_t number);
 void pe_stats_vm(const pe_host *host, const pe_vm *vm, uint64_t out[PE_VM_NUMBERS]);
-/* Of n machines side by side: PE_VM_ROWS rows of n values, a column per machine, in the order of
+/* Of n VMs side by side: PE_VM_ROWS rows of n values, a column per VM, in the order of
    ids, each of which must be there. Rows: the numbers, the events, whether it is blocked, and of
    the open sampling period the pages touched and the pages marked. */
 #define PE_VM_ROWS (PE_VM_NUMBERS + PE_EVENTS + 3)

@@ -25,6 +25,7 @@ const char *pe_status_name(pe_status status)
     case PE_ERR_CODEC: return "PE_ERR_CODEC";
     case PE_ERR_NO_DESCRIPTOR: return "PE_ERR_NO_DESCRIPTOR";
     case PE_ERR_CORRUPT: return "PE_ERR_CORRUPT";
+    case PE_ERR_STATE: return "PE_ERR_STATE";
     }
     return "unknown status";
 }
@@ -48,6 +49,7 @@ const char *pe_status_text(pe_status status)
     case PE_ERR_CODEC: return "a compressed page does not decode";
     case PE_ERR_NO_DESCRIPTOR: return "the process has no file descriptor left for the swap file";
     case PE_ERR_CORRUPT: return "an internal structure breaks one of its rules";
+    case PE_ERR_STATE: return "a saved state is damaged, or is none";
     }
     return "unknown status";
 }

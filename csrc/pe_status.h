@@ -23,7 +23,8 @@ typedef enum pe_status {
     PE_ERR_SWAP_CORRUPT = -31,  /* a swap slot's checksum is wrong */
     PE_ERR_CODEC = -32,         /* a compressed page does not decode */
     PE_ERR_NO_DESCRIPTOR = -33, /* the process has none left for the swap file */
-    PE_ERR_CORRUPT = -40        /* a structure breaks one of its rules */
+    PE_ERR_CORRUPT = -40,       /* a structure breaks one of its rules */
+    PE_ERR_STATE = -41          /* a saved state is damaged, or none */
 } pe_status;
 
 /* The enumerator as text, for messages and tests; never NULL. */

@@ -92,7 +92,7 @@ static void settle_blob(pe_host *host, pe_blob blob, pe_slot slot)
     vm->event[PE_EV_SWAP_OUT] += 1;
 }
 
-/* The page that the error is about: it may be another machine's than the one that is reclaimed. */
+/* The page that the error is about: it may be another VM's than the one that is reclaimed. */
 static void blame(pe_host *host, pe_blob blob)
 {
     pe_vm *vm;
@@ -103,8 +103,8 @@ static void blame(pe_host *host, pe_blob blob)
     host->error_ppn = ppn;
 }
 
-/* A blob whose going may make room for one of this machine: its own oldest, or anyone's where the
-   limit of the whole cache is in the way. When it is the machine's own limit, other machines' blobs
+/* A blob whose going may make room for one of this VM: its own oldest, or anyone's where the
+   limit of the whole cache is in the way. When it is the VM's own limit, other VMs' blobs
    would go for nothing. */
 static pe_blob oldest_blob(const pe_host *host, const pe_vm *vm)
 {

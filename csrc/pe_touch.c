@@ -10,11 +10,15 @@
    another thread writes to it meanwhile must not lead out of the map. */
 #include "pe_touch.h"
 
+#include "pe_bits.h"
 #include "pe_content.h"
+#include "pe_crew.h"
 #include "pe_fault.h"
 
 #define AHEAD 24u /* accesses between the prefetch of a word and its use */
 #define CONTENT_AHEAD 2u
+#define READ_CHUNK 64u
+#define PARTS_LEAST 4u /* of a window that is written, for each thread */
 
 size_t pe_first_bad_page(const pe_vm *vm, const int64_t *ppns, size_t n)
 {
@@ -115,15 +119,86 @@ pe_status pe_touch(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, cons
     return status;
 }
 
+PE_INLINE pe_status fault_at(pe_host *host, pe_vm *vm, const int64_t *at, pe_access access,
+                             uint32_t *ppn)
+{
+    return pe_vm_page_at(vm, at, ppn) ? pe_fault(host, vm, *ppn, access) : PE_ERR_PAGE_RANGE;
+}
+
+/* ---- by several threads: a window of accesses is made, and then what they carry moves */
+
+typedef struct moves {
+    pe_host *host;
+    void *contents;
+    size_t first;   /* the window's first access is the batch's so-manieth */
+    uint32_t parts; /* a power of two */
+} moves;
+
+/* Frames by 64s, so that all writes to one frame are made by one thread, in order, and so is what
+   the pool keeps of its neighbours in the same word. */
+static void write_part(void *context, size_t part, size_t n)
+{
+    const moves *self = context;
+    const pe_window *window = &self->host->windows[0];
+    for (size_t p = part; p < part + n; ++p)
+        for (uint32_t k = 0; k < window->n; ++k)
+            if ((window->frame[k] / PE_WORD_BITS & (self->parts - 1)) == p)
+                pe_content_write(self->host, window->frame[k], self->contents, self->first + k);
+}
+
+static void read_part(void *context, size_t from, size_t n)
+{
+    const moves *self = context;
+    const pe_window *window = &self->host->windows[0];
+    for (size_t k = from; k < from + n; ++k)
+        pe_content_read(self->host, window->frame[k], self->contents, self->first + k);
+}
+
+/* pe_read or pe_write. No access of a window looks at a page that was written in it, nor takes or
+   changes a frame that is to be read: so it does not matter that contents move last. */
+static pe_status access_together(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n,
+                                 pe_access access, void *contents, uint32_t threads, size_t *done)
+{
+    pe_window *window = &host->windows[0];
+    pe_status status = PE_OK;
+    moves move = {host, contents, 0, PARTS_LEAST};
+    pe_crew crew;
+    size_t i = 0;
+    while (move.parts < PARTS_LEAST * threads)
+        move.parts *= 2;
+    pe_crew_begin(&crew, threads);
+    while (status == PE_OK && i < n) {
+        move.first = i;
+        for (window->n = 0; window->n < PE_WINDOW && i < n; ++i) {
+            uint32_t ppn;
+            status = fault_at(host, vm, &ppns[i], access, &ppn);
+            if (status != PE_OK)
+                break;
+            window->frame[window->n++] = pe_payload_of(vm->map[ppn]);
+        }
+        if (access == PE_ACCESS_FILL)
+            pe_crew_give(&crew, move.parts, 1, write_part, &move);
+        else
+            pe_crew_give(&crew, window->n, READ_CHUNK, read_part, &move);
+        pe_crew_finish(&crew);
+    }
+    pe_crew_end(&crew);
+    *done = i;
+    return status;
+}
+
 pe_status pe_write(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, const void *contents,
                    size_t *done)
 {
+    uint32_t const threads = pe_content_threads(host, n);
     pe_status status = stop_if_blocked(vm, n);
     size_t i = 0;
+    if (status == PE_OK && threads > 1)
+        status = access_together(host, vm, ppns, n, PE_ACCESS_FILL, (void *)(uintptr_t)contents,
+                                 threads, &i);
     while (status == PE_OK && i < n) {
         uint32_t ppn;
-        status = pe_vm_page_at(vm, &ppns[i], &ppn) ? pe_fault(host, vm, ppn, PE_ACCESS_FILL)
-                                                   : PE_ERR_PAGE_RANGE;
+        status = fault_at(host, vm, &ppns[i], PE_ACCESS_FILL, &ppn);
         if (status == PE_OK) {
             pe_content_write(host, pe_payload_of(vm->map[ppn]), contents, i);
             ++i;
@@ -137,14 +212,16 @@ pe_status pe_write(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, cons
 pe_status pe_read(pe_host *host, pe_vm *vm, const int64_t *ppns, size_t n, void *contents,
                   size_t *done)
 {
+    uint32_t const threads = pe_content_threads(host, n);
     pe_status status = stop_if_blocked(vm, n);
     size_t i = 0;
+    if (status == PE_OK && threads > 1)
+        status = access_together(host, vm, ppns, n, PE_ACCESS_READ, contents, threads, &i);
     while (status == PE_OK && i < n) {
         uint32_t ppn;
         if (i + CONTENT_AHEAD < n)
             ask_for(vm->map, ppns[i + CONTENT_AHEAD]);
-        status = pe_vm_page_at(vm, &ppns[i], &ppn) ? pe_fault(host, vm, ppn, PE_ACCESS_READ)
-                                                   : PE_ERR_PAGE_RANGE;
+        status = fault_at(host, vm, &ppns[i], PE_ACCESS_READ, &ppn);
         if (status == PE_OK) {
             pe_content_read(host, pe_payload_of(vm->map[ppn]), contents, i);
             ++i;

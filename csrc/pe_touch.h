@@ -7,7 +7,7 @@
 
 #include "pe_host.h"
 
-/* The first entry of ppns that is not a page of the machine; n when all are. */
+/* The first entry of ppns that is not a page of the VM; n when all are. */
 size_t pe_first_bad_page(const pe_vm *vm, const int64_t *ppns, size_t n);
 
 /* write: one flag per access, or NULL and all_write for every one. */

@@ -13,7 +13,7 @@ typedef struct pe_turns {
     const uint8_t *writes;
 } pe_turns;
 
-/* count[t] of the n accesses are of turn t. All ppns are pages of the machine. */
+/* count[t] of the n accesses are of turn t. All ppns are pages of the VM. */
 void pe_turns_count(pe_turns self, const pe_vm *vm, size_t n, const int64_t *ppns,
                     const uint8_t *kinds, size_t count[PE_TURNS]);
 /* The same accesses turn by turn; those of one turn stay in order. count is what pe_turns_count

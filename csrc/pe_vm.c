@@ -1,6 +1,6 @@
 /* One virtual machine's page map and counts.
 
-   The map is one 64-bit word per page (pe_place.h). Everything a policy may ask of a machine's
+   The map is one 64-bit word per page (pe_place.h). Everything a policy may ask of a VM's
    pages is kept as a count beside the map and changed in one place, pe_vm_put, so that no walk is
    needed to answer:
 

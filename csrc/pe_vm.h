@@ -29,7 +29,7 @@ typedef enum pe_event {
     PE_EV_SCANNED,            /* pages hashed by the sharing scan */
     PE_EV_HINTED,             /* of these, pages that were noted as hints */
     PE_EV_DISCARDED,     /* compressed or swapped pages overwritten whole without reading them */
-    PE_EV_BLOCK_STOPS,   /* batches stopped because the machine is blocked */
+    PE_EV_BLOCK_STOPS,   /* batches stopped because the VM is blocked */
     PE_EV_SAMPLE_FAULTS, /* first accesses to sampled pages */
     PE_EV_REPORTED,      /* free pages that the guest reported and the host took */
     PE_EVENTS
@@ -42,7 +42,7 @@ typedef struct pe_vm {
                             it came to its frame; NULL until the first such scan */
     uint64_t base;       /* host-wide number of page 0 */
     uint32_t pages;
-    uint64_t id;    /* of no other machine in the host's life */
+    uint64_t id;    /* of no other VM in the host's life */
     uint32_t index; /* in the host's list */
     uint32_t group; /* salt group */
     bool blocked;   /* no access is made */
@@ -54,14 +54,14 @@ typedef struct pe_vm {
     bool sampling;
     pe_rng sample_from; /* the draws of the open period start here */
     uint64_t sample_draws;
-    pe_rng rng; /* draws of this machine alone */
+    pe_rng rng; /* draws of this VM alone */
     uint64_t event[PE_EVENTS];
     const pe_memory *memory;
 } pe_vm;
 
 /* The number that stands at `at` now, which is the caller's memory: another thread may write there
    while a batch runs, so it is read once, and what was checked is what is used. False: it is not a
-   page of the machine. */
+   page of the VM. */
 PE_INLINE bool pe_vm_page_at(const pe_vm *self, const int64_t *at, uint32_t *ppn)
 {
     int64_t const number = *(const volatile int64_t *)at;
@@ -69,7 +69,7 @@ PE_INLINE bool pe_vm_page_at(const pe_vm *self, const int64_t *at, uint32_t *ppn
     return (uint64_t)number < self->pages;
 }
 
-/* Where each of these pages is, a pe_place each. PE_ERR_PAGE_RANGE: one is none of the machine's.
+/* Where each of these pages is, a pe_place each. PE_ERR_PAGE_RANGE: one is none of the VM's.
    */
 PE_MUST_USE pe_status pe_vm_places(const pe_vm *self, size_t n, const int64_t *ppns, uint8_t *out);
 

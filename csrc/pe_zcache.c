@@ -101,15 +101,9 @@ void pe_zcache_set_group_limit(pe_zcache *self, uint32_t g, uint64_t limit_bytes
     self->groups[g].limit = limit_bytes;
 }
 
-static uint32_t class_for(const pe_zcache *self, size_t length)
-{
-    pe_assert(length >= 1 && length <= PE_ZCACHE_PAYLOAD_MAX);
-    return self->class_of[(length + PE_ZCACHE_STEP - 1) / PE_ZCACHE_STEP];
-}
-
 bool pe_zcache_needs_frame(const pe_zcache *self, size_t length)
 {
-    return self->partial[class_for(self, length)] == PE_NONE;
+    return self->partial[pe_zcache_class_for(self, length)] == PE_NONE;
 }
 
 /* Makes sure that there is a free blob record and a free frame record. */
@@ -159,11 +153,6 @@ static void list_remove(pe_zcache *self, uint32_t f)
         self->frames[frame->next].prev = frame->prev;
 }
 
-static uint64_t all_cells(const pe_zcache *self, uint32_t cls)
-{
-    return self->cells[cls] == 64 ? UINT64_MAX : (UINT64_C(1) << self->cells[cls]) - 1;
-}
-
 static uint32_t lowest_clear(uint64_t bits)
 {
     uint32_t i = 0;
@@ -188,18 +177,9 @@ static uint32_t take_cell(pe_zcache *self, uint32_t cls, pe_frame spare, bool *u
     lent *frame = &self->frames[f];
     *cell = (uint16_t)lowest_clear(frame->used);
     frame->used |= UINT64_C(1) << *cell;
-    if (frame->used == all_cells(self, cls))
+    if (frame->used == pe_zcache_all_cells(self, cls))
         list_remove(self, f);
     return f;
-}
-
-static void count(pe_zcache_stats *stats, uint32_t length, uint32_t room, bool add)
-{
-    uint64_t const one = add ? 1 : UINT64_MAX; /* minus one, modulo 2^64 */
-    stats->blobs += one;
-    stats->slot_bytes += add ? room : -(uint64_t)room;
-    stats->payload_bytes += add ? length : -(uint64_t)length;
-    *(length <= PE_PAGE_BYTES / 4 ? &stats->quarter : &stats->half) += one;
 }
 
 static void ring_append(pe_zcache *self, group *own, pe_blob b)
@@ -214,17 +194,10 @@ static void ring_append(pe_zcache *self, group *own, pe_blob b)
     own->newest = b;
 }
 
-static uint8_t *cell_bytes(const pe_zcache *self, const record *blob)
-{
-    const lent *frame = &self->frames[blob->lent];
-    return self->config.pool + ((size_t)frame->frame << PE_PAGE_SHIFT)
-         + (size_t)blob->cell * self->size[frame->cls];
-}
-
 pe_status pe_zcache_store(pe_zcache *self, uint32_t g, uint64_t owner, const void *payload,
                           size_t length, pe_frame spare, bool *used_spare, pe_blob *out)
 {
-    uint32_t const cls = class_for(self, length);
+    uint32_t const cls = pe_zcache_class_for(self, length);
     pe_assert(g < self->group_count);
     group *own = &self->groups[g];
     uint32_t const room = self->size[cls];
@@ -241,10 +214,10 @@ pe_status pe_zcache_store(pe_zcache *self, uint32_t g, uint64_t owner, const voi
     *blob = (record){.owner = owner, .length = (uint16_t)length, .stamp = ++self->stamp};
     blob->lent = take_cell(self, cls, spare, used_spare, &blob->cell);
     ring_append(self, own, b);
-    count(&own->stats, (uint32_t)length, room, true);
-    count(&self->total, (uint32_t)length, room, true);
+    pe_zcache_count(&own->stats, (uint32_t)length, room, true);
+    pe_zcache_count(&self->total, (uint32_t)length, room, true);
     if (self->config.pool)
-        memcpy(cell_bytes(self, blob), payload, length);
+        memcpy(pe_zcache_cell_bytes(self, blob), payload, length);
     else
         memcpy(&blob->token, payload, sizeof blob->token);
     *out = b;
@@ -256,7 +229,7 @@ const void *pe_zcache_payload(const pe_zcache *self, pe_blob b, size_t *length)
     const record *blob = &self->blobs[b];
     pe_assert(b < self->blob_records && blob->lent != PE_NONE);
     *length = blob->length;
-    return self->config.pool ? (const void *)cell_bytes(self, blob) : &blob->token;
+    return self->config.pool ? (const void *)pe_zcache_cell_bytes(self, blob) : &blob->token;
 }
 
 uint64_t pe_zcache_owner(const pe_zcache *self, pe_blob b)
@@ -271,7 +244,7 @@ static pe_frame give_cell(pe_zcache *self, const record *blob)
     uint32_t const f = blob->lent;
     lent *frame = &self->frames[f];
     pe_assert(frame->used >> blob->cell & 1);
-    if (frame->used == all_cells(self, frame->cls))
+    if (frame->used == pe_zcache_all_cells(self, frame->cls))
         list_add(self, f);
     frame->used &= ~(UINT64_C(1) << blob->cell);
     if (frame->used)
@@ -293,8 +266,8 @@ pe_frame pe_zcache_erase(pe_zcache *self, uint32_t g, pe_blob b)
     uint32_t const room = self->size[self->frames[blob->lent].cls];
     *(blob->prev != PE_NONE ? &self->blobs[blob->prev].next : &own->oldest) = blob->next;
     *(blob->next != PE_NONE ? &self->blobs[blob->next].prev : &own->newest) = blob->prev;
-    count(&own->stats, blob->length, room, false);
-    count(&self->total, blob->length, room, false);
+    pe_zcache_count(&own->stats, blob->length, room, false);
+    pe_zcache_count(&self->total, blob->length, room, false);
     pe_frame const emptied = give_cell(self, blob);
     *blob = (record){.lent = PE_NONE, .next = self->free_blob};
     self->free_blob = b;
@@ -359,7 +332,7 @@ static bool check_ring(const pe_zcache *self, const group *own, uint64_t *seen, 
         if (blob->lent >= self->frame_records || self->frames[blob->lent].frame == PE_NONE
             || !(self->frames[blob->lent].used >> blob->cell & 1))
             return false;
-        count(&recount, blob->length, self->size[self->frames[blob->lent].cls], true);
+        pe_zcache_count(&recount, blob->length, self->size[self->frames[blob->lent].cls], true);
     }
     *reason = "Z3: a group's newest blob is not the end of its ring";
     if (own->newest != last)
@@ -382,7 +355,7 @@ bool pe_zcache_check(const pe_zcache *self, const char **reason)
         if (!frame->used)
             return false;
         frames += 1;
-        partial += frame->used != all_cells(self, frame->cls);
+        partial += frame->used != pe_zcache_all_cells(self, frame->cls);
         for (uint64_t bits = frame->used; bits; bits &= bits - 1)
             cells += 1;
     }

@@ -1,4 +1,4 @@
-/* What the compression cache is made of: for pe_zcache.c and the test that breaks it on purpose. */
+/* What the compression cache is made of: for pe_zcache*.c and the test that breaks it on purpose. */
 #ifndef PE_ZCACHE_LAYOUT_H
 #define PE_ZCACHE_LAYOUT_H
 
@@ -46,5 +46,32 @@ struct pe_zcache {
     uint64_t stamp;
     pe_zcache_stats total;
 };
+
+static inline uint32_t pe_zcache_class_for(const pe_zcache *self, size_t length)
+{
+    pe_assert(length >= 1 && length <= PE_ZCACHE_PAYLOAD_MAX);
+    return self->class_of[(length + PE_ZCACHE_STEP - 1) / PE_ZCACHE_STEP];
+}
+
+static inline uint64_t pe_zcache_all_cells(const pe_zcache *self, uint32_t cls)
+{
+    return self->cells[cls] == 64 ? UINT64_MAX : (UINT64_C(1) << self->cells[cls]) - 1;
+}
+
+static inline void pe_zcache_count(pe_zcache_stats *stats, uint32_t length, uint32_t room, bool add)
+{
+    uint64_t const one = add ? 1 : UINT64_MAX; /* minus one, modulo 2^64 */
+    stats->blobs += one;
+    stats->slot_bytes += add ? room : -(uint64_t)room;
+    stats->payload_bytes += add ? length : -(uint64_t)length;
+    *(length <= PE_PAGE_BYTES / 4 ? &stats->quarter : &stats->half) += one;
+}
+
+static inline uint8_t *pe_zcache_cell_bytes(const pe_zcache *self, const pe_zcache_record *blob)
+{
+    const pe_zcache_lent *frame = &self->frames[blob->lent];
+    return self->config.pool + ((size_t)frame->frame << PE_PAGE_SHIFT)
+         + (size_t)blob->cell * self->size[frame->cls];
+}
 
 #endif

@@ -20,13 +20,15 @@ PAGE = Path(__file__).with_name("fields.md")
 GROUPS = {
     "What a policy sees": (policy.Snapshot, policy.VMView, policy.GuestView),
     "What a policy answers": (policy.Plan, policy.VMPlan, policy.Migration),
+    "What the guard allows, and what it changed": (policy.Limits, policy.Clip),
     "What a host reports": (pe.HostStats, pe.VMStats, pe.GuestStats, pe.Events),
+    "What demand has": (pe.demand.Demand, pe.demand.DemandSummary, pe.demand.Sums),
     "What a call did": (pe.Faults, pe.ScanResult, pe.Reclaimed),
 }
 HEAD = """\
 # Fields
 
-Everything that a policy sees and may answer, and everything that hosts, machines and calls report.
+Everything that a policy sees and may answer, and everything that hosts, VMs and calls report.
 All of them are frozen records: made by name, compared by value, and turned into a dict by
 `dataclasses.asdict`. A field without a default must be given. The same is in `help(...)` of each
 class. (`python docs/fields.py` writes this page from there.)

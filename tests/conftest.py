@@ -1,4 +1,4 @@
-"""What all tests share: Hypothesis without a clock, since a busy machine is no reason for a test to
+"""What all tests share: Hypothesis without a clock, as a busy computer is no reason for a test to
 fail; tests that are slow are left out unless somebody asks for them, and that is said; workers of
 pytest-xdist keep together what shares a run. And what run_sanitized.py needs to know of the run
 inside it.
@@ -17,7 +17,7 @@ settings.load_profile("pageengine")
 STATUS = os.environ.get("PAGEENGINE_SANITIZED")
 if STATUS:
     # Programs that tests start do not look for leaks as they end: where the search itself fails,
-    # as it may on a busy machine, it exits with 0 in place of the program's own status.
+    # as it may on a busy computer, it exits with 0 in place of the program's own status.
     os.environ["ASAN_OPTIONS"] += ":detect_leaks=0"
 LEFT_OUT = pytest.StashKey[int]()
 #: Tests of a file share what it prepares. Of these, those that share a run, by their names.

@@ -1,6 +1,6 @@
 """A host whose operations fail by plan, and beside it what its pages must hold.
 
-The model is one array per machine: the number of each page's content. After every call it is held
+The model is one array per VM: the number of each page's content. After every call it is held
 against what the engine did and said:
 
     what is read is what was written, or an error is raised
@@ -59,20 +59,20 @@ def must(condition, *what):
         raise Wrong(" ".join(map(str, what)))
 
 
-class Machine:
+class Shadow:
     def __init__(self, vm):
         self.vm, self.held = vm, np.zeros(vm.pages, np.int64)
 
 
 class Faulted:
-    """The host, its machines, its plan, and what was said so far."""
+    """The host, its VMs, its plan, and what was said so far."""
 
     def __init__(self, seed, frames, **options):
         self.plan = FaultPlan(seed)
         self.rules = []
         self.contents = CONTENTS[options.get("contents", "bytes")]
         self.host = pe.Host(frames * PAGE, seed=seed, faults=self.plan, **options)
-        self.machines = {}
+        self.shadows = {}
         self.operations = self.calls = 0
         self.reported = 0  # errors that were raised for faults
 
@@ -92,7 +92,7 @@ class Faulted:
         self.arm(*(rule for rule in self.rules if "share" in rule[2]))
         return result
 
-    def call(self, call, machine=None):
+    def call(self, call, shadow=None):
         """What the call gives, or None after an error that the plan explains."""
         before, result = self.plan.total, None
         self.calls += 1
@@ -102,12 +102,12 @@ class Faulted:
         except (errors.SwapFull, errors.OutOfFrames):
             pass
         except (errors.SwapError, errors.SwapCorruption, MemoryError) as error:
-            self.explain(error, machine, self.plan.log(before))
+            self.explain(error, shadow, self.plan.log(before))
         if self.plan.total != before:
             self.disarmed(self.host.check)
         return result
 
-    def explain(self, error, machine, faults):
+    def explain(self, error, shadow, faults):
         kinds = {fault.kind for fault in faults}
         self.reported += 1
         if isinstance(error, MemoryError):
@@ -122,7 +122,7 @@ class Faulted:
             must(many, "one interruption is no error:", repr(error))
             if error.ppn < 0:
                 return
-        must(machine is None or error.vm == machine.vm.name, "another machine's page:", error)
+        must(shadow is None or error.vm == shadow.vm.name, "another VM's page:", error)
         places = self.host[error.vm].places
         must(places[error.ppn] == pe.Place.SWAPPED, "not in swap:", error)
 
@@ -136,63 +136,63 @@ class Faulted:
 
     def add(self, name, pages, **options):
         vm = self.call(lambda: self.host.add_vm(name, pages * PAGE, **options))
-        must((vm is not None) == (name in self.host.vms), "half a machine", name)
+        must((vm is not None) == (name in self.host.vms), "half a VM", name)
         if vm:
-            self.machines[name] = Machine(vm)
+            self.shadows[name] = Shadow(vm)
 
     def remove(self, name):
-        del self.machines[name]
+        del self.shadows[name]
         self.call(lambda: self.host.remove_vm(name))
 
-    def write(self, machine, ppns, numbers, waits=False):
-        vm, pages = machine.vm, self.contents[numbers]
+    def write(self, shadow, ppns, numbers, waits=False):
+        vm, pages = shadow.vm, self.contents[numbers]
         before = vm.events()["accesses"]
         write = vm.write if waits else vm.try_write
-        self.call(lambda: write(ppns, pages), machine)
+        self.call(lambda: write(ppns, pages), shadow)
         done = vm.events()["accesses"] - before
-        machine.held[ppns[:done]] = numbers[:done]
+        shadow.held[ppns[:done]] = numbers[:done]
         self.operations += done
 
-    def read(self, machine, ppns):
-        vm = machine.vm
-        found = self.call(lambda: vm.try_read(ppns), machine)
+    def read(self, shadow, ppns):
+        vm = shadow.vm
+        found = self.call(lambda: vm.try_read(ppns), shadow)
         done, status, _, pages = found
-        self.compare(machine, ppns[:done], pages)
+        self.compare(shadow, ppns[:done], pages)
         self.operations += done
         if status not in ("PE_OK", "PE_NO_FRAME"):
-            self.call(lambda: vm.touch(ppns[done : done + 1]), machine)
+            self.call(lambda: vm.touch(ppns[done : done + 1]), shadow)
 
-    def peek(self, machine, ppns):
-        pages = self.call(lambda: machine.vm.peek(ppns), machine)
+    def peek(self, shadow, ppns):
+        pages = self.call(lambda: shadow.vm.peek(ppns), shadow)
         if pages is not None:
-            self.compare(machine, ppns, pages)
+            self.compare(shadow, ppns, pages)
             self.operations += len(ppns)
 
-    def touch(self, machine, ppns, writes):
-        found = self.call(lambda: machine.vm.try_touch(ppns, writes), machine)
+    def touch(self, shadow, ppns, writes):
+        found = self.call(lambda: shadow.vm.try_touch(ppns, writes), shadow)
         self.operations += found[0]
 
-    def compare(self, machine, ppns, pages):
-        expected = self.contents[machine.held[ppns]]
+    def compare(self, shadow, ppns, pages):
+        expected = self.contents[shadow.held[ppns]]
         if not np.array_equal(pages, expected):
             differ = (pages != expected).reshape(len(ppns), -1).any(axis=1)
-            raise Wrong(f"{machine.vm.name!r}: pages {ppns[differ]} are not what was written")
+            raise Wrong(f"{shadow.vm.name!r}: pages {ppns[differ]} are not what was written")
 
-    def give_up(self, machine, ppns, report=False):
-        vm = machine.vm
-        self.call(lambda: vm.report_free(ppns) if report else vm.balloon(ppns), machine)
-        machine.held[ppns] = 0
+    def give_up(self, shadow, ppns, report=False):
+        vm = shadow.vm
+        self.call(lambda: vm.report_free(ppns) if report else vm.balloon(ppns), shadow)
+        shadow.held[ppns] = 0
         self.operations += len(ppns)
 
-    def reclaim(self, machine, frames, technique):
-        won = self.call(lambda: self.host.reclaim(machine.vm, frames, technique))
+    def reclaim(self, shadow, frames, technique):
+        won = self.call(lambda: self.host.reclaim(shadow.vm, frames, technique))
         self.operations += won.swapped + won.compressed + won.merged if won else 0
 
     def mend(self):
         """Pages that are lost get a new content: writing one whole does not need the old."""
         for name, ppns in self.damaged().items():
-            machine = self.machines[name]
-            self.write(machine, ppns, np.arange(len(ppns)) % len(self.contents), waits=True)
+            shadow = self.shadows[name]
+            self.write(shadow, ppns, np.arange(len(ppns)) % len(self.contents), waits=True)
 
     # in the end
 
@@ -203,18 +203,18 @@ class Faulted:
         self.arm()
         self.host.check()
         lost = self.damaged()
-        for name, machine in self.machines.items():
-            ppns = np.setdiff1d(np.arange(machine.vm.pages), lost.get(name, []))
-            self.compare(machine, ppns, machine.vm.peek(ppns))
+        for name, shadow in self.shadows.items():
+            ppns = np.setdiff1d(np.arange(shadow.vm.pages), lost.get(name, []))
+            self.compare(shadow, ppns, shadow.vm.peek(ppns))
             for ppn in lost.get(name, ()):
-                self.must_report(machine, int(ppn))
+                self.must_report(shadow, int(ppn))
         self.mend()
         must(not self.damaged() or self.host.stats.free == 0, "a page that was written to is lost")
-        for name in list(self.machines):
+        for name in list(self.shadows):
             if name not in self.damaged():
-                self.read_all(self.machines[name])
+                self.read_all(self.shadows[name])
         self.host.check()
-        for name in list(self.machines):
+        for name in list(self.shadows):
             self.remove(name)
         stats = self.host.stats
         must(stats.free == stats.memory and stats.swapped == 0, "not everything was given back")
@@ -222,18 +222,18 @@ class Faulted:
         self.host.close()
         must(self.plan.held == 0, self.plan.held, "pieces of memory were not freed")
 
-    def must_report(self, machine, ppn):
+    def must_report(self, shadow, ppn):
         try:
-            machine.vm.peek([ppn])
+            shadow.vm.peek([ppn])
         except errors.SwapCorruption as error:
-            must((error.vm, error.ppn) == (machine.vm.name, ppn), "another page:", error)
+            must((error.vm, error.ppn) == (shadow.vm.name, ppn), "another page:", error)
         else:
-            raise Wrong(f"page {ppn} of {machine.vm.name!r} is damaged and was returned")
+            raise Wrong(f"page {ppn} of {shadow.vm.name!r} is damaged and was returned")
 
-    def read_all(self, machine):
+    def read_all(self, shadow):
         """Each page comes back to memory, and makes room for the next."""
-        for first in range(0, machine.vm.pages, 32):
-            ppns = np.arange(first, min(first + 32, machine.vm.pages))
-            self.compare(machine, ppns, machine.vm.peek(ppns))
-            self.read(machine, ppns)
-            self.give_up(machine, ppns)
+        for first in range(0, shadow.vm.pages, 32):
+            ppns = np.arange(first, min(first + 32, shadow.vm.pages))
+            self.compare(shadow, ppns, shadow.vm.peek(ppns))
+            self.read(shadow, ppns)
+            self.give_up(shadow, ppns)

@@ -43,6 +43,7 @@ COMMANDS = {
     "compare": "compare lab.toml --policy esx6 --policy kvm -o out",
     "advise": "advise lab.toml --slo stall<2% --vary vm.count --seeds 2",
     "curve": "advise lab.toml --curve --seeds 1 -o sizes.png",
+    "advise demand": "advise --demand vms.csv --host 64MiB -o advice.png",
     "sweep": "sweep lab.toml --vary vm.count=1,2 --seeds 2 --jobs 2 -o out.parquet",
     "paper": "paper minfree metadata --jobs 2 -o out",
     "scan": "scan a.raw b.raw --profile web.json",
@@ -51,6 +52,7 @@ COMMANDS = {
     "overcommit live": "overcommit /proc/PID --memory 50%",
     "demo": "demo --size 4",
     "codecs": "codecs --bench",
+    "record": "record --process PID --every 100ms --part 200ms --for 2s -o recorded",
     "examples": "examples -o copies",
     "help": "--help",
 }
@@ -73,6 +75,8 @@ class Trial:
         self.target = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         pages = np.random.default_rng(1).integers(0, 256, (1 << 10, 4096), np.uint8)
         (folder / "lab.toml").write_text(SCENARIO)
+        rows = [f"{300 * t},vm{i},64,{1 + (i + t) % 7}" for i in range(9) for t in range(60)]
+        (folder / "vms.csv").write_text("time,vm,size_mib,active_mib\n" + "\n".join(rows))
         for name in ("a.raw", "b.raw"):
             (folder / name).write_bytes(pages.tobytes())
         self.inputs = {path.name for path in folder.iterdir()} | {"tmp", "said"}
@@ -86,6 +90,7 @@ class Trial:
         """The command as a program, in a session of its own."""
         words = COMMANDS[name].replace("PID", str(self.target.pid)).split()
         (self.folder / "tmp").mkdir(exist_ok=True)
+        shutil.rmtree(self.folder / "recorded", ignore_errors=True)  # no recording is replaced
         environment = {**os.environ, "TMPDIR": str(self.folder / "tmp"), MARK: str(self.folder)}
         with open(self.folder / "said", "wb") as said:
             return subprocess.Popen(

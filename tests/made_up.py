@@ -1,8 +1,11 @@
-"""A made-up result: smooth columns, all that a simulation records and no others; none is run."""
+"""Made-up results, of a host and of a fleet: all columns that are recorded and no others; none is
+run.
+"""
 
 import numpy as np
 
 from pageengine.lab import recorder
+from pageengine.lab.fleet.results import HOSTS, MOVES, VMS, FleetResult, summary_of
 from pageengine.lab.results import Result
 
 MIB = 2**20
@@ -109,8 +112,41 @@ def _columns(recorded, made, wave):
 
 
 def with_stalls(policy, **stalls):
-    """A result whose machines stalled so much on average."""
+    """A result whose VMs stalled so much on average."""
     made = result(120, vms=tuple(stalls), policy=policy)
     for name, stall in stalls.items():
         made.vms["stall"][np.asarray(made.vms["vm"]) == name] = stall
     return made
+
+
+def fleet(hosts, rounds):
+    """A result of so many hosts and rounds, the last host without any VM until half of them."""
+    draw = np.random.default_rng(5)
+    tables = {"hosts": {key: [] for key in HOSTS}, "moves": {key: [] for key in MOVES}}
+    for number in range(rounds):
+        for host in range(hosts):
+            vms = 0 if host == hosts - 1 and number < rounds / 2 else 10
+            row = {key: int(draw.integers(2**28, 2**30)) for key in HOSTS}
+            row |= {"host": f"host-{host + 1}", "time": 600.0 * (number + 1), "memory": 2**30}
+            row |= {"vms": vms, "state": 0, "stall": 0.01 * vms * draw.random(), "worst_stall": 0.1}
+            for key, value in row.items():
+                tables["hosts"][key].append(value)
+    for key in MOVES:
+        tables["moves"][key] = [
+            f"{key}-{i}" if key in ("vm", "source", "target") else 600.0 * i for i in range(1, 4)
+        ]
+    vms = {"vm": ["a", "b"], "host": ["host-1", "host-1"], "time": [600.0, 600.0]}
+    vms |= {key: [1.0, 2.0] for key in VMS if key not in vms}
+    waiting = {"time": 600.0 * np.arange(1, rounds + 1), "vms": np.arange(rounds) % 3}
+    tables |= {"vms": vms, "waiting": waiting}
+    made = {name: {k: np.array(v) for k, v in table.items()} for name, table in tables.items()}
+    meta = {"kind": "fleet", "name": "made up", "policy": "esx6", "placement": "spread"}
+    return FleetResult(
+        made["hosts"],
+        made["vms"],
+        made["moves"],
+        made["waiting"],
+        summary_of(made),
+        [],
+        meta | {"migration": {"bandwidth": 1}, "round": 600.0, "seed": 0},
+    )

@@ -28,7 +28,7 @@ def view(name="a", **changes):
 
 
 def driven(name, **changes):
-    """A view of a machine with a balloon driver, half of what it holds in use."""
+    """A view of a VM with a balloon driver, half of what it holds in use."""
     return view(name, **{"shares": 10240, "active": 300 * MIB, "balloon_max": 665 * MIB, **changes})
 
 
@@ -46,8 +46,8 @@ def decide(policy, snapshot):
     return plan
 
 
-def random_machine(draw, name):
-    """A machine of any size, minimum, balloon and shares, whose guest may tell nothing. Edges are
+def random_vm(draw, name):
+    """A VM of any size, minimum, balloon and shares, whose guest may tell nothing. Edges are
     as likely as what is between them. draw: random.Random.
     """
     unit = draw.choice([MIB, PAGE])
@@ -73,11 +73,11 @@ def random_machine(draw, name):
     )
 
 
-def random_host(draw, most_machines=12, **more):
-    """Memory is up to half or twice what its machines have, and free memory any part of it, often
+def random_host(draw, most_vms=12, **more):
+    """Memory is up to half or twice what its VMs have, and free memory any part of it, often
     about the 20 % and the 5 % at which policies change their mind.
     """
-    vms = [random_machine(draw, f"vm{i}") for i in range(draw.randrange(most_machines + 1))]
+    vms = [random_vm(draw, f"vm{i}") for i in range(draw.randrange(most_vms + 1))]
     has = sum(vm.size - vm.ballooned for vm in vms) or GIB
     memory = max(64 * MIB, int(has * draw.uniform(0.5, 2.0)) // PAGE * PAGE)
     near = draw.choice([0.0, 0.05, 0.2]) * memory + draw.choice([10, 30, 1000]) * MIB * draw.choice(

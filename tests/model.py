@@ -1,7 +1,7 @@
-"""A host, its machines and the places of their pages, in plain Python: what the engine must do.
+"""A host, its VMs and the places of their pages, in plain Python: what the engine must do.
 
 A page is a place and a content. Everything else is counted from those two lists whenever it is
-asked for: the pages that map a shared frame, the idle frames, what a machine consumes. So nothing
+asked for: the pages that map a shared frame, the idle frames, what a VM consumes. So nothing
 here can get out of step, and there is nothing to believe but the few lines that move a page.
 
 The model predicts exactly: accesses (read, touch, write), the sharing scan, the balloon, removal,
@@ -37,7 +37,7 @@ MOVES = {
     "swap": {SHARED, SWAPPED},
     "ladder": {SHARED, COMPRESSED, SWAPPED},
 }
-# All that a reclaim from another machine may count for this one.
+# All that a reclaim from another VM may count for this one.
 LEFT_THE_CACHE = {"cache_evictions", "swap_out"}
 
 
@@ -89,10 +89,10 @@ class Model:
     def idle(self):
         return self.frames - self.in_place(PRIVATE) - len(self.mappers()) - self.cache_frames
 
-    # Machines
+    # VMs
 
     def add_vm(self, pages, salt=""):
-        """Takes the lowest id that no machine has."""
+        """Takes the lowest id that no VM has."""
         id = next(i for i in range(len(self.vms) + 1) if i not in self.vms)
         self.vms[id] = ModelVM(id, pages, salt)
         return self.vms[id]
@@ -155,7 +155,7 @@ class Model:
     # Sharing
 
     def scan(self, pages=None, only=None, two_scans=False):
-        """Pages of each machine, or of one, from its scan hand on; a full pass is a generation."""
+        """Pages of each VM, or of one, from its scan hand on; a full pass is a generation."""
         before, self.unstable = self.sums(), 0
         for vm in [only] if only else list(self.vms.values()):
             for _ in range(vm.pages if pages is None else pages):
@@ -239,7 +239,7 @@ class Model:
 
     def legal_reclaim(self, after, counts, victims, technique, compressible, limit=True):
         """Proves that places and counts, both by VM id, can be what reclaims from `victims` left.
-        limit: have the blobs of all machines a common limit, so that those of others may go."""
+        limit: have the blobs of all VMs a common limit, so that those of others may go."""
         mappers = self.mappers()
         shared_now = Counter(
             (vm.salt, vm.content[ppn])

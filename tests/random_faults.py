@@ -67,7 +67,7 @@ class Round:
             self.add(name)
         for step in chosen:
             call = self.STEPS[step][0]
-            if self.faulted.machines or call is Round.come_and_go:
+            if self.faulted.shadows or call is Round.come_and_go:
                 call(self)
         self.tell("the end", self.faulted.plan.made)
         self.faulted.settle()
@@ -75,12 +75,12 @@ class Round:
 
     # what a call is made with
 
-    def machine(self):
-        machines = list(self.faulted.machines.values())
-        return machines[self.draw.integers(len(machines))]
+    def shadow(self):
+        shadows = list(self.faulted.shadows.values())
+        return shadows[self.draw.integers(len(shadows))]
 
-    def ppns(self, machine):
-        draw, pages, n = self.draw, machine.vm.pages, int(self.draw.integers(1, 97))
+    def ppns(self, shadow):
+        draw, pages, n = self.draw, shadow.vm.pages, int(self.draw.integers(1, 97))
         if draw.random() < 0.5:
             return (np.arange(n) + draw.integers(pages)) % pages
         return draw.integers(0, pages, n)
@@ -99,42 +99,42 @@ class Round:
 
     def come_and_go(self):
         name = NAMES[self.draw.integers(len(NAMES))]
-        if name in self.faulted.machines:
+        if name in self.faulted.shadows:
             self.tell("remove", name)
             self.faulted.remove(name)
         else:
             self.add(name)
 
     def write(self):
-        machine = self.machine()
-        ppns = self.ppns(machine)
+        shadow = self.shadow()
+        ppns = self.ppns(shadow)
         waits = bool(self.draw.random() < 0.3)
-        self.tell("write", machine.vm.name, ppns.tolist(), "waits" if waits else "")
-        self.faulted.write(machine, ppns, self.numbers(len(ppns)), waits)
+        self.tell("write", shadow.vm.name, ppns.tolist(), "waits" if waits else "")
+        self.faulted.write(shadow, ppns, self.numbers(len(ppns)), waits)
 
     def read(self):
-        machine = self.machine()
-        ppns = self.ppns(machine)
-        self.tell("read", machine.vm.name, ppns.tolist())
-        self.faulted.read(machine, ppns)
+        shadow = self.shadow()
+        ppns = self.ppns(shadow)
+        self.tell("read", shadow.vm.name, ppns.tolist())
+        self.faulted.read(shadow, ppns)
 
     def peek(self):
-        machine = self.machine()
-        ppns = self.ppns(machine)
-        self.tell("peek", machine.vm.name, ppns.tolist())
-        self.faulted.peek(machine, ppns)
+        shadow = self.shadow()
+        ppns = self.ppns(shadow)
+        self.tell("peek", shadow.vm.name, ppns.tolist())
+        self.faulted.peek(shadow, ppns)
 
     def touch(self):
-        machine = self.machine()
-        ppns = self.ppns(machine)
-        self.tell("touch", machine.vm.name, ppns.tolist())
-        self.faulted.touch(machine, ppns, self.draw.random(len(ppns)) < 0.4)
+        shadow = self.shadow()
+        ppns = self.ppns(shadow)
+        self.tell("touch", shadow.vm.name, ppns.tolist())
+        self.faulted.touch(shadow, ppns, self.draw.random(len(ppns)) < 0.4)
 
     def reclaim(self):
-        machine, frames = self.machine(), int(self.draw.integers(1, self.frames))
+        shadow, frames = self.shadow(), int(self.draw.integers(1, self.frames))
         technique = TECHNIQUES[self.draw.choice(4, p=(0.1, 0.2, 0.4, 0.3))]
-        self.tell("reclaim", machine.vm.name, frames, technique)
-        self.faulted.reclaim(machine, frames, technique)
+        self.tell("reclaim", shadow.vm.name, frames, technique)
+        self.faulted.reclaim(shadow, frames, technique)
 
     def scan(self):
         rule, pages = ("hint", "two-scans")[self.draw.integers(2)], int(self.draw.integers(1, 200))
@@ -142,14 +142,14 @@ class Round:
         self.faulted.call(lambda: self.faulted.host.scan(pages, rule=rule))
 
     def give_up(self):
-        machine, report = self.machine(), bool(self.draw.random() < 0.5)
-        ppns = np.unique(self.ppns(machine))
-        self.tell("report" if report else "balloon", machine.vm.name, ppns.tolist())
-        self.faulted.give_up(machine, ppns, report)
+        shadow, report = self.shadow(), bool(self.draw.random() < 0.5)
+        ppns = np.unique(self.ppns(shadow))
+        self.tell("report" if report else "balloon", shadow.vm.name, ppns.tolist())
+        self.faulted.give_up(shadow, ppns, report)
 
     def host_calls(self):
-        host, machine = self.faulted.host, self.machine()
-        calls = (host.balance, host.trim, host.new_scan_pass, machine.vm.deflate, machine.vm.age)
+        host, shadow = self.faulted.host, self.shadow()
+        calls = (host.balance, host.trim, host.new_scan_pass, shadow.vm.deflate, shadow.vm.age)
         call = calls[self.draw.integers(len(calls))]
         self.tell(call.__name__)
         self.faulted.call(call)
@@ -191,19 +191,19 @@ def standard(faulted):
     draw = np.random.default_rng(4)
     faulted.add("web", 48)
     faulted.add("db", 40, cache_limit="100%")
-    for machine in list(faulted.machines.values()):
-        ppns = np.arange(machine.vm.pages)
-        faulted.write(machine, ppns, draw.integers(0, 40, len(ppns)))
+    for shadow in list(faulted.shadows.values()):
+        ppns = np.arange(shadow.vm.pages)
+        faulted.write(shadow, ppns, draw.integers(0, 40, len(ppns)))
     faulted.call(lambda: faulted.host.scan())
     faulted.call(lambda: faulted.host.scan(rule="two-scans"))
     for technique in ("compression", "swap", "ladder"):
-        for machine in list(faulted.machines.values()):
-            faulted.reclaim(machine, 14, technique)
-    for machine in list(faulted.machines.values()):
-        faulted.read(machine, np.arange(0, machine.vm.pages, 3))
-        faulted.write(machine, np.arange(0, 20, 2), np.arange(10) + 100, waits=True)
-        faulted.give_up(machine, np.arange(20, 24))
-        faulted.touch(machine, np.arange(10, 30), np.ones(20, bool))
+        for shadow in list(faulted.shadows.values()):
+            faulted.reclaim(shadow, 14, technique)
+    for shadow in list(faulted.shadows.values()):
+        faulted.read(shadow, np.arange(0, shadow.vm.pages, 3))
+        faulted.write(shadow, np.arange(0, 20, 2), np.arange(10) + 100, waits=True)
+        faulted.give_up(shadow, np.arange(20, 24))
+        faulted.touch(shadow, np.arange(10, 30), np.ones(20, bool))
     faulted.add("mail", 30)
     faulted.call(faulted.host.balance)
 

@@ -6,8 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import pageengine as pe
 from pageengine.core.access_order import COUNT, AccessOrder
@@ -70,7 +69,7 @@ def test_plain_accesses_write_as_their_kinds_say_and_make_room_as_touches_do():
 
 
 def crowded():
-    """A host with a third of what its machine wants."""
+    """A host with a third of what its VM wants."""
     host = pe.Host("16 MiB", contents="tokens", policy="esx6", seed=4)
     vm = host.add_vm("a", "24 MiB")
     vm.write_some(np.arange(vm.pages), np.arange(vm.pages, dtype=np.uint64) << np.uint64(6))

@@ -7,7 +7,7 @@ import pytest
 import pageengine as pe
 from pageengine.control.controller import Controller
 from pageengine.errors import PlanError
-from pageengine.policy import ESX, Plan, Snapshot, VMPlan, VMView
+from pageengine.policy import ESX, Limits, Plan, Snapshot, VMPlan, VMView
 
 MIB = 2**20
 
@@ -50,6 +50,7 @@ class Toy:
                     reservation=0,
                     limit=64 * MIB,
                     blocked=False,
+                    balloon_target=self.balloon[name],
                     balloon_max=32 * MIB,
                 )
                 for name, held in self.held.items()
@@ -60,7 +61,7 @@ class Toy:
         )
 
     def take(self, name, amount):
-        self.held[name] -= amount
+        self.held[name] -= min(amount, self.held[name])
 
     def on_low(self, told):
         self.low = told
@@ -73,7 +74,7 @@ class Toy:
 
     def set_balloon_targets(self, targets):
         for name, target in targets.items():
-            self.take(name, target - self.balloon[name])
+            self.take(name, max(0, target - self.balloon[name]))
             self.balloon[name] = target
 
     def set_scan(self, rates, rule):
@@ -156,6 +157,27 @@ def test_a_whole_plan_is_carried_out_without_an_engine():
     assert len(policy.seen) == 4
 
 
+def test_with_limits_every_plan_passes_the_guard_and_whoever_asked_is_told_both():
+    said = Plan(vms={"b": VMPlan(reclaim=8 * MIB, technique="swap", blocked=True)}, memo={"n": 1.0})
+    toy = Toy(64 * MIB, a=30 * MIB, b=30 * MIB)
+    controller, told = Controller(toy, Says(said), Limits()), []
+    controller.on_decision(told.append)
+    controller.balance()
+    (decision,) = told
+    assert decision.plan == said and decision.guarded == controller.plan != said
+    assert {clip.rule for clip in decision.clips} == {"floor", "rate", "block"}
+    assert controller.clips == decision.clips
+    assert ("block", "b", True) not in toy.log and toy.held["b"] > 22 * MIB
+    remembered = controller.plan.memo["guard.taken b"]
+    controller.set_policy(Says(Plan()))  # another policy: what was taken stays taken
+    assert controller.snapshot().memo == {"guard.taken b": remembered}
+    controller.limits = None
+    controller.apply(said)
+    assert controller.clips == () and ("block", "b", True) in toy.log
+    with pytest.raises(TypeError, match="the guard takes Limits or None, got True"):
+        controller.limits = True
+
+
 def test_what_a_host_does_not_have_is_refused_before_anything_is_done():
     toy = Toy(64 * MIB, a=30 * MIB)
     controller = Controller(toy, Says(Plan()))
@@ -177,7 +199,7 @@ def test_the_policies_of_the_package_govern_it_too():
 
 
 def test_an_unknown_working_set_is_not_an_idle_one():
-    """With nobody's known, the tax has nothing to take from: equal shares, equal targets. A machine
+    """With nobody's known, the tax has nothing to take from: equal shares, equal targets. A VM
     that is known to be idle pays.
     """
     toy = Toy(64 * MIB, a=32 * MIB, b=31 * MIB)

@@ -97,7 +97,7 @@ def test_a_swap_directory_must_be_writable():
         host.add_vm("web", 64 * PAGE)
 
 
-# Machines
+# VMs
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_swap_directory_must_be_writable():
         ({"cache_limit": "big"}, ValueError, "big"),
     ],
 )
-def test_a_machine_is_not_made_of_bad_arguments(host, vm, arguments, error, message):
+def test_a_vm_is_not_made_of_bad_arguments(host, vm, arguments, error, message):
     with pytest.raises(error, match=message):
         host.add_vm(**{"name": "db", "size": 16 * PAGE} | arguments)
     assert list(host.vms) == ["web"]
@@ -137,7 +137,7 @@ def test_admission_refuses_to_promise_what_is_promised_already(host):
 
 
 @pytest.mark.parametrize("call", ["getitem", "remove", "reclaim", "scan"])
-def test_an_unknown_machine_is_named(host, vm, call):
+def test_an_unknown_vm_is_named(host, vm, call):
     with pytest.raises(errors.NoSuchVM, match="mail"):
         {
             "getitem": lambda: host["mail"],
@@ -308,7 +308,7 @@ HOST_CALLS = {
 
 
 @pytest.mark.parametrize("call", VM_CALLS)
-def test_a_removed_machine_says_so(host, vm, call):
+def test_a_removed_vm_says_so(host, vm, call):
     host.remove_vm("web")
     with pytest.raises(errors.Closed, match="web"):
         VM_CALLS[call](vm)
@@ -316,7 +316,7 @@ def test_a_removed_machine_says_so(host, vm, call):
 
 
 @pytest.mark.parametrize("call", VM_CALLS)
-def test_a_machine_of_a_closed_host_says_so(host, vm, call):
+def test_a_vm_of_a_closed_host_says_so(host, vm, call):
     host.close()
     with pytest.raises(errors.Closed, match="closed|removed"):
         VM_CALLS[call](vm)
@@ -330,7 +330,7 @@ def test_a_closed_host_says_so(host, vm, call):
         HOST_CALLS[call](host)
 
 
-def test_a_new_machine_of_an_old_name_is_another_one(host, vm):
+def test_a_new_vm_of_an_old_name_is_another_one(host, vm):
     host.remove_vm("web")
     host.add_vm("web", 8 * PAGE)
     with pytest.raises(errors.Closed, match="web"):

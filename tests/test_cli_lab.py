@@ -45,9 +45,9 @@ def ran(monkeypatch):
     """Simulations are made up; what was asked for is kept."""
     asked = []
 
-    def run(scenario, *, policy=None, seed=None, progress=None, max_time=None):
+    def run(scenario, *, policy=None, seed=None, progress=None, max_time=None, made=None):
         asked.append((policy, seed, max_time, scenario))
-        names = [name for name, _ in scenario.machines]
+        names = [name for name, _ in scenario.vms]
         crowded = len(names) > 5 or policy == "kvm"
         made = made_up.with_stalls(policy or "esx6", **dict.fromkeys(names, 0.3 * crowded))
         for now in (30.0, 60.0, 90.0):
@@ -56,7 +56,7 @@ def ran(monkeypatch):
         return made
 
     monkeypatch.setattr(build, "run", run)
-    monkeypatch.setattr(build, "check", lambda scenario, policy=None: None)
+    monkeypatch.setattr(build, "check", lambda scenario, policy=None, **_: None)
     return asked
 
 
@@ -66,10 +66,10 @@ def call(capsys, *arguments):
     return status, out, err
 
 
-def test_run_tells_states_machines_and_techniques(capsys, scenario, ran):
+def test_run_tells_states_vms_and_techniques(capsys, scenario, ran):
     status, out, err = call(capsys, "run", scenario)
     assert (status, err) == (0, "")
-    assert out.startswith("lab: 2 machines on 256 MiB, 2 min in 120 epochs; takes")
+    assert out.startswith("lab: 2 VMs on 256 MiB, 2 min in 120 epochs; takes")
     for words in ("The host of 1 GiB under esx6", "web-1", "What each technique gave back"):
         assert words in out
 
@@ -87,7 +87,7 @@ def test_options_of_run_reach_the_simulation(capsys, scenario, ran):
     assert (status, err) == (0, "")
     policy, seed, _, changed = ran[0]
     assert (policy, seed) == ("kvm", 9)
-    assert (len(changed.machines), changed.host["memory"]) == (3, 2**30)
+    assert (len(changed.vms), changed.host["memory"]) == (3, 2**30)
 
 
 def test_run_as_json_is_one_object(capsys, scenario, ran):
@@ -96,6 +96,7 @@ def test_run_as_json_is_one_object(capsys, scenario, ran):
     assert {"summary", "meta", "events", "digest"} <= set(json.loads(out))
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_saved_and_says_so(capsys, scenario, monkeypatch, tmp_path, ran):
     inner = build.run
 
@@ -111,6 +112,7 @@ def test_an_interrupted_run_is_saved_and_says_so(capsys, scenario, monkeypatch, 
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_readable_partial_result(scenario, tmp_path):
     text = Path(scenario).read_text().replace("2 min", "9 days")
     Path(scenario).write_text(text)
@@ -131,6 +133,7 @@ def test_ctrl_c_leaves_a_readable_partial_result(scenario, tmp_path):
     assert result.why == "interrupted" and 0 < len(result.host["time"]) < 9 * 86400
 
 
+@pytest.mark.slow
 def test_max_time_ends_a_run_cleanly(capsys, scenario, tmp_path):
     options = ["--set", "run.duration=9 days", "--max-time", "300 ms", "-o", tmp_path / "out"]
     status, out, _ = call(capsys, "run", scenario, *options)
@@ -143,11 +146,11 @@ def test_compare_gives_a_verdict(capsys, scenario, ran, tmp_path):
     options = ["--policy", "esx6", "--policy", "kvm", "-o", tmp_path / "out"]
     status, out, err = call(capsys, "compare", scenario, *options)
     assert (status, err) == (0, "")
-    assert "esx6 carries most: 2 of 2 machines; none of them stalled." in out
+    assert "esx6 carries most: 2 of 2 VMs; none of them stalled." in out
     assert "0 of 2" in out and "30.00 %" in out
     assert (tmp_path / "out" / "compare.png").read_bytes().startswith(b"\x89PNG")
     page = (tmp_path / "out" / "compare.html").read_text()
-    assert "esx6 carries most: 2 of 2 machines" in page and "data:image/png;base64" in page
+    assert "esx6 carries most: 2 of 2 VMs" in page and "data:image/png;base64" in page
     assert Result.load(tmp_path / "out" / "kvm").names == ["web-1", "web-2"]
 
 
@@ -163,7 +166,7 @@ def test_compare_over_seeds_shows_intervals_and_saves_each(
     capsys, scenario, ran, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(report, "available", lambda: False)  # pictures take longer than the rest
-    options = [*COMPARE, "--seeds", 2, "-o", tmp_path / "out"]
+    options = [*COMPARE, "--jobs", 1, "--seeds", 2, "-o", tmp_path / "out"]
     status, out, _ = call(capsys, "compare", scenario, *options)
     assert status == 0 and "30.00 ± 0.00 %" in out and "mean of 2 seeds" in " ".join(out.split())
     assert [seed for _, seed, _, _ in ran] == [1, 1, 2, 2]
@@ -173,8 +176,8 @@ def test_compare_over_seeds_shows_intervals_and_saves_each(
 def test_run_as_json_holds_what_the_tables_hold(capsys, scenario, ran):
     data = json.loads(call(capsys, "run", scenario, "--json")[1])
     out = call(capsys, "run", scenario)[1]
-    for row in data["machines"]:
-        assert row["machine"] in out and f"{row['size'] / 2**20:,.1f}" in out
+    for row in data["vms"]:
+        assert row["vm"] in out and f"{row['size'] / 2**20:,.1f}" in out
     assert [row["state"] for row in data["states"]] == [
         state for state in ("high", "clear", "soft", "hard", "low") if f"\n{state} " in out
     ]
@@ -184,7 +187,7 @@ def test_run_as_json_holds_what_the_tables_hold(capsys, scenario, ran):
     assert abs(sum(parts) - total) < len(parts)
 
 
-def test_advise_finds_how_many_machines_fit(capsys, scenario, ran):
+def test_advise_finds_how_many_vms_fit(capsys, scenario, ran):
     options = ["--slo", "stall < 2%", "--vary", "vm.count"]
     status, out, err = call(capsys, "advise", scenario, *options)
     assert (status, err) == (0, "")
@@ -199,7 +202,7 @@ def test_advice_that_cannot_be_given_is_exit_status_1(capsys, scenario, ran):
     assert status == 1 and "does not hold for any vm.count from 6 to 9" in out
 
 
-def test_curves_of_every_machine(capsys, scenario, ran, monkeypatch, tmp_path):
+def test_curves_of_every_vm(capsys, scenario, ran, monkeypatch, tmp_path):
     monkeypatch.setattr(build, "run", lambda s, **_: made_up.with_stalls("plain", web=0.0))
     picture = tmp_path / "sizes.png"
     status, out, err = call(capsys, "advise", scenario, "--curve", "--seeds", 1, "-o", picture)
@@ -226,7 +229,7 @@ def test_policies_are_listed_and_one_is_told_in_full(capsys):
 
 def test_a_short_run_of_a_real_simulation(capsys, scenario, tmp_path):
     status, out, err = call(capsys, "run", scenario, "-o", tmp_path / "out")
-    assert (status, err) == (0, "") and "The machines, in MiB" in out
+    assert (status, err) == (0, "") and "The VMs, in MiB" in out
     assert not Result.load(tmp_path / "out").partial
 
 
@@ -296,7 +299,7 @@ MISTAKES = {
     "no such codec": (["scan", "FILE", "--codec", "zpi"], "unknown codec 'zpi'"),
     "bad from": (
         ["advise", "FILE", "--slo", "stall < 2%", "--vary", "vm.count", "--from", "x"],
-        "--from 'x' is not a number of machines",
+        "--from 'x' is not a number of VMs",
     ),
 }
 

@@ -29,6 +29,7 @@ def test_one_experiment_is_told_in_full(run_once, capsys):
     assert "minfree of 128 GB" in printed and "1,925 MB" in printed and "reproduced" in printed
 
 
+@pytest.mark.slow
 def test_several_end_with_a_summary_and_leave_a_page(run_once, tmp_path, capsys):
     pytest.importorskip("matplotlib")
     assert main(["paper", "minfree", "metadata", "-o", str(tmp_path), "--jobs", "1"]) == 0

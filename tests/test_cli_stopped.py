@@ -108,7 +108,7 @@ def test_a_signal_ends_a_command_without_a_result(tmp_path, command, number):
     assert found == status
     assert (data["meta"] if command == "run" else data)["partial"] == why
     if command == "run":
-        assert data["machines"] and data["meta"]["seconds"] == 9 * 86400
+        assert data["vms"] and data["meta"]["seconds"] == 9 * 86400
     elif command == "sweep":
         assert data["rows"] == [] and not (tmp_path / "out.parquet").exists()
         assert (tmp_path / "out.parquet.journal").exists()
@@ -116,6 +116,7 @@ def test_a_signal_ends_a_command_without_a_result(tmp_path, command, number):
         assert data.get("best") is None and data.get("value") is None
 
 
+@pytest.mark.slow
 def test_an_experiment_that_is_cut_short_has_no_verdict(tmp_path):
     for jobs in ("1", "2"):
         child = program(tmp_path, "paper", "fig7", "fig8", "--jobs", jobs, "--json")
@@ -146,7 +147,7 @@ def test_what_is_complete_is_kept(tmp_path, capsys, monkeypatch):
 
     inner = build.run
 
-    def run(scenario, *, policy, seed, progress):
+    def run(scenario, *, policy, seed, progress, made=None):
         long = scenario.changed("run.duration", "9 days") if policy == "kvm" else scenario
         return inner(long, policy=policy, seed=seed, progress=progress)
 

@@ -6,8 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import pageengine as pe
 from pageengine.errors import AdmissionError, PlanError
@@ -45,7 +44,7 @@ def test_a_policy_is_asked_every_fifteen_seconds_or_when_it_wants(host):
     assert [s.time for s in host.policy.asked] == [41, 45, 49]
 
 
-def test_a_policy_is_asked_when_machines_come_or_change(host):
+def test_a_policy_is_asked_when_vms_come_or_change(host):
     host.policy = policy = Recorder()
     vm = host.add_vm("a", "8 MiB")
     host.advance(1.0)
@@ -98,7 +97,7 @@ def test_a_balloon_moves_to_its_target_at_the_speed_of_its_driver(host):
     host.check()
 
 
-def test_a_machine_without_a_guest_gives_only_what_it_never_touched(host):
+def test_a_vm_without_a_guest_gives_only_what_it_never_touched(host):
     vm = host.add_vm("a", "8 MiB")
     vm.touch(np.arange(1024), True)
     host.apply(Plan(vms={"a": VMPlan(balloon=5 * MIB)}, again=1e6))
@@ -173,7 +172,7 @@ def test_a_reported_page_is_gone_and_its_frame_idle(host):
     host.check()
 
 
-def test_the_stall_is_what_a_machine_did_not_run_since_the_last_decision(host):
+def test_the_stall_is_what_a_vm_did_not_run_since_the_last_decision(host):
     host.policy = Recorder(Plan(again=10.0))
     host.add_vm("a", "8 MiB")
     host.add_vm("b", "8 MiB")
@@ -243,7 +242,7 @@ def test_swap_space_may_be_promised():
             host["b"].configure(reservation=0)
 
 
-def test_a_running_machine_is_changed_only_as_far_as_can_be_promised(host):
+def test_a_running_vm_is_changed_only_as_far_as_can_be_promised(host):
     vm = host.add_vm("a", "8 MiB", shares="low")
     assert vm.shares == 40
     vm.configure(shares="high", limit="4 MiB")

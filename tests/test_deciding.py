@@ -162,7 +162,7 @@ def test_time_that_cannot_pass_is_refused(seconds):
         host.advance(seconds)
 
 
-def test_a_machine_runs_between_nothing_and_all_of_the_time():
+def test_a_vm_runs_between_nothing_and_all_of_the_time():
     policy = Says(again=1.0)
     with host_of(policy=policy) as host:
         host.add_vm("a", "1 MiB")
@@ -205,7 +205,7 @@ def test_a_policy_is_told_what_the_guest_tells():
         assert policy.seen[-1].vms[0].guest is None  # its driver has not started
 
 
-def test_a_scan_pass_is_over_when_every_machine_that_is_scanned_has_been_once():
+def test_a_scan_pass_is_over_when_every_vm_that_is_scanned_has_been_once():
     with host_of() as host:
         for name in "abc":
             fill(host.add_vm(name, 100 * PAGE), 10)
@@ -351,7 +351,7 @@ def swapped(host):
 
 
 def with_bandwidth(pages, **more):
-    """Two machines of 400 pages each that do not compress; pages: a second that can be written."""
+    """Two VMs of 400 pages each that do not compress; pages: a second that can be written."""
     host = host_of("16 MiB", swap="16 MiB", **more)
     for name in "ab":
         fill(host.add_vm(name, "2 MiB"), 400)
@@ -360,7 +360,7 @@ def with_bandwidth(pages, **more):
     return host
 
 
-def test_a_step_writes_what_the_device_takes_in_it_and_each_machine_its_part():
+def test_a_step_writes_what_the_device_takes_in_it_and_each_vm_its_part():
     with with_bandwidth(100) as host:
         host.advance(1.0)
         host.apply(swap(a=30 * PAGE, b=90 * PAGE))

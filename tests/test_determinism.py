@@ -1,4 +1,4 @@
-"""A simulation must give the same answer tomorrow, on another machine, and with tokens in place of
+"""A simulation must give the same answer tomorrow, on another computer, and with tokens in place of
 bytes; otherwise no result can be checked. The same operations are run twice and compared number by
 number."""
 
@@ -26,7 +26,7 @@ def as_tokens(numbers):
 
 
 def story(contents="bytes", seed=1, victims="clock", packing="esx"):
-    """Operations on two machines that do not fit their host, and all that can be seen of them."""
+    """Operations on two VMs that do not fit their host, and all that can be seen of them."""
     render = as_bytes if contents == "bytes" else as_tokens
     rng = np.random.default_rng(99)
     seen = []
@@ -92,7 +92,7 @@ def test_another_seed_draws_other_samples_and_other_victims():
     assert story("tokens", seed=1, victims="random") != story("tokens", seed=2, victims="random")
 
 
-def test_one_more_machine_does_not_change_the_draws_of_the_others():
+def test_one_more_vm_does_not_change_the_draws_of_the_others():
     def samples(names):
         with pe.Host(64 * PAGE, seed=5, contents="tokens") as host:
             for name in names:

@@ -14,7 +14,7 @@ from pageengine.core.status import STATUS_NAMES
 from pageengine.policy import Plain, Plan
 
 PAGE = (Path(__file__).parents[1] / "docs" / "embedding.md").read_text()
-LOOP = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)[1]
+LOOP, TASKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[:2]
 SAID = re.search(r"It prints\n\n```\n(.*?)```", PAGE, re.DOTALL)[1]
 TABLE = re.findall(r"^\| `(PE_\w+)` \|", PAGE, re.MULTILINE)
 
@@ -33,6 +33,7 @@ def changed(old, new):
     return LOOP.replace(old, new)
 
 
+@pytest.mark.slow
 def test_the_loop_prints_what_the_page_says(capsys):
     assert run(capsys, LOOP) == SAID
     assert len(waited(SAID)) == 3 and min(waited(SAID).values()) > 0.5  # memory is short in it
@@ -48,9 +49,42 @@ def test_the_loop_prints_what_the_page_says(capsys):
     ],
     ids=["long steps", "short steps", "other order"],
 )
-def test_neither_the_step_nor_the_order_changes_what_machines_wait(capsys, code):
+def test_neither_the_step_nor_the_order_changes_what_vms_wait(capsys, code):
     for name, part in waited(run(capsys, code)).items():
         assert part == pytest.approx(waited(SAID)[name], abs=0.4)
+
+
+def small(code, seconds):
+    """The same on 1/16 of the memory, whose VMs leave every count behind."""
+    for old, new in (("1 GiB", "64 MiB"), ("512 MiB", "32 MiB"), ("60", str(seconds))):
+        assert code.count(old) == 1
+        code = code.replace(old, new)
+    last = "    host.check(deep=True)\n"
+    assert code.endswith(last)
+    return code + "    counts = {vm.vm.name: (vm.done, vm.ran, vm.vm.events()) for vm in vms}\n"
+
+
+def test_tasks_of_asyncio_count_what_the_loop_counts(capsys):
+    names = {}
+    exec(small(LOOP, 3), names)
+    loop = names.pop("counts")
+    exec(small(TASKS, 3), names)
+    assert names["counts"] == loop and set(loop) == {"web", "db", "batch"}
+    assert min(
+        events["decompressions"] + events["swap_in"] + events["swap_out"]
+        for *_, events in loop.values()
+    )
+    assert capsys.readouterr().out.splitlines()[-1] == str(
+        {n: done for n, (done, *_) in loop.items()}
+    )
+
+
+@pytest.mark.slow
+def test_the_tasks_print_what_the_page_says(capsys):
+    names = {}
+    exec(LOOP.partition("with pe.Host")[0] + 'names = ("web", "db", "batch")', names)
+    exec(TASKS, names)
+    assert f"It prints `{capsys.readouterr().out.strip()}`." in PAGE
 
 
 def test_the_table_names_statuses_that_there_are():

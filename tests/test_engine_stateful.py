@@ -14,8 +14,7 @@ from math import ceil
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import pageengine as pe
@@ -136,7 +135,7 @@ class HostMachine(RuleBasedStateMachine):
         """How many frames blobs occupy is the engine's business, within `legal_cache`."""
         self.model.cache_frames = self.host.stats.cache // PAGE
 
-    # Machines come and go
+    # VMs come and go
 
     @precondition(lambda self: len(self.vms) < len(NAMES))
     @rule(

@@ -23,7 +23,8 @@ def test_the_page_is_what_the_classes_say():
 
 
 def test_every_public_record_has_a_table():
-    public = [getattr(package, name) for package in (pe, pe.policy) for name in package.__all__]
+    packages = (pe, pe.policy, pe.demand)
+    public = [getattr(package, name) for package in packages for name in package.__all__]
     records = {kind for kind in public if isinstance(kind, type) and issubclass(kind, Frozen)}
     assert records == set(CLASSES)
 

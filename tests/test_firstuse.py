@@ -60,6 +60,17 @@ def test_an_import_loads_what_a_host_needs_and_no_more():
     assert not (LATER | OURS_LATER) & set(loaded)
 
 
+def test_the_lab_loads_what_one_host_needs_and_no_more():
+    loaded = printed("""
+        import pageengine
+        from pageengine.lab import Simulation, VMSpec
+        import sys
+        print(*sys.modules)
+    """)
+    later = {"pageengine.lab.fleet.fleet", "pageengine.demand.csv", "multiprocessing.queues"}
+    assert "pageengine.lab.workloads.demand" in loaded and not later & set(loaded)
+
+
 def test_what_is_loaded_later_is_there_when_it_is_asked_for():
     names = printed("""
         import pageengine as pe
@@ -75,7 +86,7 @@ def test_what_is_loaded_later_is_there_when_it_is_asked_for():
     assert names[0] == "KVM" and set(pe.__all__) <= set(names)
 
 
-@pytest.mark.parametrize("package", [pe, pe.policy])
+@pytest.mark.parametrize("package", [pe, pe.policy, pe.lab])
 def test_everything_that_is_offered_is_there_and_listed(package):
     for name in package.__all__:
         assert getattr(package, name) is not None
@@ -86,7 +97,7 @@ def test_everything_that_is_offered_is_there_and_listed(package):
 
 
 def test_what_is_not_there_is_an_attribute_error_and_no_more():
-    for package in (pe, pe.policy):
+    for package in (pe, pe.policy, pe.lab):
         for name in ("nothing", "_nothing", "__wrapped__"):
             with pytest.raises(AttributeError, match=f"{package.__name__!r} has no .*{name!r}"):
                 getattr(package, name)

@@ -9,6 +9,7 @@ import threading
 
 import numpy as np
 import pytest
+from children import in_child
 
 import pageengine as pe
 from pageengine import errors
@@ -16,18 +17,6 @@ from pageengine.stores.swap import SwapSpace
 
 PAGE = 4096
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-
-
-def in_child(work):
-    """Runs ``work`` in a forked child; its exit status, 99 for an exception."""
-    child = os.fork()
-    if child == 0:
-        status = 99
-        try:
-            status = work()
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def filled(host):

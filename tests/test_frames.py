@@ -1,4 +1,4 @@
-"""At stake: a frame taken twice would give one page's memory to two machines, a frame lost would
+"""At stake: a frame taken twice would give one page's memory to two VMs, a frame lost would
 leak memory. Every call is compared with a plain set of idle frames, near word boundaries too, and
 bad calls must change nothing.
 """
@@ -9,8 +9,7 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pageengine.stores.frames import FrameBitmap
 

@@ -9,8 +9,7 @@ import pickle
 from typing import ClassVar
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import pageengine as pe
 from pageengine.plumbing.frozen import Frozen, fresh

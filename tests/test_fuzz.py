@@ -30,7 +30,10 @@ def test_no_change_of_a_seed_leads_python_astray(name):
     targets.replay_python(name, CHANGES[name], 1)
 
 
-@pytest.mark.parametrize("name", targets.C)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name == "guest" else [pytest.mark.slow]) for name in targets.C],
+)
 def test_no_change_of_a_seed_leads_the_core_astray(name, tmp_path):
     if CC is None or sys.platform in ("darwin", "win32"):
         pytest.skip("needs a C compiler with AddressSanitizer")

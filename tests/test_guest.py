@@ -6,8 +6,7 @@ that follows its operations and knows where everything must be.
 import numpy as np
 import pytest
 from guest_accesses import touch_in_guest
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 import pageengine as pe
@@ -209,13 +208,13 @@ def test_a_host_and_its_guest_agree_on_the_balloon():
 
 def test_double_paging_is_what_a_guest_writes_out_that_its_host_has_swapped():
     from pageengine.lab.contents import PROFILES
-    from pageengine.lab.memory import MachineMemory
+    from pageengine.lab.memory import VMMemory
     from pageengine.lab.workloads import Accesses
 
     guest = Guest(1024, swap_pages=1024)
     with pe.Host("8 MiB", contents="tokens", compression=None) as host:
         vm = host.add_vm("a", "4 MiB", guest=guest)
-        memory = MachineMemory(vm, 0, PROFILES["random"], False)
+        memory = VMMemory(vm, 0, PROFILES["random"], False)
         memory.do([Accesses(np.arange(1024), True)])
         host.reclaim("a", 500, "swap")
         memory.do([Accesses(np.arange(1024, 1524), True)])

@@ -1,4 +1,4 @@
-"""At stake: pages that differ taken for equal, or a hash that depends on the machine or on where
+"""At stake: pages that differ taken for equal, or a hash that depends on the computer or on where
 the page lies. Results are compared with plain numpy on random, sparse and same-filled pages, and
 with constants written down once.
 """
@@ -7,8 +7,7 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pageengine.stores.hashing import hash_pages, hash_tokens, pages_equal, same_filled, zero_pages
 

@@ -109,7 +109,7 @@ def test_ballooned_pages_are_forgotten_and_come_back_as_zeros(host):
     assert vm.places[1] == Place.ABSENT
 
 
-def test_a_blocked_machine_makes_no_access(host):
+def test_a_blocked_vm_makes_no_access(host):
     vm = host.add_vm("a", "64 KiB")
     vm.block()
     assert vm.try_touch([0])[:2] == (0, "PE_BLOCKED")
@@ -228,7 +228,7 @@ def test_a_swap_file_that_cannot_be_written_loses_nothing():
         host.check(deep=True)
 
 
-def test_removing_a_machine_gives_everything_back(host):
+def test_removing_a_vm_gives_everything_back(host):
     vm = host.add_vm("a", "512 KiB")
     vm.write(np.arange(128), compressible(128))
     host.reclaim(vm, 50)

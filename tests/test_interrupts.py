@@ -47,6 +47,7 @@ def test_nothing_is_left_of_a_command_that_is_killed(tmp_path, command, begun):
         trial.close()
 
 
+@pytest.mark.slow
 @linux
 def test_nothing_is_left_of_a_command_at_random_moments():
     counts, broken = interrupts.trials(2, 7, ("scan", "capture"), ("SIGINT", "SIGHUP"))
@@ -159,6 +160,7 @@ def test_a_full_disk_is_one_line_and_leaves_what_was(tmp_path, arguments, file):
     assert not [path for path in tmp_path.rglob("*") if ".part" in path.name]
 
 
+@pytest.mark.slow
 def test_a_result_that_cannot_be_saved_leaves_the_older_one(tmp_path, capsys, monkeypatch):
     """Its third file does not fit; the two that did are not mixed with the older third."""
     pytest.importorskip("pyarrow")
@@ -167,7 +169,7 @@ def test_a_result_that_cannot_be_saved_leaves_the_older_one(tmp_path, capsys, mo
     command = ["run", str(tmp_path / "lab.toml"), "-o", str(tmp_path / "out")]
     assert main(command) == 0
     before = Result.load(tmp_path / "out").digest()
-    monkeypatch.setattr("pageengine.lab.results._dump", lambda _: 1 / 0)
+    monkeypatch.setattr("pageengine.lab.results.dump", lambda _: 1 / 0)
     assert main([*command, "--seed", "9"]) == 70
     monkeypatch.undo()
     assert Result.load(tmp_path / "out").digest() == before

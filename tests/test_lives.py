@@ -1,4 +1,4 @@
-"""A machine that is gone is gone: whoever still has its object, its name or its id reaches none of
+"""A VM that is gone is gone: whoever still has its object, its name or its id reaches none of
 another, also where it went in the middle of a batch, or in a policy.
 """
 
@@ -20,7 +20,7 @@ def pages(n, value):
 
 
 class Swapping:
-    """A policy that, asked in the middle of a batch, removes a machine and adds another."""
+    """A policy that, asked in the middle of a batch, removes a VM and adds another."""
 
     def __init__(self, then=lambda host: None):
         self.host, self.then, self.asked = None, then, 0
@@ -41,7 +41,7 @@ class Swapping:
 
 @pytest.mark.parametrize("how", ["write", "read", "touch", "write_some", "touch_some"])
 @pytest.mark.parametrize("renamed", ["a", "b"])
-def test_a_batch_of_a_machine_that_was_removed_meanwhile_ends(how, renamed):
+def test_a_batch_of_a_vm_that_was_removed_meanwhile_ends(how, renamed):
     def another(host):
         host.add_vm(renamed, 256 * PAGE).write(np.arange(30), pages(30, 9))
 
@@ -94,7 +94,7 @@ def test_a_policy_may_not_have_the_host_decide_again():
         host.check()
 
 
-def test_machines_that_come_and_go_while_time_passes():
+def test_vms_that_come_and_go_while_time_passes():
     """A driver at work brings a decision about, and the policy changes who is there."""
 
     class Restless:

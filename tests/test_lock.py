@@ -1,4 +1,4 @@
-"""The rule for threads: the public calls of a host and its machines are made one at a time,
+"""The rule for threads: the public calls of a host and its VMs are made one at a time,
 whatever thread makes them.
 """
 
@@ -21,7 +21,7 @@ ALLOWED = (errors.PageEngineError,)
 
 
 class _Calls:
-    """Every public call that reads or changes a host or its machines, by name."""
+    """Every public call that reads or changes a host or its VMs, by name."""
 
     def __init__(self, host):
         self.host, self.number = host, itertools.count()

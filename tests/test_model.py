@@ -20,7 +20,7 @@ def write(model, vm, ppn, content):
 
 
 def settle(model, changes, technique, compressible=lambda content: True, victims=None, **counted):
-    """Moves pages {(vm, ppn): place} as a reclaim from their machines would, if that is legal."""
+    """Moves pages {(vm, ppn): place} as a reclaim from their VMs would, if that is legal."""
     after = {vm.id: list(vm.place) for vm in model.vms.values()}
     counts = {vm.id: dict(vm.count) for vm in model.vms.values()}
     for (vm, ppn), place in changes.items():
@@ -58,7 +58,7 @@ def test_a_batch_stops_before_the_access_that_has_no_frame():
     assert vm.count["accesses"] == 2
 
 
-def test_a_blocked_machine_makes_no_access_and_its_stops_are_counted():
+def test_a_blocked_vm_makes_no_access_and_its_stops_are_counted():
     model = Model(2)
     vm = model.add_vm(8)
     vm.blocked = True
@@ -79,12 +79,12 @@ def test_a_scan_notes_the_first_of_equal_pages_and_merges_the_second_with_it():
     assert model.idle() == 7 and not model.hints
 
 
-def test_machines_with_different_salts_share_nothing_not_even_zeroes():
+def test_vms_with_different_salts_share_nothing_not_even_zeroes():
     model = Model(8)
     vm, other = model.add_vm(2, "red"), model.add_vm(2, "blue")
-    for machine in (vm, other):
-        write(model, machine, 0, 7)
-        write(model, machine, 1, 0)
+    for each in (vm, other):
+        write(model, each, 0, 7)
+        write(model, each, 1, 0)
     assert model.scan()["zero_merged"] == 2
     assert [vm.place, other.place] == [[PRIVATE, SHARED]] * 2
     assert model.idle() == 4
@@ -192,7 +192,7 @@ def test_moves_that_no_reclaim_may_make_are_named(content, place, technique, rea
         settle(model, {(vm, 0): place}, technique, compressible=lambda content: content != 9)
 
 
-def test_pinned_pages_and_other_machines_are_no_victims():
+def test_pinned_pages_and_other_vms_are_no_victims():
     model = Model(8)
     vm, other = model.add_vm(2), model.add_vm(2)
     write(model, vm, 0, 8)
@@ -216,10 +216,10 @@ def test_a_reclaim_that_counts_more_than_it_moved_is_caught():
 def test_the_numbers_of_a_host_add_up():
     model = Model(8)
     vm, other = model.add_vm(4), model.add_vm(4)
-    for machine in (vm, other):
-        write(model, machine, 0, 7)
-        write(model, machine, 1, 0)
-        write(model, machine, 2, machine.id + 20)
+    for each in (vm, other):
+        write(model, each, 0, 7)
+        write(model, each, 1, 0)
+        write(model, each, 2, each.id + 20)
     model.scan()
     numbers = model.host_numbers()
     assert numbers["free"] + numbers["consumed"] == numbers["memory"] == 8 * PAGE

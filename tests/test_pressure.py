@@ -1,4 +1,4 @@
-"""A guest must never notice that its host is too small, but for the time it takes. Several machines
+"""A guest must never notice that its host is too small, but for the time it takes. Several VMs
 that need more memory than there is are read and written with the policy making room, and every byte
 is compared with what a plain dict remembers."""
 
@@ -6,15 +6,14 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 import pageengine as pe
 from pageengine import errors
 
 PAGE = 4096
-PAGES = 40  # of each machine
-FRAMES = 48  # of the host: three machines of 40 pages do not fit
+PAGES = 40  # of each VM
+FRAMES = 48  # of the host: three VMs of 40 pages do not fit
 
 batch = st.tuples(
     st.sampled_from(["write", "read", "touch", "scan"]),
@@ -34,7 +33,7 @@ def page(number):
 
 
 class Guests:
-    """Three machines on a host, and what each of them remembers to have written."""
+    """Three VMs on a host, and what each of them remembers to have written."""
 
     def __init__(self, host):
         self.host = host
@@ -118,7 +117,7 @@ def test_when_no_room_can_be_made_the_batch_stops_and_nothing_is_lost(batches, s
 
 @SETTINGS
 @given(batches=st.lists(batch, min_size=1, max_size=12), limit=st.integers(8, PAGES))
-def test_a_machine_is_within_its_limit_after_every_batch(batches, limit):
+def test_a_vm_is_within_its_limit_after_every_batch(batches, limit):
     with pe.Host(8 * FRAMES * PAGE) as host:
         guests = Guests(host)
         small = guests.vms[1] = host.add_vm("small", PAGES * PAGE, limit=limit * PAGE)

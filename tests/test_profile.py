@@ -1,4 +1,4 @@
-"""If contents of simulated machines were not what their profile says, every saving in the lab would
+"""If contents of simulated VMs were not what their profile says, every saving in the lab would
 be wrong. The core's tokens are compared with the plain rules, written a second time in numpy.
 """
 
@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from pageengine.lab.contents import PROFILES, _mix
-from pageengine.stores.profile import MachineContents
+from pageengine.stores.profile import VMContents
 
 N = 20_000
 each = pytest.mark.parametrize("profile", list(PROFILES.values()), ids=list(PROFILES))
 
 
-def plainly(profile, machine, ppns, version):
+def plainly(profile, vm, ppns, version):
     """The rules of csrc/pe_profile.c, a line each."""
     common, within, own, kind = (
         _mix(np.uint64(zlib.crc32(profile.name.encode()) * 8 + what), *of)
-        for what, of in enumerate([(), (np.uint64(machine),), (np.uint64(machine),), ()], 1)
+        for what, of in enumerate([(), (np.uint64(vm),), (np.uint64(vm),), ()], 1)
     )
     pages, group = ppns.astype(np.uint64), ppns.astype(np.uint64) // np.uint64(profile.copies)
     draw = (_mix(kind, group) >> np.uint64(11)).astype(np.float64) * 2.0**-53
@@ -47,11 +47,11 @@ def test_contents_are_those_of_the_plain_rules(profile):
     assert np.array_equal(pickle.loads(pickle.dumps(profile)).tokens(5, ppns, version), expected)
 
 
-def test_contents_of_a_machine_say_what_they_need():
+def test_contents_of_a_vm_say_what_they_need():
     with pytest.raises(ValueError, match="2 pages and 3 versions"):
         PROFILES["own"].of(0).tokens([1, 2], [0, 0, 0])
     with pytest.raises(ValueError, match="marks must be 4 numbers"):
-        MachineContents(0, 0, [0.5], 4, np.ones(4096, np.uint8))
+        VMContents(0, 0, [0.5], 4, np.ones(4096, np.uint8))
 
 
 def test_what_is_written_goes_on_from_version_to_version():

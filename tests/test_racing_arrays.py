@@ -2,11 +2,11 @@
 that was not checked, and the caller is told.
 """
 
-import threading
 import time
 
 import numpy as np
 import pytest
+from meanwhile import meanwhile, outcome
 
 import pageengine as pe
 
@@ -15,26 +15,15 @@ PAGE = 4096
 
 def fight(array, good, bad, call, seconds=0.4):
     """``call`` again and again while another thread writes bad numbers into the array."""
-    stop = threading.Event()
 
     def change():
-        while not stop.is_set():
-            array[...] = bad
-            array[...] = good
+        array[...] = bad
+        array[...] = good
 
-    thread = threading.Thread(target=change)
-    thread.start()
     outcomes, end = set(), time.monotonic() + seconds
-    try:
+    with meanwhile(change):
         while time.monotonic() < end:
-            try:
-                call()
-                outcomes.add("done")
-            except (IndexError, ValueError):
-                outcomes.add("refused")
-    finally:
-        stop.set()
-        thread.join()
+            outcomes.add(outcome(call))
     return outcomes
 
 

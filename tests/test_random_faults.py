@@ -46,36 +46,36 @@ def test_a_round_is_repeated_by_its_seed():
 def swapped():
     faulted = Faulted(1, 64, compression=None)
     faulted.add("web", 40)
-    machine = faulted.machines["web"]
-    faulted.write(machine, np.arange(40), np.arange(40) + 100)
-    faulted.reclaim(machine, 30, "swap")
-    yield faulted, machine
+    shadow = faulted.shadows["web"]
+    faulted.write(shadow, np.arange(40), np.arange(40) + 100)
+    faulted.reclaim(shadow, 30, "swap")
+    yield faulted, shadow
     faulted.host.close()
 
 
 def test_damage_that_no_plan_made_is_seen(swapped):
-    faulted, machine = swapped
+    faulted, shadow = swapped
     os.pwrite(faulted.host._engine.swap_file, b"?" * 4096 * 64, 0)
     with pytest.raises(Wrong, match="reported, and not damaged"):
-        faulted.read(machine, np.arange(40))
+        faulted.read(shadow, np.arange(40))
 
 
 def test_an_error_that_no_fault_explains_is_seen(swapped):
-    faulted, machine = swapped
+    faulted, shadow = swapped
     os.truncate(faulted.host._engine.swap_file, 0)
     with pytest.raises(Wrong, match="no fault explains"):
-        faulted.read(machine, np.arange(40))
+        faulted.read(shadow, np.arange(40))
 
 
 def test_a_page_that_is_not_what_was_written_is_seen(swapped):
-    faulted, machine = swapped
-    machine.held[3] = 7
+    faulted, shadow = swapped
+    shadow.held[3] = 7
     with pytest.raises(Wrong, match=r"'web': pages \[3\]"):
-        faulted.peek(machine, np.arange(40))
+        faulted.peek(shadow, np.arange(40))
 
 
 def test_damage_that_is_not_reported_is_seen(swapped, monkeypatch):
-    faulted, machine = swapped
+    faulted, shadow = swapped
     monkeypatch.setattr(faulted, "damaged", lambda: {"web": np.array([5])})
     with pytest.raises(Wrong, match="page 5 of 'web' is damaged and was returned"):
         faulted.settle()

@@ -47,6 +47,24 @@ def test_the_example_of_the_guest_prints_what_the_page_says(capsys):
     ]
 
 
+def test_the_start_page_shows_what_the_page_of_commands_shows():
+    """Each output has one owner: who makes it anew there finds out that it stands here as well."""
+    start, commands = (
+        [
+            line
+            for kind, block in re.findall(
+                r"^```(\w*)\n(.*?)^```$",
+                (README.parent / "docs" / name).read_text(encoding="utf-8"),
+                re.DOTALL | re.MULTILINE,
+            )
+            for line in block.splitlines()
+            if not kind and line not in ("", "...")
+        ]
+        for name in ("index.md", "cli.md")
+    )
+    assert len(start) > 20 and [line for line in start if line not in commands] == []
+
+
 def test_the_run_of_the_lab_leaves_the_page_it_names(tmp_path, monkeypatch, capsys):
     """A scenario in the current folder's examples; the path is taken from the README."""
     monkeypatch.chdir(README.parent)

@@ -18,7 +18,7 @@ def test_every_event_of_the_core_has_its_field_in_order():
     assert tuple(field.name for field in dataclasses.fields(Events)) == engine.EVENTS
 
 
-def test_every_number_of_a_machine_has_its_field():
+def test_every_number_of_a_vm_has_its_field():
     assert names(VMStats) - names(Events) - OWN == set(engine.VM_NUMBERS)
 
 

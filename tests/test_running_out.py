@@ -86,7 +86,7 @@ def test_a_full_swap_space_leaves_pages_where_they_are_and_says_how_many_went():
         host.check()
 
 
-def test_a_blocked_machine_refuses_and_says_how_many_accesses_were_made():
+def test_a_blocked_vm_refuses_and_says_how_many_accesses_were_made():
     host = pe.Host(64 * PAGE)
     vm = host.add_vm("web", 32 * PAGE)
     vm.block()

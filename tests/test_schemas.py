@@ -9,12 +9,14 @@ import sys
 
 import experiments
 import json_page
+import made_up
 import numpy as np
 import pytest
 
 from pageengine import papers, schemas
 from pageengine.cli import COMMANDS, main
 from pageengine.cli.console import plain
+from pageengine.live.state import Saved, StateFile
 
 jsonschema = pytest.importorskip("jsonschema")
 NAMES = sorted(command.__name__.rpartition(".")[2] for command in COMMANDS)
@@ -39,7 +41,9 @@ CALLS = {
     "overcommit": ["overcommit", "a.raw", "b.raw", "--memory", "50%"],
     "capture": ["capture", str(os.getpid()), "-o", "c.core", "--running"],
     "demo": ["demo", "--size", "4"],
+    "demand": ["demand", "vms.csv"],
     "run": ["run", LAB],
+    "run, a fleet": ["run", "fleet.toml", "--jobs", "1"],
     "run, refused, option left out": ["run", LAB, "--policy", "no-overcommit"],
     "compare": ["compare", LAB, *COMPARE],
     "compare, seeds": ["compare", LAB, *COMPARE, "--seeds", "2"],
@@ -57,6 +61,7 @@ CALLS = {
         "--from",
         "20MiB",
     ],
+    "advise, demand": ["advise", "--demand", "sized.csv", "--host", "16 MiB", "--data-only"],
     "advise, curve": ["advise", LAB, "--curve", "--seeds", "1"],
     "sweep": ["sweep", LAB, "--vary", "vm.count=1,2", "--seeds", "1", "-o", "o.pq", "--jobs", "1"],
     "paper": ["paper", "minfree", "metadata", "--jobs", "1"],
@@ -71,7 +76,37 @@ CALLS = {
     "techniques": ["techniques"],
     "codecs": ["codecs"],
     "about": ["about"],
+    "top": ["top", "--process", f"me={os.getpid()}"],
+    "top, simulated": ["top", "saved", "--at", "4 s"],
+    "govern": ["govern", "govern.toml", "--once"],
+    "release": ["release", "state.json"],
+    "replay": ["replay", "audit.jsonl"],
+    "replay, another": ["replay", "audit.jsonl", "--policy", "proxmox"],
+    "replay, every one": ["replay", "audit.jsonl", "--policy", "all"],
+    "doctor": ["doctor", "--process", f"me={os.getpid()}"],
+    "record": [
+        "record",
+        "--process",
+        str(os.getpid()),
+        "--every",
+        "100 ms",
+        "--for",
+        "200 ms",
+        "-o",
+        "rec",
+    ],
 }
+LIVE = {"top", "doctor", "record", "govern", "replay"}
+GOVERNED = f"""\
+[host]
+memory = "1 GiB"
+policy = "kvm"
+audit = "audit.jsonl"
+[[guest]]
+name = "me"
+kind = "process"
+at = "{os.getpid()}"
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +116,12 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "a.raw").write_bytes(pages.tobytes())
     (tmp_path / "b.raw").write_bytes(pages[:128].tobytes() + bytes(128 * 4096))
     (tmp_path / LAB).write_text(SCENARIO)
+    (tmp_path / "fleet.toml").write_text(SCENARIO + "[fleet]\nhosts = 2\nround = 3\n")
+    (tmp_path / "vms.csv").write_text("time,vm,used,active\n0,a,5,9\n60,a,5,2\n")
+    rows = [f"{60 * i},vm{i % 2},16,{3 + i % 5}" for i in range(24)]
+    rows += [f"{60 * i},vm{1 - i % 2},16,{2 + i % 3}" for i in range(24)]
+    (tmp_path / "sized.csv").write_text("\n".join(["time,vm,size_mib,active_mib", *rows, ""]))
+    (tmp_path / "govern.toml").write_text(GOVERNED)
 
 
 def test_every_command_has_a_schema_and_a_call_here():
@@ -109,10 +150,17 @@ def test_a_schema_is_one_and_leaves_nothing_open(name):
 def test_what_a_command_prints_is_what_its_schema_says(capsys, call, monkeypatch):
     monkeypatch.setattr(papers, "run", experiments.run)
     arguments = CALLS[call]
-    if arguments[0] == "capture" and not sys.platform.startswith("linux"):
+    if arguments[0] in {"capture", *LIVE} and not sys.platform.startswith("linux"):
         pytest.skip("needs /proc")
-    if arguments[0] == "sweep":
+    if arguments[0] in {"sweep", *LIVE}:
         pytest.importorskip("pyarrow")
+    if "saved" in arguments:
+        made_up.result(60).save("saved")
+    if arguments[0] == "replay":
+        main(["govern", "govern.toml", "--once", "--json"])
+        capsys.readouterr()
+    if arguments[0] == "release":
+        StateFile("state.json").write(Saved(boot="01234567-89ab-cdef-0123-456789abcdef"))
     main([*arguments, "--json"])
     out, err = capsys.readouterr()
     assert out, err

@@ -1,6 +1,6 @@
 """At stake: the first five minutes of somebody who has the wheel and not the source tree. Scenarios
 and pages must come with the package, be found by name, and go where they are asked to. In a source
-tree they are found where they live; tests/wheel_matrix.sh runs the same tests on wheels.
+tree they are found where they live; tools/wheels.py runs the same tests on wheels.
 """
 
 import ast
@@ -14,8 +14,13 @@ from pageengine.lab.scenario import Scenario
 from pageengine.plumbing import shipped
 
 ROOT = Path(__file__).parents[1]
+PROGRAMS = [ROOT / "examples" / f"{name}.py" for name in ("consolidate", "fleet")]
 SCENARIOS = sorted((ROOT / "examples" / "scenarios").glob("*.toml"))
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
+EMBED = [
+    ROOT / "examples" / "embed" / name
+    for name in ("embed_c.c", "embed_cython.pyx", "embed_python.py", "embed_setup.py")
+]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 
@@ -30,7 +35,7 @@ def run(capsys, *arguments):
     [
         (shipped.scenarios(), SCENARIOS),
         (shipped.pages(), PAGES),
-        (shipped.examples(), [*SCENARIOS, *NOTEBOOKS, ROOT / "examples" / "fleet.py"]),
+        (shipped.examples(), [*SCENARIOS, *NOTEBOOKS, *PROGRAMS, *EMBED]),
     ],
 )
 def test_what_is_in_the_tree_is_what_the_package_finds(found, there):
@@ -52,8 +57,10 @@ def test_the_build_takes_all_that_the_package_looks_for():
         for pattern in patterns
         for path in (ROOT / folder).glob(pattern)
     }
-    assert taken == {*SCENARIOS, *NOTEBOOKS, *PAGES, *(ROOT / "examples").glob("*.py")}
-    assert sum(path.stat().st_size for path in taken) < 500_000
+    programs = (ROOT / "examples").glob("*.py")
+    assert taken == {*SCENARIOS, *NOTEBOOKS, *PAGES, *programs, *EMBED}
+    sizes = [path.stat().st_size for path in taken]
+    assert max(sizes) < 60_000 and sum(sizes) < 580_000, "text is a quarter of that in a wheel"
 
 
 def test_each_says_in_a_line_what_it_is_about():

@@ -41,6 +41,7 @@ def test_what_is_slow_is_left_out_and_counted(tmp_path):
     assert "slow tests left out: 1 (" in out and "1 passed" in out
 
 
+@pytest.mark.slow
 def test_with_workers_too_and_those_of_a_file_stay_in_one(tmp_path):
     pytest.importorskip("xdist")
     out = said(tmp_path, "-n", "2")
@@ -48,6 +49,7 @@ def test_with_workers_too_and_those_of_a_file_stay_in_one(tmp_path):
     assert len({line for line in out.splitlines() if line.startswith("in gw")}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "passed"),
     [

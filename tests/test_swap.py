@@ -10,8 +10,7 @@ import resource
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pageengine import errors
 from pageengine.stores.swap import SwapSpace

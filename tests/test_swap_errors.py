@@ -30,7 +30,7 @@ def host():
 
 
 def swapped(host, pages):
-    """A machine all of whose pages are in swap, page p in slot p."""
+    """A VM all of whose pages are in swap, page p in slot p."""
     vm = host.add_vm("web", N * PAGE)
     vm.write(PPNS, pages)
     host.reclaim(vm, N, "swap")

@@ -4,8 +4,7 @@ survive the round trip.
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pageengine import tokens
 

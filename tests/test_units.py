@@ -3,8 +3,7 @@ where it should be.
 """
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pageengine.units import format_size, parse_pages, parse_size
 

@@ -1,5 +1,5 @@
-"""At stake: a column that says of one machine what is true of another, or a scan in another order,
-would change what policies decide. Columns are held against one machine at a time.
+"""At stake: a column that says of one VM what is true of another, or a scan in another order,
+would change what policies decide. Columns are held against one VM at a time.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ MIB = 2**20
 
 
 def filled(names="abc"):
-    """Machines with pages in every place, that have partners in one another."""
+    """VMs with pages in every place, that have partners in one another."""
     host = pe.Host("2 MiB", contents="tokens", seed=4)
     for i, name in enumerate(names):
         vm = host.add_vm(name, "1 MiB", reservation=4096 * i, driver=name != "b")
@@ -26,7 +26,7 @@ def filled(names="abc"):
     return host
 
 
-def test_columns_of_a_host_are_the_stats_of_its_machines():
+def test_columns_of_a_host_are_the_stats_of_its_vms():
     with filled() as host:
         wishes = {"a": VMPlan(balloon=MIB // 8, target=MIB // 2), "b": VMPlan(blocked=True)}
         host.apply(Plan(vms=wishes, again=1e6))
@@ -46,7 +46,7 @@ def test_columns_of_a_host_are_the_stats_of_its_machines():
         assert set(found) == told - {"shares", "reservation", "limit"}
 
 
-def test_columns_of_some_machines_come_in_the_order_that_was_asked():
+def test_columns_of_some_vms_come_in_the_order_that_was_asked():
     with filled() as host:
         every, some = host.columns(), host.columns(name for name in "ca")
         for name, column in every.items():
@@ -59,7 +59,7 @@ def test_columns_of_some_machines_come_in_the_order_that_was_asked():
         assert all(len(column) == 0 for column in host.columns().values())
 
 
-def test_one_scan_of_many_machines_is_a_scan_of_each_in_turn():
+def test_one_scan_of_many_vms_is_a_scan_of_each_in_turn():
     seen = []
     for many in (False, True):
         with filled() as host:
@@ -77,7 +77,7 @@ def test_one_scan_of_many_machines_is_a_scan_of_each_in_turn():
     assert seen[0] == seen[1]
 
 
-def test_machines_that_are_not_there_are_named():
+def test_vms_that_are_not_there_are_named():
     with filled() as host:
         gone = np.array([0, 7], np.uint64)
         for call in (columns.numbers, columns.ballooned):
@@ -85,7 +85,7 @@ def test_machines_that_are_not_there_are_named():
                 call(host._engine, gone)
         with pytest.raises(pe.errors.NoSuchVM, match="id 7"):
             columns.scan(host._engine, gone, np.array([1, 1]))
-        with pytest.raises(ValueError, match="2 machines and 1 numbers"):
+        with pytest.raises(ValueError, match="2 VMs and 1 numbers"):
             columns.scan(host._engine, gone, np.array([1]))
         with pytest.raises(ValueError, match="must not be negative, got -1"):
             columns.scan(host._engine, gone[:1], np.array([-1]))
@@ -93,7 +93,7 @@ def test_machines_that_are_not_there_are_named():
         columns.numbers(host._engine, gone[:0])
 
 
-def test_samples_of_many_machines_are_those_of_each_alone():
+def test_samples_of_many_vms_are_those_of_each_alone():
     seen = []
     for many in (False, True):
         with filled() as host:
@@ -113,5 +113,5 @@ def test_samples_of_many_machines_are_those_of_each_alone():
                     seen.append([list(vm.end_sample()) for vm in vms])
             host.check()
     assert seen[:3] == seen[3:] and seen[0][0][0] > 0
-    with pytest.raises(ValueError, match="3 machines and 2 samples"), filled() as host:
+    with pytest.raises(ValueError, match="3 VMs and 2 samples"), filled() as host:
         columns.begin_samples(host._engine, ids, np.array([1, 1], np.uint32))

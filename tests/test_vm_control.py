@@ -8,8 +8,7 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import pageengine as pe
 from pageengine.core.guest import Guest
@@ -119,7 +118,7 @@ def test_what_is_in_the_balloon_is_not_taken_off_the_estimate_twice(name):
 
 
 @pytest.mark.parametrize("name", list(ESTIMATORS))
-def test_a_machine_that_is_all_balloon_has_an_estimate_too(name):
+def test_a_vm_that_is_all_balloon_has_an_estimate_too(name):
     with pe.Host("64 MiB", contents="tokens", estimator=name, seed=3) as host:
         vm = host.add_vm("a", "1 MiB", balloon_max="100%")
         inflate(host, vm, MIB)
@@ -183,7 +182,7 @@ def test_a_decision_in_the_middle_of_an_advance_is_shown_who_had_his_turn():
 # Who comes and goes
 
 
-def test_what_is_kept_of_a_machine_stays_with_it_when_others_leave(host):
+def test_what_is_kept_of_a_vm_stays_with_it_when_others_leave(host):
     tokens = np.arange(9, dtype=np.uint64) << np.uint64(6)
     for name in "abcdefg":
         host.add_vm(name, "4 MiB").write(np.arange(9), tokens)
@@ -251,7 +250,7 @@ def test_a_boot_ends(host, seconds):
 
 
 @pytest.mark.parametrize("ran", [-0.1, 2.5, math.nan, math.inf])
-def test_a_machine_runs_no_longer_than_time_passes(host, ran):
+def test_a_vm_runs_no_longer_than_time_passes(host, ran):
     host.add_vm("a", "8 MiB")
     with pytest.raises(ValueError, match=f"'a' cannot have run {ran} of 2.0 seconds"):
         host.advance(2.0, ran={"a": ran})
@@ -321,9 +320,9 @@ def take(host, step, technique, rule):
     st.booleans(),
     st.sampled_from([Plain, ESX]),
 )
-def test_nobody_else_takes_a_machine_under_its_reservation(walk, sharing, small_cache, policy):
-    """Three machines of 4 MiB on 6 MiB. Whatever happens, only its own guest (by reporting pages
-    free) takes a machine under what it held of its reservation; and sharing, which takes no page
+def test_nobody_else_takes_a_vm_under_its_reservation(walk, sharing, small_cache, policy):
+    """Three VMs of 4 MiB on 6 MiB. Whatever happens, only its own guest (by reporting pages
+    free) takes a VM under what it held of its reservation; and sharing, which takes no page
     from it but makes them cheaper.
     """
     with pe.Host(
@@ -396,7 +395,7 @@ def test_an_estimator_that_fails_keeps_no_reading_from_others():
         assert host._backend.table.elapsed.tolist() == [host._backend.table.elapsed[0]] * 3
 
 
-def test_a_machine_whose_estimator_cannot_be_made_is_not_there():
+def test_a_vm_whose_estimator_cannot_be_made_is_not_there():
     class Bad:
         kind, period, n = "sample", 60.0, -1
 
@@ -446,7 +445,7 @@ def test_looking_from_another_thread_takes_no_time_away():
     assert clocks(True) == clocks(False)
 
 
-def test_columns_do_not_grow_with_machines_that_left(host):
+def test_columns_do_not_grow_with_vms_that_left(host):
     host.add_vm("a", "1 MiB")
     for _ in range(100):
         host.add_vm("b", "1 MiB")

@@ -4,8 +4,7 @@ evicts the wrong pages. It is driven beside a dict that keeps whole pages, in bo
 
 import numpy as np
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from pageengine.errors import CacheFull

@@ -13,7 +13,7 @@ struct pe_codec {
                             before its first use, one per thread, left alone between calls */
     /* Compresses PE_PAGE_BYTES at page into at most max bytes at out; returns the length (1..max),
        or 0 when it does not fit; gives up as soon as that is certain. Never writes beyond max. The
-       result is the same on every machine, and whatever the calls before were. */
+       result is the same on every computer, and whatever the calls before were. */
     size_t (*compress)(const pe_codec *self, const uint8_t *page, uint8_t *out, size_t max,
                        void *work);
     /* Restores the page; false when `in` is not a page of this codec. Never reads beyond length or

@@ -20,16 +20,24 @@ from pageengine.core.records import (
 )
 from pageengine.host.host import Host
 from pageengine.host.vm import VM
+from pageengine.plumbing.embedding import get_include, get_library_dir, get_pkgconfig_dir
 from pageengine.plumbing.firstuse import at_first_use
 from pageengine.stores.codec import codecs
 from pageengine.units import PAGE_BYTES, format_size, parse_size
 
 if TYPE_CHECKING:
-    from pageengine import images, tokens, traces
+    from pageengine import demand, images, tokens, traces
     from pageengine.core.guest import Guest
 
 __version__ = "0.1.0"
-__getattr__, __dir__ = at_first_use(globals(), {"Guest": "core.guest"})
+__getattr__, __dir__ = at_first_use(
+    globals(),
+    {
+        "Guest": "core.guest",
+        "load_ipython_extension": "inline.tracebacks",
+        "unload_ipython_extension": "inline.tracebacks",
+    },
+)
 
 
 def techniques() -> dict[str, str]:
@@ -51,8 +59,12 @@ __all__ = [
     "ScanResult",
     "VMStats",
     "codecs",
+    "demand",
     "errors",
     "format_size",
+    "get_include",
+    "get_library_dir",
+    "get_pkgconfig_dir",
     "images",
     "parse_size",
     "policy",

@@ -6,6 +6,12 @@ in Python.
 class PageEngineError(Exception):
     """Base class of every error that is not simply a bad argument."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the reader's own lines, and the message."""
+        from pageengine.inline import tracebacks  # where there is a notebook only
+
+        return tracebacks.short(self)
+
 
 class OutOfFrames(PageEngineError):
     """No machine frame is idle and none could be reclaimed. ``done`` accesses of the batch were
@@ -112,8 +118,20 @@ class TraceError(PageEngineError, ValueError):
     """
 
 
+class DemandError(PageEngineError, ValueError):
+    """Monitoring data is of a kind that is not read, or holds nothing that can be used; the message
+    names the file and the line.
+    """
+
+
 class TraceWarning(UserWarning):
     """Lines of a trace were not understood and not read, or accesses changed; it says how many."""
+
+
+class CheckpointError(PageEngineError, ValueError):
+    """A file is no checkpoint, is damaged, cut short or of another version, or what it holds cannot
+    be gone on with here; the message says what is wrong. Nothing was changed.
+    """
 
 
 class PlanError(PageEngineError, ValueError):
@@ -122,3 +140,9 @@ class PlanError(PageEngineError, ValueError):
 
 class CacheFull(PageEngineError):
     """A store (the compression cache, the sharing table) has no room; what is there stays."""
+
+
+class LiveError(PageEngineError):
+    """A real guest, or what its host tells, cannot be reached, or does not answer as agreed; the
+    message says what would be right.
+    """

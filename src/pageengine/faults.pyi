@@ -1,9 +1,9 @@
 from typing import NamedTuple, Self, SupportsFloat, SupportsIndex
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pageengine.host.host import Host
+from pageengine.plumbing.shapes import Row
 
 OPERATIONS: tuple[str, ...]
 KINDS: dict[str, tuple[str, ...]]
@@ -27,7 +27,7 @@ class FaultPlan:
     ) -> Self: ...
     def clear(self) -> None: ...
     def log(self, since: SupportsIndex = 0) -> list[Fault]: ...
-    def damaged_pages(self, host: Host) -> dict[str, NDArray[np.int64]]: ...
+    def damaged_pages(self, host: Host) -> dict[str, Row[np.int64]]: ...
     @property
     def operations(self) -> dict[str, int]: ...
     @property

@@ -160,7 +160,7 @@ cdef class FaultPlan:
 
     def damaged_pages(self, host) -> dict:
         """Pages of the host that owns the plan whose slot in the swap file does not hold what was
-        written to it: PPNs int64 [n] by name of the machine. Reading one raises SwapCorruption.
+        written to it: PPNs int64 [n] by name of the VM. Reading one raises SwapCorruption.
         """
         from pageengine.core.vm_columns import slots
 

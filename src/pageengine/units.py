@@ -7,7 +7,8 @@ from pageengine.plumbing import given
 
 Size = SupportsIndex | str  # as people give one: bytes, or a text such as "512 MiB"
 PAGE_BYTES = 4096
-PAGES_MOST = 2**32 - 2**16  # of a host, a machine or swap space: 16 TiB
+PAGES_MOST = 2**32 - 2**16  # of a host, a VM or swap space: 16 TiB
+KIB = 2**10
 MIB = 2**20
 GIB = 2**30
 
@@ -71,6 +72,16 @@ def _bytes_of(text: str, what: str) -> int:
     if number % scale:
         raise ValueError(f"{what} {text!r} is not a whole number of bytes")
     return number // scale
+
+
+def unit_bytes(name: str) -> int:
+    """Bytes of a unit of memory: ``"MiB"``, ``"kB"``, as in ``parse_size``; ``"bytes"`` too.
+    ValueError: it is none.
+    """
+    factor = 1 if name.lower() == "bytes" else _FACTORS.get(name.lower())
+    if not name or factor is None:
+        raise ValueError(f"{given.shown(name)} is no unit of memory: write B, KiB, MiB or GiB")
+    return factor
 
 
 def parse_pages(value: Size, what: str = "size", most: int = given.MOST // PAGE_BYTES) -> int:

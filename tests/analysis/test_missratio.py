@@ -1,11 +1,10 @@
-"""A working set that is told wrongly gives memory to the wrong machine. Curves are compared with an
+"""A working set that is told wrongly gives memory to the wrong VM. Curves are compared with an
 LRU that is simulated, and the sampled ones with those within the error that a sample has.
 """
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pageengine.analysis.missratio import MissRatios
 from pageengine.core.draws import Draws, Ranks

@@ -42,7 +42,7 @@ def test_images_on_half_their_memory_read_back_byte_for_byte(paths):
     result = overcommit(paths, "50%")
     assert result.same
     assert result.memory == 3 * MIB
-    assert [machine.compared for machine in result.machines] == [512] * 3
+    assert [vm.compared for vm in result.vms] == [512] * 3
     assert [phase.name for phase in result.phases] == ["load", "scan", "balance", "verify"]
 
 
@@ -53,8 +53,8 @@ def test_what_was_given_back_adds_up(paths):
     assert all(value >= 0 for value in result.given_back.values())
     assert result.given_back["zero pages"] > 0
     assert result.given_back["equal pages"] > 0
-    for machine in result.machines:
-        assert sum(machine.places.values()) == machine.size == 2 * MIB
+    for vm in result.vms:
+        assert sum(vm.places.values()) == vm.size == 2 * MIB
     assert used <= result.memory
 
 
@@ -65,13 +65,13 @@ def test_without_sharing_and_compression_swap_does_it_all(paths):
     assert result.given_back["swap"] > 0
 
 
-def test_machines_of_different_groups_share_only_the_zero_page(paths):
+def test_vms_of_different_groups_share_only_the_zero_page(paths):
     groups = dict(zip(paths, "abc", strict=True))
     apart = overcommit(paths, "90%", groups=groups)
     together = overcommit(paths, "90%")
     assert apart.same and together.same
     assert apart.given_back["equal pages"] < together.given_back["equal pages"]
-    assert [machine.group for machine in apart.machines] == ["a", "b", "c"]
+    assert [vm.group for vm in apart.vms] == ["a", "b", "c"]
 
 
 def test_holes_are_read_back_as_zeros(tmp_path):
@@ -80,7 +80,7 @@ def test_holes_are_read_back_as_zeros(tmp_path):
         file.write(os.urandom(3 * PAGE))
         file.truncate(4 * MIB)
     result = overcommit([str(path)], "64 KiB")
-    assert result.same and result.machines[0].compared == 1024
+    assert result.same and result.vms[0].compared == 1024
 
 
 def test_a_page_that_reads_back_different_is_found(paths, monkeypatch):
@@ -95,8 +95,8 @@ def test_a_page_that_reads_back_different_is_found(paths, monkeypatch):
     monkeypatch.setattr(VM, "read", wrong)
     result = overcommit(paths, "50%")
     assert not result.same
-    assert [machine.differing for machine in result.machines] == [0, 1, 0]
-    assert result.machines[1].first_differing == 407
+    assert [vm.differing for vm in result.vms] == [0, 1, 0]
+    assert result.vms[1].first_differing == 407
 
 
 def test_the_result_is_plain_data(paths):
@@ -105,7 +105,7 @@ def test_the_result_is_plain_data(paths):
     assert data["phases"][0]["stats"]["memory"] == MIB
 
 
-def test_progress_reaches_the_end_of_every_machine(paths):
+def test_progress_reaches_the_end_of_every_vm(paths):
     ends = {}
     overcommit(
         paths,

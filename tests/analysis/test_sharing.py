@@ -5,12 +5,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from pageengine import images
 from pageengine.analysis.sharing import GRAINS, survey
-from pageengine.analysis.tally import Sample, Seen
+from pageengine.analysis.tally import HashSet, Sample
 
 PAGE = 4096
 
@@ -176,7 +175,7 @@ def test_counts_equal_those_of_plain_dicts(tmp_path, contents, groups):
     size=st.one_of(st.none(), st.integers(1, 20)),
 )
 def test_a_sample_keeps_the_smallest_hashes_with_complete_counts(batches, size):
-    sample, seen, total = Sample(size, 1), Seen(), Counter()
+    sample, seen, total = Sample(size, 1), HashSet(), Counter()
     for batch in batches:
         hashes, numbers = np.unique(np.array(batch, np.uint64), return_counts=True)
         assert seen.add(hashes).tolist() == [h not in total for h in hashes.tolist()]

@@ -1,5 +1,5 @@
 """A host that was handed something wrong says what, and is what it was before: every page in its
-place, every number as it was. Each parameter of a host and of its machines is given each value that
+place, every number as it was. Each parameter of a host and of its VMs is given each value that
 is none of its kind.
 """
 
@@ -241,10 +241,10 @@ def test_a_plan_that_says_nothing_sensible_is_refused_whole(
     refused(lambda given: call(unchanged, given), what, value, error, says)
 
 
-# Machines that are not of the host
+# VMs that are not of the host
 
 
-def test_a_machine_is_known_by_itself_and_not_by_its_name(unchanged):
+def test_a_vm_is_known_by_itself_and_not_by_its_name(unchanged):
     with pe.Host(64 * PAGE, swap=0) as other:
         stranger = other.add_vm("web", 4 * PAGE)
         for call in (
@@ -259,7 +259,7 @@ def test_a_machine_is_known_by_itself_and_not_by_its_name(unchanged):
         assert other[stranger] is stranger
 
 
-def test_a_machine_of_an_earlier_life_is_not_its_namesake():
+def test_a_vm_of_an_earlier_life_is_not_its_namesake():
     with pe.Host(64 * PAGE, swap=0) as host:
         before = host.add_vm("web", 4 * PAGE)
         host.remove_vm(before)
@@ -276,7 +276,7 @@ def test_a_machine_of_an_earlier_life_is_not_its_namesake():
 
 
 @pytest.mark.parametrize("name", [7, None, ["web"], b"web", Hostile()], ids=name_of)
-def test_a_machine_is_asked_for_by_name_or_by_itself(unchanged, name):
+def test_a_vm_is_asked_for_by_name_or_by_itself(unchanged, name):
     with pytest.raises(TypeError, match="named by a text or a VM"):
         unchanged[name]
 
@@ -327,7 +327,7 @@ def test_no_call_works_longer_than_there_are_pages():
 # Groups
 
 
-def test_no_text_leads_into_the_group_of_a_machine_that_is_alone():
+def test_no_text_leads_into_the_group_of_a_vm_that_is_alone():
     from pageengine.host.options import number_of, salt_number
 
     crafted = ("\0only web", "only web", "web", str(salt_number(None, "web")), "None", "\0", " ")

@@ -1,5 +1,5 @@
 """A file that is cut, empty, of another kind, or made to do harm is refused with an error of the
-family that its reader has, which names the file; nothing is read into a machine before that.
+family that its reader has, which names the file; nothing is read into a VM before that.
 """
 
 import gzip
@@ -17,9 +17,9 @@ PAGE = 4096
 IDENT = b"\x7fELF\x02\x01\x01" + bytes(9)
 
 
-def elf(phoff=64, phentsize=56, phnum=1, kind=4, machine=62, segment=b"", tail=b""):
+def elf(phoff=64, phentsize=56, phnum=1, kind=4, e_machine=62, segment=b"", tail=b""):
     head = IDENT + struct.pack(
-        "<HHIQQQIHHHHHH", kind, machine, 1, 0, phoff, 0, 0, 64, phentsize, phnum, 0, 0, 0
+        "<HHIQQQIHHHHHH", kind, e_machine, 1, 0, phoff, 0, 0, 64, phentsize, phnum, 0, 0, 0
     )
     return head + segment + tail
 

@@ -27,10 +27,10 @@ from pageengine.core.device import Device
 from pageengine.core.guest import Guest
 from pageengine.images import open as open_image
 from pageengine.lab import contents, costs, workloads
-from pageengine.lab.bounds import MACHINES_MOST
+from pageengine.lab.bounds import VMS_MOST
 from pageengine.lab.contents import ContentProfile
 from pageengine.lab.events import Event
-from pageengine.lab.machine import GuestSpec
+from pageengine.lab.simulated_vm import GuestSpec
 from pageengine.lab.simulation import Simulation, VMSpec
 from pageengine.policy import table
 from pageengine.policy.workingset import AccessedBits, IdleAge, Sampling
@@ -139,7 +139,7 @@ OPTIONS = rows(
     *(
         row
         for kind in workloads.WORKLOADS
-        if kind not in ("replay", "program")
+        if kind not in ("replay", "program", "demand")
         for row in workload(kind)
     ),
     (
@@ -152,7 +152,20 @@ OPTIONS = rows(
         [(v, ValueError, "seconds, amount") for v in (7, "0", [1], [1, 2, 3])],
         lambda value: workloads.WORKLOADS["toucher"](schedule=[value]),
     ),
-    ("name of a machine", NO_NAME, lambda value: spec(name=value)),
+    *(
+        (
+            key,
+            rows,
+            lambda value, key=key: workloads.WORKLOADS["demand"](series=[[0, 9]], **{key: value}),
+        )
+        for key, rows in (
+            ("begin", NO_AMOUNT),
+            ("interval", NO_AMOUNT),
+            ("held", without(NO_SIZE, None)),
+            ("write", PART),
+        )
+    ),
+    ("name of a VM", NO_NAME, lambda value: spec(name=value)),
     ("size", NO_PAGES, lambda value: spec(size=value)),
     ("overhead", NO_PAGES, lambda value: spec(overhead=value)),
     ("start", NO_AMOUNT, lambda value: spec(start=value)),
@@ -265,14 +278,14 @@ def test_what_a_program_touches_are_pages(files):
 
 
 def test_a_simulation_is_no_larger_than_can_be(files):
-    with pytest.raises(ValueError, match="two machines are named 'web'"):
+    with pytest.raises(ValueError, match="two VMs are named 'web'"):
         simulation(vms=[spec(), spec()])
-    with pytest.raises(ValueError, match="names a machine 'mail'; there are: web"):
+    with pytest.raises(ValueError, match="names a VM 'mail'; there are: web"):
         simulation(events=[Event(1.0, "start", "mail")])
     made = Simulation("8 MiB", [spec()], epoch=0.001)
     with pytest.raises(ValueError, match="1000000000 epochs, and there can be 10000000"):
         made.run(1e6)
-    with pytest.raises(ValueError, match=f"rows of timelines.*|{MACHINES_MOST}"):
+    with pytest.raises(ValueError, match=f"rows of timelines.*|{VMS_MOST}"):
         from pageengine.lab import bounds
 
         bounds.epochs(1e6, 1.0, 10_000)

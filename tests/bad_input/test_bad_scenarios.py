@@ -124,6 +124,19 @@ ROWS = [  # what is replaced, by what, what the message says
     ('reservation = "64 MiB"', 'reservation = "50 %"', "reservation '50 %' is not a size"),
     ('reservation = "64 MiB"', 'balloon_max = "101 %"', "balloon_max '101 %' is not a part"),
     ('reservation = "64 MiB"', 'driver = "no"', "driver 'no' must be true or false"),
+    ('reservation = "64 MiB"', "driver = { dead = 1 }", "dead must be True or False, got 1"),
+    ('reservation = "64 MiB"', "driver = { ded = true }", "driver has no key 'ded'; .* dead, "),
+    ('reservation = "64 MiB"', "driver = { silent = true }", "without a guest has none"),
+    ('reservation = "64 MiB"', "guest = { sticky = 0.2 }", "sticky must be a number from 1 "),
+    ('reservation = "64 MiB"', 'guest = { sticky = "3 s" }', "sticky must be a number"),
+    ('reservation = "64 MiB"', "guest = { freeze_for = 9 }", "freeze must say from when on"),
+    ('reservation = "64 MiB"', "guest = { hidden_floor = '9 TiB' }", "floor .* is above the size"),
+    ('reservation = "64 MiB"', 'guest = { hidden_ceiling = "x" }', "ceiling 'x' is not a size"),
+    (
+        'reservation = "64 MiB"',
+        "driver = false\nguest = { dead = true }",
+        "guest says what is wrong .*, and driver says that there is none",
+    ),
     ('reservation = "64 MiB"', "salt = 7", "salt 7 is not a text"),
     ('reservation = "64 MiB"', "start = -1", "start -1 is not a time"),
     ('reservation = "64 MiB"', "stop = 0", "stop 0 must be longer"),
@@ -156,7 +169,7 @@ ROWS = [  # what is replaced, by what, what the message says
     ("to = 4000", "to = 2000000000", "shares 2000000000 are no shares"),
     ("to = 4000", 'to = "lots"', "shares 'lots' are no shares"),
     ('"vm.web.shares"\nto = 4000', '"vm.web.size"\nto = 4096', "cannot be changed while it runs"),
-    ('"vm.web.shares"\nto = 4000', '"vm.mail.shares"\nto = 1', "there is no machine 'mail'"),
+    ('"vm.web.shares"\nto = 4000', '"vm.mail.shares"\nto = 1', "there is no VM 'mail'"),
     ('"vm.web.shares"\nto = 4000', '"policy.idle_tax"\nto = "x"', "idle_tax must be a number"),
     ('"vm.web.shares"\nto = 4000', '"policy.idle_tax"\nto = 5', "idle_tax must be at least 0"),
     ('"vm.web.shares"\nto = 4000', '"web"\nto = 5', "'web' cannot be changed"),
@@ -187,24 +200,24 @@ def test_a_mistake_is_named_before_anything_is_made(tmp_path, old, new, says):
     assert time.monotonic() - began < 2
 
 
-def test_one_name_does_not_mean_a_machine_and_an_entry(tmp_path):
-    """web-1 would be the first of web's machines, and another entry's name."""
+def test_one_name_does_not_mean_a_vm_and_an_entry(tmp_path):
+    """web-1 would be the first of web's VMs, and another entry's name."""
     path = tmp_path / "lab.toml"
     entry = '[[vm]]\nname = "web-1"\ncount = 2\nsize = "1 MiB"\nworkload = { kind = "idle" }\n'
     path.write_text(GOOD + entry)
-    with pytest.raises(ScenarioError, match="another machine is named 'web-1' too"):
+    with pytest.raises(ScenarioError, match="another VM is named 'web-1' too"):
         Scenario.load(path)
     start = GOOD.index("[[vm]]")
     path.write_text(GOOD[:start] + entry + GOOD[start:])
-    with pytest.raises(ScenarioError, match="another machine is named 'web' too"):
+    with pytest.raises(ScenarioError, match="another VM is named 'web' too"):
         Scenario.load(path)
 
 
-def test_machines_are_no_more_than_can_be(tmp_path):
+def test_vms_are_no_more_than_can_be(tmp_path):
     entry = '[[vm]]\nname = "{}"\ncount = 60000\nsize = "1 MiB"\nworkload = {{ kind = "idle" }}\n'
     path = tmp_path / "lab.toml"
     path.write_text('[host]\nmemory = "1 GiB"\n' + entry.format("a") + entry.format("b"))
-    with pytest.raises(ScenarioError, match="120000 machines, and there can be 100000"):
+    with pytest.raises(ScenarioError, match="120000 VMs, and there can be 100000"):
         Scenario.load(path)
 
 
@@ -271,8 +284,8 @@ def test_a_profile_with_a_mistake_is_named(tmp_path, text, says):
     assert str(path) in str(caught.value)
 
 
-def test_as_many_machines_as_can_be_are_looked_at_in_seconds():
+def test_as_many_vms_as_can_be_are_looked_at_in_seconds():
     entry = {"name": "web", "count": 50_000, "size": "1 MiB", "workload": {"kind": "idle"}}
     began = time.process_time()
     build.check(Scenario({"host": {"memory": "1 TiB"}, "run": {"duration": 5}, "vm": [entry]}))
-    assert time.process_time() - began < 20, "some work is done for each machine and each other"
+    assert time.process_time() - began < 20, "some work is done for each VM and each other"

@@ -19,7 +19,7 @@
 #define SMALL_FRAMES 64u
 #define SMALL_PAGES 32u
 
-/* Pages of either machine after small_host_fill. */
+/* Pages of either VM after small_host_fill. */
 enum {
     SHARED_PPN = 0,
     ZERO_PPN = 2,
@@ -72,7 +72,7 @@ static inline pe_status touch_page(pe_host *host, uint64_t vm, uint32_t ppn, boo
     return pe_touch(host, pe_host_vm(host, vm), ppns, 1, NULL, write, &done);
 }
 
-/* Two machines of one salt group on a host of SMALL_FRAMES frames with `slots` swap slots in
+/* Two VMs of one salt group on a host of SMALL_FRAMES frames with `slots` swap slots in
    `file`. */
 static inline pe_status small_host(pe_host **out, FILE *file, uint32_t slots)
 {
@@ -130,7 +130,7 @@ static inline bool sound(pe_host *host)
     return status == PE_OK;
 }
 
-/* A page in every place, in both machines. */
+/* A page in every place, in both VMs. */
 static inline pe_status small_host_fill(pe_host *host)
 {
     uint8_t page[PE_PAGE_BYTES];

@@ -55,7 +55,7 @@ static void the_filled_host_has_a_page_in_every_place_and_is_sound(void)
     CHECK(strcmp(verdict(true), "sound") == 0);
 }
 
-static void broken_counts_of_a_machine_are_named(void)
+static void broken_counts_of_a_vm_are_named(void)
 {
     pe_vm *vm = pe_host_vm(host, 0);
     BREAK(vm->in_place[PE_PRIVATE], vm->in_place[PE_PRIVATE] + 1, "V1");
@@ -64,7 +64,7 @@ static void broken_counts_of_a_machine_are_named(void)
     BREAK(vm->ever, vm->ever + 1, "V3");
 }
 
-static void broken_words_of_a_machine_are_named(void)
+static void broken_words_of_a_vm_are_named(void)
 {
     pe_vm *vm = pe_host_vm(host, 0);
     BREAK(vm->map[SHARED_PPN], vm->map[SHARED_PPN] | PE_WRITABLE, "V4");
@@ -167,8 +167,8 @@ int main(void)
     CHECK(file && small_host(&host, file, 16) == PE_OK);
     CHECK(small_host_fill(host) == PE_OK);
     RUN(the_filled_host_has_a_page_in_every_place_and_is_sound);
-    RUN(broken_counts_of_a_machine_are_named);
-    RUN(broken_words_of_a_machine_are_named);
+    RUN(broken_counts_of_a_vm_are_named);
+    RUN(broken_words_of_a_vm_are_named);
     RUN(broken_sharing_is_named);
     RUN(two_shared_frames_of_equal_bytes_are_named);
     RUN(broken_numbering_is_named);

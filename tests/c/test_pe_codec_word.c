@@ -1,6 +1,6 @@
 /* sources: csrc/codec/pe_codec_word*.c csrc/pe_cpu.c csrc/pe_status.c csrc/pe_os.c */
 /* The word codec has two ways, and a blob made by one may be restored by the other, on another
-   machine. Here both make every blob, byte by byte the same, and both restore what either made;
+   computer. Here both make every blob, byte by byte the same, and both restore what either made;
    damaged blobs are refused by both or restored to the same page. */
 #include "check.h"
 

@@ -1,5 +1,5 @@
 /* sources: csrc/pe_cpu.c csrc/pe_hash.c csrc/pe_status.c csrc/pe_os.c */
-/* At stake: two pages taken for equal, or a hash that differs between machines. Tested by
+/* At stake: two pages taken for equal, or a hash that differs between computers. Tested by
    constants, by comparing all variants, and by counting collisions in families of pages that break
    weak hashes. */
 #include <stdlib.h>

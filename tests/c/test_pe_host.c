@@ -80,7 +80,7 @@ static void an_error_names_the_page_it_is_about(void)
     pe_host_delete(host);
 }
 
-static void a_removed_machine_gives_everything_back(void)
+static void a_removed_vm_gives_everything_back(void)
 {
     pe_host *host;
     CHECK(scenario(&host) == PE_OK);
@@ -140,7 +140,7 @@ static void a_batch_stops_exactly_before_the_access_that_needs_a_frame(void)
     pe_host_delete(host);
 }
 
-static void a_page_number_beyond_the_machine_is_found(void)
+static void a_page_number_beyond_the_vm_is_found(void)
 {
     pe_host *host;
     int64_t const ppns[3] = {0, SMALL_PAGES, -1};
@@ -210,8 +210,8 @@ static void all_bookkeeping_is_counted_and_nothing_twice(void)
     pe_host_delete(cached);
 }
 
-/* Numbers of pages come in chunks of 4096; those of a machine that left are handed out again. */
-static void numbers_of_pages_lead_to_their_machine_and_no_other(void)
+/* Numbers of pages come in chunks of 4096; those of a VM that left are handed out again. */
+static void numbers_of_pages_lead_to_their_vm_and_no_other(void)
 {
     pe_host *host = host_of(true, NULL);
     uint64_t ids[4];
@@ -228,7 +228,7 @@ static void numbers_of_pages_lead_to_their_machine_and_no_other(void)
         CHECK(pe_host_page(host, bases[i], &vm, &ppn) && vm->id == ids[i] && ppn == 0);
         CHECK(pe_host_page(host, last, &vm, &ppn) && vm->id == ids[i] && ppn == pages[i] - 1);
     }
-    CHECK(!pe_host_page(host, 4096 + 4097, &vm, &ppn)); /* in the chunk, beyond the machine */
+    CHECK(!pe_host_page(host, 4096 + 4097, &vm, &ppn)); /* in the chunk, beyond the VM */
     CHECK(!pe_host_page(host, 6 * 4096, &vm, &ppn) && host->chunk_count == 6);
     CHECK(pe_host_remove_vm(host, ids[1]) == PE_OK);
     CHECK(!pe_host_page(host, 4096, &vm, &ppn) && sound(host));
@@ -272,7 +272,7 @@ static void a_host_has_frames_and_not_too_many(void)
     pe_host_delete(NULL);
 }
 
-static void a_machine_s_part_of_the_cache_is_limited_by_itself(void)
+static void a_vm_s_part_of_the_cache_is_limited_by_itself(void)
 {
     pe_host *host;
     uint64_t id;
@@ -297,16 +297,16 @@ int main(void)
     RUN(every_allocation_may_fail_and_nothing_is_lost);
     RUN(contents_come_back_from_every_place);
     RUN(an_error_names_the_page_it_is_about);
-    RUN(a_removed_machine_gives_everything_back);
+    RUN(a_removed_vm_gives_everything_back);
     RUN(equal_pages_of_two_salt_groups_stay_apart);
     RUN(a_batch_stops_exactly_before_the_access_that_needs_a_frame);
-    RUN(a_page_number_beyond_the_machine_is_found);
+    RUN(a_page_number_beyond_the_vm_is_found);
     RUN(no_entry_goes_by_a_number_that_is_no_page);
     RUN(all_bookkeeping_is_counted_and_nothing_twice);
-    RUN(numbers_of_pages_lead_to_their_machine_and_no_other);
+    RUN(numbers_of_pages_lead_to_their_vm_and_no_other);
     RUN(a_host_of_tokens_that_finds_no_memory_is_none);
     RUN(a_host_has_frames_and_not_too_many);
-    RUN(a_machine_s_part_of_the_cache_is_limited_by_itself);
+    RUN(a_vm_s_part_of_the_cache_is_limited_by_itself);
     fclose(file);
     return check_result();
 }

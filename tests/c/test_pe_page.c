@@ -1,6 +1,6 @@
 /* sources: csrc/*.c csrc/codec/*.c */
 /* At stake: whatever the sharing table says is a guess, and a page that trusts it is another
-   machine's page. Hints and entries are forged here: of another salt group, of pages that are
+   VM's page. Hints and entries are forged here: of another salt group, of pages that are
    pinned, gone or changed. */
 #include "check.h"
 #include "small_host.h"
@@ -110,7 +110,7 @@ static void a_hinted_page_that_is_no_partner_any_more_is_none(void)
     check_no_partner(changed);
 }
 
-static void a_hint_of_a_machine_that_left_gives_way(void)
+static void a_hint_of_a_vm_that_left_gives_way(void)
 {
     begin();
     put(0, 1, 9);
@@ -246,7 +246,7 @@ int main(void)
     RUN(a_hint_that_leads_to_another_salt_group_joins_nothing);
     RUN(a_shared_frame_of_another_salt_group_takes_nobody_in);
     RUN(a_hinted_page_that_is_no_partner_any_more_is_none);
-    RUN(a_hint_of_a_machine_that_left_gives_way);
+    RUN(a_hint_of_a_vm_that_left_gives_way);
     RUN(a_page_s_own_hint_is_kept_and_only_a_scan_keeps_it);
     RUN(a_full_count_of_mappers_takes_nobody_in);
     RUN(without_room_in_the_table_a_page_of_zeroes_is_its_own);

@@ -9,7 +9,7 @@
 
 static uint8_t sizes[PE_PROFILE_STEPS];
 
-static void make(pe_profile *self, uint64_t machine, double zero, double same, double common,
+static void make(pe_profile *self, uint64_t vm, double zero, double same, double common,
                  double within)
 {
     const double marks[4] = {zero, zero + same, zero + same + common,
@@ -17,10 +17,10 @@ static void make(pe_profile *self, uint64_t machine, double zero, double same, d
     for (uint32_t i = 0; i < PE_PROFILE_STEPS; i++) {
         sizes[i] = (uint8_t)(1 + i % 63);
     }
-    pe_profile_init(self, 80, machine, marks, 4, sizes);
+    pe_profile_init(self, 80, vm, marks, 4, sizes);
 }
 
-static void a_zero_machine_holds_zero_until_it_writes(void)
+static void a_zero_vm_holds_zero_until_it_writes(void)
 {
     pe_profile profile;
     make(&profile, 3, 1, 0, 0, 0);
@@ -40,7 +40,7 @@ static void a_same_filled_page_has_size_nought(void)
     }
 }
 
-static void common_pages_are_equal_in_all_machines_and_own_ones_in_none(void)
+static void common_pages_are_equal_in_all_vms_and_own_ones_in_none(void)
 {
     pe_profile a, b;
     make(&a, 0, 0, 0, 1, 0);
@@ -51,7 +51,7 @@ static void common_pages_are_equal_in_all_machines_and_own_ones_in_none(void)
     }
 }
 
-static void a_group_repeats_one_content_within_its_machine(void)
+static void a_group_repeats_one_content_within_its_vm(void)
 {
     pe_profile a, b;
     make(&a, 0, 0, 0, 0, 1);
@@ -110,10 +110,10 @@ static void what_is_written_is_what_its_version_says_unless_it_is_zeroed(void)
 
 int main(void)
 {
-    RUN(a_zero_machine_holds_zero_until_it_writes);
+    RUN(a_zero_vm_holds_zero_until_it_writes);
     RUN(a_same_filled_page_has_size_nought);
-    RUN(common_pages_are_equal_in_all_machines_and_own_ones_in_none);
-    RUN(a_group_repeats_one_content_within_its_machine);
+    RUN(common_pages_are_equal_in_all_vms_and_own_ones_in_none);
+    RUN(a_group_repeats_one_content_within_its_vm);
     RUN(a_batch_is_its_pages_one_by_one);
     RUN(what_is_written_is_what_its_version_says_unless_it_is_zeroed);
     return check_result();

@@ -1,7 +1,7 @@
 /* sources: csrc/*.c csrc/codec/*.c */
 /* At stake: the two-scan rule must be KSM's to the page, as what it merges when is all that differs
    between KSM and ESX; and a page that a guest reports as free must give its frame back from
-   wherever it is. Pages of two machines are brought through scans, writes, reports and the balloon
+   wherever it is. Pages of two VMs are brought through scans, writes, reports and the balloon
    one by one, and the host proves itself after each. */
 #include "check.h"
 #include "oom.h"
@@ -283,7 +283,7 @@ static void a_reported_page_is_gone_from_every_place(void)
     CHECK(sound(host));
     CHECK(read_page(host, 0, SWAPPED_PPN, page) == PE_OK);
     CHECK(memcmp(page, zeros, PE_PAGE_BYTES) == 0);
-    CHECK(read_page(host, 1, SWAPPED_PPN, page) == PE_OK); /* the other machine keeps its own */
+    CHECK(read_page(host, 1, SWAPPED_PPN, page) == PE_OK); /* the other VM keeps its own */
     uint8_t expected[PE_PAGE_BYTES];
     CHECK(memcmp(page, random_page(expected, 2), PE_PAGE_BYTES) == 0);
     CHECK(sound(host));

@@ -1,12 +1,12 @@
 /* sources: csrc/*.c csrc/codec/*.c */
-/* A policy decides by these numbers, and the lab charges by them: those of many machines at once
+/* A policy decides by these numbers, and the lab charges by them: those of many VMs at once
    must be those of each alone. */
 #include "check.h"
 #include "small_host.h"
 
 static FILE *file;
 
-static void many_machines_at_once_are_each_one_alone(void)
+static void many_vms_at_once_are_each_one_alone(void)
 {
     pe_host *host;
     uint64_t alone[PE_VM_NUMBERS], rows[PE_VM_ROWS][3];
@@ -24,7 +24,7 @@ static void many_machines_at_once_are_each_one_alone(void)
             CHECK(rows[k][i] == alone[k]);
         for (unsigned k = 0; k < PE_EVENTS; ++k)
             CHECK(rows[PE_VM_NUMBERS + k][i] == vm->event[k]);
-        CHECK(rows[PE_VM_ROWS - 3][i] == ids[i]); /* machine 1 is blocked */
+        CHECK(rows[PE_VM_ROWS - 3][i] == ids[i]); /* VM 1 is blocked */
         CHECK(rows[PE_VM_ROWS - 2][i] == vm->sample_touched);
         CHECK(rows[PE_VM_ROWS - 1][i] == vm->sample_size);
     }
@@ -34,7 +34,7 @@ static void many_machines_at_once_are_each_one_alone(void)
 }
 
 /* And so do the zero frame, and the slots of the cache that nobody uses. */
-static void what_machines_are_charged_adds_up_to_what_is_taken(void)
+static void what_vms_are_charged_adds_up_to_what_is_taken(void)
 {
     pe_host *host;
     uint64_t rows[PE_VM_ROWS][2], numbers[PE_HOST_NUMBERS];
@@ -48,7 +48,7 @@ static void what_machines_are_charged_adds_up_to_what_is_taken(void)
     pe_host_delete(host);
 }
 
-/* small_host_fill: of each machine a page swapped, two compressed to a quarter, one shared by both,
+/* small_host_fill: of each VM a page swapped, two compressed to a quarter, one shared by both,
    the zero page, a private one, two in the balloon (one of them used before). */
 static void numbers_are_what_a_count_by_hand_gives(void)
 {
@@ -122,8 +122,8 @@ int main(void)
 {
     file = tmpfile();
     CHECK(file);
-    RUN(many_machines_at_once_are_each_one_alone);
-    RUN(what_machines_are_charged_adds_up_to_what_is_taken);
+    RUN(many_vms_at_once_are_each_one_alone);
+    RUN(what_vms_are_charged_adds_up_to_what_is_taken);
     RUN(numbers_are_what_a_count_by_hand_gives);
     RUN(every_number_has_a_name);
     fclose(file);

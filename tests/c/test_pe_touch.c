@@ -90,7 +90,7 @@ static void accesses_are_counted_as_far_as_they_were_made(void)
     end();
 }
 
-static void a_blocked_machine_is_stopped_once_a_batch(void)
+static void a_blocked_vm_is_stopped_once_a_batch(void)
 {
     pe_vm *vm = begin();
     int64_t const ppns[2] = {PRIVATE_PPN, ABSENT_PPN};
@@ -150,7 +150,7 @@ static void a_look_sees_what_a_read_gives_and_changes_nothing(void)
     end();
 }
 
-static void a_damaged_page_is_named_by_machine_and_number(void)
+static void a_damaged_page_is_named_by_vm_and_number(void)
 {
     pe_vm *vm = pe_host_vm((begin(), host), 1);
     int64_t const ppns[3] = {PRIVATE_PPN, SWAPPED_PPN, PRIVATE_PPN};
@@ -258,10 +258,10 @@ int main(void)
     RUN(every_hit_notes_that_the_page_was_accessed);
     RUN(each_access_has_the_permission_of_its_own_flag);
     RUN(accesses_are_counted_as_far_as_they_were_made);
-    RUN(a_blocked_machine_is_stopped_once_a_batch);
+    RUN(a_blocked_vm_is_stopped_once_a_batch);
     RUN(the_first_number_that_is_no_page_is_found_wherever_it_stands);
     RUN(a_look_sees_what_a_read_gives_and_changes_nothing);
-    RUN(a_damaged_page_is_named_by_machine_and_number);
+    RUN(a_damaged_page_is_named_by_vm_and_number);
     RUN(a_blob_that_does_not_decode_is_told_and_stays);
     RUN(many_pages_go_each_to_its_own_place);
     RUN(tokens_go_the_same_ways);

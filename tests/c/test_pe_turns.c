@@ -1,6 +1,6 @@
 /* sources: csrc/*.c csrc/codec/*.c */
 /* A batch that comes out of its order, or loses an access on the way, would change what a guest
-   reads before it overwrites it. A machine with a page in every place is accessed in every way. */
+   reads before it overwrites it. A VM with a page in every place is accessed in every way. */
 #include "check.h"
 #include "small_host.h"
 

@@ -1,5 +1,5 @@
 /* sources: csrc/pe_vm.c csrc/pe_os.c csrc/pe_status.c */
-/* At stake: the working set that a policy goes by is counted here, page by page. A machine alone,
+/* At stake: the working set that a policy goes by is counted here, page by page. A VM alone,
    without a host: places, samples, ages and pins are held against a count of its words. */
 #include "check.h"
 #include "pe_vm.h"
@@ -40,7 +40,7 @@ static uint32_t count(uint64_t bit)
     return n;
 }
 
-static void a_machine_has_pages_and_not_too_many(void)
+static void a_vm_has_pages_and_not_too_many(void)
 {
     CHECK(pe_vm_init_in(&vm, 0, 1, 0, NULL) == PE_ERR_ARGUMENT);
     CHECK(pe_vm_init_in(&vm, UINT32_MAX, 1, 0, NULL) == PE_ERR_ARGUMENT && vm.map == NULL);
@@ -153,7 +153,7 @@ static void draws_are_of_the_stream_that_was_asked_for(void)
         pe_vm_fini(&vm);
     }
     CHECK(memcmp(marked[0], marked[1], sizeof marked[0]) == 0);
-    CHECK(pe_vm_init_in(&vm, PAGES, 7, 21, NULL) == PE_OK); /* a machine's own stream is its id */
+    CHECK(pe_vm_init_in(&vm, PAGES, 7, 21, NULL) == PE_OK); /* a VM's own stream is its id */
     pe_vm_sample_begin(&vm, 10);
     CHECK(memcmp(marked[0], vm.map, sizeof marked[0]) == 0);
     pe_vm_fini(&vm);
@@ -225,7 +225,7 @@ static void places_are_told_in_the_order_asked_for(void)
 
 int main(void)
 {
-    RUN(a_machine_has_pages_and_not_too_many);
+    RUN(a_vm_has_pages_and_not_too_many);
     RUN(what_was_seen_of_a_page_goes_only_with_its_content);
     RUN(zero_pages_are_counted_as_they_come_and_go);
     RUN(a_sample_is_of_different_pages_that_are_not_in_the_balloon);

@@ -29,7 +29,7 @@ def contents(number, round_):
 
 
 def work(host, number, rounds):
-    """The life of one machine."""
+    """The life of one VM."""
     vm, ppns = host[f"vm{number}"], np.arange(PAGES)
     order = AccessOrder(np.arange(256 * 6).reshape(256, 6) % 4, np.arange(256) % 2 == 1, 1, 2)
     for round_ in range(rounds):

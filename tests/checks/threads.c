@@ -1,7 +1,8 @@
 /* sources: csrc/*.c csrc/codec/*.c */
-/* Threads as the Python layer has them: one host that eight threads use under its lock, and a host
-   for each of eight threads without any. ThreadSanitizer sees every access to memory that the core
-   makes: what a lock does not order, or what hosts share, it tells. */
+/* Threads as the Python layer has them: one host that eight threads use under its lock, a host for
+   each of eight threads without any, and calls that use four threads each. ThreadSanitizer sees
+   every access to memory that the core makes: what a lock does not order, or what hosts share, it
+   tells. */
 #include "pe_balloon.h"
 #include "pe_check.h"
 #include "pe_guest.h"
@@ -21,6 +22,7 @@
 #define ROUNDS 60u
 #define PAGES 96u
 #define BATCH 48u
+#define MANY 5000u /* pages of a call that four threads make */
 
 typedef struct worker {
     pe_host *host;
@@ -54,7 +56,7 @@ static pe_host *new_host(uint64_t number, FILE *file)
     return host;
 }
 
-/* What a thread does with the machine that it added. */
+/* What a thread does with the VM that it added. */
 static void work(worker *self, uint64_t vm_id, pe_rng *rng)
 {
     static const uint8_t zero[BATCH * 64];
@@ -142,11 +144,53 @@ static void threads(pthread_mutex_t *lock)
     }
 }
 
+/* A VM of many pages, some of them written twice in one call, by four threads a call. */
+static void crews(void)
+{
+    FILE *file = tmpfile();
+    pe_host_config const config = {.frames = MANY,
+                                   .sharing = true,
+                                   .codec = pe_codec_at(0),
+                                   .cache_limit_bytes = PE_ZCACHE_NO_LIMIT,
+                                   .swap_file = fileno(file),
+                                   .threads = 4};
+    pe_rng rng = pe_rng_make(17, 0);
+    pe_host *host;
+    uint64_t id;
+    uint8_t *pages = calloc(MANY, PE_PAGE_BYTES);
+    int64_t *ppns = calloc(MANY, sizeof *ppns);
+    pe_scan_result scanned = {0};
+    MUST(file && pages && ppns && pe_host_new(&host, &config) == PE_OK);
+    MUST(pe_swap_grow(&host->swap, MANY) == PE_OK);
+    MUST(pe_host_add_vm(host, MANY, 0, PE_ZCACHE_NO_LIMIT, &id) == PE_OK);
+    pe_vm *vm = pe_host_vm(host, id);
+    for (unsigned round = 0; round < 4; ++round) {
+        pe_reclaim_result won = {0};
+        size_t done;
+        for (size_t i = 0; i < MANY; ++i) {
+            ppns[i] = pe_rng_below(&rng, MANY - 50);
+            memset(pages + i * PE_PAGE_BYTES, (int)pe_rng_below(&rng, 99), PE_PAGE_BYTES / 2);
+            pages[i * PE_PAGE_BYTES + 64] = (uint8_t)pe_rng_below(&rng, 9);
+        }
+        MUST(pe_write(host, vm, ppns, MANY, pages, &done) == PE_OK);
+        MUST(pe_scan(host, vm, 2 * MANY, round, &scanned) == PE_OK); /* each way of scanning */
+        MUST(pe_reclaim(host, vm, 90, PE_STEP_COMPRESS | PE_STEP_SWAP, &won) == PE_OK);
+        MUST(pe_read(host, vm, ppns, MANY, pages, &done) == PE_OK);
+    }
+    MUST(scanned.merged > 1000);
+    const char *reason = "";
+    MUST(pe_check(host, true, &reason) == PE_OK);
+    pe_host_delete(host);
+    fclose(file);
+    free(pages), free(ppns);
+}
+
 int main(void)
 {
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     threads(&lock);
     threads(NULL);
-    printf("%u threads, %u machines\n", THREADS, 2 * THREADS * ROUNDS);
+    crews();
+    printf("%u threads, %u VMs\n", THREADS, 2 * THREADS * ROUNDS);
     return 0;
 }

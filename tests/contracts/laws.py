@@ -1,5 +1,5 @@
 """Overload, small and quick: what the laws of test_every_law.py are held on. A host of tokens,
-equal machines, and a load that is a multiple of its memory.
+equal VMs, and a load that is a multiple of its memory.
 """
 
 import functools
@@ -11,12 +11,12 @@ from pageengine.policy import find
 
 MIB = 2**20
 SECONDS = 30
-WORKING_SET = 24  # MiB of each machine
+WORKING_SET = 24  # MiB of each VM
 NAMES = tuple(f"vm{i}" for i in range(4))
 
 
-def machine(name, guest=True, scale=1, **more):
-    """One of equal machines. scale: how many pages stand for one."""
+def vm(name, guest=True, scale=1, **more):
+    """One of equal VMs. scale: how many pages stand for one."""
     work = {"kind": "zipf", "memory": WORKING_SET * scale * MIB, "alpha": 0.3, "rate": 2500 * scale}
     return VMSpec(
         name,
@@ -43,13 +43,13 @@ def run(
     costs=(),
     **host,
 ):
-    """A result. load: the working sets of four machines over memory. listed: the machines, in
+    """A result. load: the working sets of four VMs over memory. listed: the VMs, in
     order. also: (name, start, stop) of one that comes and goes.
     """
     memory = int(len(NAMES) * WORKING_SET * MIB * scale / load) // 4096 * 4096
-    specs = [machine(name, guest, scale) for name in listed]
+    specs = [vm(name, guest, scale) for name in listed]
     if also:
-        specs.append(machine(also[0], guest, scale, start=also[1], stop=also[2]))
+        specs.append(vm(also[0], guest, scale, start=also[1], stop=also[2]))
     simulation = Simulation(
         memory,
         specs,
@@ -63,7 +63,7 @@ def run(
 
 
 def stalls(result, since=0.0):
-    """Mean stall of each machine that stays, by name, in points of a hundred."""
+    """Mean stall of each VM that stays, by name, in points of a hundred."""
     found = {}
     for name in NAMES:
         if name in result.names:

@@ -25,11 +25,13 @@ OWNED = {
     "what a slot or a blob holds is asked by pe_content": (
         r"(?<!\w)(?:pe_swap_(?:write|read)(?:_run|_token)?|pe_zcache_payload)\(",
         {"pe_content.h", "pe_content.c", "pe_swap.h", "pe_swap.c", "pe_swap_many.c"}
+        | {"pe_swap_state.c"}
         | {"pe_zcache.h", "pe_zcache.c"},
     ),
     "only pe_content knows bytes from tokens": (
         r"config\.tokens\b|\b(?:host|self)->tokens\b|(?<!\w)pe_(?:pool_\w+|hash_token)\(",
-        {"pe_content.h", "pe_content.c", "pe_pool.h", "pe_pool.c", "pe_hash.h", "pe_hash.c"},
+        {"pe_content.h", "pe_content.c", "pe_pool.h", "pe_pool.c", "pe_hash.h", "pe_hash.c"}
+        | {"pe_content_state.c"},
     ),
 }
 STATUSES = re.findall(r"\bPE_\w+(?= = -)", (tree.CSRC / "pe_status.h").read_text())

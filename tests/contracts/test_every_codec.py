@@ -1,12 +1,11 @@
 """A page that comes back different from compression is silent damage to a guest. Pages of every
-kind go through every codec that this machine has, those of libraries too, and damaged blobs must be
+kind go through every codec this computer has, those of libraries too, and damaged blobs must be
 refused or restore some page; a codec is tested here by being in the table.
 """
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from made_pages import PAGE, many_pages, some_pages
 
 import pageengine

@@ -12,6 +12,9 @@ from laws import NAMES, SECONDS, mean, run, stalls, worst
 from pageengine.policy import POLICIES
 
 HELD = [name for name in POLICIES if name != "no-overcommit"]
+#: Their amounts are for hosts of gigabytes: one of 64 MiB they leave to the kernel's swap, so that
+#: guests, which are slow, would say nothing of them that `proportional` does not.
+LEFT_TO_THE_KERNEL = {"qmemman", "squeezed", "headroom", "hypeman", "hysteresis"}
 LOADS = (0.6, 0.9, 1.1, 1.5, 2.0)
 
 #: What a law allows to a policy that really is so, and why (docs/policies.md).
@@ -32,13 +35,15 @@ def law(quick):
     cases = []
     for policy in HELD:
         for guest, name in ((True, "guest"), (False, "no guest")):
+            if guest and policy in LEFT_TO_THE_KERNEL:
+                continue
             marks = [pytest.mark.slow] if guest or policy not in quick else []
             cases.append(pytest.param(policy, guest, id=f"{name}-{policy}", marks=marks))
     return pytest.mark.parametrize(("policy", "guest"), cases)
 
 
 each = law(quick={"esx6"})
-every_policy_soon = law(quick=HELD)
+more_soon = law(quick={"esx6", "kvm"})
 
 
 def held(law, policy, found, margin):
@@ -48,7 +53,7 @@ def held(law, policy, found, margin):
 
 
 @each
-def test_the_order_in_which_machines_are_listed_is_of_no_consequence(policy, guest):
+def test_the_order_in_which_vms_are_listed_is_of_no_consequence(policy, guest):
     expected = stalls(run(policy, guest=guest))
     for listed in (NAMES[::-1], NAMES[2:] + NAMES[:2]):
         found = stalls(run(policy, guest=guest, listed=listed))
@@ -72,7 +77,7 @@ def test_the_grain_of_recording_is_of_no_consequence(policy, guest, epoch):
 
 
 @each
-def test_equal_machines_wait_equally(policy, guest):
+def test_equal_vms_wait_equally(policy, guest):
     for load in LOADS:
         found = [*stalls(run(policy, load, guest)).values()]
         held("equality", policy, max(found) - min(found), 2.0)
@@ -86,10 +91,10 @@ def test_more_memory_never_hurts(policy, guest):
         held("memory, worst", policy, worst(more) - worst(less), 0.5)
 
 
-@every_policy_soon
-def test_fewer_machines_never_hurt(policy, guest):
+@more_soon
+def test_fewer_vms_never_hurt(policy, guest):
     fewer = run(policy, guest=guest, listed=NAMES[:3])
-    held("machines", policy, mean(fewer) - mean(run(policy, guest=guest)), 0.3)
+    held("vms", policy, mean(fewer) - mean(run(policy, guest=guest)), 0.3)
 
 
 @each
@@ -112,7 +117,7 @@ def test_a_technique_that_is_there_never_hurts(policy, guest):
 
 @each
 def test_what_is_over_leaves_no_trace(policy, guest):
-    """A fifth machine comes at once and leaves after 20 s; in the end the host is as without it."""
+    """A fifth VM comes at once and leaves after 20 s; in the end the host is as without it."""
     seconds = 2 * SECONDS + 10
     calm = run(policy, guest=guest, seconds=seconds)
     disturbed = run(policy, guest=guest, seconds=seconds, also=("spike", 0.0, 20.0))

@@ -1,5 +1,5 @@
 """A picture that fails costs the reader a whole run. Every picture of the table is drawn from each
-kind of result that a run can end with: usual, of one epoch, of one machine, with nothing in it."""
+kind of result that a run can end with: usual, of one epoch, of one VM, with nothing in it."""
 
 from types import SimpleNamespace
 
@@ -9,12 +9,16 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from pageengine import report
+from pageengine.analysis import packing, placing
+from pageengine.analysis.backtest import backtest
+from pageengine.demand import Demand
+from pageengine.lab.packed import DemandAdvice
 
 RESULTS = {
     "usual": lambda: made_up.result(),
     "one epoch": lambda: made_up.result(2),
-    "one machine": lambda: made_up.result(300, vms=("only",)),
-    "many machines": lambda: made_up.result(300, vms=tuple(f"m{i}" for i in range(40))),
+    "one VM": lambda: made_up.result(300, vms=("only",)),
+    "many VMs": lambda: made_up.result(300, vms=tuple(f"m{i}" for i in range(40))),
     "calm": lambda: made_up.result(300, busy=0),
     "no thresholds": lambda: without_thresholds(),
     "long names": lambda: made_up.result(300, vms=tuple("abcd"[i] * 40 for i in range(4))),
@@ -36,13 +40,37 @@ def curve(points=20, knee=7):
     )
 
 
+def demand_of(result):
+    """Of its VMs, with a hole, and one that nobody read."""
+    size = np.stack([np.full(len(result.host["time"]), 2.0**30) for _ in range(3)])
+    active = size * np.linspace(0.1, 0.4, size.shape[1])
+    size[1, size.shape[1] // 2 :] = active[2] = np.nan
+    return Demand(("a", "b", "c"), 0.0, 60.0, size, np.full_like(size, np.nan), active)
+
+
 def data_for(name, result):
     kind = report.plot(name).WHAT
     if kind == "result":
         return result
     if kind == "results by policy":
         return {"esx6": result, "kvm": made_up.result(300, busy=0.5)}
+    if kind == "fleet":
+        return made_up.fleet(len(result.names), len(result.host["time"]))
+    if kind == "demand":
+        return demand_of(result)
+    if kind == "advice from demand":
+        return advice_of(demand_of(result))
     return [curve(), curve(2, None)]
+
+
+def advice_of(demand):
+    """On a host that holds them all, as far as that can be told of so few slots."""
+    if demand.slots < 8:
+        whole = np.resize(demand.active, (3, 8)), np.full((3, 8), 2.0**30)
+        demand = demand.__replace__(active=whole[0], size=whole[1], used=np.full((3, 8), np.nan))
+    of = placing.loads(demand)
+    said = packing.pack(of, 2**29, draws=10)
+    return DemandAdvice(of, said, (), backtest(of, 2**29, draws=10))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 """A plan that breaks a rule is refused as a whole, and a policy that does not win memory stops
-every machine. Each policy of the table decides about made-up hosts of any shape, and lives on a
+every VM. Each policy of the table decides about made-up hosts of any shape, and lives on a
 small real one for a minute; a policy is tested here by being in the table.
 """
 
@@ -7,8 +7,7 @@ import inspect
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import pageengine as pe
 from pageengine.policy import (
@@ -28,8 +27,8 @@ each = pytest.mark.parametrize("name", POLICIES)
 
 
 @st.composite
-def machines(draw, name, left):
-    """A machine of any shape with at most ``left`` pages reserved."""
+def views(draw, name, left):
+    """A VM of any shape with at most ``left`` pages reserved."""
     size = draw(st.integers(1, 20_000))
     part = st.integers(0, size)
     reservation = draw(st.integers(0, min(size, left)))
@@ -63,7 +62,7 @@ def snapshots(draw):
     memory = draw(st.integers(64, 50_000))
     vms, left = [], memory // 2
     for i in range(draw(st.integers(0, 6))):
-        vms.append(draw(machines(f"vm{i}", left)))
+        vms.append(draw(views(f"vm{i}", left)))
         left -= vms[-1].reservation // PAGE
     return Snapshot(
         memory=memory * PAGE,
@@ -121,7 +120,7 @@ def test_it_says_what_it_is_and_where_it_is_from(name):
 
 @each
 def test_a_host_lives_under_it_for_a_minute(name):
-    """Two machines of 24 MiB on 32 MiB, each with 4 MiB reserved, that write all over the place;
+    """Two VMs of 24 MiB on 32 MiB, each with 4 MiB reserved, that write all over the place;
     without overcommitment, of 15 MiB.
     """
     policy = find(name)

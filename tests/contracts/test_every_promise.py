@@ -1,13 +1,12 @@
-"""A promise that breaks in one corner breaks there for every machine on the host. What each policy
+"""A promise that breaks in one corner breaks there for every VM on the host. What each policy
 of the table says that it promises is asked of it on random hosts, and what nobody may do at all:
-take while there is room, or let a machine wait for what never comes.
+take while there is room, or let a VM wait for what never comes.
 """
 
 import dataclasses
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from made_up_hosts import driven as view
 
 from pageengine.policy import POLICIES, GuestView, Snapshot, VMView, find
@@ -18,7 +17,7 @@ each = pytest.mark.parametrize("name", POLICIES)
 
 
 @st.composite
-def machines(draw, name):
+def views(draw, name):
     pages = draw(st.integers(1, 2**18))
 
     def upto(most):
@@ -56,7 +55,7 @@ def machines(draw, name):
 
 @st.composite
 def hosts(draw):
-    vms = tuple(draw(machines(f"vm{i}")) for i in range(draw(st.integers(0, 6))))
+    vms = tuple(draw(views(f"vm{i}")) for i in range(draw(st.integers(0, 6))))
     held = sum(vm.consumed for vm in vms)
     reserved = sum(vm.reservation for vm in vms)
     least = -(-max(held, reserved, 16 * PAGE) // PAGE)

@@ -2,8 +2,8 @@
 error of its own family or one of the system, with the name of the file, in a line. Never an error
 of a library, never a wait for what never comes, never more memory than there is.
 
-Every reader of the product is in READERS; those of the tables of images and traces come into it by
-themselves.
+Every reader of the product is in READERS; those of the tables of images, traces and demand come
+into it by themselves.
 """
 
 import gzip
@@ -16,13 +16,14 @@ import zipfile
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import made_demand
 import made_up
 import pytest
 import test_every_image_reader as image_samples
 import test_every_trace_reader as trace_samples
 
-from pageengine import images, traces
-from pageengine.errors import ImageError, PageEngineError, TraceError
+from pageengine import demand, images, traces
+from pageengine.errors import DemandError, ImageError, PageEngineError, TraceError
 from pageengine.lab import build, contents
 from pageengine.lab.results import Result, ResultError
 from pageengine.lab.scenario import Scenario, ScenarioError
@@ -71,6 +72,15 @@ def of_traces(kind):
     return Reads(lambda folder: trace_samples.sample(kind, folder), read, TraceError)
 
 
+def of_demand(kind):
+    def make(folder):
+        if kind == "parquet":
+            pytest.importorskip("pyarrow")
+        return made_demand.sample(kind, folder)
+
+    return Reads(make, lambda path: demand.load(path, kind=kind), DemandError)
+
+
 def text(name, content):
     def make(folder):
         path = folder / name
@@ -115,6 +125,7 @@ READERS = {
         if r.kind in image_samples.SAMPLES
     },
     **{f"trace {r.kind}": of_traces(r.kind) for r in traces.READERS},
+    **{f"demand {r.kind}": of_demand(r.kind) for r in demand.READERS},
     "scenario": Reads(
         text("lab.toml", SCENARIO), lambda p: build.check(Scenario.load(p)), ScenarioError
     ),
@@ -340,5 +351,6 @@ def test_tables_of_two_runs_are_not_taken_for_one(tmp_path):
 
 
 def test_every_reader_of_the_tables_is_here():
+    assert {f"demand {r.kind}" for r in demand.READERS} <= set(READERS)
     kinds = {f"image {r.kind}" for r in images.READERS} - {"image process", "image foreign"}
     assert kinds | {f"trace {r.kind}" for r in traces.READERS} <= set(READERS)

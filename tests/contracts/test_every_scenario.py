@@ -1,5 +1,5 @@
 """A shipped scenario is the first thing a user runs. Each runs to its end with every invariant
-checked on the way, keeps what machines were promised, and shows what its description says."""
+checked on the way, keeps what VMs were promised, and shows what its description says."""
 
 import tempfile
 
@@ -13,7 +13,8 @@ from pageengine.lab.scenario import Scenario
 from pageengine.policy.states import STATES
 
 FOLDER = tree.ROOT / "examples" / "scenarios"
-PATHS = sorted(FOLDER.glob("*.toml"))
+#: Of one host; those of a fleet are in tests/lab/test_fleet_scenario.py.
+PATHS = [path for path in sorted(FOLDER.glob("*.toml")) if Scenario.load(path).fleet is None]
 NAMES = [path.stem for path in PATHS]
 QUICK = {"compare"}
 each = pytest.mark.parametrize(
@@ -40,8 +41,8 @@ def test_a_scenario_runs_to_its_end(name):
     result, scenario = result_of(name), Scenario.load(FOLDER / f"{name}.toml")
     assert not result.partial and result.meta["refused"] == []
     assert result.host["time"][-1] == pytest.approx(scenario.seconds)
-    assert set(result.names) == {name for name, _ in scenario.machines}
-    assert scenario.data["description"] and len(scenario.machines) >= 2
+    assert set(result.names) == {name for name, _ in scenario.vms}
+    assert scenario.data["description"] and len(scenario.vms) >= 2
 
 
 @each
@@ -52,15 +53,16 @@ def test_the_places_of_memory_add_up_in_every_epoch(name):
 
 
 @each
-def test_no_machine_is_pushed_under_its_reservation(name):
+def test_no_vm_is_pushed_under_its_reservation(name):
     result = result_of(name)
-    for machine, entry in Scenario.load(FOLDER / f"{name}.toml").machines:
-        own = result.of(machine)
+    for vm, entry in Scenario.load(FOLDER / f"{name}.toml").vms:
+        own = result.of(vm)
         assert np.all(own["target"] >= entry["reservation"])
         lost = np.diff(own["swapped"]) > 0  # pages went out: not below what is reserved
         assert np.all(own["consumed"][1:][lost] >= entry["reservation"])
 
 
+@pytest.mark.slow
 @each
 def test_the_same_seed_gives_the_same_result_and_it_survives_saving(name):
     data = Scenario.load(FOLDER / f"{name}.toml").data
@@ -94,7 +96,7 @@ def test_states_shows_each_technique_in_its_state():
 
 
 @pytest.mark.slow
-def test_idle_tax_moves_memory_to_the_machine_that_uses_it():
+def test_idle_tax_moves_memory_to_the_vm_that_uses_it():
     result = result_of("idle_tax")
     spans = (slice(1200, 1500), slice(-300, None))
     held = {

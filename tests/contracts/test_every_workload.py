@@ -21,6 +21,7 @@ def options(tmp_path):
         "toucher": {"schedule": [[0, "4 MiB"], [30, "8 MiB"], [60, "2 MiB"]]},
         "fileserver": {"files": "32 MiB"},
         "boot": {"then": {"kind": "zipf"}, "speed": "4 MiB"},
+        "demand": {"series": [[0, "8 MiB"], [50, "12 MiB"], [90, "2 MiB"]], "interval": 2},
     }
 
 
@@ -51,7 +52,7 @@ def test_the_same_seed_does_the_same(kind, options):
 
 
 @each
-def test_ids_are_those_of_the_machine(kind, options):
+def test_ids_are_those_of_the_vm(kind, options):
     workload, steps = run(kind, options)
     for step in steps:
         assert isinstance(step, (Accesses, Release))
@@ -67,6 +68,8 @@ def test_ids_are_those_of_the_machine(kind, options):
 
 @each
 def test_the_rate_is_kept_and_fractions_add_up(kind, options):
+    if kind == "demand":  # so many pages, each once in an interval
+        options = {kind: {"series": [[0, 1025 * 4096]], "interval": 100}}
     workload = make({"kind": kind, **options.get(kind, {})})
     workload.rate = 10.25
     if hasattr(workload, "then"):
@@ -157,7 +160,7 @@ def test_an_unknown_workload_is_named_with_what_is_close():
         make({"rate": 3})
 
 
-def test_memory_beyond_the_machine_is_named():
+def test_memory_beyond_the_vm_is_named():
     workload = make({"kind": "zipf", "memory": "1 GiB"})
-    with pytest.raises(ValueError, match="from one page to the machine's 4096 pages, got 262144"):
+    with pytest.raises(ValueError, match="from one page to the VM's 4096 pages, got 262144"):
         workload.start(PAGES, np.random.default_rng(0))

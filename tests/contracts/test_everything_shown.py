@@ -1,4 +1,4 @@
-"""A name is no instruction. Machines, files, groups, policies and texts may be called anything, and
+"""A name is no instruction. VMs, files, groups, policies and texts may be called anything, and
 what is called so is shown by tables, errors, pages and pictures; nothing of it may reach a terminal
 as a command, a page as markup, or `rich` and matplotlib as theirs.
 """
@@ -114,7 +114,15 @@ def test_no_file_that_is_wrong_reaches_the_terminal(name, capsys, tmp_path):
     status = status_of(lambda: readers.READERS[name].read(path) or 0)
     out, err = capsys.readouterr()
     assert not unseen(out + err) and "Traceback" not in err
-    assert (status == 2 and r"\x1b[31m" in err) or name in (*readers.ANY, "policy")
+    reads_on = (*readers.ANY, "policy", "demand bitbrains", "demand domstats")  # some count lines
+    assert (status == 2 and r"\x1b[31m" in err) or name in reads_on
+
+
+def test_what_was_passed_over_in_demand_is_shown_as_it_is(capsys, tmp_path):
+    path = tmp_path / f"{HOSTILE}.csv"
+    path.write_text("time,vm,size,used\n0,\x1b[31ma,1,2\n60,\x1b[31ma,1,1\n")
+    status, said = shown(capsys, "demand", path)
+    assert status == 0 and "above size" in said and r"\x1b[31ma" in said
 
 
 def test_names_of_what_is_read_are_shown_as_they_are(capsys, tmp_path):
@@ -174,6 +182,7 @@ def test_a_fault_of_the_program_is_shown_and_obeys_no_name(capsys):
     assert "Traceback" in err and not unseen(err)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not report.available(), reason="needs matplotlib")
 def test_pages_and_pictures_show_names_and_no_more():
     with warnings.catch_warnings():

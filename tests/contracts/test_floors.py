@@ -13,12 +13,13 @@ import tree
 # ---- the core: room -> floor. A file pe_<room>_<part> belongs to the room whose name is the
 # longest fit.
 CORE = {
-    0: "base bits bytes status hash rng draws device cpu os memory file inject",
+    0: "base bits bytes status hash rng draws device cpu os crew memory file inject state",
     1: "frames pool sharing zcache swap codec",
     2: "content profile place page vm host fault touch scan reclaim swapout balloon guest stats "
     "check turns",
 }
 ROOMS = {f"pe_{room}": floor for floor, rooms in CORE.items() for room in rooms.split()}
+ROOMS["pageengine"] = 3  # the door for programs in C: nothing of the core knows it
 # Stores know nothing of each other; this one is made of another.
 SIDEWAYS = {("pe_swap", "pe_frames")}
 
@@ -27,42 +28,59 @@ SIDEWAYS = {("pe_swap", "pe_frames")}
 # A package may use itself.
 STORE = "_c errors plumbing units"
 MAY = {
-    "errors": "",
+    "errors": "inline.tracebacks",
     "units": "plumbing.given",
     "tokens": "plumbing",
     "plumbing": "",
+    "inline": "plumbing.visible units",
+    "inline.tracebacks": "",
     "plumbing._status": "_c errors",
     "plumbing.arrays": "units",
     "plumbing.lock": "errors",
+    "plumbing.kept": "errors",
+    "plumbing.generators": "errors",
     "_c": "",
     "stores": STORE,
     "faults": "_c core.vm_columns plumbing",
-    "core": "_c errors faults plumbing stores.codec units",
-    "policy": "errors plumbing units",
+    "core": "_c errors faults inline plumbing stores.codec units",
+    "policy": "errors inline plumbing units",
     "images": "errors plumbing stores.hashing units",
     "traces": "errors plumbing units",
+    "demand": "errors plumbing units",
     "schemas": "",
     "control": "core errors plumbing policy units",
-    "host": "control core errors faults images plumbing policy stores.codec units",
+    "host": "control core errors faults images inline plumbing policy stores.codec units",
     "": "*",  # the package itself: names, nothing computed
     "analysis": "*",
     "lab": "* analysis",
     "report": "* lab analysis",
-    "papers": "* report lab analysis",
-    "cli": "* papers report lab analysis",
+    "live": "control.backend control.controller core.records errors lab.fields lab.locate "
+    "lab.timeline plumbing policy report units",
+    "papers": "* report lab live analysis",
+    "cli": "* papers report lab live analysis",
     "__main__": "cli core plumbing",
 }
-TOP = {"analysis", "lab", "report", "papers", "cli", "__main__"}  # "*": everything but these
+TOP = {
+    "analysis",
+    "lab",
+    "report",
+    "live",
+    "papers",
+    "cli",
+    "__main__",
+}  # "*": everything but these
 # packages beyond the standard library; all but numpy are extras and imported where they are used
 OUTSIDE = {
     "": {"numpy"},
     "traces": {"numpy", "pyarrow"},
+    "demand": {"numpy", "pyarrow"},
     "images": {"numpy", "zstandard", "compression"},  # compression.zstd: Python 3.14
     "analysis": {"numpy"},
     "report": {"numpy", "matplotlib", "pyarrow"},
-    "lab": {"numpy", "pyarrow", "pandas"},
+    "lab": {"numpy", "pyarrow", "pandas", "gymnasium", "distributed"},
+    "live": {"numpy", "qemu", "libvirt", "pyarrow", "prometheus_client"},
     "papers": {"numpy", "matplotlib"},
-    "cli": {"numpy", "rich", "zstandard", "distributed"},
+    "cli": {"numpy", "rich", "zstandard"},
 }
 NO_INPUT_OUTPUT = {
     "policy": {"os", "io", "time", "datetime", "pathlib", "random", "subprocess", "socket"}

@@ -18,7 +18,7 @@ PYTHON = sorted(
 )
 C = sorted(
     path
-    for folder in ("csrc", "tests/c", "tests/fuzz")
+    for folder in ("csrc", "tests/c", "tests/fuzz", "examples")
     for end in ("c", "h")
     for path in (tree.ROOT / folder).rglob(f"*.{end}")
 )

@@ -68,7 +68,7 @@ def raw(path, hole=0):
         file.write(FIRMWARE.tobytes())
 
 
-GAP = (4 << 30) - RAM.nbytes - FIRMWARE.nbytes  # as of a q35 machine
+GAP = (4 << 30) - RAM.nbytes - FIRMWARE.nbytes  # as of a q35 VM
 HIGH = (4 << 30) - FIRMWARE.nbytes
 BOTH = [(0, RAM.tobytes(), RAM.nbytes), (HIGH, FIRMWARE.tobytes(), FIRMWARE.nbytes)]
 FAR = [(0, RAM.tobytes(), RAM.nbytes), (3 * TIB, FIRMWARE.tobytes(), FIRMWARE.nbytes)]
@@ -156,11 +156,11 @@ def test_scan_counts_memory_only_and_takes_the_time_of_the_data(written, capsys)
 def test_a_host_for_an_image_is_sized_by_its_memory(written):
     path, holes, unknown, gap = written
     result = overcommit([str(path)], "50%")
-    (machine,) = result.machines
-    assert result.same and machine.compared == 26 + holes
-    assert machine.size == result.configured == (26 + holes) * PAGE == 2 * result.memory
-    assert machine.data + machine.hole == machine.size
-    assert (machine.unknown, machine.gap) == (unknown * PAGE, gap * PAGE)
+    (vm,) = result.vms
+    assert result.same and vm.compared == 26 + holes
+    assert vm.size == result.configured == (26 + holes) * PAGE == 2 * result.memory
+    assert vm.data + vm.hole == vm.size
+    assert (vm.unknown, vm.gap) == (unknown * PAGE, gap * PAGE)
     assert sum(result.given_back.values()) <= result.configured
 
 

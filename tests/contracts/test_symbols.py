@@ -16,7 +16,7 @@ FORBIDDEN = re.compile(
     r"(_chk|@.*)?"
 )
 MAY_STOP = {"pe_status.c"}  # pe_assert_failed says what broke and stops
-PUBLIC = re.compile(r"_?pe_\w+")
+PUBLIC = re.compile(r"_?(?:pe|pageengine)_\w+")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,7 @@ def symbols(tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 def test_no_source_keeps_a_variable(symbols):
     for source, entries in symbols.items():
         kept = [

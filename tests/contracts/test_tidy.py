@@ -21,6 +21,7 @@ BUDGETS = [  # the first pattern that fits; lines
     ("tests/**/*.[ch]", 500),
     ("tests/**/*.py", 500),
     ("bench/*.py", 500),
+    ("tools/*.py", 480),
 ]
 C_FUNCTION_MAX, PYTHON_FUNCTION_MAX = 70, 60
 C_PARAMETERS_MAX, PYTHON_PARAMETERS_MAX = 8, 14
@@ -28,6 +29,8 @@ ESSAY_MIN = 5
 # (rule, file[:function]) -> (how much is allowed, why)
 RATCHET = {
     ("lines", "src/pageengine/core/engine.pyx"): (421, "one class is one extension type"),
+    ("lines", "src/pageengine/core/guest.pyx"): (336, "one class is one extension type"),
+    ("lines", "csrc/pageengine.h"): (258, "the whole interface for programs in C"),
     ("width", "csrc/pe_zcache.c"): (128, "its drawing was made wider"),
     ("width", "csrc/pe_zcache.h"): (122, "as its source"),
     ("width", "csrc/pe_zcache_layout.h"): (102, "as its source"),
@@ -40,7 +43,7 @@ RATCHET = {
     ("essay", "csrc/pe_status.c"): (1, "a table of names"),
     ("essay", "csrc/codec/pe_codec_same.c"): (1, "one word, repeated"),
     ("essay", "csrc/codec/pe_codec_table.c"): (1, "a list"),
-    ("parameters", "src/pageengine/host/host.py:__init__"): (15, "a host's settings, one each"),
+    ("parameters", "src/pageengine/host/host.py:__init__"): (16, "a host's settings, one each"),
     ("test", "src/pageengine/core/engine.pyx"): (1, "tested as Host and VM"),
 }
 

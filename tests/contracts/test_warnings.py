@@ -1,5 +1,5 @@
 """A warning tolerated once hides the next one. Every source of the core is compiled with all
-warnings as errors, with each compiler this machine has, as it is built and with assertions left
+warnings as errors, with each compiler this computer has, as it is built and with assertions left
 out.
 """
 

@@ -1,6 +1,6 @@
 """The batch calls of hosts and guests under hostile arrays: page numbers, kinds and flags of any
 value, type, shape and stride. Each call does what it says or raises a documented error; the host is
-whole after each, and every page still holds what its own machine wrote.
+whole after each, and every page still holds what its own VM wrote.
 """
 
 import numpy as np
@@ -54,7 +54,7 @@ class Bytes:
 
 
 class Run:
-    """A host with two machines, a guest, and what every page holds."""
+    """A host with two VMs, a guest, and what every page holds."""
 
     def __init__(self, data):
         self.bytes = Bytes(data)

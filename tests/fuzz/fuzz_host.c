@@ -1,8 +1,8 @@
 /* sources: csrc/*.c csrc/codec/*.c */
 /* A whole host: bytes choose its kind and drive every operation that a batch, a policy or a guest
    can ask of it, with page numbers, kinds and flags of any value. Two oracles: the checker after
-   every operation, and a model that knows what every page of every machine holds, so that a byte
-   that is lost, old, or another machine's is seen when it is read. */
+   every operation, and a model that knows what every page of every VM holds, so that a byte
+   that is lost, old, or another VM's is seen when it is read. */
 #include "fuzz.h"
 
 #include "pe_balloon.h"
@@ -19,24 +19,24 @@
 #define KEYS 256u
 #define OPERATIONS 400u /* of one input: time is bounded */
 
-typedef struct machine {
+typedef struct vm_model {
     bool there;
     uint64_t id;
     uint32_t pages;
     uint8_t holds[PAGES_MAX]; /* key of the content of each page; 0: zeroes */
-} machine;
+} vm_model;
 
 typedef struct run {
     pe_host *host;
     fuzz_bytes from;
     bool tokens, swaps;
-    machine machines[VMS];
+    vm_model vms[VMS];
 } run;
 
 typedef struct batch {
     int64_t *ppns;
     uint8_t *flags;
-    size_t n, good; /* good: before the first that is no page of the machine */
+    size_t n, good; /* good: before the first that is no page of the VM */
 } batch;
 
 static uint8_t contents[KEYS][PE_PAGE_BYTES];
@@ -88,7 +88,7 @@ static bool holds(const run *self, const uint8_t *from, size_t i, uint8_t key)
     return memcmp(from + i * PE_PAGE_BYTES, contents[key], PE_PAGE_BYTES) == 0;
 }
 
-static pe_vm *vm_of(const run *self, const machine *of)
+static pe_vm *vm_of(const run *self, const vm_model *of)
 {
     pe_vm *vm = pe_host_vm(self->host, of->id);
     MUST(vm && vm->pages == of->pages);
@@ -96,7 +96,7 @@ static pe_vm *vm_of(const run *self, const machine *of)
 }
 
 /* A batch as it comes from outside. The door (pe_first_bad_page) must find its first bad number. */
-static batch take_batch(run *self, const machine *of)
+static batch take_batch(run *self, const vm_model *of)
 {
     uint8_t const how = (uint8_t)take(self, 1);
     batch made = {NULL, NULL, how % BATCH, 0};
@@ -132,7 +132,7 @@ static void stopped_for_a_reason(pe_status status, size_t done, const batch *mad
         MUST(status == PE_NO_FRAME || status == PE_NO_SLOT || status == PE_BLOCKED);
 }
 
-static void touch(run *self, machine *of)
+static void touch(run *self, vm_model *of)
 {
     uint8_t const how = (uint8_t)take(self, 1);
     batch made = take_batch(self, of);
@@ -143,7 +143,7 @@ static void touch(run *self, machine *of)
     drop_batch(&made);
 }
 
-static void write(run *self, machine *of)
+static void write(run *self, vm_model *of)
 {
     batch made = take_batch(self, of);
     uint8_t *from = fuzz_room(made.n * content_bytes(self));
@@ -158,7 +158,7 @@ static void write(run *self, machine *of)
     drop_batch(&made);
 }
 
-static void read(run *self, machine *of, bool peek)
+static void read(run *self, vm_model *of, bool peek)
 {
     batch made = take_batch(self, of);
     uint8_t *to = fuzz_room(made.n * content_bytes(self));
@@ -174,7 +174,7 @@ static void read(run *self, machine *of, bool peek)
     drop_batch(&made);
 }
 
-static void scan(run *self, machine *of)
+static void scan(run *self, vm_model *of)
 {
     pe_scan_result result = {0};
     unsigned const how = (unsigned)take(self, 1) % 4;
@@ -185,7 +185,7 @@ static void scan(run *self, machine *of)
         pe_scan_end_pass(self->host);
 }
 
-static void reclaim(run *self, machine *of)
+static void reclaim(run *self, vm_model *of)
 {
     pe_reclaim_result result = {0};
     unsigned const steps = (unsigned)take(self, 1) % 16;
@@ -196,7 +196,7 @@ static void reclaim(run *self, machine *of)
     MUST(pe_frames_idle(&self->host->frames) == before + result.frames);
 }
 
-static void balloon(run *self, machine *of)
+static void balloon(run *self, vm_model *of)
 {
     uint8_t const how = (uint8_t)take(self, 1);
     pe_vm *vm = vm_of(self, of);
@@ -220,7 +220,7 @@ static void balloon(run *self, machine *of)
     drop_batch(&made);
 }
 
-static void pin(run *self, machine *of)
+static void pin(run *self, vm_model *of)
 {
     bool const pinned = (take(self, 1) & 1) != 0;
     batch made = take_batch(self, of);
@@ -229,7 +229,7 @@ static void pin(run *self, machine *of)
     drop_batch(&made);
 }
 
-static void take_turns(run *self, machine *of)
+static void take_turns(run *self, vm_model *of)
 {
     uint8_t table[256 * PE_PLACES], writes[256];
     uint8_t const seed = (uint8_t)take(self, 1);
@@ -256,7 +256,7 @@ static void take_turns(run *self, machine *of)
     drop_batch(&made);
 }
 
-static void places(run *self, machine *of)
+static void places(run *self, vm_model *of)
 {
     batch made = take_batch(self, of);
     uint8_t *out = fuzz_room(made.n);
@@ -268,7 +268,7 @@ static void places(run *self, machine *of)
     drop_batch(&made);
 }
 
-static void look(run *self, machine *of)
+static void look(run *self, vm_model *of)
 {
     uint64_t numbers[PE_VM_NUMBERS], ages[256];
     uint32_t size, touched;
@@ -287,7 +287,7 @@ static void look(run *self, machine *of)
     MUST(numbers[PE_VM_SIZE] == (uint64_t)of->pages * PE_PAGE_BYTES);
 }
 
-static void set(run *self, machine *of)
+static void set(run *self, vm_model *of)
 {
     uint8_t const how = (uint8_t)take(self, 1), value = (uint8_t)take(self, 1);
     pe_vm *vm = vm_of(self, of);
@@ -299,7 +299,7 @@ static void set(run *self, machine *of)
         MUST(pe_swap_grow(&self->host->swap, value) == PE_OK);
 }
 
-static void come_or_go(run *self, machine *of)
+static void come_or_go(run *self, vm_model *of)
 {
     uint8_t const how = (uint8_t)take(self, 1);
     if (of->there) {
@@ -319,7 +319,7 @@ static void come_or_go(run *self, machine *of)
 static void operate(run *self)
 {
     uint8_t const what = (uint8_t)take(self, 1);
-    machine *of = &self->machines[what / 16 % VMS];
+    vm_model *of = &self->vms[what / 16 % VMS];
     if (!of->there || what % 16 == 15) {
         come_or_go(self, of);
         return;
@@ -357,11 +357,11 @@ static void is_whole(run *self, bool deep)
     }
 }
 
-/* Every page of every machine, without moving any. */
+/* Every page of every VM, without moving any. */
 static void all_is_there(run *self)
 {
     uint8_t *page = fuzz_room(content_bytes(self));
-    for (const machine *of = self->machines; of < self->machines + VMS; ++of)
+    for (const vm_model *of = self->vms; of < self->vms + VMS; ++of)
         for (uint32_t ppn = 0; of->there && ppn < of->pages; ++ppn) {
             int64_t const one = ppn;
             size_t done;

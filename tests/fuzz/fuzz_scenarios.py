@@ -1,5 +1,5 @@
 """Scenario files, and one value of them changed as ``--set`` does. The first line is empty or
-"key=value", the rest is the file. What is read is checked whole (machines, workloads, contents,
+"key=value", the rest is the file. What is read is checked whole (VMs, workloads, contents,
 costs, events, policy); it is right, or refused with a ScenarioError that names the file.
 """
 
@@ -9,7 +9,7 @@ from pageengine.errors import PageEngineError
 from pageengine.lab import build, fields
 from pageengine.lab.scenario import Scenario, ScenarioError
 
-ROOM = 1 << 30  # larger hosts and machines are not built here
+ROOM = 1 << 30  # larger hosts and VMs are not built here
 DICTIONARY = tuple(
     word.encode()
     for word in (
@@ -98,7 +98,7 @@ def one(data):
 
 def is_small(scenario):
     """Whether building it is the work of a moment."""
-    sizes = [entry["size"] for _, entry in scenario.machines]
+    sizes = [entry["size"] for _, entry in scenario.vms]
     return scenario.host["memory"] <= ROOM and len(sizes) <= 64 and sum(sizes) <= ROOM
 
 

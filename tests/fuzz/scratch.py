@@ -10,7 +10,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-SECONDS_MAX = 10.0  # of one input, on a busy machine
+SECONDS_MAX = 10.0  # of one input, on a busy computer
 
 _folders = {}
 

@@ -32,7 +32,7 @@ def corpus(name):
 def program(name, cc, flags, main=True):
     """The program of a target in C, instrumented by these flags; main: without a fuzzer."""
     source = HERE / f"fuzz_{name}.c"
-    listed = re.match(r"/\* sources: (.*?) \*/", source.read_text())[1].split()
+    listed = re.match(r"/\* sources: (.*?) \*/", source.read_text(), re.DOTALL)[1].split()
     sources = [path for pattern in listed for path in sorted(ROOT.glob(pattern))]
     own = [source, HERE / "replay.c"] if main else [source]
     return c_objects.program(f"fuzz-{name}", cc, [*own, *sources], flags)

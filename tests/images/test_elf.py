@@ -6,8 +6,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pageengine import images
 from pageengine.errors import ImageError
@@ -175,6 +174,7 @@ def test_what_has_no_physical_address_is_left_out(tmp_path):
     assert found == {3 << 28: data} and image.kinds == (1, 0, 0, 3 << 28)
 
 
+@pytest.mark.slow
 def test_more_segments_than_the_header_can_count(tmp_path):
     path, n = tmp_path / "core", 66000
     loads = [(i * 0x2000, 0, i.to_bytes(4, "little"), 8) for i in range(1, n + 1)]

@@ -204,7 +204,7 @@ def installed(names):
 
 
 @pytest.mark.parametrize("path", installed(["sh", "ls", "python3", "cat"]))
-def test_programs_of_this_machine_are_no_images(path):
+def test_programs_of_this_computer_are_no_images(path):
     with pytest.raises(ImageError, match="a program|a library|script"):
         images.open(path)
 

@@ -5,8 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import given, strategies as some
 from made_up import with_stalls as result
 
 from pageengine.lab import advise, curve
@@ -27,11 +26,11 @@ SCENARIO = Scenario(
 )
 
 
-def host_that_carries(machines):
-    """More machines than ``machines[seed]`` stall."""
+def host_that_carries(vms):
+    """More VMs than ``vms[seed]`` stall."""
 
     def run(scenario, *, policy, seed):
-        fits = len(scenario.machines) <= machines[seed]
+        fits = len(scenario.vms) <= vms[seed]
         return result("esx6", web=0.001 if fits else 0.3)
 
     return run
@@ -60,7 +59,7 @@ def test_the_search_finds_the_end_from_anywhere(last, end, near):
     assert len(set(calls)) <= 2 * np.log2(last + 2) + 3
 
 
-def test_the_most_machines_with_a_band_over_seeds():
+def test_the_most_vms_with_a_band_over_seeds():
     run = host_that_carries({1: 7, 2: 9, 3: 8})
     advice = advise.advise(SCENARIO, "stall < 2%", "vm.count", run=run)
     assert (advice.value, advice.band, advice.most) == (7, (7, 9), True)
@@ -109,10 +108,10 @@ def test_a_monotone_curve_is_not_called_anything_else():
 
 
 def test_what_one_seed_does_not_bear_is_not_advised_though_its_own_search_passed_it_by():
-    """Seed 2 fails at 5 machines, below where it is looked for first."""
+    """Seed 2 fails at 5 VMs, below where it is looked for first."""
 
     def run(scenario, *, policy, seed):
-        n = len(scenario.machines)
+        n = len(scenario.vms)
         return result("esx6", web=0.3 if n > 9 - (seed == 3) or (seed == 2 and n == 8) else 0.0)
 
     advice = advise.advise(SCENARIO, "stall < 2%", "vm.count", run=run)
@@ -136,7 +135,7 @@ def test_a_search_that_is_cut_short_gives_no_advice():
     assert advice.sentence() == "No advice: interrupted after 2 runs."
 
 
-def test_the_mix_of_machines_is_kept_and_told():
+def test_the_mix_of_vms_is_kept_and_told():
     advice = advise.advise(
         SCENARIO, "stall < 2%", "vm.count", run=host_that_carries({1: 6}), seeds=[1]
     )
@@ -167,9 +166,9 @@ def test_what_was_not_tested_is_said():
     assert "one seed gives no band" in said and "db" not in said
 
 
-def test_an_event_of_a_machine_that_a_count_leaves_out_is_no_matter_of_fitting():
+def test_an_event_of_a_vm_that_a_count_leaves_out_is_no_matter_of_fitting():
     data = {**SCENARIO.data, "event": [{"at": 5, "stop": "web-2"}]}
-    with pytest.raises(ScenarioError, match="there is no machine 'web-2'"):
+    with pytest.raises(ScenarioError, match="there is no VM 'web-2'"):
         advise.advise(Scenario(data), "stall < 2%", "vm.count", run=host_that_carries({1: 9}))
 
 
@@ -195,7 +194,7 @@ def test_what_does_not_fit_does_not_hold():
 
     scenario = SCENARIO.changed("vm.db.reservation", "60 MiB")
     advice = advise.advise(scenario, "stall < 2%", "vm.count", run=run, seeds=[1], high=40)
-    assert advice.value == 13  # the fifth db, which is the 14th machine, breaks the promise
+    assert advice.value == 13  # the fifth db, which is the 14th VM, breaks the promise
 
 
 def test_a_word_of_each_run_is_given():
@@ -261,12 +260,12 @@ def test_every_figure_is_worse_in_a_worse_run(name):
     assert metric.show(metric.of(bad)) and metric.says
 
 
-def test_the_curve_of_a_machine_shows_its_knee():
+def test_the_curve_of_a_vm_shows_its_knee():
     def run(scenario, *, policy, seed):
         memory = scenario.host["memory"] / (64 * MIB)
         made = result("plain", db=0.0)
         made.vms["progress"][:] = min(1.0, 0.1 + 2 * memory)
-        assert [name for name, _ in scenario.machines] == ["db"] and scenario.events == ()
+        assert [name for name, _ in scenario.vms] == ["db"] and scenario.events == ()
         return made
 
     found = curve.curve(SCENARIO, "db", run=run)
@@ -277,7 +276,7 @@ def test_the_curve_of_a_machine_shows_its_knee():
     json.dumps(found.to_dict())
 
 
-def test_a_machine_that_never_slows_down_has_no_knee():
+def test_a_vm_that_never_slows_down_has_no_knee():
     assert curve.knee(np.arange(1.0, 21), np.ones(20)) is None
 
 

@@ -1,5 +1,5 @@
 """A model that is fitted on real images is scaled up with tokens, and is worth nothing if tokens
-lead to other decisions than bytes. The same simulations are run on both, machines short of memory
+lead to other decisions than bytes. The same simulations are run on both, VMs short of memory
 by every technique, and compared row by row.
 """
 
@@ -63,6 +63,7 @@ def test_decisions_counters_and_timelines_are_those_of_bytes(policy, guests):
         assert np.sum(real.host[event]) > 0, event
 
 
+@pytest.mark.slow
 def test_sharing_and_compression_are_among_what_agrees():
     sharing, compressing = (simulated("bytes", policy, False) for policy in ("esx2002", "esx6"))
     assert np.sum(sharing.host["merged"]) > 100

@@ -84,7 +84,7 @@ def test_zipf_touches_miss_what_random_replacement_leaves_out(alpha):
 
 
 @pytest.mark.slow
-def test_proportional_reclaim_ends_where_each_machine_wins_what_it_loses():
+def test_proportional_reclaim_ends_where_each_vm_wins_what_it_loses():
     """Each loses in proportion to what it holds, and wins what it misses: rate_i (1 - h_i / W) is
     the same multiple of h_i for both.
     """
@@ -112,7 +112,7 @@ def test_min_funding_ends_where_both_hold_as_much_per_share():
 
 
 @pytest.mark.slow
-def test_two_equal_machines_hold_the_same_under_both():
+def test_two_equal_vms_hold_the_same_under_both():
     for policy in (Proportional(), FreeFirst(technique="swap")):
         late = swapped(policy, [spec("a", 32 * MIB, 3000), spec("b", 32 * MIB, 3000)], 40 * MIB)
         held = [late[name]["consumed"].mean() for name in "ab"]
@@ -144,6 +144,7 @@ def test_requests_at_random_wait_as_in_an_m_d_1_queue(busy, slice_):
     assert waited == pytest.approx(rate * service**2 / (2 * (1 - rate * service)), rel=0.1)
 
 
+@pytest.mark.slow
 def test_whoever_waits_shares_the_device():
     """On a disk that serves one at a time, each of n that do nothing but read gets an n-th."""
     costs = CostModel(**FREE, swap_in=7e-3, read_rate=1 / 7e-3, swap_bandwidth=1e15)

@@ -1,5 +1,5 @@
 """A verdict is what people act on: it must count what it says it counts, and name the right policy
-and the right machine. Made-up results are judged."""
+and the right VM. Made-up results are judged."""
 
 import json
 from fractions import Fraction
@@ -17,19 +17,19 @@ SCENARIO = Scenario(
 )
 
 
-def test_carried_are_the_machines_that_stall_little():
+def test_carried_are_the_vms_that_stall_little():
     verdict = compare.verdict(result("kvm", web=0.01, db=0.2, idle=0.0))
-    assert (verdict.carried, verdict.machines) == (2, 3)
+    assert (verdict.carried, verdict.vms) == (2, 3)
     assert (verdict.worst, verdict.worst_stall) == ("db", pytest.approx(0.2))
     assert verdict.stall == pytest.approx(0.07)
     assert verdict.worst_minute == pytest.approx(0.2)
 
 
-def test_a_refused_machine_counts_as_not_carried_but_does_not_stall():
+def test_a_refused_vm_counts_as_not_carried_but_does_not_stall():
     made = result("none", web=0.01)
     made.meta["refused"] = ["db", "idle"]
     verdict = compare.verdict(made)
-    assert (verdict.carried, verdict.machines, verdict.worst) == (1, 3, "web")
+    assert (verdict.carried, verdict.vms, verdict.worst) == (1, 3, "web")
     assert verdict.refused == ("db", "idle") and verdict.stall == pytest.approx(0.01)
 
 
@@ -53,19 +53,19 @@ def test_the_best_carries_most_and_then_has_the_best_worst():
     comparison = compare.of(results)
     assert comparison.best.policy == "esx6"
     assert comparison.sentence() == (
-        "esx6 and freefirst carry most: 2 of 2 machines; of these esx6 is best for its worst "
-        "machine, web, which stalled 4 % (freefirst 4.9 %)."
+        "esx6 and freefirst carry most: 2 of 2 VMs; of these esx6 is best for its worst "
+        "VM, web, which stalled 4 % (freefirst 4.9 %)."
     )
     assert json.loads(json.dumps(comparison.to_dict()))["best"] == "esx6"
 
 
 def test_equal_policies_are_named_together():
     comparison = compare.of({name: result(name, web=0.0) for name in ("esx6", "kvm")})
-    assert comparison.sentence().startswith("esx6 and kvm carry most: 1 of 1 machines; none of")
+    assert comparison.sentence().startswith("esx6 and kvm carry most: 1 of 1 VMs; none of")
 
 
 def test_balloons_of_memory_that_nobody_touched_win_nothing():
-    """Two policies hold the same; one has a balloon over what its machine never used."""
+    """Two policies hold the same; one has a balloon over what its VM never used."""
     with_balloon, without = result("a", web=0.0), result("b", web=0.0)
     size = with_balloon.vms["size"][0]
     for made, balloon in ((with_balloon, 0.5), (without, 0.0)):
@@ -85,7 +85,7 @@ def test_balloons_of_memory_that_nobody_touched_win_nothing():
 
 
 def by_seeds(**stalls):
-    """A comparison of policies by the stall of their worst machine, one per seed."""
+    """A comparison of policies by the stall of their worst VM, one per seed."""
     return compare.of(
         {policy: [result(policy, web=stall) for stall in each] for policy, each in stalls.items()},
         seeds=range(1, 1 + len(next(iter(stalls.values())))),
@@ -95,7 +95,7 @@ def by_seeds(**stalls):
 def test_a_difference_within_a_percent_is_no_tie_when_it_is_sure():
     sure = by_seeds(a=[0.0301, 0.0312, 0.0322], b=[0.0331, 0.0342, 0.0352])
     assert sure.best.policy == "a" and len(sure.tied) == 1
-    assert sure.sentence().startswith("a and b carry most: 1 of 1 machines; of these a is best")
+    assert sure.sentence().startswith("a and b carry most: 1 of 1 VMs; of these a is best")
 
 
 def test_a_difference_that_chance_makes_is_a_tie():
@@ -107,15 +107,15 @@ def test_a_difference_that_chance_makes_is_a_tie():
 
 def test_carrying_more_comes_before_stalling_less():
     found = by_seeds(few=[0.06, 0.06, 0.06], more=[0.049, 0.0489, 0.0488])
-    assert found.sentence().startswith("more carries most: 1 of 1 machines; its worst machine, web")
+    assert found.sentence().startswith("more carries most: 1 of 1 VMs; its worst VM, web")
 
 
-def test_a_policy_that_refuses_machines_is_not_better_for_it():
+def test_a_policy_that_refuses_vms_is_not_better_for_it():
     refuses, runs = result("r", web=0.0), result("k", web=0.0, db=0.3)
     refuses.meta["refused"] = ["db"]
     found = compare.of({"r": refuses, "k": runs})
     assert [one.policy for one in found.leaders] == ["k", "r"]
-    assert found.sentence().endswith("machine, db, which stalled 30 % (r refused one).")
+    assert found.sentence().endswith("VM, db, which stalled 30 % (r refused one).")
 
 
 def test_the_interval_is_that_of_student():

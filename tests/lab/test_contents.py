@@ -1,4 +1,4 @@
-"""Sharing and compression of a simulated machine are no better than its contents. The parts of a
+"""Sharing and compression of a simulated VM are no better than its contents. The parts of a
 profile are counted in what it gives, and the pages that tokens stand for are compressed for real.
 """
 
@@ -36,7 +36,7 @@ def test_sizes_are_drawn_as_the_profile_says(profile):
         assert (sizes == -(-size // 64) * 64).mean() == pytest.approx(expected, abs=0.02)
 
 
-def test_what_is_written_later_is_the_machines_own():
+def test_what_is_written_later_is_the_vms_own():
     profile = PROFILES["linux"]
     first, later = profile.tokens(0, np.arange(N)), profile.tokens(0, np.arange(N), 1)
     assert not np.isin(later, first).any()
@@ -101,9 +101,9 @@ def test_a_profile_of_images_gives_what_the_images_held(tmp_path):
 
     source = ContentProfile("s", zero=0.2, common=0.3, within=0.2, sizes={900: 0.5, 4032: 0.5})
     paths = []
-    for machine in range(2):
-        path = tmp_path / f"{machine}.raw"
-        path.write_bytes(expand(source.tokens(machine, np.arange(8000))).tobytes())
+    for vm in range(2):
+        path = tmp_path / f"{vm}.raw"
+        path.write_bytes(expand(source.tokens(vm, np.arange(8000))).tobytes())
         paths.append(images.open(path))
     found = ContentProfile.from_report(survey(paths, {}, codec_names=["word"], sample=None))
     for part in ("zero", "common", "within"):

@@ -4,8 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pageengine.core.records import Faults
 from pageengine.lab.costs import EVENTS, PRESETS, REQUESTS, WRITES, CostModel, make
@@ -21,7 +20,7 @@ def test_counts_become_seconds():
 
 
 FREE = dict.fromkeys(EVENTS, 0.0)
-#: Every event that a machine may wait for; whoever adds one says what it costs.
+#: Every event that a VM may wait for; whoever adds one says what it costs.
 WAITED_FOR = {
     "faults_absent",
     "cow_breaks",
@@ -99,7 +98,7 @@ counts = st.one_of(st.just(0), st.integers(-5, 10**6))
 
 
 @given(st.lists(st.lists(counts, min_size=len(EVENTS), max_size=len(EVENTS)), min_size=1))
-def test_many_machines_wait_as_long_as_each_alone_bit_for_bit(rows):
+def test_many_vms_wait_as_long_as_each_alone_bit_for_bit(rows):
     costs = CostModel(swap_in=0.1, swap_out=1 / 3, cow_breaks=1e-9, faults_absent=0.7)
     columns = dict(zip(EVENTS, np.array(rows).T, strict=True)) | {"accesses": np.ones(len(rows))}
     alone = [costs.stall(dict(zip(EVENTS, row, strict=True))) for row in rows]
@@ -123,7 +122,7 @@ def test_costs_are_made_of_names_tables_and_models():
     assert make(PRESETS["nvme"]) is PRESETS["nvme"]
 
 
-def test_measured_costs_are_of_this_machine():
+def test_measured_costs_are_of_this_computer():
     costs = CostModel.measure("sata-ssd")
     assert costs.swap_in == PRESETS["sata-ssd"].swap_in
     for name in ("faults_absent", "cow_breaks", "decompressions"):

@@ -43,7 +43,7 @@ def test_a_boot_is_work():
 
 
 @pytest.mark.parametrize("until", [10, 39, 90])
-def test_machines_that_are_yet_to_start_are_counted(until):
+def test_vms_that_are_yet_to_start_are_counted(until):
     late = scenario(zipf(1000), zipf(9000, start=40))
     clock, work = [0.0], Work(late)
     pace = Pace(late, clock=lambda: clock[0])

@@ -1,5 +1,5 @@
-"""At stake: an event that is counted twice or for another machine is waited for by the wrong one.
-Machines that come, leave and come again are read epoch by epoch, and rows of the timelines with
+"""At stake: an event that is counted twice or for another VM is waited for by the wrong one.
+VMs that come, leave and come again are read epoch by epoch, and rows of the timelines with
 them.
 """
 
@@ -13,9 +13,9 @@ from pageengine.lab.timeline import Table
 
 
 class Fake:
-    """As much of a machine as is read."""
+    """As much of a VM as is read."""
 
-    guest = None
+    guest = came_with = None
 
     def __init__(self, double_paging=0):
         self.memory, self.vm = self, self
@@ -25,15 +25,15 @@ class Fake:
         return range(len(GUEST))
 
 
-def read(meter, machines, *accesses):
+def read(meter, running, *accesses):
     nothing = np.zeros(len(accesses), np.int64)
     columns = dict.fromkeys(Events.__dataclass_fields__, nothing)
-    meter.read(machines, columns | {"accesses": np.array(accesses, int)}, of_guests(machines))
+    meter.read(running, columns | {"accesses": np.array(accesses, int)}, of_guests(running))
     assert meter.sums == {name: column.sum() for name, column in meter.events.items()}
     return meter.events
 
 
-def test_an_epoch_is_what_was_counted_since_the_last_wherever_a_machine_stands():
+def test_an_epoch_is_what_was_counted_since_the_last_wherever_a_vm_stands():
     meter, a, b, c = Meter(), Fake(), Fake(), Fake()
     seen = read(meter, [a, b], 5, 7)
     assert seen["accesses"].tolist() == [5, 7] and seen["double_paging"].tolist() == [0, 0]
@@ -54,8 +54,8 @@ def test_the_disk_of_a_guest_is_read_where_there_is_one():
     assert seen["guest_writes"].tolist() == [0, GUEST.index("disk_writes")]
 
 
-def test_rows_of_one_machine_are_the_same_with_others_around_it():
-    """A machine that is started again begins at nothing, and its neighbours go on."""
+def test_rows_of_one_vm_are_the_same_with_others_around_it():
+    """A VM that is started again begins at nothing, and its neighbours go on."""
     work = {"kind": "zipf", "rate": 400}
     specs = [
         VMSpec("a", "4 MiB", work, guest=GuestSpec(kernel="1 MiB"), contents="own"),
@@ -86,7 +86,7 @@ def test_a_table_keeps_rows_of_any_number():
     assert Table(("n",)).arrays(frozenset())["n"].tolist() == []
 
 
-def test_a_reboot_gives_a_machine_no_time():
+def test_a_reboot_gives_a_vm_no_time():
     """The counters of its guest begin anew, and its debt is never less than nothing."""
     work = {"kind": "fileserver", "files": "256 MiB", "rate": 2000.0}
     spec = VMSpec("a", "64 MiB", work, guest=GuestSpec())
@@ -95,7 +95,7 @@ def test_a_reboot_gives_a_machine_no_time():
     reads = []
     for _ in range(20):
         simulation.step()
-        assert 0 <= simulation.machines["a"].progress <= 1
+        assert 0 <= simulation.running["a"].progress <= 1
         reads.append(int(simulation._meter.events["guest_reads"][0]))
     assert min(reads) >= 0 and max(reads[:5]) > 0 and max(reads[6:]) > 0
 
@@ -105,4 +105,4 @@ def test_a_reboot_begins_with_the_workload_that_an_event_chose():
     simulation = Simulation("128 MiB", [VMSpec("a", "8 MiB", "idle")], events=events)
     for _ in range(6):
         simulation.step()
-    assert type(simulation.machines["a"].workload).__name__ == "Zipf"
+    assert type(simulation.running["a"].workload).__name__ == "Zipf"

@@ -40,19 +40,19 @@ def clocked(tmp_path):
 def test_a_trace_comes_in_its_order_and_again(three):
     workload = started(three, rate=6)
     assert ids(workload) == [0, 1, 2, 3, 4, 5]
-    with pytest.warns(TraceWarning, match="more pages than the machine's 8"):
+    with pytest.warns(TraceWarning, match="more pages than the VM's 8"):
         assert ids(workload) == [6, 7, 0, 0, 1, 2]
     once = started(three, rate=6, once=True, vm=1)
     assert ids(once) == [1, 4, 7]
     assert not ids(once)
 
 
-def test_pages_beyond_the_machine_are_counted_and_said(three):
+def test_pages_beyond_the_vm_are_counted_and_said(three):
     workload = started(three, rate=9, pages=7)
     with pytest.warns(TraceWarning):
         workload.step(2.0, 0.0)
-    assert any("4 accesses were to 2 pages beyond the machine's 7" in n for n in workload.notes)
-    assert any("several machines are played as of one" in n for n in workload.notes)
+    assert any("4 accesses were to 2 pages beyond the VM's 7" in n for n in workload.notes)
+    assert any("several VMs are played as of one" in n for n in workload.notes)
     fits = started(three, rate=9, pages=9, vm=0)
     fits.step(2.0, 0.0)
     assert fits.notes == []
@@ -78,7 +78,7 @@ def test_accesses_happen_at_their_times(clocked):
     assert started(clocked, speed=2).step(0.0, 0.0)[0].ids.size == 0
 
 
-def test_a_machine_that_waits_makes_every_access_later(clocked):
+def test_a_vm_that_waits_makes_every_access_later(clocked):
     """Host's time goes on meanwhile; its own, and the trace, do not."""
     workload = started(clocked, once=True)
     first = workload.step(1.0, 0.0)[0].ids.tolist()
@@ -117,7 +117,7 @@ def test_times_that_go_back_are_said_and_ones_that_stand_still_are_none(tmp_path
     ("options", "message"),
     [
         ({"vm": 7}, "no accesses of vm 7; it has vm 0, 1, 2"),
-        ({"vm": "web"}, "vm, the number of a machine, must be a whole number"),
+        ({"vm": "web"}, "vm, the number of a VM, must be a whole number"),
         ({"rate": 3, "speed": 2}, "say one"),
         ({"speed": 2}, "has none: say rate"),
         ({"speed": 0}, "speed must be a number from"),
@@ -128,7 +128,7 @@ def test_what_cannot_be_played_is_said_when_it_is_made(three, options, message):
         make({"kind": "replay", "trace": str(three), **options})
 
 
-def test_a_trace_without_machines_has_none_of_a_number(clocked):
+def test_a_trace_without_vms_has_none_of_a_number(clocked):
     with pytest.raises(TraceError, match="no column vm"):
         make({"kind": "replay", "trace": str(clocked), "vm": 0})
 
@@ -153,7 +153,7 @@ def test_a_scenario_says_at_once_what_its_trace_lacks(three, where):
     assert build.run(scenario).of("a")["accesses"].sum() > 1000
 
 
-def test_what_an_event_sets_must_fit_its_machine(tmp_path):
+def test_what_an_event_sets_must_fit_its_vm(tmp_path):
     from pageengine.lab import build
 
     path = tmp_path / "s.toml"
@@ -162,7 +162,7 @@ def test_what_an_event_sets_must_fit_its_machine(tmp_path):
         'workload = { kind = "idle" }\n[[event]]\nat = 2\nset = "vm.a.workload"\n'
         'to = { kind = "zipf", memory = "1 GiB" }\n'
     )
-    with pytest.raises(ScenarioError, match=r"s\.toml:12: .*the machine's 8192 pages, got 262144"):
+    with pytest.raises(ScenarioError, match=r"s\.toml:12: .*the VM's 8192 pages, got 262144"):
         build.check(Scenario.load(path))
 
 

@@ -60,7 +60,7 @@ def test_saving_leaves_nothing_but_whole_files(result, tmp_path):
     assert names == {"host.parquet", "vms.parquet", "summary.json", "report.html"}
 
 
-def test_the_rows_of_one_machine(result):
+def test_the_rows_of_one_vm(result):
     assert result.names == ["web-1", "web-2", "db", "idle"]
     own = result.of("db")
     assert set(own["vm"]) == {"db"}
@@ -115,7 +115,7 @@ def test_arrow_tables_have_all_rows(result):
     assert (host.num_rows, vms.num_rows) == (100, 400)
 
 
-def test_a_notebook_shows_the_machines(result):
+def test_a_notebook_shows_the_vms(result):
     text = result._repr_html_()
     assert all(name in text for name in result.names) and "512 MiB" in text
     assert repr(result).startswith("<Result of 4 virtual machines over 200 s, policy esx6")

@@ -1,4 +1,4 @@
-"""Results that differ between machines or Pythons cannot be compared or published. Two runs are
+"""Results that differ between computers or Pythons cannot be compared or published. Two runs are
 held to digests that were written down once: every bit of their timelines, events and summaries.
 
 A deliberate change of what the lab does changes them: run this file as a script, and put what it
@@ -19,7 +19,7 @@ KINDS = ("zipf", "moving", "heap", "sequential")
 
 
 def result(policy, estimator):
-    """Four machines with guests on a host too small for them; one leaves, one gets more shares."""
+    """Four VMs with guests on a host too small for them; one leaves, one gets more shares."""
     guest = GuestSpec(kernel="2 MiB")
     specs = [
         VMSpec(
@@ -48,7 +48,7 @@ RUNS = [("esx6", "sampling"), ("kvm", "idle-age")]
 
 
 @pytest.mark.parametrize("policy, estimator", RUNS)
-def test_a_run_is_the_same_bit_for_bit_on_every_machine(policy, estimator):
+def test_a_run_is_the_same_bit_for_bit_on_every_computer(policy, estimator):
     found = result(policy, estimator)
     summary = found.summary  # there was something to decide
     assert summary["swap_out"] + summary["ballooned_most"] > 0

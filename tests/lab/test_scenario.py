@@ -67,12 +67,12 @@ def test_a_scenario_is_read_with_units_and_defaults(write):
     scenario = Scenario.load(write(GOOD))
     assert scenario.name == "two tiers" and scenario.seconds == 1800
     assert scenario.host["memory"] == 2**30 and scenario.host["contents"] == "tokens"
-    assert [name for name, _ in scenario.machines] == ["web-1", "web-2", "web-3", "db"]
-    assert dict(scenario.machines)["web-1"]["reservation"] == 64 * 2**20
+    assert [name for name, _ in scenario.vms] == ["web-1", "web-2", "web-3", "db"]
+    assert dict(scenario.vms)["web-1"]["reservation"] == 64 * 2**20
     assert scenario.policy == {"idle_tax": 0.75}
 
 
-def test_events_of_an_entry_are_events_of_its_machines_in_the_order_of_time(write):
+def test_events_of_an_entry_are_events_of_its_vms_in_the_order_of_time(write):
     events = Scenario.load(write(GOOD)).events
     assert [event.what for event in events] == [
         "web-2 stops",
@@ -97,13 +97,13 @@ MISTAKES = {  # name: (what is there, what is written instead, what the message 
     "shares": ('"normal"', '"hihg"', r"lab.toml:18: vm 'web': shares 'hihg' are no .*mean 'high'"),
     "seed": ("seed = 7", "seed = -7", r"lab.toml:4: .*seed -7 is not a whole number"),
     "name": ('"web"', '"web.1"', r"vm 'web.1': name 'web.1' is no name"),
-    "twice": ('"db"', '"web"', r"lab.toml:23: vm 'web': another machine is named 'web' too"),
-    "of a count": ('"db"', '"web-2"', r"another machine is named 'web-2' too"),
+    "twice": ('"db"', '"web"', r"lab.toml:23: vm 'web': another VM is named 'web' too"),
+    "of a count": ('"db"', '"web-2"', r"another VM is named 'web-2' too"),
     "limit": ('"128 MiB"', '"512 MiB"', r"lab.toml:25: vm 'db': limit 512 MiB is over its"),
     "reservation": ('"64 MiB"', '"600 MiB"', r"lab.toml:19: vm 'web': reservation 600 MiB is over"),
     "promises": ('"64 MiB"', '"400 MiB"', r"lab.toml:19: .*do not fit: with it 1.17 GiB are"),
     "workload": ('{ kind = "idle" }', '"idle"', r"lab.toml:27: .*workload 'idle' is not a table"),
-    "event's machine": ('"web-2"', '"web-4"', r"lab.toml:36: event 2: there is no machine 'web-4'"),
+    "event's VM": ('"web-2"', '"web-4"', r"lab.toml:36: event 2: there is no VM 'web-4'"),
     "event's key": ("vm.web.shares", "vm.web.sharse", r"lab.toml:31: .*mean 'shares'"),
     "event's path": ("vm.web.shares", "host.memory", r"'host.memory' cannot be changed: write 'vm"),
     "event's value": ("to = 4000", "to = true", r"lab.toml:32: event 1: shares True are no shares"),
@@ -146,12 +146,24 @@ def test_a_guest_has_the_replacement_that_was_chosen(write):
     path = write(GOOD, 'start = "10 s"', "guest = { replacement = 'lru' }")
     simulation = build.simulation(Scenario.load(path))
     simulation.run(1.0)
-    assert simulation.machines["db"].vm.guest.replacement == "lru"
-    assert simulation.machines["web-1"].vm.guest is None
+    assert simulation.running["db"].vm.guest.replacement == "lru"
+    assert simulation.running["web-1"].vm.guest is None
+
+
+def test_faults_of_guests_and_of_drivers_reach_those_who_have_them(write):
+    faults = "guest = { hidden_floor = '200 MiB', freeze = 3 }"
+    path = write(GOOD, 'start = "10 s"', faults)
+    path.write_text(path.read_text().replace("count = 3", "count = 2\ndriver = { dead = true }"))
+    scenario = Scenario.load(path).changed("vm.web.driver.dead", False)
+    simulation = build.simulation(scenario.changed("vm.web.driver.sticky", 2))
+    simulation.step()
+    drivers = {name: each.spec.balloon_driver for name, each in simulation.running.items()}
+    assert (drivers["db"].hidden_floor, drivers["db"].freeze) == (200 * 2**20, 3.0)
+    assert (drivers["web-1"].dead, drivers["web-1"].sticky) == (False, 2.0)
 
 
 @pytest.mark.parametrize("data", [{}, {"host": {"memory": 4096}}, {"vm": []}])
-def test_a_scenario_needs_a_host_and_machines(data):
+def test_a_scenario_needs_a_host_and_vms(data):
     with pytest.raises(ScenarioError, match="a scenario needs"):
         Scenario(data)
 
@@ -200,7 +212,7 @@ def test_what_is_no_part(value):
 def test_one_value_is_changed_and_checked_again(write):
     scenario = Scenario.load(write(GOOD))
     assert scenario.changed("host.memory", 2**29).host["memory"] == 2**29
-    assert dict(scenario.changed("vm.db.shares", "high").machines)["db"]["shares"] == "high"
+    assert dict(scenario.changed("vm.db.shares", "high").vms)["db"]["shares"] == "high"
     assert scenario.host["memory"] == 2**30
     with pytest.raises(ScenarioError, match="do not fit"):
         scenario.changed("host.memory", 2**26)
@@ -320,7 +332,7 @@ def test_lists_are_split_outside_brackets_and_quotes():
     ]
 
 
-def test_reservations_count_only_while_the_machines_run():
+def test_reservations_count_only_while_the_vms_run():
     def vm(name, **keys):
         return {"name": name, "size": "64 MiB", "reservation": "64 MiB", "workload": {}, **keys}
 
@@ -336,7 +348,8 @@ def test_reservations_count_only_while_the_machines_run():
 
 
 def test_the_documentation_has_every_key():
-    text = DOCS.read_text()
+    text, guard = DOCS.read_text(), DOCS.with_name("guard.md").read_text()
     for section, keys in sections.SECTIONS.items():
+        page = guard if section == "guard" else text
         for key, field in keys.items():
-            assert re.search(rf"^\| `{key}`", text, re.M), f"{section}.{key}: {field.says}"
+            assert re.search(rf"^\| .*`{key}`", page, re.M), f"{section}.{key}: {field.says}"

@@ -4,8 +4,7 @@ a policy hold under attack. Each test is an experiment with a known outcome.
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pageengine.lab import GuestSpec, Simulation, VMSpec
 from pageengine.lab.events import Event
@@ -17,7 +16,7 @@ MIB = 2**20
 
 
 def storm_of_states(seed=0):
-    """Three machines that together need a little too much, and a fourth that sweeps through its
+    """Three VMs that together need a little too much, and a fourth that sweeps through its
     memory faster than the disk can take pages; it leaves after five minutes.
     """
 
@@ -76,7 +75,7 @@ def test_each_technique_starts_and_ends_in_its_state(states):
     calm = np.isin(name, ("high", "clear")) & np.isin(before, ("high", "clear"))
     assert not pages_out[calm].any()  # swapping only under pressure
     soft = (name == "soft") & (before == "soft")
-    assert not pages_out[soft].any()  # every machine has a driver: soft balloons only
+    assert not pages_out[soft].any()  # every VM has a driver: soft balloons only
     blocked = states.vms["blocked"].reshape(-1) > 0
     low_times = set(host["time"][name == "low"]) | set(host["time"][1:][before[1:] == "low"])
     assert set(states.vms["time"][blocked]) <= low_times
@@ -95,7 +94,7 @@ def test_thresholds_bound_the_states_on_the_way_down(states):
 
 
 def tax(rate, seed):
-    """Two machines of 256 MB with equal shares; 358 MB may be handed out, as in the paper."""
+    """Two VMs of 256 MB with equal shares; 358 MB may be handed out, as in the paper."""
     free = 22 * MIB
     thresholds = lambda memory: Thresholds(  # noqa: E731
         ("high", "soft", "hard", "low"), (free, 15 * MIB, 8 * MIB, 4 * MIB)
@@ -161,7 +160,7 @@ FAIR = [name for name in POLICIES if "entitlement" in getattr(find(name), "promi
 
 
 def attacked(policy, victims, seconds=240, seed=3):
-    """So many machines that use less than their entitlement, and one that sweeps through all of its
+    """So many VMs that use less than their entitlement, and one that sweeps through all of its
     memory as fast as it can, on a host of 60 % of what all together are configured with.
     """
     size = 64 * MIB if victims < 100 else 8 * MIB
@@ -186,9 +185,7 @@ def test_some_policies_promise_fairness():
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", FAIR)
 @pytest.mark.parametrize("victims", [1, 9])
-def test_a_machine_that_touches_everything_cannot_push_others_under_their_entitlement(
-    policy, victims
-):
+def test_a_vm_that_touches_everything_cannot_push_others_under_their_entitlement(policy, victims):
     result, wants = attacked(policy, victims)
     for i in range(victims):
         own = result.of(f"v{i}")
@@ -210,6 +207,7 @@ def test_nor_can_it_push_a_thousand():
 # Anything
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(
     policy=st.sampled_from(sorted(POLICIES)),
@@ -268,7 +266,7 @@ def test_nobody_stalls_while_the_host_has_room():
     assert result.host["swap_out"].sum() == 0
 
 
-def test_ten_machines_placed_at_once_are_admitted_one_by_one():
+def test_ten_vms_placed_at_once_are_admitted_one_by_one():
     specs = [VMSpec(f"v{i}", "64 MiB", "idle", reservation="48 MiB") for i in range(10)]
     simulation = Simulation("256 MiB", specs, policy=ESX(), seed=1)
     result = simulation.run(30)
@@ -298,12 +296,12 @@ def test_zeroing_at_boot_spares_what_the_kernel_holds():
     from pageengine import Host
     from pageengine.core.guest import Guest
     from pageengine.lab.contents import find
-    from pageengine.lab.memory import MachineMemory
+    from pageengine.lab.memory import VMMemory
     from pageengine.lab.workloads import Accesses
 
     with Host("16 MiB", contents="tokens") as host:
         vm = host.add_vm("v", "4 MiB", guest=Guest(1024, kernel_pages=256))
-        memory = MachineMemory(vm, 0, find("random"), False)
+        memory = VMMemory(vm, 0, find("random"), False)
         memory.boot()
         memory.do([Accesses(np.arange(1024), True, "zero")])
         held = vm.read(np.arange(1024))
@@ -316,6 +314,7 @@ def test_the_same_simulation_is_the_same_bit_for_bit():
     assert storm_of_states(5).run(200).digest() != storm_of_states(6).run(200).digest()
 
 
+@pytest.mark.slow
 def test_bytes_and_tokens_decide_the_same():
     def one(contents):
         specs = [

@@ -1,15 +1,16 @@
 """Simulators that embed the lab have a clock of their own. A simulation that is stepped by hand
-must be the one that runs by itself, and a machine that moves must be gone here and run there. The
-fleet of the examples is run with a few hosts.
+must be the one that runs by itself, and a VM that moves must be gone here and go on there as if it
+had stayed.
 """
 
-import importlib.util
-from pathlib import Path
+import pickle
 
 import numpy as np
 import pytest
 
-from pageengine.lab import Simulation, VMSpec
+from pageengine.lab import GuestSpec, Simulation, VMSpec
+from pageengine.lab.costs import EVENTS
+from pageengine.lab.events import Event
 
 WORK = {"kind": "zipf", "rate": 500}
 
@@ -29,7 +30,7 @@ def test_step_by_step_it_is_the_same():
             assert np.array_equal(column, getattr(result, table)[key]), key
 
 
-def test_a_machine_moves():
+def test_a_vm_moves():
     here, there = made(), made(0)
     for _ in range(5):
         here.step(), there.step()
@@ -46,41 +47,115 @@ def test_a_machine_moves():
 def test_what_is_not_there_is_named():
     simulation = made()
     simulation.step()
-    with pytest.raises(ValueError, match="no machine 'vm7'; there are vm0, vm1"):
+    with pytest.raises(ValueError, match="no VM 'vm7'; there are vm0, vm1"):
         simulation.remove("vm7")
-    with pytest.raises(ValueError, match="there is a machine 'vm0' already"):
+    with pytest.raises(ValueError, match="there is a VM 'vm0' already"):
         simulation.add(VMSpec("vm0", "8 MiB", WORK))
 
 
-def test_a_fleet_moves_machines_when_working_sets_do_not_fit():
-    path = Path(__file__).parents[2] / "examples" / "fleet.py"
-    spec = importlib.util.spec_from_file_location("fleet", path)
-    fleet = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fleet)
-    fleet.EPOCH, fleet.ROUND = 20.0, 600.0
-    # by hand, in this process: what the workers do
-    hosts = [
-        Simulation(
-            "48 MiB",
-            [fleet.machine(10 * h + i, np.random.default_rng(10 * h + i)) for i in range(count)],
-            policy="esx6",
-            seed=h,
-            epoch=20.0,
-        )
-        for h, count in enumerate((16, 2))
+FREE = dict.fromkeys(EVENTS, 0.0)
+KINDS = {
+    "zipf": WORK,
+    "moving": {"kind": "moving", "rate": 300},
+    "heap": {"kind": "heap", "rate": 300},
+    "demand": {"kind": "demand", "series": [[0, "2 MiB"], [30, "6 MiB"]], "interval": 5.0},
+    "guest": {"kind": "fileserver", "rate": 300},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("contents", ["tokens", "bytes"])
+def test_what_a_vm_does_does_not_depend_on_being_moved(kind, contents):
+    """It makes the same accesses and holds the same pages as one that stayed, where neither waits:
+    what it still waited for is no part of what it takes along.
+    """
+    spec = VMSpec(
+        "vm",
+        "8 MiB",
+        KINDS[kind],
+        contents="mixed",
+        guest=GuestSpec(kernel="1 MiB") if kind == "guest" else None,
+    )
+    here, there, stays = (
+        Simulation("64 MiB", vms, seed=3, contents=contents, costs=FREE)
+        for vms in ([spec], [], [spec])
+    )
+    for _ in range(8):
+        here.step(), there.step(), stays.step()
+    carried = pickle.loads(pickle.dumps(here.leave("vm")))
+    assert there.add(carried.spec, carried=carried, events=carried.events)
+    for _ in range(8):
+        here.step(), there.step(), stays.step()
+    moved, stayed = there.running["vm"], stays.running["vm"]
+    there.host.check()
+    ppns = np.arange(moved.vm.pages)
+    np.testing.assert_array_equal(moved.vm.peek(ppns), stayed.vm.peek(ppns))
+    assert moved.vm.peek(ppns).any() and moved.workload.in_use == stayed.workload.in_use
+    if kind == "guest":
+        assert moved.vm.guest.stats == stayed.vm.guest.stats
+    arrived, whole = (each.finish().of("vm") for each in (there, stays))
+    np.testing.assert_array_equal(arrived["accesses"], whole["accesses"][8:])
+    np.testing.assert_array_equal(arrived["touched"], whole["touched"][8:])
+
+
+def test_pages_come_to_a_host_that_is_full():
+    busy = {"kind": "sequential", "rate": 2000}
+    here = Simulation("16 MiB", [VMSpec("vm", "8 MiB", WORK, contents="random")], seed=3)
+    there = Simulation(
+        "8 MiB", [VMSpec("other", "7 MiB", busy, contents="random", reservation="6 MiB")], seed=3
+    )
+    for _ in range(10):
+        here.step(), there.step()
+    held = here.leave("vm")
+    assert there.add(held.spec, carried=held)
+    there.running["vm"].change("workload", {"kind": "idle", "rate": 0})
+    for _ in range(20):
+        there.step()
+    moved = there.running["vm"]
+    there.host.check()
+    assert not moved.memory.waits and moved.vm.stats.swapped > 0
+    np.testing.assert_array_equal(moved.vm.peek(held.ppns), held.contents)
+
+
+def test_what_is_to_happen_to_a_vm_goes_along():
+    spec = VMSpec("vm", "4 MiB", WORK, stop=12.0)
+    events = [
+        Event(3.0, "set", "vm", "shares", 77),
+        Event(9.0, "set", "vm", "workload", {"kind": "idle", "rate": 1}),
+        Event(14.0, "start", "vm"),
     ]
-    for _ in range(30):
-        for host in hosts:
-            host.step()
-    full, empty = (fleet.look(host) for host in hosts)
-    assert full["advice"] and not empty["advice"]
-    assert full["room"] < 0 < empty["room"]
-    name = next(iter(full["advice"]))
-    assert hosts[1].add(hosts[0].remove(name))
-    for host in hosts:
-        host.step()
-        host.host.check()
-    assert name in hosts[1].machines and name not in hosts[0].machines
+    here, there = Simulation("16 MiB", [spec], events=events), Simulation("16 MiB", [])
+    for _ in range(6):
+        here.step(), there.step()
+    held = here.leave("vm")
+    assert there.add(held.spec, events=held.events, carried=held)
+    for second in range(6, 16):
+        here.step(), there.step()
+        assert not here.running and bool(there.running) == (second < 12 or second >= 14), second
+        if second == 10:
+            assert there.running["vm"].vm.shares == 77 and there.host.time == 11
+            assert type(there.running["vm"].workload).__name__ == "Idle"
+    assert [event["what"] for event in there.finish().events] == [
+        "vm starts",
+        "workload of vm becomes idle",
+        "vm stops",
+        "vm starts",
+    ]
+    assert here.ended == ()
+
+
+def test_a_vm_that_is_added_starts_and_stops_at_its_times():
+    simulation = Simulation("16 MiB", [])
+    assert simulation.add(VMSpec("late", "4 MiB", WORK, start=2.0, stop=4.0))
+    there = []
+    for _ in range(6):
+        simulation.step()
+        there.append(len(simulation.running))
+    assert there == [0, 0, 1, 1, 0, 0] and simulation.ended == ("late",)
+    with pytest.raises(ValueError, match="an event names a VM 'x'"):
+        simulation.add(VMSpec("v", "4 MiB"), events=[Event(1.0, "stop", "x")])
+    with pytest.raises(ValueError, match="'w': unknown workload"):
+        simulation.add(VMSpec("w", "4 MiB", "zipff"))
 
 
 def test_without_records_a_simulation_goes_the_same_way():
@@ -88,9 +163,9 @@ def test_without_records_a_simulation_goes_the_same_way():
     other = Simulation("12 MiB", kept.specs.values(), policy="esx6", seed=3, record=False)
     for _ in range(20):
         kept.step(), other.step()
-        for name, machine in kept.machines.items():
-            assert machine.vm.stats == other.machines[name].vm.stats
-            assert machine.stall == other.machines[name].stall
+        for name, simulated in kept.running.items():
+            assert simulated.vm.stats == other.running[name].vm.stats
+            assert simulated.stall == other.running[name].stall
     result = other.finish()
     assert result.summary == {} and len(result.host["time"]) == len(result.vms["vm"]) == 0
     assert len(kept.finish().host["time"]) == 20

@@ -28,7 +28,7 @@ class Device:
         self.told.append(("serve", *time))
 
 
-class Machine:
+class SimulatedVM:
     def __init__(self, client, ran=0.0):
         self.client, self.ran, self.waits = client, ran, []
 
@@ -49,7 +49,7 @@ def events(**given):
 
 def test_requests_wait_in_the_queue_and_for_their_answer_and_the_rest_is_work():
     storage = storage_of(swap_in=0.25, guest_reads=0.75, cow_breaks=2.0, swap_out=4.0)
-    a, b = Machine(1, ran=0.125), Machine(2)
+    a, b = SimulatedVM(1, ran=0.125), SimulatedVM(2)
     storage.charge(
         [a, b], events(swap_in=[2, 0], guest_reads=[2, 0], cow_breaks=[1, 0], swap_out=[1, 0])
     )
@@ -61,7 +61,7 @@ def test_requests_wait_in_the_queue_and_for_their_answer_and_the_rest_is_work():
 def test_whatever_there_is_of_running_work_or_requests_is_told():
     for given, ran in (({"swap_in": [1, 0]}, 0.0), ({"cow_breaks": [1, 0]}, 0.0), ({}, 1.0)):
         storage = storage_of(cow_breaks=1.0)
-        storage.charge([Machine(1, ran=ran), Machine(2)], events(**given))
+        storage.charge([SimulatedVM(1, ran=ran), SimulatedVM(2)], events(**given))
         assert len(storage.device.told) == 1
 
 
@@ -74,7 +74,7 @@ def test_writes_keep_the_device_busy_and_nobody_waits_for_them():
     assert CLUSTER == 32
 
 
-def test_a_machine_joins_at_the_time_of_the_device_with_draws_of_its_own():
+def test_a_vm_joins_at_the_time_of_the_device_with_draws_of_its_own():
     storage = storage_of(seed=2**64 + 5)
     assert storage.join("web") == 3
     draws = {"seed": 5, "stream": number_of("web")}

@@ -31,7 +31,7 @@ def test_progress_stall_and_idle_add_up_to_one_in_every_row(policy, costs):
     assert (result.vms["stall"][blocked] > 0).all()
 
 
-def test_a_machine_that_is_not_there_yet_or_has_nothing_to_do_is_idle():
+def test_a_vm_that_is_not_there_yet_or_has_nothing_to_do_is_idle():
     def twice(pages, rng):
         yield np.arange(1000)
 
@@ -64,7 +64,7 @@ def test_memory_that_is_plenty_takes_one_slice_per_epoch_and_scarce_memory_many(
     assert scarce._slice >= 5 / FINEST
 
 
-def test_of_a_slow_device_each_machine_gets_its_part_whatever_the_order():
+def test_of_a_slow_device_each_vm_gets_its_part_whatever_the_order():
     taken = {}
     for names in ("abc", "cba"):
         with pe.Host(
@@ -104,7 +104,7 @@ def test_a_policy_is_asked_when_free_memory_is_back():
     with pe.Host("8 MiB", contents="tokens", policy=policy) as host:
         vm = host.add_vm("a", "8 MiB")
         vm.touch(np.arange(1500), True)
-        host.advance(1.0)  # for the machine that came
+        host.advance(1.0)  # for the VM that came
         host.advance(1.0)
         assert policy.times == [1.0]
         vm.report_free(np.arange(1000))
@@ -126,7 +126,7 @@ def test_a_policy_is_asked_after_a_refused_try():
 def test_due_is_what_comes_next():
     with pe.Host("64 MiB", contents="tokens", policy=Asked(again=7.0)) as host:
         host.add_vm("a", "8 MiB")
-        assert host.due <= host.time  # a machine came
+        assert host.due <= host.time  # a VM came
         host.advance(1.0)
         assert host.due == 8.0
         host.apply(Plan(vms={"a": VMPlan(balloon=4 * MIB)}, again=7.0))
@@ -156,8 +156,9 @@ def test_strict_balloons_leave_a_host_where_a_burst_put_it_and_the_default_does_
     assert low[False] < low[True]
 
 
+@pytest.mark.slow
 def test_deep_thrashing_is_as_bad_as_a_queue_makes_it():
-    """Four machines that wait for one disk each wait for the others; one alone does not."""
+    """Four VMs that wait for one disk each wait for the others; one alone does not."""
     costs = CostModel(swap_in=7e-3, read_rate=143, swap_bandwidth=100e6, name="disk")
     found = []
     for n in (1, 4):

@@ -103,7 +103,7 @@ def test_a_program_is_cut_to_its_rate_and_ends():
 
 def test_a_program_that_touches_what_is_not_there_is_told():
     workload = started(pages=10, kind="program", batches=lambda pages, rng: iter([[3, 10]]))
-    with pytest.raises(ValueError, match="touched page 10; the machine has pages 0 to 9"):
+    with pytest.raises(ValueError, match="touched page 10; the VM has pages 0 to 9"):
         workload.step(1, 0)
 
 

@@ -22,13 +22,14 @@ def test_a_smaller_guest_sets_less_aside():
     assert sums == sorted(set(sums))
 
 
-def test_the_profile_of_identical_machines_holds_the_three_numbers():
+def test_the_profile_of_identical_vms_holds_the_three_numbers():
     made = identical_vms.profile("test")
     assert made.zero + made.within + made.common == pytest.approx(0.67)
     assert made.zero + made.within * 3 / 4 == pytest.approx(5 / 40)
     assert made.zero / (5 / 40) == pytest.approx(0.55)
 
 
+@pytest.mark.slow
 def test_without_real_memory_its_part_is_left_out(monkeypatch):
     def refused(pid, **_):
         raise ImageError(f"process {pid}: its memory may not be read")

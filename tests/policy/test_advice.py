@@ -1,4 +1,4 @@
-"""Advice that sends the wrong machine away costs a migration for nothing: who leaves is worked out
+"""Advice that sends the wrong VM away costs a migration for nothing: who leaves is worked out
 by hand.
 """
 

@@ -5,8 +5,7 @@ revocation done page by page.
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pageengine.policy.entitlement import Claims, _first, _holdings, _price_inverse, entitle
 
@@ -52,7 +51,7 @@ def test_figure_7_of_the_paper_moves_idle_memory():
     assert got[0] == pytest.approx(71.6 + 0.6 * 10, abs=1)
 
 
-def test_a_fully_idle_machine_keeps_what_the_tax_leaves():
+def test_a_fully_idle_vm_keeps_what_the_tax_leaves():
     got = entitle(claims([1, 1], [0, 10_000]), 1000, 0.75)
     assert got.tolist() == [200, 800]  # 1/4 to 1
 

@@ -36,7 +36,7 @@ def test_nothing_is_taken_while_memory_is_free():
     assert plan.wake_below == 80 * MIB  # 4 %: soft
 
 
-def test_soft_balloons_machines_above_their_target():
+def test_soft_balloons_vms_above_their_target():
     plan = decide(OLD, 70 * MIB, view("a"), view("b", consumed=1024 * MIB, granted=1024 * MIB))
     assert plan.state == "soft"
     assert plan.vms["a"].balloon == 0 and plan.vms["a"].reclaim == 0
@@ -52,55 +52,55 @@ def test_soft_pages_only_where_ballooning_is_not_possible():
 
 
 def test_hard_pages_and_low_blocks_who_is_above_target_too():
-    machines = view("a"), view("b", consumed=1024 * MIB, granted=1024 * MIB)
-    hard = decide(OLD, 30 * MIB, *machines)
+    vms = view("a"), view("b", consumed=1024 * MIB, granted=1024 * MIB)
+    hard = decide(OLD, 30 * MIB, *vms)
     assert hard.state == "hard"
     assert hard.vms["b"].reclaim == 1024 * MIB - hard.vms["b"].target > 90 * MIB
     assert hard.vms["b"].technique == "swap"
-    assert decide(ESX(states="esx5"), 20 * MIB, *machines).vms["b"].technique == "ladder"
-    low = decide(OLD, 10 * MIB, *machines)
+    assert decide(ESX(states="esx5"), 20 * MIB, *vms).vms["b"].technique == "ladder"
+    low = decide(OLD, 10 * MIB, *vms)
     assert low.state == "low"
     assert (low.vms["a"].blocked, low.vms["b"].blocked) == (False, True)
     assert low.again == 1.0
 
 
 def test_nobody_waits_for_what_cannot_be_won():
-    machines = view("a"), view("b", consumed=1024 * MIB, granted=1024 * MIB)
-    first = decide(OLD, 10 * MIB, *machines)
-    again = decide(OLD, 10 * MIB, *machines, state="low", memo=first.memo)
+    vms = view("a"), view("b", consumed=1024 * MIB, granted=1024 * MIB)
+    first = decide(OLD, 10 * MIB, *vms)
+    again = decide(OLD, 10 * MIB, *vms, state="low", memo=first.memo)
     assert again.state == "low" and not any(p.blocked for p in again.vms.values())
 
 
 def test_only_who_holds_more_than_its_target_waits():
     """One that holds its target to the byte goes on; a page more, and it waits."""
-    machines = view("a"), view("b", consumed=1024 * MIB, granted=1024 * MIB)
-    target = decide(OLD, 10 * MIB, *machines).vms["a"].target
+    vms = view("a"), view("b", consumed=1024 * MIB, granted=1024 * MIB)
+    target = decide(OLD, 10 * MIB, *vms).vms["a"].target
     for more, waits in ((0, False), (4096, True)):
-        shown = view("a", consumed=target + more, granted=target + more), machines[1]
+        shown = view("a", consumed=target + more, granted=target + more), vms[1]
         plan = decide(OLD, 10 * MIB, *shown)
         assert plan.vms["a"].target == target
         assert (plan.vms["a"].blocked, plan.vms["b"].blocked) == (waits, True)
 
 
 def test_who_waits_waits_on_while_free_memory_rises():
-    machines = view("a"), view("b", consumed=1024 * MIB, granted=1024 * MIB)
-    first = decide(OLD, 10 * MIB, *machines)
+    vms = view("a"), view("b", consumed=1024 * MIB, granted=1024 * MIB)
+    first = decide(OLD, 10 * MIB, *vms)
     assert first.memo == {"free": 10.0 * MIB}
-    rose = decide(OLD, 10 * MIB + 1, *machines, state="low", memo=first.memo)
+    rose = decide(OLD, 10 * MIB + 1, *vms, state="low", memo=first.memo)
     assert rose.vms["b"].blocked and rose.memo == {"free": 10.0 * MIB + 1}
-    assert decide(OLD, 10 * MIB, *machines, state="low").vms["b"].blocked  # nothing remembered
-    assert decide(OLD, 10 * MIB, *machines, state="hard", memo=first.memo).vms["b"].blocked
-    assert decide(OLD, 30 * MIB, *machines).memo == {}
+    assert decide(OLD, 10 * MIB, *vms, state="low").vms["b"].blocked  # nothing remembered
+    assert decide(OLD, 10 * MIB, *vms, state="hard", memo=first.memo).vms["b"].blocked
+    assert decide(OLD, 30 * MIB, *vms).memo == {}
 
 
 def test_what_is_needed_is_what_is_missing_to_the_goal():
     """Free memory is to exceed the goal by the margin, and a page: 6 % of 2000 MiB, and 10 %."""
-    machine = view("a", consumed=1024 * MIB, granted=1024 * MIB, balloon_max=0, shares=1)
+    vm = view("a", consumed=1024 * MIB, granted=1024 * MIB, balloon_max=0, shares=1)
     other = view("b", consumed=10 * MIB, granted=10 * MIB, shares=10**6)
-    plan = decide(OLD, 70 * MIB, machine, other)
+    plan = decide(OLD, 70 * MIB, vm, other)
     goal = int(120 * MIB * 1.1) + 4096
     assert plan.vms["a"].reclaim == pytest.approx(goal - 70 * MIB, abs=1)
-    assert plan.again == 15.0 and decide(OLD, 30 * MIB, machine, other).again == 1.0
+    assert plan.again == 15.0 and decide(OLD, 30 * MIB, vm, other).again == 1.0
     assert OLD.reserve(2000 * MIB) == 80 * MIB
     assert ESX().reserve(16 * GIB) == PRESETS["esx6"](16 * GIB).bytes[1]
 
@@ -115,7 +115,7 @@ def test_the_goal_is_half_of_memory_at_most():
     assert sum(wish.target for wish in plan.vms.values()) == 1000 * MIB
 
 
-def test_a_balloon_shrinks_when_its_machine_deserves_more():
+def test_a_balloon_shrinks_when_its_vm_deserves_more():
     plan = decide(OLD, 500 * MIB, view("a", ballooned=300 * MIB), view("b", consumed=100 * MIB))
     assert plan.vms["a"].target > 900 * MIB
     assert plan.vms["a"].balloon < 300 * MIB
@@ -131,7 +131,7 @@ def test_the_tax_takes_idle_memory_first():
     assert taxed["busy"].balloon == 0 and taxed["idle"].balloon > 0
 
 
-def test_a_machine_above_its_limit_is_brought_under_it_in_any_state():
+def test_a_vm_above_its_limit_is_brought_under_it_in_any_state():
     plan = decide(OLD, 900 * MIB, view("a", limit=500 * MIB, balloon_max=0))
     assert plan.state == "high" and plan.vms["a"].reclaim == 100 * MIB
 
@@ -220,9 +220,9 @@ def test_a_state_is_left_upwards_when_free_memory_says_so():
 
 
 def test_who_should_leave_is_said_when_working_sets_do_not_fit():
-    machines = view("a", active=900 * MIB), view("b", active=1024 * MIB, consumed=1024 * MIB)
-    assert decide(OLD, 70 * MIB, *machines).migrate == ()
-    (advice,) = decide(OLD, 30 * MIB, *machines).migrate
+    vms = view("a", active=900 * MIB), view("b", active=1024 * MIB, consumed=1024 * MIB)
+    assert decide(OLD, 70 * MIB, *vms).migrate == ()
+    (advice,) = decide(OLD, 30 * MIB, *vms).migrate
     assert advice.vm == "a"
 
 

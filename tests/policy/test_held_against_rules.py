@@ -11,7 +11,7 @@ import random
 
 import numpy as np
 import pytest
-from made_up_hosts import GIB, MIB, PAGE, decide, guest, host, random_host, random_machine, view
+from made_up_hosts import GIB, MIB, PAGE, decide, guest, host, random_host, random_vm, view
 
 from pageengine.policy import KVM, Pressure, Proxmox
 from pageengine.policy.ksm import Scanner
@@ -59,7 +59,7 @@ def test_kvm_tells_every_guest_what_mom_tells_it():
     draw, told_something = random.Random(2), 0
     for _ in range(250):
         memo, mom, time = {}, Mom(), draw.uniform(0, 100)
-        vms = [random_machine(draw, f"vm{i}") for i in range(draw.randrange(1, 5))]
+        vms = [random_vm(draw, f"vm{i}") for i in range(draw.randrange(1, 5))]
         for _ in range(12):
             vms = [as_later(draw, vm) if draw.random() < 0.3 else vm for vm in vms]
             memory = draw.choice([4, 16]) * GIB + draw.randrange(100) * PAGE
@@ -76,7 +76,7 @@ def test_kvm_tells_every_guest_what_mom_tells_it():
 
 
 def as_later(draw, vm):
-    """The same machine with another balloon, more or less of its memory free, or silent."""
+    """The same VM with another balloon, more or less of its memory free, or silent."""
     has = draw.choice([vm.size, draw.randrange(vm.size // PAGE + 1) * PAGE])
     unused = draw.choice([0, has // 20, has // 5, draw.randrange(has + 1)]) // PAGE * PAGE
     tells = draw.choice([guest(unused, has)] * 9 + [None])
@@ -147,7 +147,7 @@ def test_pressure_takes_what_senpai_takes():
             assert plan.vms[vm.name].reclaim == wished, vm
 
 
-def test_kernels_take_from_machines_in_proportion():
+def test_kernels_take_from_vms_in_proportion():
     """Swapping in proportion is a claim about parts; here they are whole pages of what is needed,
     each within a page of its share.
     """

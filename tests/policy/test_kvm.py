@@ -18,11 +18,11 @@ def scan(plan):
 
 
 def test_the_kernels_own_speed_is_5000_pages_a_second_by_size():
-    machines = view("a"), view("b", size=3 * GIB, limit=3 * GIB)
-    plan = decide(KVM(ksm="fixed"), host(GIB, *machines))
+    vms = view("a"), view("b", size=3 * GIB, limit=3 * GIB)
+    plan = decide(KVM(ksm="fixed"), host(GIB, *vms))
     assert [plan.vms[n].scan for n in "ab"] == [1250.0, 3750.0]
     assert plan.scan_rule == "two-scans" and plan.again == 5.0
-    off = decide(KVM(ksm="off", balloon=False), host(0, *machines, time=9e3, memo={"npages": 64.0}))
+    off = decide(KVM(ksm="off", balloon=False), host(0, *vms, time=9e3, memo={"npages": 64.0}))
     assert scan(off) == 0.0 and off.memo == {}
 
 
@@ -125,7 +125,7 @@ def test_a_guest_that_stops_talking_is_forgotten():
     assert not any("used a" in key for key in plan.memo)
 
 
-def test_machines_without_statistics_are_skipped():
+def test_vms_without_statistics_are_skipped():
     plan = decide(KVM(), host(0, view(balloon_max=800 * MIB), view("b", guest=guest(GIB))))
     assert plan.vms["a"].balloon is None and plan.vms["b"].balloon is None
 
@@ -133,21 +133,21 @@ def test_machines_without_statistics_are_skipped():
 def test_below_the_low_watermark_all_are_swapped_in_proportion():
     low = KVM().reserve(2 * GIB)
     assert KVM().marks.marks(GIB * 16)[0] == 16 * MIB  # min_free_kbytes of 16 GiB
-    machines = view("a", consumed=GIB), view("b", consumed=512 * MIB)
-    plan = decide(KVM(), host(low, *machines))
+    vms = view("a", consumed=GIB), view("b", consumed=512 * MIB)
+    plan = decide(KVM(), host(low, *vms))
     parts = [plan.vms[n].reclaim for n in "ab"]
     assert parts[0] == pytest.approx(2 * parts[1], abs=8192)
     assert sum(parts) + low >= KVM().marks.marks(2 * GIB)[2]
     assert plan.vms["a"].technique == "swap" and plan.wake_below == low
-    assert decide(KVM(zswap=True), host(low, *machines)).vms["a"].technique == "ladder"
-    above = decide(KVM(), host(low + 4096, *machines))
+    assert decide(KVM(zswap=True), host(low, *vms)).vms["a"].technique == "ladder"
+    above = decide(KVM(), host(low + 4096, *vms))
     assert not any(wish.reclaim for wish in above.vms.values())
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ksm": "fast"}, "ksm must be one of tuned, fixed, off, got 'fast'"),
+        ({"ksm": "fast"}, "ksm must be one of tuned, fixed, advisor, off, got 'fast'"),
         ({"pages_to_scan": 0}, "pages_to_scan must be a whole number from 1 to .* got 0"),
         ({"sleep_millisecs": 0}, "sleep_millisecs must be a number from 0.001 to 1e.12, got 0"),
         ({"scale": 0}, "scale must be above 0"),
@@ -162,10 +162,10 @@ def test_guests_under_kvm_give_free_memory_back_before_the_host_swaps():
     """Two guests use 28 MiB each of 64, and one lets go of all of it: the host has 12 % free and
     needs no swap, balloons bring it above 20 % and then go away.
     """
-    with pe.Host("64 MiB", contents="tokens", seed=1, policy=KVM(ksm="off")) as machine:
+    with pe.Host("64 MiB", contents="tokens", seed=1, policy=KVM(ksm="off")) as its_host:
         guests = [Guest(10240), Guest(10240)]
         vms = [
-            machine.add_vm(name, "40 MiB", guest=inside)
+            its_host.add_vm(name, "40 MiB", guest=inside)
             for name, inside in zip("ab", guests, strict=True)
         ]
         for vm, inside in zip(vms, guests, strict=True):
@@ -173,9 +173,9 @@ def test_guests_under_kvm_give_free_memory_back_before_the_host_swaps():
         guests[0].release("memory", np.arange(7168))
         ballooned = []
         for _ in range(40):
-            machine.advance(5.0)
-            machine.check()
+            its_host.advance(5.0)
+            its_host.check()
             ballooned.append(vms[0].stats.ballooned)
         assert max(ballooned) > 8 * MIB and ballooned[-1] == 0
-        assert machine.stats.free > 0.19 * 64 * MIB
+        assert its_host.stats.free > 0.19 * 64 * MIB
         assert all(vm.stats.swapped == 0 for vm in vms)

@@ -3,12 +3,11 @@ they have; who is advised to leave must make the rest fit. Made-up columns, agai
 """
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from made_up_hosts import driven as view
 
 from pageengine.policy.advice import advise
-from pageengine.policy.ladder import Machines, inflate, plans, split
+from pageengine.policy.ladder import VMNumbers, inflate, plans, split
 
 MIB, PAGE = 2**20, 4096
 
@@ -41,19 +40,19 @@ def test_nothing_is_split_among_nobody():
     assert split(5, np.zeros(0, np.int64)).tolist() == []
     for need in (0, -1, -10 * PAGE):
         assert split(need, np.array([3 * PAGE, 5], np.int64)).tolist() == [0, 0]
-    assert plans(Machines(())) == {}
+    assert plans(VMNumbers(())) == {}
 
 
 def test_a_balloon_takes_what_it_can_and_the_rest_is_paged():
-    m = Machines((view("a", balloon_max=500 * MIB), view("b", balloon_max=0)))
+    m = VMNumbers((view("a", balloon_max=500 * MIB), view("b", balloon_max=0)))
     balloon, paged = inflate(m, np.array([100 * MIB, 100 * MIB]))
     # 424 MiB were never touched: they are in the balloon before anything is won
     assert balloon.tolist() == [500 * MIB, 0]
     assert paged.tolist() == [24 * MIB, 100 * MIB]
 
 
-def test_one_machine_leaves_where_one_is_enough():
-    m = Machines((view("a"), view("b", active=900 * MIB), view("c", active=500 * MIB)))
+def test_one_vm_leaves_where_one_is_enough():
+    m = VMNumbers((view("a"), view("b", active=900 * MIB), view("c", active=500 * MIB)))
     assert advise(m, 1700 * MIB) == ()
     (advice,) = advise(m, 1250 * MIB)
     assert advice.vm == "c" and "450 MiB more" in advice.why and "500 MiB" in advice.why
@@ -61,13 +60,13 @@ def test_one_machine_leaves_where_one_is_enough():
 
 
 def test_what_is_reserved_counts_as_needed():
-    m = Machines((view("a", active=0, reservation=600 * MIB), view("b", active=500 * MIB)))
+    m = VMNumbers((view("a", active=0, reservation=600 * MIB), view("b", active=500 * MIB)))
     assert [a.vm for a in advise(m, 1000 * MIB)] == ["b"]
 
 
 @given(st.lists(st.integers(0, 1024), max_size=20), st.integers(0, 8000))
 def test_what_stays_fits(active, memory):
-    m = Machines(tuple(view(str(i), active=n * MIB) for i, n in enumerate(active)))
+    m = VMNumbers(tuple(view(str(i), active=n * MIB) for i, n in enumerate(active)))
     left = {advice.vm for advice in advise(m, memory * MIB)}
     assert sum(n for i, n in enumerate(active) if str(i) not in left) <= memory
     assert left or sum(active) <= memory

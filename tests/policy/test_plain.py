@@ -1,10 +1,9 @@
 """At stake: the default policy decides what every new user sees. It must act only between its
-marks, in proportion, and never take a machine under its reservation.
+marks, in proportion, and never take a VM under its reservation.
 """
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pageengine.policy import Plain, Snapshot, VMView
 
@@ -29,7 +28,7 @@ def test_below_the_low_mark_the_high_mark_is_restored_in_proportion():
     assert plan.vms["b"].reclaim == 1 * MIB
 
 
-def test_a_machine_above_its_limit_gives_back_what_is_above():
+def test_a_vm_above_its_limit_gives_back_what_is_above():
     snapshot = Snapshot(100 * MIB, 90 * MIB, 0, (view("a", 10 * MIB, limit=6 * MIB),))
     assert Plain().decide(snapshot).vms["a"].reclaim == 4 * MIB
 
@@ -38,8 +37,8 @@ def test_a_machine_above_its_limit_gives_back_what_is_above():
     st.lists(st.tuples(st.integers(0, 2**34), st.integers(0, 2**34)), min_size=1, max_size=20),
     st.integers(0, 2**30),
 )
-def test_no_machine_is_taken_under_its_reservation(machines, free):
-    views = tuple(view(str(i), c, r) for i, (c, r) in enumerate(machines))
+def test_no_vm_is_taken_under_its_reservation(vms, free):
+    views = tuple(view(str(i), c, r) for i, (c, r) in enumerate(vms))
     plan = Plain().decide(Snapshot(2**36, free, 0, views))
     for vm in views:
         if vm.name in plan.vms:

@@ -1,4 +1,4 @@
-"""Senpai's one formula, with its published constants: a machine that waits must not be pressed
+"""Senpai's one formula, with its published constants: a VM that waits must not be pressed
 on.
 """
 

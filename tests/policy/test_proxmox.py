@@ -25,7 +25,7 @@ def test_80_percent_is_the_goal_with_a_dead_band_of_10_mib():
     assert balloons(8 * GIB - 11 * MIB, pve(ballooned=500 * MIB)) == [489 * MIB]
 
 
-def test_no_machine_changes_by_more_than_100_mib_a_round():
+def test_no_vm_changes_by_more_than_100_mib_a_round():
     assert balloons(9 * GIB, pve()) == [100 * MIB]
     assert balloons(5 * GIB, pve(ballooned=500 * MIB)) == [400 * MIB]
 
@@ -43,7 +43,7 @@ def test_what_is_above_the_minima_goes_by_shares():
     assert second == 800 * MIB - 740 * MIB * 3 // 4
 
 
-def test_machines_without_shares_or_driver_do_not_take_part():
+def test_vms_without_shares_or_driver_do_not_take_part():
     assert balloons(9 * GIB, pve("a", shares=0), pve("b", balloon_max=0)) == [None, None]
 
 

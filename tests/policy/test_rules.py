@@ -1,5 +1,5 @@
 """At stake: a plan that breaks a rule is refused whole, so a rule that is a byte too narrow refuses
-a policy that is right, and one too wide lets a machine under its reservation. Each rule from both
+a policy that is right, and one too wide lets a VM under its reservation. Each rule from both
 sides.
 """
 

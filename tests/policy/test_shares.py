@@ -1,4 +1,4 @@
-"""A weight that is read wrongly moves memory between machines for as long as they live: names
+"""A weight that is read wrongly moves memory between VMs for as long as they live: names
 against the guide's figures, numbers as they are.
 """
 
@@ -25,7 +25,7 @@ def test_shares_are_numbers_or_1_2_4_by_memory(value, mib, expected):
     assert parse_shares(value, mib * MIB) == expected
 
 
-def test_a_name_is_a_share_at_least_on_the_smallest_machine():
+def test_a_name_is_a_share_at_least_on_the_smallest_vm():
     assert parse_shares("low", 4096) == parse_shares("high", 4096) == 1
     assert parse_shares("low", MIB // 5 * 2 + 1) == 2 and parse_shares("low", MIB // 5 * 2) == 1
 

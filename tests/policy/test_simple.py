@@ -1,5 +1,5 @@
 """The simple policies are what others are compared with, so each must do its one thing and nothing
-else: who pays is worked out by hand for hosts of two machines.
+else: who pays is worked out by hand for hosts of two VMs.
 """
 
 import pytest

@@ -33,7 +33,14 @@ def test_names_of_any_case_and_their_options():
         "free-first",
         "pressure",
         "no-overcommit",
+        "qmemman",
+        "squeezed",
+        "headroom",
+        "hypeman",
         "zram",
+        "pi",
+        "hysteresis",
+        "damon-reclaim",
     }
 
 

@@ -7,8 +7,24 @@ import numpy as np
 import pytest
 from made_up_hosts import GIB, MIB, PAGE, decide, host, view
 
-from pageengine.policy import KVM, FreeFirst, Plain, Pressure, Proportional, Proxmox, Shares, Zram
-from pageengine.policy.ladder import Machines, deflate, inflate, plans
+from pageengine.policy import (
+    KVM,
+    PI,
+    DamonReclaim,
+    FreeFirst,
+    Hysteresis,
+    Plain,
+    Pressure,
+    Proportional,
+    Proxmox,
+    Shares,
+    Zram,
+)
+from pageengine.policy.headroom import Headroom
+from pageengine.policy.hypeman import Hypeman
+from pageengine.policy.ladder import VMNumbers, deflate, inflate, plans
+from pageengine.policy.qmemman import Qmemman
+from pageengine.policy.squeezed import Squeezed
 from pageengine.policy.watermarks import Watermarks, by_consumption, state_of, with_limits
 
 BUSY = view("a", consumed=900 * MIB), view("b", consumed=300 * MIB)
@@ -66,6 +82,13 @@ TAKING = [
     (KVM(), "swap", 5.0),
     (KVM(zswap=True, balloon=False), "ladder", 10.0),
     (Proxmox(), "swap", 10.0),
+    (Hypeman(), "swap", 2.0),
+    (Headroom(), "swap", 1.0),
+    (Squeezed(), "swap", 10.0),
+    (Qmemman(), "swap", 1.0),
+    (PI(), "swap", 5.0),
+    (Hysteresis(), "swap", 5.0),
+    (DamonReclaim(), "swap", 5.0),
 ]
 
 
@@ -97,21 +120,21 @@ def test_policies_keep_limits_and_reservations_whatever_is_free(policy, techniqu
 
 @pytest.mark.parametrize(("policy", "technique", "again"), TAKING, ids=str)
 def test_policies_say_who_should_leave_a_host_that_is_too_small(policy, technique, again):
-    machines = view("a", active=900 * MIB), view("b", active=800 * MIB)
-    assert decide(policy, host(GIB, *machines)).migrate == ()
-    (advice,) = decide(policy, host(GIB, *machines, memory=GIB)).migrate
+    vms = view("a", active=900 * MIB), view("b", active=800 * MIB)
+    assert decide(policy, host(GIB, *vms)).migrate == ()
+    (advice,) = decide(policy, host(GIB, *vms, memory=GIB)).migrate
     assert advice.vm == "b"
 
 
 def test_parts_are_of_what_is_above_the_reservation():
-    m = Machines((view("a", reservation=100 * MIB), view("b", reservation=GIB, limit=GIB)))
+    m = VMNumbers((view("a", reservation=100 * MIB), view("b", reservation=GIB, limit=GIB)))
     assert by_consumption(m, 8 * PAGE).tolist() == [8 * PAGE, 0]
     parts = with_limits(m, np.array([2000 * MIB, 5]))
     assert parts.tolist() == [500 * MIB, 0]
 
 
 def test_columns_are_what_their_names_say():
-    m = Machines(
+    m = VMNumbers(
         (
             view("a", limit=300 * MIB, reservation=400 * MIB, consumed=450 * MIB),
             view("b", limit=2 * GIB, consumed=300 * MIB, reservation=350 * MIB),
@@ -124,8 +147,8 @@ def test_columns_are_what_their_names_say():
     assert len(m) == 3 and m.names == ["a", "b", "c"]
 
 
-def test_a_balloon_gives_back_what_its_machine_is_short_of():
-    m = Machines(
+def test_a_balloon_gives_back_what_its_vm_is_short_of():
+    m = VMNumbers(
         (
             view("a", ballooned=300 * MIB, balloon_max=500 * MIB),
             view("b", ballooned=300 * MIB, balloon_max=200 * MIB),
@@ -140,7 +163,7 @@ def test_a_balloon_gives_back_what_its_machine_is_short_of():
 
 def test_what_was_never_used_goes_into_a_balloon_first_and_wins_nothing():
     base = {"balloon_max": 800 * MIB, "granted": 500 * MIB}
-    m = Machines(
+    m = VMNumbers(
         (
             view("a", **base, ballooned=100 * MIB, swapped=200 * MIB, compressed=24 * MIB),
             view("b", **base, ballooned=100 * MIB),
@@ -158,7 +181,7 @@ def test_what_was_never_used_goes_into_a_balloon_first_and_wins_nothing():
 
 
 def test_plans_are_made_of_columns_and_what_is_not_given_stays_as_it_is():
-    m = Machines((view("a"), view("b")))
+    m = VMNumbers((view("a"), view("b")))
     bare = plans(m)
     assert bare["a"] == bare["b"]
     assert (bare["a"].target, bare["a"].balloon, bare["a"].scan) == (None, None, None)
@@ -197,10 +220,10 @@ def test_shares_hand_out_memory_less_the_high_mark_and_what_is_reserved_in_any_c
 
 
 def test_free_first_ends_at_one_level_per_share_and_takes_no_page_too_much():
-    machines = view("a", consumed=500 * MIB), view("b", consumed=900 * MIB, shares=2000)
-    plan = decide(FreeFirst(), host(0, *machines, memory=64 * GIB))
+    vms = view("a", consumed=500 * MIB), view("b", consumed=900 * MIB, shares=2000)
+    plan = decide(FreeFirst(), host(0, *vms, memory=64 * GIB))
     need = Watermarks().marks(64 * GIB)[2] + PAGE
-    left = [vm.consumed - plan.vms[vm.name].reclaim for vm in machines]
+    left = [vm.consumed - plan.vms[vm.name].reclaim for vm in vms]
     assert 1400 * MIB - sum(left) == need
     assert left[1] == pytest.approx(2 * left[0], abs=2 * PAGE)
     none = view("a", consumed=500 * MIB, shares=0), view("b", consumed=500 * MIB, shares=1)

@@ -77,7 +77,7 @@ def test_bad_parameters_are_named(make, message):
 
 
 @pytest.mark.parametrize("name", list(ESTIMATORS))
-def test_a_host_estimates_what_a_machine_touches(name):
+def test_a_host_estimates_what_a_vm_touches(name):
     with pe.Host("64 MiB", contents="tokens", estimator=name, seed=3) as host:
         vm = host.add_vm("a", "32 MiB")
         vm.touch(np.arange(vm.pages), True)
@@ -88,7 +88,7 @@ def test_a_host_estimates_what_a_machine_touches(name):
         host.check()
 
 
-def test_a_machine_that_waits_does_not_look_idle():
+def test_a_vm_that_waits_does_not_look_idle():
     with pe.Host("64 MiB", contents="tokens", seed=3) as host:
         vm = host.add_vm("a", "32 MiB")
         vm.touch(np.arange(vm.pages), True)

@@ -30,13 +30,13 @@ def test_with_a_disk_pages_go_there_when_compression_wins_nothing_more():
     assert how == "swap"
 
 
-def test_with_a_disk_a_machine_above_its_limit_is_brought_under_it():
+def test_with_a_disk_a_vm_above_its_limit_is_brought_under_it():
     """While memory is free nobody else gives; compression first, then the disk."""
     assert "limit" in Zram(disk=True).promises and "limit" not in Zram().promises
-    with pe.Host("16 MiB", policy=Zram(disk=True), seed=1) as machine:
-        vm = machine.add_vm("a", "4 MiB", limit="2 MiB")
+    with pe.Host("16 MiB", policy=Zram(disk=True), seed=1) as its_host:
+        vm = its_host.add_vm("a", "4 MiB", limit="2 MiB")
         pages = np.random.default_rng(0).integers(0, 256, (vm.pages, 4096), dtype=np.uint8)
         vm.write(np.arange(vm.pages), pages)  # nothing of it compresses
-        machine.advance(60.0)
+        its_host.advance(60.0)
         assert vm.stats.consumed <= vm.limit
         assert np.array_equal(vm.read(np.arange(vm.pages)), pages)

@@ -50,7 +50,7 @@ def test_every_axis_of_every_picture_has_a_unit():
                 assert not label or re.search(r"[(%]|B$", label), label
 
 
-def test_many_machines_show_those_that_stalled_most():
+def test_many_vms_show_those_that_stalled_most():
     names = tuple(f"vm-{i}" for i in range(30))
     result = made_up.result(vms=names)
     shown = vms.chosen(result)
@@ -68,12 +68,13 @@ def test_smoothing_keeps_the_mean_of_a_constant():
     np.testing.assert_allclose(stalls.smooth(np.ones(3), 7), 1)
 
 
-def test_a_machine_that_was_refused_is_not_carried():
+def test_a_vm_that_was_refused_is_not_carried():
     result = made_up.result(100)
     result.meta["refused"] = ["big"]
     assert policies.stalls(result)["big"] == 1.0
 
 
+@pytest.mark.slow
 def test_the_same_result_gives_the_same_picture():
     first, second = (report.picture("host", made_up.result(300)) for _ in range(2))
     assert first == second and first.startswith(b"\x89PNG")
@@ -95,6 +96,7 @@ def test_the_page_needs_nothing_from_outside():
     assert "web-1" in text and "vm.db.shares becomes 4000" in text
 
 
+@pytest.mark.slow
 def test_names_cannot_break_the_page():
     result = made_up.result(100, vms=("<b>", "x", "y", "z"))
     result.meta["name"] = "</title><script>"
@@ -102,6 +104,7 @@ def test_names_cannot_break_the_page():
     assert "<script>" not in text and "<b>" not in text.replace("<body>", "")
 
 
+@pytest.mark.slow
 def test_a_partial_run_says_so_on_its_page():
     result = made_up.result(100)
     result.meta |= {"partial": "interrupted", "seconds": 3600}

@@ -110,16 +110,16 @@ def test_oracle_records_know_their_next_access(tmp_path):
     assert np.fromfile(path, traces.oracle.RECORD)["next"].tolist() == [2, -1, 3, -1]
 
 
-def test_a_trace_of_several_machines_is_replayed_one_at_a_time(tmp_path):
+def test_a_trace_of_several_vms_is_replayed_one_at_a_time(tmp_path):
     path = tmp_path / "t.npz"
     np.savez(path, page=np.array([0, 1, 0, 1, 1]), vm=np.array([0, 0, 1, 1, 1]))
     trace = traces.open(path)
-    with pytest.raises(TraceError, match=r"several machines, such as 0 and 1: .*vm=0"):
+    with pytest.raises(TraceError, match=r"several VMs, such as 0 and 1: .*vm=0"):
         trace.replay(Guest(8))
     assert trace.replay(Guest(8), vm=0) == (2, 2) and trace.replay(Guest(8), vm=1) == (3, 2)
     with pytest.raises(TraceError, match="no accesses of vm 7; it has vm 0, 1"):
         trace.replay(Guest(8), vm=7)
-    with pytest.raises(TypeError, match="vm, the number of a machine, .* got 'web'"):
+    with pytest.raises(TypeError, match="vm, the number of a VM, .* got 'web'"):
         trace.replay(Guest(8), vm="web")
     np.savez(path, page=[1, 2])
     with pytest.raises(TraceError, match="no column vm"):

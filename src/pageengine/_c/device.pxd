@@ -3,18 +3,30 @@ from libc.stdint cimport uint32_t, uint64_t
 from pageengine._c.status cimport pe_status
 
 
+cdef extern from "pe_rng.h" nogil:
+    ctypedef struct pe_rng:
+        uint64_t key
+        uint64_t counter
+
+
 cdef extern from "pe_device.h" nogil:
     ctypedef struct pe_client:
         double at
         double work
+        double gap
+        double rest
+        double costs
+        double latency
         double waited
         uint64_t requests
+        pe_rng rng
         bint there
     ctypedef struct pe_device:
         pe_client *clients
         uint32_t n
         double time
         double free_at
+        double service
         double read_busy
         double queued
 

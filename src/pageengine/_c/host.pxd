@@ -23,10 +23,13 @@ cdef extern from "pe_host.h" nogil:
         bool random_victims
         const pe_memory *memory
         const pe_file_calls *calls
+        uint32_t threads
 
     ctypedef struct pe_host:
         pe_frames frames
         pe_swap swap
+        pe_vm **vms
+        uint32_t vm_count
         uint32_t mark
         uint64_t error_vm
         uint32_t error_ppn

@@ -5,7 +5,7 @@ cdef extern from "pe_profile.h" nogil:
         PE_PROFILE_STEPS
     ctypedef struct pe_profile:
         uint64_t copies
-    void pe_profile_init(pe_profile *self, uint64_t salt, uint64_t machine, const double *marks,
+    void pe_profile_init(pe_profile *self, uint64_t salt, uint64_t vm, const double *marks,
                          uint64_t copies, const uint8_t *units)
     void pe_profile_tokens(const pe_profile *self, size_t n, const int64_t *ppns,
                            const int32_t *versions, uint64_t *out)

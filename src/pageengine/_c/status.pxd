@@ -16,5 +16,6 @@ cdef extern from "pe_status.h" nogil:
         PE_ERR_CODEC
         PE_ERR_NO_DESCRIPTOR
         PE_ERR_CORRUPT
+        PE_ERR_STATE
     const char *pe_status_name(pe_status status)
     const char *pe_status_text(pe_status status)

@@ -1,5 +1,5 @@
 """Miss-ratio curves by reuse-distance sampling: how many accesses would miss at every size of
-memory, from one look at the accesses. It sees beyond what a machine has been given, where sampling
+memory, from one look at the accesses. It sees beyond what a VM has been given, where sampling
 of accessed pages only says "all of it".
 
 SHARDS (Waldspurger, Park, Garthwaite, Ahmad: FAST 2015). A page is watched when its hash falls
@@ -22,7 +22,7 @@ import numpy as np
 from pageengine.stores.hashing import hash_tokens
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 _FULL = 2.0**64
 
@@ -84,7 +84,7 @@ class MissRatios:
     def _hash(self, ids: np.ndarray) -> np.ndarray:
         return hash_tokens(ids.astype(np.uint64), self._seed).astype(np.float64)
 
-    def curve(self, sizes: ArrayLike) -> np.ndarray:
+    def curve(self, sizes: ArrayLike) -> NDArray[np.float64]:
         """Miss ratio, float64 [n], of an LRU memory of so many pages, int or float [n]. First
         accesses count as misses. 1 before anything was seen.
         """
@@ -98,7 +98,7 @@ class MissRatios:
         hits = np.concatenate([[0.0], np.cumsum(counts[:-1])])
         at = np.minimum(sizes / self._grain, len(hits) - 1)
         missed = 1 - np.interp(at, np.arange(len(hits)), hits) / expected
-        clipped: np.ndarray = np.clip(missed, 0.0, 1.0)
+        clipped: NDArray[np.float64] = np.clip(missed, 0.0, 1.0)
         return clipped
 
     def working_set(self, miss_ratio: float = 0.01) -> int:

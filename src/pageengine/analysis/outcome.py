@@ -41,7 +41,7 @@ class Phase:
 class VMOutcome:
     """One image as a virtual machine. size: its memory, in bytes: what the image stores (data) and
     its holes (hole), which are zero. Beside these, unknown: memory that the image does not store;
-    gap: addresses that have no memory; the machine has neither. places: bytes by place, before the
+    gap: addresses that have no memory; the VM has neither. places: bytes by place, before the
     verification. differing: pages that did not read back as they are in the file; first_differing:
     the first of them, or None."""
 
@@ -70,7 +70,7 @@ class Overcommit:
     compression: str | None
     packing: str
     phases: tuple[Phase, ...]
-    machines: tuple[VMOutcome, ...]
+    vms: tuple[VMOutcome, ...]
     given_back: dict[str, int]
     resident_peak: int | None
     swap_peak: int
@@ -78,7 +78,7 @@ class Overcommit:
     @property
     def same(self) -> bool:
         """Whether every byte of every image was read back."""
-        return not any(machine.differing for machine in self.machines)
+        return not any(vm.differing for vm in self.vms)
 
     @property
     def engine_seconds(self) -> float:
@@ -103,7 +103,7 @@ def account(stats: HostStats) -> dict[str, int]:
         "never touched": _absent(stats),
         "zero pages": zero,
         "equal pages": stats.saving - zero,
-        "compression": stats.compressed - stats.cache,
+        "compression": stats.zip_saved,
         "swap": stats.swapped,
         "balloon": stats.ballooned,
     }
@@ -114,7 +114,7 @@ def _absent(stats: HostStats) -> int:
 
 
 def places_of(stats: VMStats) -> dict[str, int]:
-    """Guest memory of one machine by place, in bytes."""
+    """Guest memory of one VM by place, in bytes."""
     quarter = stats.quarter_pages * PAGE_BYTES
     half = stats.half_pages * PAGE_BYTES
     return {

@@ -3,7 +3,7 @@
 Four phases, each timed and each followed by a look at the host: *load* writes every page of every
 image, looking for equal pages along the way as hosts do (the policy makes room as it must), *scan*
 makes one full sharing pass, *balance* lets the policy act on what the scan found, *verify* opens
-the image files again, reads every page of every machine back and compares it, byte for byte. Where
+the image files again, reads every page of every VM back and compares it, byte for byte. Where
 the pages are is noted before the verification, which moves them.
 """
 
@@ -26,7 +26,7 @@ from pageengine.units import PAGE_BYTES, parse_size
 _BATCH_PAGES = 512
 _HOLE_STEP = 512
 
-Progress = Callable[[str, str, int, int], object]  # phase, machine, pages done, pages in all
+Progress = Callable[[str, str, int, int], object]  # phase, VM, pages done, pages in all
 
 
 def memory_for(text: int | str, total: int) -> int:
@@ -73,10 +73,10 @@ def overcommit(
 ) -> Overcommit:
     """Runs the experiment.
 
-    paths: image files that do not change meanwhile. A machine is as large as the memory of its
+    paths: image files that do not change meanwhile. A VM is as large as the memory of its
     image whose content is known; pages are packed. memory: of the host, bytes, text, or a part of
-    the images' total ("50%"). names: of the machines, by default from the file names. groups: path
-    -> salt; machines of different salts share nothing. cache_limit: of each machine, in the
+    the images' total ("50%"). names: of the VMs, by default from the file names. groups: path
+    -> salt; VMs of different salts share nothing. cache_limit: of each VM, in the
     compression cache. kind: of all images, as
     ``images.open`` takes it. host_options: as ``Host`` takes them.
     """
@@ -103,7 +103,7 @@ def overcommit(
             compression=host.compression,
             packing=host.packing,
             phases=tuple(run.phases),
-            machines=run.machines(places),
+            vms=run.vms(places),
             given_back=given_back,
             resident_peak=resident.peak,
             swap_peak=run.swap_peak,
@@ -202,10 +202,10 @@ class _Run:
             self._compared[vm.name] += len(part)
 
     def places(self) -> dict[str, dict[str, int]]:
-        """Where each machine's pages are, in bytes."""
+        """Where each VM's pages are, in bytes."""
         return {name: places_of(self._host[name].stats) for name, _, _ in self.who}
 
-    def machines(self, places: dict[str, dict[str, int]]) -> tuple[VMOutcome, ...]:
+    def vms(self, places: dict[str, dict[str, int]]) -> tuple[VMOutcome, ...]:
         return tuple(
             VMOutcome(
                 name=name,

@@ -101,7 +101,7 @@ class Compressibility:
 @dataclass(frozen=True)
 class SharingReport:
     """The survey of a set of images. What it says can be given back is an upper bound: a host needs
-    part of it for bookkeeping, and ESX limits its compression cache (10 % of a machine's size by
+    part of it for bookkeeping, and ESX limits its compression cache (10 % of a VM's size by
     default)."""
 
     images: tuple[ImageSharing, ...]

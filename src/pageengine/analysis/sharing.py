@@ -24,7 +24,8 @@ import numpy as np
 
 from pageengine.analysis.chunks import Chunks
 from pageengine.analysis.report import Compressibility, Grain, ImageSharing, SharingReport
-from pageengine.analysis.tally import Sample, Seen
+from pageengine.analysis.tally import HashSet, Sample
+from pageengine.plumbing.shapes import Pages, Row
 from pageengine.stores import codec as codecs
 from pageengine.stores.hashing import hash_pages, same_filled, zero_pages
 from pageengine.units import PAGE_BYTES
@@ -50,7 +51,7 @@ class PageSource(Protocol):
     def kinds(self) -> Any:
         """How many pages of each kind there are, of which only data is in ``batches``."""
 
-    def batches(self, size: int | None = None) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+    def batches(self, size: int | None = None) -> Iterable[tuple[Row[np.int64], Pages]]:
         """(PPNs int64 [n], pages uint8 [n, 4096]) in ascending order, n at most ``size``."""
 
 
@@ -98,7 +99,7 @@ class _Survey:
         self._tried = tried
         self._sample = Sample(sample, len(tried))
         self._salts: dict[str, int] = {}
-        self._seen = [Seen() for _ in GRAINS]
+        self._seen = [HashSet() for _ in GRAINS]
 
     def add(self, image: PageSource, group: str, progress: Progress | None) -> ImageSharing:
         salt = self._salts.setdefault(group, len(self._salts))
@@ -169,7 +170,7 @@ class _Survey:
         )
 
 
-def _grain(size: int, chunks: int, filled: np.ndarray, seen: Seen) -> Grain:
+def _grain(size: int, chunks: int, filled: np.ndarray, seen: HashSet) -> Grain:
     """The counts of ``chunks`` chunks, of which those with the hashes ``filled`` are not zero."""
     distinct = np.unique(filled)
     kept = int(np.count_nonzero(seen.add(distinct)))

@@ -10,6 +10,7 @@ import numpy as np
 
 from pageengine import images
 from pageengine.analysis.report import Compressibility
+from pageengine.plumbing.shapes import Pages
 from pageengine.stores.codec import Codec
 from pageengine.stores.hashing import zero_pages
 from pageengine.units import PAGE_BYTES
@@ -37,7 +38,7 @@ class Speed:
         return asdict(self)
 
 
-def own_pages(limit: int = _PAGES) -> np.ndarray:
+def own_pages(limit: int = _PAGES) -> Pages:
     """Non-zero pages of this process, uint8 [n, 4096]; of the libraries on disk where memory cannot
     be read."""
     found, count = [], 0
@@ -58,7 +59,7 @@ def _file_pages(path: str) -> np.ndarray:
     return data[: len(data) // PAGE_BYTES * PAGE_BYTES].reshape(-1, PAGE_BYTES)
 
 
-def measure(codec: Codec, pages: np.ndarray) -> Speed:
+def measure(codec: Codec, pages: Pages) -> Speed:
     """Compresses all pages and decompresses what fitted, a few times each."""
     seconds = _best(lambda: codec.sizes(pages))
     blobs = [blob for blob in codec.compress(pages, PAGE_BYTES - 1) if blob is not None]

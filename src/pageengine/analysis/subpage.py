@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from pageengine.images.base import Image
+    from pageengine.plumbing.shapes import Pages, Row
 
 HALF = PAGE_BYTES // 2
 HEADER, RUN, WORD = 8, 4, 8
@@ -86,7 +87,7 @@ def of_images(opened: Iterable[Image], most: int = MOST_PAGES) -> SubPage:
     return potential(np.concatenate(parts)) if parts else SubPage(0, 0, 0, 0, 0, 0)
 
 
-def patch_choice(distinct: np.ndarray, seed: int = 0) -> np.ndarray:
+def patch_choice(distinct: Pages, seed: int = 0) -> Row[np.int64]:
     """Size of the patch that each page can be kept as, int64 [n]; 0 for pages that stay whole."""
     draw = np.random.Generator(np.random.Philox(key=[seed, 1]))
     starts = draw.choice(PAGE_BYTES // BLOCK, BLOCKS, replace=False) * BLOCK
@@ -103,13 +104,13 @@ def patch_choice(distinct: np.ndarray, seed: int = 0) -> np.ndarray:
     return chosen
 
 
-def patch_sizes(pages: np.ndarray, references: np.ndarray) -> np.ndarray:
+def patch_sizes(pages: Pages, references: Pages) -> Row[np.int64]:
     """Bytes of the patches that make ``pages`` of ``references``, both uint8 [n, 4096]."""
     differ = np.ascontiguousarray(pages).view(np.uint64) != np.ascontiguousarray(references).view(
         np.uint64
     )
     runs = differ[:, 0].astype(np.int64) + (differ[:, 1:] & ~differ[:, :-1]).sum(axis=1)
-    sizes: np.ndarray = HEADER + RUN * runs + WORD * differ.sum(axis=1)
+    sizes: Row[np.int64] = HEADER + RUN * runs + WORD * differ.sum(axis=1)
     return sizes
 
 

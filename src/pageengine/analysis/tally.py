@@ -10,7 +10,7 @@ import numpy as np
 _SMALL = 1 << 16
 
 
-class Seen:
+class HashSet:
     """A set of hashes. ``add`` says which are new."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from pageengine.cli.console import Console, size
 from pageengine.plumbing import reading
 from pageengine.stores import codec as codec_room
 
-HELP = "versions, machine and codecs: what a bug report needs"
+HELP = "versions, computer and codecs: what a bug report needs"
 DESCRIPTION = "Shows versions, platform, processor, memory, codecs and where swap files go."
 EPILOG = """\
 example:

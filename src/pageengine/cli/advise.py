@@ -4,32 +4,36 @@ import argparse
 from collections.abc import Mapping
 
 from pageengine import report
-from pageengine.cli import places, values
+from pageengine.cli import places, planning, values
 from pageengine.cli.console import Console, Usage, size
 from pageengine.cli.stopping import Stop, add_max_time, seconds_of
-from pageengine.lab import build
 from pageengine.lab.advice import Advice
-from pageengine.lab.advise import Run, advise, bounds
-from pageengine.lab.curve import Curve, Cut, curve
+from pageengine.lab.advise import advise, bounds
+from pageengine.lab.curve import POINTS, Curve, Cut, curve
+from pageengine.lab.estimate import estimate
 from pageengine.lab.objective import METRICS, Objective
-from pageengine.lab.results import Result
 from pageengine.lab.scenario import Scenario
 from pageengine.plumbing import writing
-from pageengine.policy.base import Policy
 from pageengine.units import parse_size
 
-HELP = "how far to go: most machines, least memory, for an objective"
+HELP = "how far to go: most VMs, least memory, for an objective"
 DESCRIPTION = f"""\
-Searches for the most machines (--vary vm.count) or the least memory (host.memory,
+Searches for the most VMs (--vary vm.count) or the least memory (host.memory,
 vm.NAME.balloon_min, vm.NAME.reservation, vm.NAME.limit) with which an objective still holds, once
 for each of several seeds: first over the whole scale coarsely, then by halving. The advice is the
 careful end of the band, and every seed is tried there. What the runs did not try (memory that was
 never used, working sets that were not filled, chance) is said, and so is a curve that turns back.
 
-vm.count keeps the mix of the scenario's machines as nearly as whole numbers can, and shows it.
+vm.count keeps the mix of the scenario's VMs as nearly as whole numbers can, and shows it.
 
---curve shows instead how much memory each machine needs: its slowdown at twenty sizes, alone, and
+--curve shows instead how much memory each VM needs: its slowdown at twenty sizes, alone, and
 the knee below which it becomes slow quickly.
+
+--demand FILE says instead how many VMs a host holds, from what monitoring data say of
+them (pageengine demand reads the same files): the ratio of provisioned memory to the host's at
+which what they need fits, --fits of the time, on --confidence of hosts drawn at random; what the
+others see; a few such hosts simulated under --policy; and how the same advice, given on the first
+part of the data, would have fared in the rest, beside the rules of others.
 
 Figures for --slo: {", ".join(METRICS)}."""
 EPILOG = """\
@@ -39,31 +43,44 @@ examples:
   pageengine advise lab.toml --slo 'minute < 10%' --vary vm.web.balloon_min --max-time '10 min'
   pageengine advise lab.toml --set vm.web.workload.rate=5000 --slo 'stall < 2%' --vary host.memory
   pageengine advise lab.toml --curve -o sizes.png
+  pageengine advise --demand rnd/2013-7 --host '256 GiB' -o advice.png
+  pageengine advise --demand vms.csv --host '64 GiB' --fits 99% --confidence 95% --policy kvm
 
 exit status 1 when the objective holds nowhere; 130 after Ctrl-C and 124 after --max-time, without
 advice: what was tried until then is shown.
 """
 
+_AT_ONCE = 16  # more runs than that at a time hardly end a search sooner
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("scenario", metavar="SCENARIO", help="scenario file (TOML)")
+    parser.add_argument("scenario", nargs="?", metavar="SCENARIO", help="scenario file (TOML)")
     parser.add_argument("--slo", metavar="OBJECTIVE", help="what must hold: 'stall < 2%%'")
     parser.add_argument("--vary", metavar="KEY", help="what is searched: vm.count, host.memory ...")
     parser.add_argument("--from", dest="low", metavar="VALUE", help="least value to try")
     parser.add_argument("--to", dest="high", metavar="VALUE", help="greatest value to try")
-    values.add_seeds(parser, 3)
+    values.add_seeds(parser, planning.SEEDS)
     parser.add_argument(
         "--policy",
         metavar="P",
         help="another policy than the file's; with options of its own: esx6:idle_tax=0.5",
     )
     parser.add_argument("--curve", action="store_true", help="the right-sizing curve of each VM")
-    parser.add_argument("-o", "--output", metavar="PNG", help="with --curve: a picture of it")
+    parser.add_argument(
+        "-o", "--output", "--plot", metavar="PNG", help="a picture, of --curve or of --demand"
+    )
     values.add_set(parser)
+    values.add_jobs(parser)
+    planning.add_arguments(parser)
     add_max_time(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
+    if arguments.demand:
+        return planning.run(arguments, console)
+    planning.refuse(arguments)
+    if arguments.scenario is None:
+        raise Usage("advise needs a SCENARIO, or --demand FILE with --host SIZE")
     scenario, seeds = values.load(arguments, arguments.policy), values.seeds(arguments)
     limit = seconds_of(arguments)
     if arguments.curve:
@@ -75,6 +92,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     objective = Objective.parse(arguments.slo)
     bounds(scenario, arguments.vary)
     low, high = _limit(arguments, "low"), _limit(arguments, "high")
+    jobs = values.jobs(arguments, _AT_ONCE, estimate(scenario).memory)
     with Stop(limit) as stop, console.progress() as show:
 
         def progress(value: int, seed: int, figure: float | None) -> None:
@@ -89,8 +107,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             seeds=seeds,
             low=low,
             high=high,
+            jobs=jobs,
             progress=progress,
-            run=_until(stop),
+            stop=stop,
         )
     console.result({**advice.to_dict(), "partial": stop.why if advice.partial else ""})
     _tried(console, advice)
@@ -105,15 +124,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     for warning in advice.warnings():
         console.say(warning, style="yellow")
     return 0 if advice.value is not None else 1
-
-
-def _until(stop: Stop) -> Run:
-    """Runs of a scenario that end when the command is to end."""
-
-    def one(scenario: Scenario, *, policy: str | Policy | None, seed: int) -> Result:
-        return build.run(scenario, policy=policy, seed=seed, progress=lambda *_: not stop())
-
-    return one
 
 
 def _tried(console: Console, advice: Advice) -> None:
@@ -131,7 +141,7 @@ def _tried(console: Console, advice: Advice) -> None:
     counted = advice.key.endswith(".count")
     console.table(
         f"{objective.metric} by {advice.key} and seed",
-        (advice.key, *(["machines"] if counted else []), *(f"seed {seed}" for seed in seeds)),
+        (advice.key, *(["vms"] if counted else []), *(f"seed {seed}" for seed in seeds)),
         [
             (
                 advice.show(value),
@@ -156,7 +166,7 @@ def _limit(arguments: argparse.Namespace, name: str) -> int | None:
     option = "--from" if name == "low" else "--to"
     if arguments.vary.endswith(".count"):
         if not text.isdecimal() or int(text) < 1:
-            raise Usage(f"{option} {text!r} is not a number of machines")
+            raise Usage(f"{option} {text!r} is not a number of VMs")
         return int(text)
     return parse_size(text, option)
 
@@ -177,12 +187,11 @@ def _curves(
     }
     if any(dropped.values()):
         given = ", ".join(name for name, value in dropped.items() if value)
-        raise Usage(f"--curve runs each machine alone and takes no {given}")
+        raise Usage(f"--curve runs each VM alone and takes no {given}")
     if arguments.output:
-        if not report.available():
-            raise Usage('pictures need the package matplotlib: pip install "pageengine[report]"')
-        places.file(arguments.output, suffixes=(".png",))
+        places.picture(arguments.output)
     found: list[Curve] = []
+    jobs = values.jobs(arguments, POINTS * len(seeds), estimate(scenario).memory)
     with Stop(limit) as stop, console.progress() as show:
         for name in scenario.groups:
 
@@ -191,7 +200,7 @@ def _curves(
 
             try:
                 found.append(
-                    curve(scenario, name, seeds=seeds, progress=progress, run=_until(stop))
+                    curve(scenario, name, seeds=seeds, jobs=jobs, progress=progress, stop=stop)
                 )
             except Cut:
                 break
@@ -210,7 +219,7 @@ def _curves(
 
 def _tell_curves(console: Console, found: list[Curve]) -> None:
     console.table(
-        "Slowdown by memory, each machine alone",
+        "Slowdown by memory, each VM alone",
         ("memory", *(f"{each.vm}, {size(int(each.sizes[-1]))}" for each in found)),
         [
             (f"{100 * (i + 1) / len(found[0].sizes):.0f} %", *(_point(each, i) for each in found))

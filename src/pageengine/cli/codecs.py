@@ -9,12 +9,12 @@ from pageengine.stores import codec as codec_room
 
 HELP = "which codecs there are, and how fast"
 DESCRIPTION = """\
-Lists the codecs for compressed pages: our own, and those of liblz4 and libzstd where this machine
+Lists the codecs for compressed pages: our own, and those of liblz4 and libzstd where this computer
 has them. They are looked for when the program runs; ours need no library."""
 EPILOG = """\
 examples:
   pageengine codecs
-  pageengine codecs --bench     MB/s on this machine, on pages of this very program
+  pageengine codecs --bench     MB/s on this computer, on pages of this very program
 """
 
 

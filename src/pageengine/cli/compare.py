@@ -1,6 +1,7 @@
 """pageengine compare: policies side by side on one scenario."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from pageengine import report
@@ -8,10 +9,11 @@ from pageengine.cli import outcome, places, values
 from pageengine.cli.console import Console, Usage, size
 from pageengine.cli.run import follow
 from pageengine.cli.stopping import Stop, add_max_time, seconds_of
-from pageengine.lab import build, choice, figures
+from pageengine.lab import choice, figures
 from pageengine.lab.compare import compare
+from pageengine.lab.estimate import estimate
 from pageengine.lab.intervals import Interval
-from pageengine.lab.results import Result, can_save
+from pageengine.lab.results import can_save
 from pageengine.lab.scenario import Scenario
 from pageengine.lab.standings import OBJECTIVE, Comparison
 from pageengine.plumbing import writing
@@ -19,21 +21,24 @@ from pageengine.plumbing import writing
 HELP = "policies side by side on one scenario, with a verdict"
 DESCRIPTION = f"""\
 Runs a scenario under two or more policies with the same seeds, so with the same accesses, and
-compares: how many machines each carries (stalled less than 5 % of their time), what memory it wins
-by which technique, how long machines wait for memory, and which machine is worst off.
+compares: how many VMs each carries (stalled less than 5 % of their time), what memory it wins
+by which technique, how long VMs wait for memory, and which VM is worst off.
 
 The verdict goes by {OBJECTIVE}.
 With --seeds N every figure has its 95 % interval (Student's t), and a difference counts only when
 its own, taken seed by seed, does not include 0. One seed has no interval.
 
 A policy is a name (pageengine policies), module:Class, or file.py:Class; options of its own follow
-after colons. Options of the file go to each policy that has them; those left out are named."""
+after colons. With --from CHECKPOINT all policies begin at the same moment of the same host, as
+``pageengine run --checkpoint`` left it; what comes before it is in no figure. Options of the file
+go to each policy that has them; those left out are named."""
 EPILOG = """\
 examples:
   pageengine compare compare --policy esx6 --policy kvm
   pageengine compare lab.toml --policy esx6 --policy kvm --policy free-first --seeds 5 -o out
   pageengine compare lab.toml --policy esx6:idle_tax=0 --policy esx6:idle_tax=0.75
   pageengine compare lab.toml --policy esx6 --policy ./my_policy.py:MyPolicy --json
+  pageengine compare lab.toml --from out/checkpoint.pe --policy esx6 --policy kvm
 
 exit status 130 after Ctrl-C and 124 after --max-time: what is complete is shown and saved, and
 there is no verdict.
@@ -56,9 +61,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="results go to DIR/POLICY (with --seeds to DIR/POLICY/SEED), a page "
         "to DIR/compare.html, a picture to DIR/compare.png",
     )
+    parser.add_argument(
+        "--from",
+        dest="start",
+        metavar="CHECKPOINT",
+        help="every policy goes on from this moment of this host (pageengine run --checkpoint)",
+    )
     values.add_set(parser)
     values.add_seed(parser, "another seed than the file's")
     values.add_seeds(parser, 1)
+    values.add_jobs(parser)
     add_max_time(parser)
 
 
@@ -70,20 +82,27 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     limit, seeds = seconds_of(arguments), values.seeds(arguments)
     if len(seeds) > 1 and arguments.seed is not None:
         raise Usage("--seed is one seed and --seeds several: give one of them")
+    if arguments.start and (len(seeds) > 1 or arguments.seed is not None):
+        raise Usage("--from goes on with the seed of its checkpoint: leave --seed and --seeds out")
     if arguments.output:
         if not can_save():
             raise Usage('-o needs the package pyarrow: pip install "pageengine[report]"')
         places.folder(arguments.output)
+    jobs = values.jobs(arguments, len(policies) * len(seeds), estimate(scenario).memory)
     with Stop(limit) as stop, console.progress() as show:
 
-        def one(scenario: Scenario, *, policy: str, seed: int | None, progress: object) -> Result:
-            follower = follow(
-                show, f"{policy}, seed {seed}" if len(seeds) > 1 else policy, scenario, stop
-            )
-            return build.run(scenario, policy=policy, seed=seed, progress=follower)
+        def one(policy: str, seed: int | None) -> Callable[[float, str], bool]:
+            title = f"{policy}, seed {seed}" if len(seeds) > 1 else policy
+            return follow(show, title, scenario, stop)
 
         comparison = compare(
-            scenario, policies, seed=arguments.seed, run=one, seeds=seeds if len(seeds) > 1 else ()
+            scenario,
+            policies,
+            seed=arguments.seed,
+            seeds=seeds if len(seeds) > 1 else (),
+            start=arguments.start,
+            jobs=jobs,
+            follow=one,
         )
         folder = Path(arguments.output) if arguments.output else None
         if folder and comparison.standings:
@@ -93,7 +112,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         {
             "scenario": scenario.name,
             "memory": scenario.host["memory"],
-            "machines": len(scenario.machines),
+            "vms": len(scenario.vms),
             **comparison.to_dict(),
             "left_out": left,
             **({"partial": stop.why} if stop.why and comparison.partial else {}),
@@ -103,12 +122,19 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if comparison.standings:
         _standings(console, scenario, comparison)
         _techniques(console, comparison)
-    _end(console, comparison, stop, [each for found in left.values() for each in found], folder)
+    every = [each for found in left.values() for each in found]
+    _end(console, comparison, stop, every, folder, branch=bool(arguments.start))
     return stop.status if comparison.partial else 0
 
 
 def _end(
-    console: Console, comparison: Comparison, stop: Stop, left: list[str], folder: Path | None
+    console: Console,
+    comparison: Comparison,
+    stop: Stop,
+    left: list[str],
+    folder: Path | None,
+    *,
+    branch: bool,
 ) -> None:
     for each in left:
         console.say(f"Left out: {each}.", style="yellow")
@@ -121,7 +147,7 @@ def _end(
         )
     else:
         console.say(comparison.sentence(), style="bold")
-        if len(comparison.seeds) == 1:
+        if len(comparison.seeds) == 1 and not branch:
             console.say(
                 "One seed has no interval: --seeds 5 says how much of it is chance.", style="dim"
             )
@@ -134,7 +160,7 @@ def _standings(console: Console, scenario: Scenario, comparison: Comparison) -> 
     rows = [
         (
             one.policy,
-            f"{one.interval('carried').mean:.3g} of {one.runs[0].machines}",
+            f"{one.interval('carried').mean:.3g} of {one.runs[0].vms}",
             _share(one.interval("stall")),
             f"{one.worst} {_share(one.interval('worst_stall'))}",
             _share(one.interval("worst_minute")),
@@ -144,11 +170,11 @@ def _standings(console: Console, scenario: Scenario, comparison: Comparison) -> 
     ]
     over = f"; mean of {seeds} seeds ± half of the 95 % interval" if seeds > 1 else ""
     console.table(
-        f"{scenario.name}: {len(scenario.machines)} machines on {size(scenario.host['memory'])}",
-        ("policy", "carried", "stalled", "worst machine", "worst minute", "swap-in/s"),
+        f"{scenario.name}: {len(scenario.vms)} VMs on {size(scenario.host['memory'])}",
+        ("policy", "carried", "stalled", "worst VM", "worst minute", "swap-in/s"),
         rows,
         caption=f"carried: stalled less than {100 * figures.CARRIED_BELOW:g} % of the time; "
-        f"stalled: mean of all machines that ran; swap-in: pages per second{over}",
+        f"stalled: mean of all VMs that ran; swap-in: pages per second{over}",
     )
     for one in comparison.standings:
         refused = dict.fromkeys(name for run in one.runs for name in run.refused)
@@ -176,7 +202,7 @@ def _techniques(console: Console, comparison: Comparison) -> None:
         "Memory reclaimed, mean of the run",
         ("policy", *names, "in all", "untouched"),
         rows,
-        caption="untouched: in balloons, and beyond what the machine used under any of the "
+        caption="untouched: in balloons, and beyond what the VM used under any of the "
         "policies; no memory is won by it, and it is in no other column",
     )
 

@@ -3,23 +3,28 @@ standard error, JSON when asked for.
 
 Names and texts that are shown come from files and arguments: nothing of them is an instruction to
 the terminal (``plumbing.visible``), or to `rich`, which lays tables out. JSON has them as they are,
-escaped. Tables need the package `rich`, which is an extra; JSON does not.
+escaped. Where `rich`, which is an extra, is not installed there are no colours and no progress bars
+(``bare``).
 """
 
 import json
 import math
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
+from pageengine.cli import bare
 from pageengine.plumbing.visible import visible
 from pageengine.units import format_size
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
+    from rich.live import Live
     from rich.progress import Progress
+    from rich.table import Table
 
 #: What progress is shown by: key, text, done, total.
 Show = Callable[[str, str, int, int], object]
@@ -37,7 +42,7 @@ class Console:
 
     def __init__(self, json: bool = False):
         self.json = json
-        self._out = None if json else _rich_console(_Output())
+        self._rich = _rich_console(_Output()) if not json and _has_rich() else None
         self._bars: Progress | None = None
 
     def result(self, data: Mapping[str, Any]) -> None:
@@ -52,11 +57,20 @@ class Console:
 
     def say(self, text: str = "", style: str | None = None, *, lines: bool = False) -> None:
         """A paragraph. lines: it is a text of ours, whose line ends stay."""
-        if self._out:
+        if self.json:
+            return
+        text = _fit(text, lines=lines)
+        if self._rich:
             with self._no_bars():
-                self._out.print(
-                    _fit(text, lines=lines), style=style, markup=False, highlight=False, emoji=False
-                )
+                self._rich.print(text, style=style, markup=False, highlight=False, emoji=False)
+        else:
+            self.write(bare.paragraph(text, _width()))
+
+    def line(self, text: str) -> None:
+        """One line, however long it is."""
+        if not self.json:
+            with self._no_bars():
+                self.write(_fit(text) + "\n")
 
     def heading(self, text: str) -> None:
         """A line that begins a part."""
@@ -75,26 +89,16 @@ class Console:
     ) -> None:
         """A table; all columns but the first ``texts`` are numbers, to the right. total: the last
         row is a sum."""
-        if not self._out:
+        if self.json:
             return
-        from rich import box
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="cyan")
-        for number, column in enumerate(columns):
-            side: Any = "left" if number < texts else "right"
-            table.add_column(Text(_fit(column)), justify=side, overflow="fold")
-        rows = list(rows)
-        for number, row in enumerate(rows):
-            last = total and number == len(rows) - 1
-            if last:
-                table.add_section()
-            shown = (Text(_fit(cell(value))) for value in row)
-            table.add_row(*shown, style="bold" if last else None)
+        heads = [_fit(column) for column in columns]
+        shown = [[_fit(cell(value)) for value in row] for row in rows]
         self.heading(title)
-        with self._no_bars():
-            self._out.print(table)
+        if self._rich:
+            with self._no_bars():
+                self._rich.print(_rich_table(heads, shown, texts=texts, total=total))
+        else:
+            self.write(bare.table(heads, shown, texts=texts, total=total, width=_width()))
         if caption:
             self.say(caption, style="dim")
 
@@ -128,6 +132,23 @@ class Console:
             finally:
                 self._bars = None
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether output is a terminal."""
+        return sys.stdout.isatty()
+
+    @contextmanager
+    def screen(self) -> Iterator["Screen"]:
+        """Something that is shown in place, on a screen of its own while output is a terminal."""
+        if not (self.is_terminal and _has_rich()):
+            yield Screen(self)
+            return
+        from rich.live import Live
+
+        live = Live(console=_rich_console(_Output(), wide=True), screen=True, auto_refresh=False)
+        with live:
+            yield Screen(self, live)
+
     @contextmanager
     def _no_bars(self) -> Iterator[None]:
         """Takes the bars off the screen while something is printed."""
@@ -137,6 +158,28 @@ class Console:
         yield
         if bars:
             bars.start()
+
+
+class Screen:
+    """What is shown in place, or, where it has no terminal, one after the other."""
+
+    def __init__(self, console: Console, live: "Live | None" = None):
+        self._console, self._live = console, live
+
+    def show(self, lay: Callable[..., list[str]], says: str = "") -> None:
+        """Lines of text. lay: makes them, of ``width`` and ``height`` where there is a terminal.
+        says: a line below them there, of what keys do.
+        """
+        if self._live is None:
+            self._console.write("\n".join(map(_fit, lay())) + "\n\n")
+            flush()
+            return
+        from rich.text import Text
+
+        size = self._live.console.size
+        lines = [*lay(width=size.width, height=size.height - 2), "", says[: size.width]]
+        text = "\n".join(map(_fit, lines))
+        self._live.update(Text(text, no_wrap=True, overflow="crop"), refresh=True)
 
 
 class _Output:
@@ -243,11 +286,30 @@ def _has_rich() -> bool:
     return True
 
 
-def _rich_console(file: "_Output | TextIO") -> "RichConsole":
-    if not _has_rich():
-        raise Usage(
-            'tables need the package rich: pip install "pageengine[cli]" (--json works without)'
-        )
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, _WIDTH)
+
+
+def _rich_table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int, total: bool
+) -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="cyan")
+    for number, head in enumerate(heads):
+        side: Any = "left" if number < texts else "right"
+        table.add_column(Text(head), justify=side, overflow="fold")
+    for number, row in enumerate(rows):
+        last = total and number == len(rows) - 1
+        if last:
+            table.add_section()
+        table.add_row(*map(Text, row), style="bold" if last else None)
+    return table
+
+
+def _rich_console(file: "_Output | TextIO", *, wide: bool = False) -> "RichConsole":
     from rich.console import Console as RichConsole
 
     class Piped(RichConsole):
@@ -257,5 +319,6 @@ def _rich_console(file: "_Output | TextIO") -> "RichConsole":
             raise BrokenPipeError
 
     console = Piped(file=cast(IO[str], file), soft_wrap=False)
-    console.width = min(console.width, _WIDTH)
+    if not wide:
+        console.width = min(console.width, _WIDTH)
     return console

@@ -20,7 +20,7 @@ examples:
   pageengine run states
 """
 
-_KINDS = {".toml": "scenario", ".ipynb": "notebook", ".py": "program"}
+_KINDS = {".toml": "scenario", ".ipynb": "notebook"}  # and programs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         return _copy(found, Path(arguments.output), console)
     if arguments.example:
         return _print(name, found[name], console)
-    rows = [(name, _KINDS[path.suffix], shipped.about(path)) for name, path in found.items()]
+    rows = [
+        (name, _KINDS.get(path.suffix, "program"), shipped.about(path))
+        for name, path in found.items()
+    ]
     console.result(
         {
             "examples": {

@@ -1,7 +1,8 @@
-"""How the result of a simulation is told: the host's states, each machine, what each technique gave
+"""How the result of a simulation is told: the host's states, each VM, what each technique gave
 back."""
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,16 +11,19 @@ from pageengine.lab import figures
 from pageengine.lab.results import Result
 from pageengine.policy.states import STATES
 
+if TYPE_CHECKING:
+    from pageengine.lab.fleet import FleetResult
+
 _MOST = 40
 
 
 def found(result: Result) -> dict[str, Any]:
     """What the tables hold, for JSON: amounts in bytes, times in seconds, shares as parts of 1."""
     if not len(result.host.get("time", ())):
-        return {"states": [], "machines": [], "techniques": []}
+        return {"states": [], "vms": [], "techniques": []}
     return {
         "states": states(result),
-        "machines": machines(result),
+        "vms": vms(result),
         "techniques": techniques(result),
     }
 
@@ -31,10 +35,19 @@ def tell(console: Console, result: Result) -> None:
         console.say("Nothing was recorded.")
         return
     _states(console, result, data["states"])
-    _machines(console, data["machines"])
+    _show_vms(console, data["vms"])
     _techniques(console, data["techniques"])
     for left in result.meta.get("left_out", ()):
         console.say(f"Left out: {left}.", style="yellow")
+
+
+def end(console: Console, result: "Result | FleetResult", folder: Path | None) -> None:
+    """Whether it came to its end, and where it was saved (None: nowhere)."""
+    if result.partial:
+        console.say(f"Partial: {result.why}.", style="bold red")
+    if folder:
+        names = ", ".join(sorted(path.name for path in folder.iterdir()))
+        console.say(f"Saved in {folder}: {names}")
 
 
 def span(seconds: float) -> str:
@@ -72,15 +85,15 @@ def states(result: Result) -> list[dict[str, Any]]:
     return rows
 
 
-def machines(result: Result) -> list[dict[str, Any]]:
-    """Every machine; of one that was refused there is nothing but that."""
+def vms(result: Result) -> list[dict[str, Any]]:
+    """Every VM; of one that was refused there is nothing but that."""
     stalls = figures.stalls(result)
     rows = []
     for name in result.names:
         own = result.of(name)
         rows.append(
             {
-                "machine": name,
+                "vm": name,
                 "refused": False,
                 "size": int(own["size"][-1]),
                 "held": int(np.mean(own["consumed"])),
@@ -95,7 +108,7 @@ def machines(result: Result) -> list[dict[str, Any]]:
         ("size", "held", "active", "balloon_most", "swapped_most", "stall", "worst_minute")
     )
     return rows + [
-        {"machine": name, "refused": True, **nothing} for name in result.meta.get("refused", ())
+        {"vm": name, "refused": True, **nothing} for name in result.meta.get("refused", ())
     ]
 
 
@@ -128,25 +141,25 @@ def _states(console: Console, result: Result, rows: list[dict[str, Any]]) -> Non
     )
 
 
-def _machines(console: Console, rows: list[dict[str, Any]]) -> None:
+def _show_vms(console: Console, rows: list[dict[str, Any]]) -> None:
     ran = [row for row in rows if not row["refused"]]
     shown = ran
     if len(ran) > _MOST:
         shown = sorted(ran, key=lambda row: row["stall"], reverse=True)[:_MOST]
     cells = [
         (
-            row["machine"],
+            row["vm"],
             *(_mib(row[key]) for key in ("size", "held", "active", "balloon_most", "swapped_most")),
             stalled(row["stall"]),
             stalled(row["worst_minute"]),
         )
         for row in shown
     ]
-    cells += [(row["machine"], *[None] * 6, "refused") for row in rows if row["refused"]]
+    cells += [(row["vm"], *[None] * 6, "refused") for row in rows if row["refused"]]
     left = len(ran) - len(shown)
     console.table(
-        "The machines, in MiB",
-        ("machine", "size", "holds", "active", "balloon", "swapped", "stalled", "worst minute"),
+        "The VMs, in MiB",
+        ("VM", "size", "holds", "active", "balloon", "swapped", "stalled", "worst minute"),
         cells,
         caption="holds, active: mean of the run; balloon, swapped: the most"
         + (f"; {left} more, that stalled less, are not shown" if left else ""),

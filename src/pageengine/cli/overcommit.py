@@ -14,11 +14,11 @@ from pageengine.cli.scan import parse_groups
 from pageengine.cli.story import Story
 from pageengine.plumbing import survivor
 
-HELP = "run memory images as machines on a host too small for them"
+HELP = "run memory images as VMs on a host too small for them"
 DESCRIPTION = """\
 Puts each image as a virtual machine on one host with less memory than they need together, shares,
 compresses and swaps their pages for real, shows where the pages went and what it cost, and then
-reads every byte of every image back and compares it with the file. A machine is as large as the
+reads every byte of every image back and compares it with the file. A VM is as large as the
 memory of its image whose content is known: pages are packed, without the gaps between addresses.
 
 A live process (/proc/PID) is captured to a temporary file first. Swap goes to a temporary file
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=IMAGE,...",
-        help="salt group: only machines of one group share pages; repeat for more groups",
+        help="salt group: only VMs of one group share pages; repeat for more groups",
     )
     holdings.add_raw(parser)
     add_host_arguments(parser)
@@ -66,7 +66,7 @@ def add_host_arguments(parser: argparse.ArgumentParser) -> None:
         "--cache-limit",
         default="10%",
         metavar="SIZE",
-        help="most that a machine may take of it (default: 10%%)",
+        help="most that a VM may take of it (default: 10%%)",
     )
     parser.add_argument(
         "--packing",
@@ -108,7 +108,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if not paths:
         raise Usage("overcommit needs at least one image (see pageengine overcommit --help)")
     if len(set(paths)) < len(paths):
-        raise Usage("an image is named twice: copy it if two machines are to start from it")
+        raise Usage("an image is named twice: copy it if two VMs are to start from it")
     kind = holdings.kind_of(arguments, paths)
     memory_for(arguments.memory, 1 << 40)  # a bad size is said before anything is read
     names = names_for(paths)

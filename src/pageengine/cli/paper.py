@@ -1,7 +1,6 @@
 """pageengine paper: published experiments run again, number beside number."""
 
 import argparse
-import os
 from pathlib import Path
 
 from pageengine import papers, report
@@ -31,6 +30,7 @@ examples:
   pageengine paper --list           what there is
   pageengine paper --max-time 30s   as many as come to their end in that time
   pageengine paper -o out           a page, and every figure as a picture
+  pageengine paper live             real guests beside the lab; only where it is named, as root
 """
 
 
@@ -44,22 +44,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write DIR/reproduction.md and DIR/pictures/paper/*.png",
     )
     values.add_seed(parser, "other random draws", 0)
+    values.add_jobs(parser, "experiments")
     parser.add_argument(
-        "--jobs",
-        type=int,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="how many run at a time (default: the number of CPUs)",
+        "--fetch",
+        action="store_true",
+        help="have fetched what an experiment needs (live: a kernel, by apt-get download)",
     )
     add_max_time(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     names = list(dict.fromkeys(arguments.experiment)) or list(papers.EXPERIMENTS)
+    if arguments.list and not arguments.experiment:
+        names += papers.NAMED
     for name in names:
         papers.experiment(name)
     limit = seconds_of(arguments)
-    values.check_jobs(arguments)
+    jobs = values.jobs(arguments, len(names))
     if arguments.list:
         if arguments.output:
             raise Usage("--list runs nothing and writes nothing: leave -o out")
@@ -68,19 +69,28 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         if not report.available():
             raise Usage('-o needs the package matplotlib: pip install "pageengine[report]"')
         places.folder(arguments.output)
+    if arguments.fetch:
+        for name in names:
+            papers.fetch(name)
+    skipped = {name: why for name in names if (why := papers.missing(name))}
+    for name, why in skipped.items():
+        console.say(f"{name}: skipped: {why}")
+    names = [name for name in names if name not in skipped]
+    if not names:
+        return _end(arguments, console, names, [], Stop(limit), skipped)
     outcomes: list[Outcome] = []
     stop = Stop(limit, at_once=True)
     try:
         with stop, console.progress() as show:
             show("paper", names[0], 0, len(names))
-            for outcome in papers.run_all(names, arguments.seed, arguments.jobs):
+            for outcome in papers.run_all(names, arguments.seed, jobs):
                 outcomes.append(outcome)
                 show("paper", outcome.name, len(outcomes), len(names))
                 if arguments.experiment:
                     _in_full(outcome, console)
     except Stopped:
         pass
-    return _end(arguments, console, names, outcomes, stop)
+    return _end(arguments, console, names, outcomes, stop, skipped)
 
 
 def _end(
@@ -89,6 +99,7 @@ def _end(
     names: list[str],
     outcomes: list[Outcome],
     stop: Stop,
+    skipped: dict[str, str],
 ) -> int:
     outcomes = sorted(outcomes, key=lambda outcome: names.index(outcome.name))
     if len(outcomes) > 1:
@@ -103,6 +114,7 @@ def _end(
             "experiments": [o.to_dict() for o in outcomes],
             "missed": missed,
             "left": left,
+            "skipped": skipped,
             "partial": stop.why if left else "",
         }
     )
@@ -138,6 +150,8 @@ def _in_full(outcome: Outcome, console: Console) -> None:
             ("", "published", "here", "deviation", "tolerance", "known"),
             [page.row(number) for number in outcome.numbers],
         )
+    for table in outcome.tables:
+        console.table(table.title, table.columns, [tuple(row) for row in table.rows])
     if outcome.claims:
         rows = [(claim.says, "yes" if claim.holds else "NO") for claim in outcome.claims]
         console.table("What is said", ("", "holds"), rows)

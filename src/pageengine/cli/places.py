@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from pageengine import report
 from pageengine.cli.console import Usage
 
 
@@ -31,6 +32,13 @@ def file(
         raise Usage(f"{option} {path}: there is no folder {place.parent}")
     _writable(place if place.exists() else _nearest(place), path, option)
     return place
+
+
+def picture(path: str, option: str = "-o") -> Path:
+    """A PNG file, as ``file``, where pictures can be drawn."""
+    if not report.available():
+        raise Usage('pictures need the package matplotlib: pip install "pageengine[report]"')
+    return file(path, option, suffixes=(".png",))
 
 
 def _nearest(place: Path) -> Path:

@@ -4,22 +4,29 @@ import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pageengine import report
-from pageengine.cli import outcome, places, values
+from pageengine.cli import fleets, outcome, places, values
 from pageengine.cli.console import Console, Show, Usage, size
 from pageengine.cli.stopping import Stop, add_max_time, seconds_of
-from pageengine.lab import build
+from pageengine.lab import build, fields, resume
 from pageengine.lab.estimate import Pace, estimate
-from pageengine.lab.results import Result, can_save
+from pageengine.lab.results import can_save
 from pageengine.lab.scenario import Scenario
+from pageengine.lab.simulation import Simulation
 
-HELP = "simulate a scenario: machines, workloads, a policy, time"
+HELP = "simulate a scenario: VMs, workloads, a policy, time"
 DESCRIPTION = """\
-Runs a scenario file: machines with workloads on one host whose memory a policy divides. With -o the
-timelines are kept as Parquet, with a summary as JSON and a page with pictures. Before it starts it
-says what memory and time it will take. Ctrl-C, SIGTERM and --max-time end it early; what was
+Runs a scenario file: VMs with workloads on one host whose memory a policy divides, or, with a
+section [fleet], on many, between which VMs move (--jobs at a time, or on a Dask cluster). With -o
+the timelines are kept as Parquet, with a summary as JSON and a page with pictures. Before it starts
+it says what memory and time it will take. Ctrl-C, SIGTERM and --max-time end it early; what was
 recorded until then is told and saved all the same, and marked partial.
+
+With --checkpoint 10min the whole state is written to checkpoint.pe beside the result every ten
+minutes of simulated time, and --resume goes on from there, with the same result as if nothing had
+been between. docs/checkpoints.md.
 
 --set reaches every key of the file, options of workloads too; docs/scenarios.md has them all."""
 EPILOG = """\
@@ -30,10 +37,15 @@ examples:
   pageengine run lab.toml --policy ./my_policy.py:MyPolicy
   pageengine run lab.toml --set host.memory='2 GiB' --set vm.web.workload.rate=5000
   pageengine run lab.toml --max-time 60s --json
+  pageengine run few_hosts -o out --jobs 4
+  pageengine run few_hosts --set fleet.placement=spread --dask tcp://head:8786
+  pageengine run lab.toml -o out --checkpoint 10min
+  pageengine run lab.toml -o out --checkpoint 10min --resume
 
 exit status 130 after Ctrl-C, 143 after SIGTERM, 124 after --max-time.
 """
 
+CHECKPOINT = "checkpoint.pe"
 _TRIAL = 0.5  # seconds that may be spent on the estimate
 _SOON = 2.0  # seconds after which a run's own pace is trusted more
 
@@ -50,26 +62,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     values.add_set(parser)
     values.add_seed(parser, "another seed than the file's")
+    values.add_jobs(parser, "hosts of a fleet")
+    values.add_dask(parser, "run the hosts of a fleet")
+    parser.add_argument(
+        "--checkpoint",
+        metavar="EVERY",
+        help="write the whole state to DIR/checkpoint.pe that often (simulated time: 10min)",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from DIR/checkpoint.pe, if it is there; else from the start",
+    )
     add_max_time(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    scenario = values.load(arguments, arguments.policy)
+    scenario = values.load(arguments, arguments.policy, fleets=True)
     max_time = seconds_of(arguments)
     if arguments.output:
         if not can_save():
             raise Usage('-o needs the package pyarrow: pip install "pageengine[report]"')
         places.folder(arguments.output)
+    if scenario.fleet is not None:
+        hosts = scenario.fleet["hosts"]
+        jobs = values.jobs(arguments, hosts, estimate(scenario).memory // hosts)
+        return fleets.run(arguments, console, scenario, jobs, max_time)
+    values.jobs(arguments, 1)
+    if arguments.dask is not None:
+        raise Usage("--dask runs the hosts of a [fleet], and the scenario has one host")
+    every, file = _checkpoints(arguments)
     with Stop(max_time) as stop, console.progress() as show:
         said = None
-        if not arguments.json:
+        chosen = {"policy": arguments.policy, "seed": arguments.seed}
+        made = _resumed(console, scenario, file, chosen) if arguments.resume and file else None
+        if not arguments.json and made is None:
             said = _foretell(console, scenario, arguments.policy, max_time, stop)
-        result = build.run(
-            scenario,
-            policy=arguments.policy,
-            seed=arguments.seed,
-            progress=follow(show, scenario.name, scenario, stop, Correction(console, said)),
-        )
+        if made is None:
+            made = build.simulation(scenario, **chosen)
+        told = follow(show, scenario.name, scenario, stop, Correction(console, said))
+        if every and file:
+            told = resume.saving_every(file, every, made, told)
+        result = build.run(scenario, **chosen, made=made, progress=told)
         if result.partial and stop.why:
             result.meta["partial"] = stop.why
         folder = report.save(result, arguments.output) if arguments.output else None
@@ -84,8 +118,37 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         }
     )
     outcome.tell(console, result)
-    _end(console, result, folder)
+    console.say()
+    outcome.end(console, result, folder)
     return stop.status if result.partial else 0
+
+
+def _checkpoints(arguments: argparse.Namespace) -> tuple[float | None, Path | None]:
+    """Seconds between checkpoints, None for none, and their file."""
+    if not (arguments.checkpoint or arguments.resume):
+        return None, None
+    if not arguments.output:
+        raise Usage("--checkpoint and --resume need a folder for the checkpoint: -o DIR")
+    file = Path(arguments.output) / CHECKPOINT
+    if not arguments.checkpoint:
+        return None, file
+    try:
+        every = fields.positive_duration(arguments.checkpoint)
+    except ValueError as error:
+        raise Usage(f"--checkpoint {arguments.checkpoint!r} {error}") from None
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return every, file
+
+
+def _resumed(
+    console: Console, scenario: Scenario, file: Path, chosen: dict[str, Any]
+) -> Simulation | None:
+    if not file.exists():
+        console.say(f"There is no {file}: it begins at the start.")
+        return None
+    made = resume.resumed(scenario, file, **chosen)
+    console.say(f"Goes on at {outcome.span(made.host.time)}, from {file}.")
+    return made
 
 
 def _foretell(
@@ -95,7 +158,7 @@ def _foretell(
     limit = f", at most {outcome.span(max_time)} of real time" if max_time else ""
     speed = "" if guess.seconds is None else f" and about {outcome.span(guess.seconds)}"
     console.say(
-        f"{scenario.name}: {len(scenario.machines)} machines on {size(scenario.host['memory'])}, "
+        f"{scenario.name}: {len(scenario.vms)} VMs on {size(scenario.host['memory'])}, "
         f"{outcome.span(scenario.seconds)} in {guess.epochs:,} epochs; "
         f"takes about {size(guess.memory)} of memory{speed}{limit}."
     )
@@ -117,15 +180,6 @@ class Correction:
         if not self._said / 2 <= total <= self._said * 2:
             self._said = total
             self._console.say(f"By its pace it takes about {outcome.span(total)} in all.")
-
-
-def _end(console: Console, result: Result, folder: Path | None) -> None:
-    console.say()
-    if result.partial:
-        console.say(f"Partial: {result.why}.", style="bold red")
-    if folder:
-        names = ", ".join(sorted(path.name for path in folder.iterdir()))
-        console.say(f"Saved in {folder}: {names}")
 
 
 def follow(

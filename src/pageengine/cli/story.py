@@ -57,9 +57,9 @@ class Story:
     def follow(self, show: Show) -> Progress:
         """The experiment's progress callback, shown as bars."""
 
-        def progress(phase: str, machine: str, done: int, total: int) -> None:
+        def progress(phase: str, vm: str, done: int, total: int) -> None:
             if total:
-                show(f"{phase} {machine}", f"{_DOING[phase]} {machine}", done, total)
+                show(f"{phase} {vm}", f"{_DOING[phase]} {vm}", done, total)
             elif phase in ("scan", "balance"):
                 show(phase, _DOING[phase], 0, 0)
 
@@ -69,7 +69,7 @@ class Story:
         """Prints everything."""
         self._console.result(result.to_dict())
         holdings.show(
-            self._console, [(m.name, m.data, m.hole, m.unknown, m.gap) for m in result.machines]
+            self._console, [(m.name, m.data, m.hole, m.unknown, m.gap) for m in result.vms]
         )
         self.places(result)
         self.given_back(result)
@@ -79,22 +79,21 @@ class Story:
         self.verdict(result)
 
     def places(self, result: Overcommit) -> None:
-        """Where each machine's pages are."""
-        sums = {key: sum(m.places[key] for m in result.machines) for key, _ in _PLACES}
+        """Where each VM's pages are."""
+        sums = {key: sum(m.places[key] for m in result.vms) for key, _ in _PLACES}
         shown = [
             (key, title)
             for key, title in _PLACES
             if sums[key] or key not in ("compressed dense", "ballooned")
         ]
         rows = [
-            (m.name, size(m.size), *(_mib(m.places[key]) for key, _ in shown))
-            for m in result.machines
+            (m.name, size(m.size), *(_mib(m.places[key]) for key, _ in shown)) for m in result.vms
         ]
         if len(rows) > 1:
             rows.append(("all", size(result.configured), *(_mib(sums[key]) for key, _ in shown)))
         self._console.table(
             "Where the pages are, in MiB of guest memory",
-            ("machine", "size", *(title for _, title in shown)),
+            ("VM", "size", *(title for _, title in shown)),
             rows,
             total=len(rows) > 1,
             caption="2:1, 4:1: compressed into half and quarter pages; "
@@ -156,15 +155,15 @@ class Story:
         console.say(
             f"The engine worked for {result.engine_seconds:.2f} s, besides reading the files."
         )
-        pages = sum(m.compared for m in result.machines)
+        pages = sum(m.compared for m in result.vms)
         if result.same:
             console.say(
                 f"Every byte is the same: {pages:,} pages ({size(pages * 4096)}) of "
-                f"{len(result.machines)} image(s) were read back and compared.",
+                f"{len(result.vms)} image(s) were read back and compared.",
                 style="bold green",
             )
             return
-        for m in result.machines:
+        for m in result.vms:
             if m.differing:
                 console.say(
                     f"{m.name}: {m.differing:,} of {m.compared:,} pages DIFFER from {m.path}, "

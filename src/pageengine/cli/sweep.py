@@ -1,7 +1,6 @@
 """pageengine sweep: a grid of scenario values, in parallel, into one table."""
 
 import argparse
-import os
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ from pageengine.cli import places, values
 from pageengine.cli.console import Console, Usage
 from pageengine.cli.stopping import Stop, add_max_time, seconds_of
 from pageengine.lab import fields
+from pageengine.lab.cluster import client
+from pageengine.lab.estimate import estimate
 from pageengine.lab.results import can_save
 from pageengine.lab.sweep import grid, sweep
 from pageengine.lab.workers import workers
@@ -20,7 +21,7 @@ from pageengine.lab.workers import workers
 HELP = "a grid of scenario values and seeds, in parallel, into one table"
 DESCRIPTION = """\
 Runs a scenario with every combination of the values given, each with several seeds, on all
-processors or on a Dask cluster, and writes one row per run to a Parquet file: machines carried and
+processors or on a Dask cluster, and writes one row per run to a Parquet file: VMs carried and
 refused, stall, what each technique gave back, time in each state.
 
 A sweep that was stopped (Ctrl-C, SIGTERM, --max-time) keeps its finished runs beside the table and
@@ -47,14 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     values.add_seeds(parser, 3)
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the table (Parquet)")
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="runs at a time (default: the number of CPUs)",
-    )
-    parser.add_argument("--dask", metavar="ADDRESS", help="run on this Dask cluster instead")
+    values.add_jobs(parser)
+    values.add_dask(parser, "run")
     values.add_set(parser)
     add_max_time(parser)
 
@@ -62,15 +57,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     vary = _varied(arguments.vary)
     scenario, seeds, limit = values.load(arguments), values.seeds(arguments), seconds_of(arguments)
-    values.check_jobs(arguments)
     if not can_save():
         raise Usage('tables are written by the package pyarrow: pip install "pageengine[report]"')
     places.file(arguments.output, makes_folder=True)
     cells = len(grid(vary, seeds))
+    jobs = values.jobs(arguments, cells, estimate(scenario).memory)
     rows: list[dict[str, Any]] = []
     with Stop(limit) as stop, console.progress() as show:
         try:
-            with _executor(arguments) as executor:
+            with _executor(arguments, jobs) as executor:
                 rows = sweep(
                     scenario,
                     vary,
@@ -125,17 +120,13 @@ def _varied(texts: list[str]) -> dict[str, list[Any]]:
 
 
 @contextmanager
-def _executor(arguments: argparse.Namespace) -> Iterator[Executor]:
+def _executor(arguments: argparse.Namespace, jobs: int) -> Iterator[Executor]:
     if arguments.dask is None:
-        with workers(arguments.jobs) as pool:
+        with workers(jobs) as pool:
             yield pool
         return
-    try:
-        from distributed import Client
-    except ImportError:
-        raise Usage('--dask needs distributed: pip install "pageengine[dask]"') from None
-    with Client(arguments.dask) as client:
-        yield client.get_executor()
+    with client(arguments.dask, jobs) as (opened, _):
+        yield opened.get_executor()
 
 
 def _means(keys: list[str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -157,7 +148,7 @@ def _means(keys: list[str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _tell(console: Console, keys: list[str], means: list[dict[str, Any]]) -> None:
     console.table(
         "Means over the seeds",
-        (*keys, "carried", "refused", "stalled", "worst machine"),
+        (*keys, "carried", "refused", "stalled", "worst VM"),
         [
             (
                 *(str(row["values"][key]) for key in keys),
@@ -169,5 +160,5 @@ def _tell(console: Console, keys: list[str], means: list[dict[str, Any]]) -> Non
             for row in means
         ],
         texts=len(keys),
-        caption="carried: machines that stalled for less than 5 % of their time",
+        caption="carried: VMs that stalled for less than 5 % of their time",
     )

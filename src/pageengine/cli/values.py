@@ -4,6 +4,7 @@ import argparse
 
 from pageengine.cli.console import Usage
 from pageengine.lab import build, fields
+from pageengine.lab.ahead import at_once
 from pageengine.lab.scenario import Scenario
 from pageengine.plumbing import given
 
@@ -38,9 +39,9 @@ def add_seeds(parser: argparse.ArgumentParser, default: int) -> None:
     )
 
 
-def load(arguments: argparse.Namespace, *policies: str | None) -> Scenario:
+def load(arguments: argparse.Namespace, *policies: str | None, fleets: bool = False) -> Scenario:
     """The scenario with the values that were set, checked under each of the policies (None: the
-    file's)."""
+    file's). fleets: whether it may have more hosts than one."""
     scenario = Scenario.load(arguments.scenario)
     for text in arguments.set:
         key, sign, given = text.partition("=")
@@ -48,8 +49,17 @@ def load(arguments: argparse.Namespace, *policies: str | None) -> Scenario:
             raise Usage(f"--set {text}: write KEY=VALUE, such as host.memory='2 GiB'")
         scenario = scenario.changed(key.strip(), fields.value(given))
     for policy in policies or (None,):
-        build.check(scenario, policy)
+        build.check(scenario, policy, fleets=fleets)
     return scenario
+
+
+def add_dask(parser: argparse.ArgumentParser, does: str) -> None:
+    """The option that ``lab.cluster.client`` reads."""
+    parser.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help=f"{does} on this Dask cluster instead; 'local': on one of --jobs processes here",
+    )
 
 
 def seed(text: str) -> int:
@@ -62,10 +72,25 @@ def seed(text: str) -> int:
         ) from None
 
 
-def check_jobs(arguments: argparse.Namespace) -> None:
-    """Refuses numbers of processes that no machine runs."""
+def add_jobs(parser: argparse.ArgumentParser, what: str = "simulations") -> None:
+    """The option that ``jobs`` reads."""
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help=f"how many {what} run at a time, each in a process of its own (default: as many as "
+        "there are processors and memory for); it changes nothing of what comes of them",
+    )
+
+
+def jobs(arguments: argparse.Namespace, runs: int, each: int = 0) -> int:
+    """How many of so many runs, of ``each`` bytes of memory, to have at a time; those that were
+    asked for, but no number of processes that no computer runs."""
+    if arguments.jobs is None:
+        return at_once(runs, each)
     if not 1 <= arguments.jobs <= JOBS_MOST:
         raise Usage(f"--jobs must be 1 or more, and {JOBS_MOST} at most, got {arguments.jobs}")
+    return min(int(arguments.jobs), max(runs, 1))
 
 
 def seeds(arguments: argparse.Namespace) -> range:

@@ -1,4 +1,4 @@
-"""What a balloon driver takes pages from: a guest's own memory management, or, for a machine
+"""What a balloon driver takes pages from: a guest's own memory management, or, for a VM
 without a guest model, its pages that were never touched.
 """
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from pageengine.plumbing.kept import Kept
+
 FAST_RATE = 16384
 SLOW_RATES = (512, 2048)
 FREE_RATES = (512, 16384)
@@ -27,8 +29,10 @@ class Balloonable(Protocol):
     def deflate(self, pages: int) -> int: ...
 
 
-class BalloonDriver:
+class BalloonDriver(Kept):
     """One guest's driver. size: pages in the balloon."""
+
+    KEPT = ("size", "slow_rate", "slow_polls")
 
     def __init__(self, guest: Balloonable):
         self._guest = guest
@@ -39,6 +43,20 @@ class BalloonDriver:
         self.size = 0
         self.slow_rate = SLOW_RATES[1]
         self.slow_polls = 0
+
+    def work(self, polls: int, target: int, seconds: int) -> int | None:
+        """So many polls towards ``target`` pages, the last of them ``seconds`` after the driver
+        began to run. How many of them there were since the one that last changed its size; None:
+        none did.
+        """
+        unmoved = None
+        for left in reversed(range(polls)):
+            before = self.size, self.slow_rate, self.slow_polls
+            if self.poll(target):
+                unmoved = left
+            if (self.size, self.slow_rate, self.slow_polls) == before:
+                break  # and so would every further poll be
+        return unmoved
 
     def poll(self, target: int) -> int:
         """One second's work towards ``target`` pages; how the size changed."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pageengine.plumbing.kept import Kept
 from pageengine.policy.ladder import split
 from pageengine.units import PAGE_BYTES
 
@@ -19,8 +20,10 @@ WRITE_WINDOW = 0.05
 _WRITES = ("swap", "ladder")  # techniques that write to swap
 
 
-class SwapRate:
+class SwapRate(Kept):
     """bandwidth: bytes per second of ``Host.advance``; None: as much as plans like, at once."""
+
+    KEPT = ("bandwidth", "_left", "_read")
 
     def __init__(self) -> None:
         self.bandwidth: float | None = None
@@ -33,7 +36,8 @@ class SwapRate:
 
     def wrote(self, pages: int) -> None:
         """So many pages went out."""
-        self._left -= pages
+        if self.bandwidth is not None:
+            self._left -= pages
 
     def advance(self, seconds: float) -> None:
         """Time passes. Reads and writes share the device; where both want more than there is, each

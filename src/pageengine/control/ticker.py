@@ -15,14 +15,16 @@ after it (``hold``).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from pageengine.control import vm_views
 from pageengine.control.vm_control import VMControl
 from pageengine.control.vm_table import VMTable
 from pageengine.core import vm_columns
-from pageengine.units import PAGE_BYTES
+from pageengine.plumbing.kept import Kept
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,10 +49,12 @@ class _Due(NamedTuple):
     reports: NDArray[np.bool_]
 
 
-class Ticker:
+class Ticker(Kept):
     """Time for a VM table. two_scans: the rule of the sharing scan; reports_free: whether guests
     hand free blocks back.
     """
+
+    KEPT = ("two_scans", "reports_free")
 
     def __init__(self, table: VMTable, engine: Engine):
         self._table, self._engine = table, engine
@@ -68,11 +72,15 @@ class Ticker:
             before = table.controls
             first = self._advance_from(first, seconds, ran)
             table.tidy()
-            if table.controls is not before:  # a policy added or removed machines on the way
+            if table.controls is not before:  # a policy added or removed VMs on the way
                 done = set(before[:first])
                 lived = dict(zip(before, ran.tolist(), strict=True))
                 ran = np.array([lived.get(control, seconds) for control in table.controls])
                 first = sum(control in done for control in table.controls)
+        for control, statistics in table.lying:
+            if table.runs()[control.row]:
+                told = partial(vm_views.guest_view, table, control)
+                statistics.pass_time(table.driver_seconds(control), told)
 
     def due_in(self) -> float:
         """Seconds until a driver at work is polled, a guest reports, or an estimator is read."""
@@ -80,8 +88,7 @@ class Ticker:
         table.tidy()
         if not len(table):
             return np.inf
-        target = np.minimum(table.balloon_target, table.balloon_max()) // PAGE_BYTES
-        working = table.runs() & (table.rest != target)
+        working = table.runs() & (table.rest != table.target_pages())
         polls = np.where(working, 1.0 - table.poll_due, np.inf)
         left = np.maximum(0.0, table.every - table.period)  # and as much again for what it waits
         readings = np.maximum(READING_SECONDS, np.ceil(left / READING_SECONDS - TICK))
@@ -89,10 +96,13 @@ class Ticker:
         reporting = self._reporting(slice(None))
         if self.reports_free and reporting.any():
             found = min(found, REPORT_SECONDS - float(table.report_due[reporting].max()))
+        for control, statistics in table.lying:
+            if table.runs()[control.row]:
+                found = min(found, statistics.due_in(table.driver_seconds(control)))
         return max(found, TICK)
 
     def hold(self) -> None:
-        """A decision is coming. Machines whose turn in ``advance`` has not come yet are as they
+        """A decision is coming. VMs whose turn in ``advance`` has not come yet are as they
         were before it, and theirs begins anew after the one at work.
         """
         table = self._table
@@ -103,13 +113,13 @@ class Ticker:
         table.tidy()
         if controls is table.controls:
             table.clocks[:, self._at + 1 :] = clocks[:, self._at + 1 - first :]
-        else:  # machines came or went
+        else:  # VMs came or went
             for row in range(self._at + 1, len(controls)):
                 if table.has(controls[row]):
                     table.clocks[:, controls[row].row] = clocks[:, row - first]
 
     def _advance_from(self, first: int, seconds: float, ran: NDArray[np.float64]) -> int:
-        """Up to the first machine whose work brings a decision about; the machine after it."""
+        """Up to the first VM whose work brings a decision about; the VM after it."""
         table = self._table
         clocks = first, table.clocks[:, first:].copy(), table.controls
         due = self._pass_time(slice(first, None), seconds, ran[first:])
@@ -121,8 +131,9 @@ class Ticker:
                 at, self._saved = row + 1, clocks
                 control = table.controls[row]
                 if due.moves[i]:
-                    there = control.poll(int(due.polls[i]), int(due.target[i]))
-                    table.rests(control, due.target[i] if there else -1)
+                    work = int(due.polls[i]), int(due.target[i])
+                    seconds = int(table.polls[row])
+                    table.polled(control, *work, *control.poll(*work, seconds))
                 if due.reports[i] and table.has(control):
                     control.report_free()
             except BaseException:
@@ -146,7 +157,10 @@ class Ticker:
         table.scan_due[rows] += table.scan_rate[rows] * seconds
         table.poll_due[rows] += awake
         polls = _whole(table.poll_due[rows])
-        target = np.minimum(table.balloon_target[rows], table.balloon_max(rows)) // PAGE_BYTES
+        table.polls[rows] += polls
+        target = table.target_pages(rows)
+        works = table.runs(rows) & (table.rest[rows] != target)
+        table.unmoved[rows] = np.where(works, table.unmoved[rows] + awake, 0.0)
         reports = np.zeros(len(ran), bool)
         if self.reports_free:
             table.report_due[rows] += awake
@@ -183,7 +197,7 @@ class Ticker:
         return moves
 
     def _watch(self, due: _Due, which: slice, first: int, two_scans: bool) -> None:
-        """Readings and scans of these machines, the first of which is in row ``first``. What was
+        """Readings and scans of these VMs, the first of which is in row ``first``. What was
         marked and how pages are shared do not depend on one another, so all readings come first.
         """
         table = self._table
@@ -223,7 +237,7 @@ class Ticker:
             raise failure
 
     def ends_scan_pass(self) -> bool:
-        """Whether every machine that is scanned has been, once; then the next pass begins."""
+        """Whether every VM that is scanned has been, once; then the next pass begins."""
         table = self._table
         scanning = table.scan_rate > 0
         if not scanning.any() or (table.scanned < table.pages)[scanning].any():

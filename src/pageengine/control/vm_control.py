@@ -2,30 +2,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pageengine.control.balloon import ControlledVM, GuestPages, UntouchedPages
 from pageengine.control.balloon_driver import BalloonDriver
+from pageengine.control.driver_faults import DriverFaults, FaultyDriver
+from pageengine.control.faulty_statistics import FaultyStatistics
 from pageengine.plumbing import given
-from pageengine.policy.base import GuestView
 from pageengine.units import PAGE_BYTES
 
 if TYPE_CHECKING:
     from pageengine.policy.workingset import WorkingSet
 
 
-class VMControl:
-    """One virtual machine's estimator and balloon driver."""
-
-    def __init__(self, vm: ControlledVM, estimator: WorkingSet):
-        self.vm, self.estimator = vm, estimator
-        self._driver = BalloonDriver(
-            UntouchedPages(vm) if vm.guest is None else GuestPages(vm, vm.guest)
+def estimator_state(estimator: Any) -> Any:
+    """What an estimator has learned. TypeError: it cannot say."""
+    if not callable(getattr(estimator, "state", None)) or not hasattr(estimator, "restore"):
+        raise TypeError(
+            f"the estimator {given.shown(estimator)} cannot be saved: give it state(), which "
+            "returns what it has learned as plain values, and restore(state)"
         )
+    return estimator.state()
+
+
+class VMControl:
+    """One virtual machine's estimator and balloon driver. statistics: what it tells, where that is
+    not what is so; else None. state: what ``state`` said, of a VM that goes on.
+    """
+
+    def __init__(
+        self,
+        vm: ControlledVM,
+        estimator: WorkingSet,
+        faults: DriverFaults | None = None,
+        state: Mapping[str, Any] | None = None,
+    ):
+        self.vm, self.estimator, self.faults = vm, estimator, faults
+        pages = UntouchedPages(vm) if vm.guest is None else GuestPages(vm, vm.guest)
+        self._driver, self.statistics = BalloonDriver(pages), None
+        if faults is not None and faults.there:
+            self._driver = FaultyDriver(pages, faults, vm.pages)
+            if faults.of_statistics:
+                self.statistics = FaultyStatistics(faults, vm.size)
         self.row = -1  # in the columns of the VM table
-        self._sampled = self._outside_balloon  # the part of the machine that the sample is of
-        if self.samples:
+        self._sampled = self._outside_balloon  # the part of the VM that the sample is of
+        if state is not None:
+            self._restore(state)
+        elif self.samples:
             vm._engine.sample_begin(vm._id, self.sample_size)
+
+    def state(self) -> dict[str, Any]:
+        """What its estimator and driver have come to."""
+        estimator, told = self.estimator, self.statistics
+        return {
+            "estimator": estimator_state(estimator),
+            "period": estimator.period,
+            "sampled": self._sampled,
+            "driver": self._driver.state(),
+            "statistics": None if told is None else told.state(),
+        }
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self.estimator.period = given.real(state["period"], "the period of an estimator")
+        restored: Any = self.estimator
+        restored.restore(state["estimator"])
+        self._sampled = given.real(state["sampled"], "the part that is sampled")
+        self._driver.restore(state["driver"])
+        if self.statistics is not None:
+            self.statistics.restore(state["statistics"])
 
     @property
     def _outside_balloon(self) -> float:
@@ -43,7 +88,7 @@ class VMControl:
 
     def active(self, touched: int, marked: int, in_balloon: int) -> int:
         """The estimate of the working set in bytes. Readings are of what is not in the balloon, but
-        kept as parts of the whole machine: when a balloon takes what is idle, what is in use does
+        kept as parts of the whole VM: when a balloon takes what is idle, what is in use does
         not become less.
         """
         if self.samples:
@@ -51,19 +96,6 @@ class VMControl:
         else:
             fraction = self.estimator.fraction()
         return min(int(fraction * self.vm.pages), self.vm.pages - in_balloon) * PAGE_BYTES
-
-    def guest_view(self) -> GuestView | None:
-        """What the driver tells of its guest."""
-        if self.vm.guest is None:
-            return None
-        stats = self.vm.guest.stats
-        return GuestView(
-            total=stats.total - stats.ballooned,
-            free=stats.free,
-            cache=stats.cache_clean + stats.cache_dirty,
-            swapped=stats.swapped,
-            major_faults=stats.swap_in,
-        )
 
     def restart(self) -> None:
         """The guest starts again, and its balloon is gone: a restarted driver first resets (OSDI
@@ -74,6 +106,8 @@ class VMControl:
         if vm.guest is not None:
             vm.guest.restart()
         self._driver.reset()
+        if self.statistics is not None:
+            self.statistics.restart()
 
     @property
     def samples(self) -> bool:
@@ -97,18 +131,15 @@ class VMControl:
         vm.age()
         self.estimator.observe(vm.idle_ages(), vm.pages)
 
-    def poll(self, polls: int, target: int) -> bool:
-        """So many polls of the driver towards ``target`` pages; whether it is there, and would do
-        nothing if it were polled again.
+    def poll(self, polls: int, target: int, seconds: int) -> tuple[bool, int | None]:
+        """So many polls of the driver towards ``target`` pages, the last of them ``seconds`` after
+        it began to run: whether it is there, and would do nothing if it were polled again; and what
+        ``BalloonDriver.work`` says.
         """
         driver = self._driver
         driver.size = min(driver.size, self._in_balloon)
-        for _ in range(polls):
-            before = driver.size, driver.slow_rate, driver.slow_polls
-            driver.poll(target)
-            if (driver.size, driver.slow_rate, driver.slow_polls) == before:
-                break  # and so would every further poll be
-        return driver.size == target and driver.slow_polls == 0
+        unmoved = driver.work(polls, target, seconds)
+        return driver.size == target and driver.slow_polls == 0, unmoved
 
     def report_free(self) -> None:
         """The guest reports its free blocks."""

@@ -1,21 +1,24 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pageengine.core.engine import Engine
+from pageengine.plumbing.shapes import Row
 
 COUNT: Final[int]
 
 class AccessOrder:
-    apart: int
-    plain: int
     def __new__(
         cls, table: ArrayLike, writes: ArrayLike, apart: int, plain: int
     ) -> AccessOrder: ...
     def make(
-        self, engine: Engine, id: int, ppns: NDArray[np.int64], kinds: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.int64], NDArray[np.uint8], tuple[int, ...], int, int]: ...
+        self, engine: Engine, id: int, ppns: Row[np.int64], kinds: Row[np.uint8]
+    ) -> tuple[Row[np.int64], Row[np.uint8], tuple[int, ...], int, int]: ...
     def touch(
-        self, engine: Engine, id: int, ppns: NDArray[np.int64], kinds: NDArray[np.uint8]
+        self, engine: Engine, id: int, ppns: Row[np.int64], kinds: Row[np.uint8]
     ) -> tuple[int, int]: ...
+    @property
+    def apart(self) -> int: ...
+    @property
+    def plain(self) -> int: ...

@@ -39,7 +39,7 @@ cdef class AccessOrder:
         self._kept, self.apart, self.plain = (turns, kinds), apart, plain
 
     def make(self, Engine engine not None, uint64_t id, ppns, kinds):
-        """Accesses of machine ``id``, PPNs int64 [n] and kinds uint8 [n], are put in order, and
+        """Accesses of VM ``id``, PPNs int64 [n] and kinds uint8 [n], are put in order, and
         made if they are plain: (PPNs, kinds, how many there are of each turn, done, status number).
         """
         ppns, kinds = np.array(ppns), np.array(kinds)  # they are looked at twice

@@ -13,6 +13,9 @@ from pageengine import errors
 from pageengine.plumbing import given
 
 
+_OF_DEVICE = ("time", "free_at", "read_busy", "queued")
+
+
 cdef double _seconds(value, str what) except -1:
     return given.real(value, what, unit="seconds")
 
@@ -122,6 +125,52 @@ cdef class Device:
     def queued(self) -> float:
         """Mean seconds in the queue of a request, in the last ``serve`` that had any."""
         return self._device.queued
+
+    def state(self) -> dict:
+        """The device and its clients as they are, as plain numbers."""
+        cdef pe_device *device = &self._device
+        return {
+            **{key: getattr(self, key) for key in _OF_DEVICE},
+            "service": device.service,
+            "clients": [
+                [c.at, c.work, c.gap, c.rest, c.costs, c.latency, c.waited, c.requests, c.rng.key,
+                 c.rng.counter, bool(c.there)]
+                for c in device.clients[:device.n]
+            ],
+        }
+
+    cdef int _set(self, uint32_t client, each) except -1:
+        cdef pe_client *c = &self._device.clients[client]
+        if not np.isfinite(np.array(each, float)).all():
+            raise ValueError(f"a client's numbers are finite, got {each}")
+        at, work, gap, rest, costs, latency, waited, requests, key, counter, _ = each
+        c.at, c.work, c.gap, c.rest, c.costs = at, work, gap, rest, costs
+        c.latency, c.waited, c.requests = latency, waited, requests
+        c.rng.key, c.rng.counter = key, counter
+        return 0
+
+    @classmethod
+    def restored(cls, state):
+        """The device that ``state`` was told of. CheckpointError: it cannot have been."""
+        cdef Device made
+        cdef uint32_t client = 0
+        cdef size_t i
+        try:
+            made = Device(state["service"])
+            for key in _OF_DEVICE:
+                _seconds(state[key], key)
+            for each in state["clients"]:
+                check(pe_device_join(&made._device, 0, 0, 0, &client))
+                made._set(client, each)
+                made._device.clients[client].there = True  # while others join
+            for i, (*_, there) in enumerate(state["clients"]):
+                made._device.clients[i].there = bool(there)
+            made._device.time, made._device.free_at = state["time"], state["free_at"]
+            made._device.read_busy, made._device.queued = state["read_busy"], state["queued"]
+            made.check()
+        except (KeyError, TypeError, ValueError, OverflowError, errors.CorruptState) as error:
+            raise errors.CheckpointError(f"a storage device in it cannot be: {error}") from None
+        return made
 
     def check(self) -> None:
         """Raises CorruptState with the first rule of pe_device.c that does not hold."""

@@ -1,6 +1,6 @@
 """Engine: the core's host as one Python object. Converts, locks and raises; computes nothing.
 
-Users work with ``pageengine.Host`` and ``VM`` (host.py, vm.py), which are built on this. Machines
+Users work with ``pageengine.Host`` and ``VM`` (host.py, vm.py), which are built on this. VMs
 are named by id here, sizes are in pages, and what a batch could not do is said by a status name
 instead of an exception.
 """
@@ -68,7 +68,8 @@ cdef class Engine:
 
     def __init__(self, uint32_t frames, *, uint64_t seed=0, bint tokens=False, bint sharing=True,
                  Codec codec=None, bint dense=False, uint64_t cache_limit=2**64 - 1,
-                 int swap_file=-1, bint random_victims=False, FaultPlan faults=None):
+                 int swap_file=-1, bint random_victims=False, uint32_t threads=1,
+                 FaultPlan faults=None):
         cdef pe_host_config config
         if self._host != NULL:
             raise RuntimeError("the engine is initialised already")
@@ -80,7 +81,7 @@ cdef class Engine:
         config.packing = PE_PACKING_DENSE if dense else PE_PACKING_ESX
         config.cache_limit_bytes = cache_limit
         config.swap_file = swap_file
-        config.random_victims = random_victims
+        config.random_victims, config.threads = random_victims, threads
         config.memory, config.calls = NULL, NULL
         self._lock = CallLock("host")
         self._codec, self._faults = codec, faults  # their tables must outlive the host
@@ -358,7 +359,7 @@ cdef class Engine:
         return out
 
     def vm_numbers(self, uint64_t id):
-        """VM_NUMBERS and EVENTS of one machine as a dict."""
+        """VM_NUMBERS and EVENTS of one VM as a dict."""
         cdef uint64_t numbers[PE_VM_NUMBERS]
         cdef pe_vm *vm
         with self._lock:
@@ -369,7 +370,7 @@ cdef class Engine:
         return values
 
     def vm_events(self, uint64_t id) -> tuple:
-        """EVENTS of one machine, in order."""
+        """EVENTS of one VM, in order."""
         cdef pe_vm *vm
         with self._lock:
             vm = self._vm(id)

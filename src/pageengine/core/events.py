@@ -7,7 +7,7 @@ from pageengine.plumbing.frozen import Frozen
 
 class Events(Frozen):
     """Cumulative counts since the virtual machine was added, in pages; on a host, the sum over its
-    machines.
+    VMs.
 
     Attributes:
         accesses: [pages] accesses made
@@ -29,7 +29,7 @@ class Events(Frozen):
         scanned: [pages] hashed by the sharing scan
         hinted: [pages] of these, what was noted as hints
         discarded: [pages] compressed or swapped ones overwritten whole, without reading them
-        block_stops: [batches] stopped because the machine is blocked
+        block_stops: [batches] stopped because the VM is blocked
         sample_faults: [pages] first accesses to pages of a sample
         reported: [pages] free ones that the guest reported and the host took
     """

@@ -1,8 +1,8 @@
 """Guest: the memory management of a guest operating system, as a model.
 
-A guest holds virtual pages and blocks of files in the pages of its machine: a free list, a page
+A guest holds virtual pages and blocks of files in the pages of its VM: a free list, a page
 cache, anonymous memory, replacement and swap space of its own. It knows no host: what it does to
-the machine's pages comes out as operations, which ``VM.touch`` or ``VM.write`` then make.
+the VM's pages comes out as operations, which ``VM.touch`` or ``VM.write`` then make.
 """
 
 from _thread import allocate_lock
@@ -11,10 +11,12 @@ from typing import NamedTuple
 cimport cython
 import numpy as np
 
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from pageengine._c.guest cimport *
-from pageengine._c.status cimport PE_ERR_ARGUMENT, pe_status
+from pageengine._c.state cimport *
+from pageengine._c.status cimport PE_ERR_ARGUMENT, PE_ERR_STATE, PE_OK, pe_status
 from pageengine.plumbing._status cimport check
 
 from pageengine import errors
@@ -30,7 +32,7 @@ LEVELS = 7  # numbers that are amounts of memory; the others are counts
 
 
 class Ops(NamedTuple):
-    """What a guest did to pages of its machine, in order. ppns: int64 [m]; flags: uint8 [m], WRITE
+    """What a guest did to pages of its VM, in order. ppns: int64 [m]; flags: uint8 [m], WRITE
     (1), FILL (2: the page was written whole: zeroed, or read from a disk) and PAGE_OUT (4: read, to
     be written to the guest's disk) together. done: how many of the touches that caused them were
     made; fewer than asked when the guest is out of memory and swap space.
@@ -201,6 +203,56 @@ cdef class Guest:
             numbers[i] * <uint64_t>PAGE_BYTES if i < <int>LEVELS else numbers[i]
             for i in range(PE_GUEST_NUMBERS)
         ])
+
+    def state(self) -> bytes:
+        """The guest as it is, to ``restore`` one of the same size and replacement from."""
+        cdef pe_state_out out
+        cdef pe_status status
+        pe_state_out_begin(&out, -1, 0)
+        try:
+            with self._lock:
+                with nogil:
+                    pe_guest_save(self._guest, &out)
+                    status = pe_state_out_end(&out)
+            check(status)
+            return PyBytes_FromStringAndSize(<char *>out.bytes, out.length)
+        finally:
+            pe_state_out_fini(&out)
+
+    def restore(self, const uint8_t[::1] state not None):
+        """Becomes the guest that ``state`` was told of; CheckpointError, and it stays as it is:
+        that was another one, or the bytes are damaged.
+        """
+        cdef pe_state_in source
+        cdef const char *rule = NULL
+        cdef pe_status status
+        cdef pe_guest *fresh = NULL
+        cdef pe_guest *last = NULL
+        cdef const char *what
+        pe_state_in_begin(&source, -1, &state[0] if state.shape[0] else NULL, 0, state.shape[0])
+        try:
+            fresh = self._made()
+            with nogil:
+                status = pe_guest_load(fresh, &source, &rule)
+                if status == PE_OK:
+                    status = pe_state_in_end(&source)
+            if status == PE_ERR_STATE:
+                what = rule if rule != NULL else source.reason
+                raise errors.CheckpointError(f"the state of a guest: {what.decode()}")
+            check(status)
+            with self._lock:
+                last = self._guest
+                self._guest = fresh
+                fresh = last
+        finally:
+            pe_guest_delete(fresh)
+            pe_state_in_fini(&source)
+
+    @property
+    def options(self) -> dict:
+        """What it was made with."""
+        return {"pages": self.pages, "swap_pages": self._swap_pages,
+                "kernel_pages": self._kernel_pages, "replacement": self.replacement}
 
     @property
     def stats(self):

@@ -36,11 +36,9 @@ class _Record(Frozen):
         return dict(vars(self))
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{name}</td><td style='text-align:right'>{self._shown(name)}</td></tr>"
-            for name in vars(self)
-        )
-        return f"<table><caption>{type(self).__name__}</caption>{rows}</table>"
+        from pageengine.inline import hosts  # where there is a notebook only
+
+        return hosts.record(type(self).__name__, {name: self._shown(name) for name in vars(self)})
 
     def _shown(self, name: str) -> str:
         value = getattr(self, name)
@@ -98,7 +96,7 @@ class HostStats(_Record, Events):
         memory: [bytes] machine memory
         free: [bytes] of it, idle
         consumed: [bytes] memory - free
-        granted: [bytes] of all machines, as are shared, zero, compressed, swapped, ballooned and
+        granted: [bytes] of all VMs, as are shared, zero, compressed, swapped, ballooned and
             zipped
         shared: [bytes] guest memory that is shared, in full
         zero: [bytes] of shared, pages that map a zero page
@@ -117,8 +115,8 @@ class HostStats(_Record, Events):
         hint_pages: [pages] scanned without finding a partner (COWH)
         swap_writes: [calls] to write to the swap file
         swap_reads: [calls] to read from it
-        vms: [number] machines
-        configured: [bytes] memory of all machines
+        vms: [number] VMs
+        configured: [bytes] memory of all VMs
     """
 
     memory: int = 0
@@ -150,7 +148,7 @@ class GuestStats(_Record):
     """What a guest's memory is used for, and what happened in it since it started.
 
     Attributes:
-        total: [bytes] memory of the machine, the balloon included
+        total: [bytes] memory of the VM, the balloon included
         free: [bytes] on the free list
         kernel: [bytes] the kernel's own
         cache_clean: [bytes] page cache, as it is on disk

@@ -29,10 +29,10 @@ class Named(Protocol):
 
 
 def error_of(
-    status: int, engine: Engine, vm: str, done: int, machines: Iterable[Named] = ()
+    status: int, engine: Engine, vm: str, done: int, vms: Iterable[Named] = ()
 ) -> Exception:
-    """The exception for a batch on machine ``vm`` that stopped with ``status`` after ``done``
-    accesses or pages. machines: all of the host's, where the page that failed may be of another.
+    """The exception for a batch on VM ``vm`` that stopped with ``status`` after ``done``
+    accesses or pages. vms: all of the host's, where the page that failed may be of another.
     """
     name = STATUS_NAMES[status]
     id, ppn, errno = engine.error
@@ -44,8 +44,8 @@ def error_of(
         )
     if name == "PE_ERR_PAGE_RANGE":
         return IndexError(
-            f"the PPNs changed while the batch was made, and entry {done} is not a page of virtual "
-            f"machine {vm!r} any more; {done} accesses were made"
+            f"the PPNs changed while the batch was made, and entry {done} is not a page of VM "
+            f"{vm!r} any more; {done} accesses were made"
         )
     if name == "PE_BLOCKED":
         return errors.Blocked(f"virtual machine {vm!r} is blocked; {done} accesses were made", done)
@@ -65,7 +65,7 @@ def error_of(
     if name == "PE_ERR_BACKING":
         return _failed_write(errno, vm, done) if ppn == _NO_PAGE else _failed_read(errno, vm, ppn)
     if name == "PE_ERR_CODEC":
-        owner = next((machine.name for machine in machines if machine._id == id), vm)
+        owner = next((each.name for each in vms if each._id == id), vm)
         return errors.CodecError(
             f"the compressed page {ppn} of virtual machine {owner!r} does not decode: its content "
             "is lost, and every other page is as it was"

@@ -1,7 +1,7 @@
-"""Columns: the numbers of many machines of a host, and work on many of them, in one call each.
+"""Columns: the numbers of many VMs of a host, and work on many of them, in one call each.
 
-A host of a thousand machines is looked at every epoch; one call per machine would cost more than
-what it says. Machines are named by their ids in the engine, in any order.
+A host of a thousand VMs is looked at every epoch; one call per VM would cost more than
+what it says. VMs are named by their ids in the engine, in any order.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ from pageengine.core.engine cimport Engine
 
 from pageengine.core.engine import EVENTS, VM_NUMBERS
 
-#: What ``numbers`` tells of each machine, a row each. touched, marked: of the open sampling period.
+#: What ``numbers`` tells of each VM, a row each. touched, marked: of the open sampling period.
 ROWS = (*VM_NUMBERS, *EVENTS, "blocked", "touched", "marked")
 
 
@@ -31,7 +31,7 @@ cdef int _all_there(Engine engine, const uint64_t[::1] ids) except -1:
 
 
 def numbers(Engine engine not None, const uint64_t[::1] ids):
-    """ROWS of these machines: int64 [rows, n]."""
+    """ROWS of these VMs: int64 [rows, n]."""
     cdef size_t n = ids.shape[0]
     out = np.empty((PE_VM_ROWS, n), np.int64)
     cdef int64_t[:, ::1] view = out
@@ -44,7 +44,7 @@ def numbers(Engine engine not None, const uint64_t[::1] ids):
 
 
 def ballooned(Engine engine not None, const uint64_t[::1] ids):
-    """Pages of these machines that are in their balloons: int64 [n]."""
+    """Pages of these VMs that are in their balloons: int64 [n]."""
     out = np.empty(ids.shape[0], np.int64)
     cdef int64_t[::1] view = out
     with engine._lock:
@@ -55,7 +55,7 @@ def ballooned(Engine engine not None, const uint64_t[::1] ids):
 
 
 def end_samples(Engine engine not None, const uint64_t[::1] ids):
-    """Ends the sampling periods of these machines: int64 [2, n], pages touched and pages marked."""
+    """Ends the sampling periods of these VMs: int64 [2, n], pages touched and pages marked."""
     out = np.empty((2, ids.shape[0]), np.int64)
     cdef int64_t[:, ::1] view = out
     cdef uint32_t marked, touched
@@ -68,9 +68,9 @@ def end_samples(Engine engine not None, const uint64_t[::1] ids):
 
 
 def begin_samples(Engine engine not None, const uint64_t[::1] ids, const uint32_t[::1] n):
-    """Begins a period for each: n[i] random pages of machine ids[i] are marked."""
+    """Begins a period for each: n[i] random pages of VM ids[i] are marked."""
     if n.shape[0] != ids.shape[0]:
-        raise ValueError(f"{ids.shape[0]} machines and {n.shape[0]} samples")
+        raise ValueError(f"{ids.shape[0]} VMs and {n.shape[0]} samples")
     with engine._lock:
         _all_there(engine, ids)
         for i in range(ids.shape[0]):
@@ -79,15 +79,15 @@ def begin_samples(Engine engine not None, const uint64_t[::1] ids, const uint32_
 
 def scan(Engine engine not None, const uint64_t[::1] ids, const int64_t[::1] pages,
          bint two_scans=False):
-    """Looks for equal pages: at pages[i] of machine ids[i], one machine after the other.
-    MemoryError: a machine's checksums found no room; those before it were scanned.
+    """Looks for equal pages: at pages[i] of VM ids[i], one VM after the other.
+    MemoryError: a VM's checksums found no room; those before it were scanned.
     """
     cdef size_t i, n = ids.shape[0]
     cdef pe_scan_result result = pe_scan_result(0, 0, 0, 0, 0, 0)
     cdef unsigned how = PE_SCAN_TWO_SCANS if two_scans else 0
     cdef pe_status status = PE_OK
     if pages.shape[0] != ids.shape[0]:
-        raise ValueError(f"{ids.shape[0]} machines and {pages.shape[0]} numbers of pages")
+        raise ValueError(f"{ids.shape[0]} VMs and {pages.shape[0]} numbers of pages")
     ids, pages = np.array(ids), np.array(pages)  # checked, and then used without the GIL
     for i in range(n):
         if pages[i] < 0:
@@ -104,7 +104,7 @@ def scan(Engine engine not None, const uint64_t[::1] ids, const int64_t[::1] pag
 
 
 def slots(Engine engine not None, uint64_t id):
-    """The slot of swap space that each page of a machine has, uint32 [pages]; 2**32 - 1 for those
+    """The slot of swap space that each page of a VM has, uint32 [pages]; 2**32 - 1 for those
     that are not swapped.
     """
     cdef pe_vm *vm

@@ -1,16 +1,17 @@
-"""Admission control: a machine whose guarantees cannot be kept is refused (OSDI 2002 section 6.2).
+"""Admission control: a VM whose guarantees cannot be kept is refused (OSDI 2002 section 6.2).
 
-Machine memory must hold reservation + overhead of every machine, swap space size - reservation.
+Machine memory must hold reservation + overhead of every VM, swap space size - reservation.
 """
 
 from pageengine import errors
 from pageengine.plumbing.frozen import Frozen
+from pageengine.plumbing.kept import Kept
 from pageengine.policy.shares import parse_shares
 from pageengine.units import PAGE_BYTES, PAGES_MOST, Size, format_size, parse_pages
 
 
 class ResourceAllocation(Frozen):
-    """What a machine is promised. Bytes, but for shares, which are a weight."""
+    """What a VM is promised. Bytes, but for shares, which are a weight."""
 
     size: int
     shares: int
@@ -49,16 +50,23 @@ def read_allocation(
     )
 
 
-class Promises:
-    """What a host has promised its machines. memory: bytes of machine memory that it has; swap: of
-    swap space, None where that grows with the machines; reserve_swap: whether swap space of a fixed
+class Promises(Kept):
+    """What a host has promised its VMs. memory: bytes of machine memory that it has; swap: of
+    swap space, None where that grows with the VMs; reserve_swap: whether swap space of a fixed
     size is promised too.
     """
+
+    KEPT = ("_memory", "_swap_left", "_grows", "_reserve_swap", "slots")
 
     def __init__(self, memory: int, swap: int | None, reserve_swap: bool):
         self._memory, self._swap_left = memory, 0 if swap is None else swap
         self._grows, self._reserve_swap = swap is None, reserve_swap
         self.slots = 0 if swap is None else swap // PAGE_BYTES  # pages that swap space must hold
+
+    @property
+    def has_swap(self) -> bool:
+        """Whether there is swap space, or may be."""
+        return self._grows or self.slots > 0
 
     def admit(
         self, name: str, allocation: ResourceAllocation, instead: ResourceAllocation | None = None
@@ -71,12 +79,12 @@ class Promises:
         needed = (allocation.swap - swap) // PAGE_BYTES if self._grows else 0
         if needed > PAGES_MOST:
             raise errors.AdmissionError(
-                f"the machines may need {format_size(needed * PAGE_BYTES)} of swap space, and "
+                f"the VMs may need {format_size(needed * PAGE_BYTES)} of swap space, and "
                 f"there can be {format_size(PAGES_MOST * PAGE_BYTES)}: give swap= the size that "
                 "it is to have"
             )
         if needed > self.slots:
-            # by an eighth at least: many machines in turn do not each move the whole table
+            # by an eighth at least: many VMs in turn do not each move the whole table
             self.slots = max(needed, min(self.slots + self.slots // 8, PAGES_MOST))
         self._memory, self._swap_left = memory - allocation.memory, swap - allocation.swap
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pageengine import errors
+from pageengine.control import vm_views
 from pageengine.control.backend import Request
 from pageengine.control.direct_reclaim import DirectReclaim
+from pageengine.control.pressure import HostPressure
 from pageengine.control.swap_rate import SwapRate
 from pageengine.control.ticker import Ticker
 from pageengine.control.vm_table import VMTable
@@ -26,13 +28,14 @@ from pageengine.units import PAGE_BYTES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pageengine.control.driver_faults import DriverFaults
     from pageengine.core.engine import Engine
     from pageengine.host.vm import VM
     from pageengine.policy.workingset import WorkingSet
 
-_VIEW = VMView.__match_args__
-_SHOWN = [name for name in ROWS if name in _VIEW]
+_SHOWN = [name for name in ROWS if name in VMView.__match_args__]
 _SHOWN_ROWS = [ROWS.index(name) for name in _SHOWN]
+_KEPT = ("_ticker", "swap_rate", "_pressure")
 _TOLD = ROWS.index("touched")  # rows from here on are for the estimator
 
 
@@ -48,7 +51,7 @@ class EngineBackend:
         self._classes = 40 if dense else 2  # of slots in the compression cache
         self.table = VMTable(engine)
         self._ticker = Ticker(self.table, engine)
-        self.swap_rate = SwapRate()
+        self.swap_rate, self._pressure = SwapRate(), HostPressure()
         self.floor = 0  # frames that the overhead of VMs takes: no access may use them
         self.mark = 0  # frames: with no more than these idle, accesses wait
         self._watermark = 0.0
@@ -59,11 +62,36 @@ class EngineBackend:
 
     # virtual machines come and go
 
-    def add(self, vm: VM, estimator: WorkingSet, driver: bool, balloon_max: int) -> None:
-        """vm: the VM. driver: whether its guest has a balloon driver, and the most it may take."""
-        self.table.add(vm, estimator, driver, balloon_max)
+    def add(
+        self,
+        vm: VM,
+        estimator: WorkingSet,
+        driver: bool | DriverFaults,
+        balloon_max: int,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
+        """vm: the VM. driver: as for ``Host.add_vm``, and the most that its balloon may take.
+        state: of its control, where it goes on.
+        """
+        self.table.add(vm, estimator, driver, balloon_max, state)
         self.floor += vm.overhead // PAGE_BYTES
         self.set_low_watermark(self._watermark)
+
+    def state(self) -> dict[str, Any]:
+        """What is known of all VMs, and of the host."""
+        return {
+            "watermark": self._watermark,
+            "table": self.table.state(),
+            **{name: getattr(self, name).state() for name in _KEPT},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on from what ``state`` said; the VMs are there."""
+        self.table.restore(state["table"])
+        for name in _KEPT:
+            getattr(self, name).restore(state[name])
+        watermark = given.real(state["watermark"], "the low watermark", 0, float(given.MOST))
+        self.set_low_watermark(watermark)
 
     def remove(self, vm: VM) -> None:
         self.table.remove(vm)
@@ -101,25 +129,31 @@ class EngineBackend:
 
     def decided(self) -> None:
         self.table.decided()
+        self._pressure.decided()
 
     def snapshot(self, time: float, state: str, memo: Mapping[str, Any]) -> Snapshot:
         numbers = self._engine.host_numbers()
         overhead = self.floor * PAGE_BYTES
+        free = max(0, numbers["free"] - overhead)
+        some, full = self._pressure.shown()
         return Snapshot(
             memory=numbers["memory"] - overhead,
-            free=max(0, numbers["free"] - overhead),
+            free=free,
             swap_free=numbers["swap_free"],
             vms=tuple(self._views()),
             time=time,
             state=state,
             memo=memo,
+            available=free,  # a host has no page cache: what it holds are pages of its VMs
+            pressure_some=some,
+            pressure_full=full,
+            swap_in_rate=float(self.table.swap_in_rate.sum()),
         )
 
     def _views(self) -> Iterator[VMView]:
-        table, vms = self.table, list(self._vms.values())
+        table = self.table
         numbers = table.numbers()
-        runs = table.runs().tolist()
-        allocations = [vm.allocation for vm in vms]
+        allocations = [vm.allocation for vm in self._vms.values()]
         columns = dict(zip(_SHOWN, numbers[_SHOWN_ROWS].tolist(), strict=True))
         columns |= {
             "name": table.names,
@@ -128,16 +162,9 @@ class EngineBackend:
             "limit": [allocation.limit for allocation in allocations],
             "overhead": [allocation.overhead for allocation in allocations],
             "blocked": map(bool, columns["blocked"]),
-            "active": table.active(numbers).tolist(),
-            "balloon_target": map(int, table.balloon_target.tolist()),
-            "balloon_max": map(int, table.balloon_max().tolist()),
-            "stall": table.stall().tolist(),
-            "guest": [
-                table[vm.name].guest_view() if run and vm.guest is not None else None
-                for vm, run in zip(vms, runs, strict=True)
-            ],
+            **vm_views.columns(table, numbers),
         }
-        return map(VMView, *(columns[name] for name in _VIEW))
+        return map(VMView, *(columns[name] for name in VMView.__match_args__))
 
     def counts(self) -> dict[str, NDArray[np.int64]]:
         """What ``Host.counts`` says."""
@@ -224,7 +251,7 @@ class EngineBackend:
         ran = {} if ran is None else ran
         names = self.table.names
         if not isinstance(ran, Mapping):
-            raise TypeError(f"ran must be seconds by the names of machines, got {given.shown(ran)}")
+            raise TypeError(f"ran must be seconds by the names of VMs, got {given.shown(ran)}")
         if not ran.keys() <= names:
             unknown = given.listed(map(str, ran.keys() - names))
             raise ValueError(f"ran names virtual machines that are not there: {unknown}")
@@ -242,6 +269,7 @@ class EngineBackend:
 
     def advance(self, seconds: float, ran: NDArray[np.float64]) -> None:
         self.swap_rate.advance(seconds)
+        self._pressure.advance(seconds, ran)
         self._ticker.advance(seconds, ran)
         if self._ticker.ends_scan_pass():  # hints older than one pass over every VM expire
             self.end_scan_pass()

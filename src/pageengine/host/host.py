@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, NoReturn, Self
 import numpy as np
 
 from pageengine import errors
-from pageengine.control.controller import Controller
+from pageengine.control.controller import Controller, Decision
+from pageengine.control.driver_faults import DriverFaults, read_driver
 from pageengine.core.engine import TECHNIQUES, Engine
 from pageengine.core.events import Events
 from pageengine.core.records import HostStats, Reclaimed, ScanResult
 from pageengine.core.status import error_of
 from pageengine.host.admission import Promises, ResourceAllocation, read_allocation
 from pageengine.host.engine_backend import EngineBackend
-from pageengine.host.options import find_estimator, number_of, part_of, salt_number
+from pageengine.host.options import find_estimator, number_of, part_of, salt_number, thread_count
+from pageengine.host.saved import SavedHost
+from pageengine.host.shows import host_html
 from pageengine.host.swap_file import open_swap_file
 from pageengine.host.vm import VM
 from pageengine.plumbing import given
@@ -28,45 +31,42 @@ from pageengine.units import PAGE_BYTES, PAGES_MOST, Size, format_size, parse_pa
 if TYPE_CHECKING:
     import os
 
-    from numpy.typing import NDArray
-
     from pageengine.core.guest import Guest
     from pageengine.faults import FaultPlan
+    from pageengine.plumbing.shapes import Row
+    from pageengine.policy.guard import Limits
     from pageengine.policy.workingset import WorkingSet
 
 _EVENT_NAMES = Events.__match_args__
-
-
 RATE_MOST = 1e15  # bytes per second: no memory is as fast
 
 
 @serialised
-class Host:
+class Host(SavedHost):
     """A host that really holds pages.
 
     memory: machine memory, bytes or text ("64 MiB"), a multiple of 4096.
-    seed: of every random choice; the same calls with the same seed give the same result, bit for
-    bit.
+    seed: of every random choice; the same calls and seed give the same result, bit for bit.
     contents: "bytes" (4096 real bytes per page) or "tokens" (8 bytes stand for a page; see
     ``pageengine.tokens``).
     sharing: whether equal pages are kept once. compression: codec name (see
     ``pageengine.codecs()``) or None.
     packing: "esx" (half and quarter pages) or "dense" (64-byte classes). cache_limit: of the
-    compression cache, None for no limit but the machines' own.
-    swap: size of swap space; None lets it grow with the machines (size - reservation each, as ESX
+    compression cache, None for no limit but the VMs' own.
+    swap: size of swap space; None lets it grow with the VMs (size - reservation each, as ESX
     reserves), 0 is none.
     swap_dir: where the temporary swap file goes; it has no name and vanishes with the host.
-    reserve_swap: refuse machines whose size - reservation the swap space could not hold (ESX).
+    reserve_swap: refuse VMs whose size - reservation the swap space could not hold (ESX).
     policy: an object with ``decide(snapshot) -> Plan``, or a name such as "esx6"
     (``policy.POLICIES``); ``policy.Plain()`` by default.
     estimator: of working sets: "sampling", "accessed-bits", "idle-age", or a function without
     arguments that makes one (policy.workingset).
     victims: "clock" (second chance) or "random" (as ESX chooses).
+    threads: of one call, 1 to 64; None: as docs/embedding.md says. No result depends on it.
     faults: a ``faults.FaultPlan`` that makes operations fail on purpose, or None.
 
-    A context manager; ``close()`` gives everything back. Any thread may call a host and its
-    machines: calls are made one at a time. In a forked child they raise Forked.
-    """
+    A context manager; ``close()`` gives everything back. Any thread may call a host and its VMs:
+    calls are made one at a time. In a forked child they raise Forked."""
 
     def __init__(
         self,
@@ -84,6 +84,7 @@ class Host:
         victims: str = "clock",
         reserve_swap: bool = False,
         estimator: str | Callable[[], WorkingSet] = "sampling",
+        threads: int | None = None,
         faults: FaultPlan | None = None,
     ):
         frames = parse_pages(memory, "memory", PAGES_MOST)
@@ -94,11 +95,11 @@ class Host:
         self.victims = given.choice(victims, "victims", ("clock", "random"))
         self.packing = given.choice(packing, "packing", ("esx", "dense"))
         self.compression, self.sharing = compression, given.flag(sharing, "sharing")
-        reserve_swap = given.flag(reserve_swap, "reserve_swap")
+        reserve_swap, self.threads = given.flag(reserve_swap, "reserve_swap"), thread_count(threads)
         self._new_estimator = find_estimator(estimator)
         swap = None if swap is None else parse_pages(swap, "swap", PAGES_MOST) * PAGE_BYTES
         codec = None if compression is None else Codec(given.text(compression, "compression"))
-        cache = 2**64 - 1 if cache_limit is None else parse_size(cache_limit, "cache_limit")
+        self._cache_limit = None if cache_limit is None else parse_size(cache_limit, "cache_limit")
         swap_dir = None if swap_dir is None else given.path(swap_dir, "swap_dir")
         has_file = self.contents == "bytes" and swap != 0
         with open_swap_file(swap_dir) if has_file else nullcontext() as file:
@@ -109,9 +110,10 @@ class Host:
                 sharing=self.sharing,
                 codec=codec,
                 dense=self.packing == "dense",
-                cache_limit=cache,
+                cache_limit=2**64 - 1 if self._cache_limit is None else self._cache_limit,
                 swap_file=-1 if file is None else file.fileno(),
                 random_victims=self.victims == "random",
+                threads=self.threads,
                 faults=faults,
             )
         self._lock = self._engine.lock
@@ -128,7 +130,10 @@ class Host:
             raise
 
     def __repr__(self) -> str:
-        return f"<Host: {format_size(self.memory)}, {len(self._vms)} virtual machines>"
+        there = f"{len(self._vms)} virtual machines" if self._engine.open else "closed"
+        return f"<Host: {format_size(self.memory)}, {there}>"
+
+    _repr_html_ = host_html
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -184,7 +189,7 @@ class Host:
         if isinstance(name, VM):
             return name.of(self)
         if not isinstance(name, str):
-            raise TypeError(f"a machine is named by a text or a VM, got {given.shown(name)}")
+            raise TypeError(f"a VM is named by a text or a VM, got {given.shown(name)}")
         if name not in self._vms:
             raise errors.NoSuchVM(
                 f"there is no virtual machine {given.shown(name)}; "
@@ -203,18 +208,19 @@ class Host:
         salt: str | None = "",
         cache_limit: Size = "10%",
         overhead: Size = 0,
-        driver: bool = True,
+        driver: bool | DriverFaults = True,
         balloon_max: Size = "65%",
         guest: Guest | None = None,
     ) -> VM:
         """Adds a virtual machine whose pages are all absent.
 
         size, reservation, limit: bytes or text. shares: its weight, a number or "low", "normal"
-        (10 per MiB, the default), "high". salt: machines of equal salt may share pages; None gives
+        (10 per MiB, the default), "high". salt: VMs of equal salt may share pages; None gives
         it one of its own. cache_limit: most that its pages may take of the compression cache, bytes
         or a percentage of its size (ESX: 10 %). overhead: machine memory that running it takes
-        beside its own. driver: whether its guest has a balloon driver, and balloon_max how much
-        that may take. guest: a ``Guest`` that manages its memory, or None.
+        beside its own. driver: whether its guest has a balloon driver, or ``DriverFaults`` of
+        one that misbehaves; balloon_max: how much that may take. guest: a ``Guest`` that manages
+        its memory, or None.
 
         AdmissionError: what it is promised (reservation + overhead, and swap space) is not there.
         ValueError, TypeError: a name that is taken, a size that is none. Nothing is done then.
@@ -226,7 +232,8 @@ class Host:
         allocation = read_allocation(size, shares, reservation, limit, overhead)
         balloon_limit = part_of(balloon_max, allocation.size, "balloon_max")
         cache = part_of(cache_limit, allocation.size, "cache_limit")
-        pages, driver = allocation.size // PAGE_BYTES, given.flag(driver, "driver")
+        pages = allocation.size // PAGE_BYTES
+        driver = read_driver(driver, allocation.size, guest is not None)
         if guest is not None and not isinstance(getattr(guest, "pages", None), int):
             raise TypeError(f"guest must be a Guest or None, got {given.shown(guest)}")
         if guest is not None and guest.pages != pages:
@@ -278,7 +285,7 @@ class Host:
         rule: str = "hint",
     ) -> ScanResult:
         """Looks for equal pages and merges them. Without arguments, one pass over every page of
-        every machine; ``pages``: so many pages of each machine, all at most, from where its last
+        every VM; ``pages``: so many pages of each VM, all at most, from where its last
         scan ended (order "random": anywhere). rule: "hint" (ESX: the first equal page merges) or
         "two-scans" (KSM: a page that equals no shared one must be unchanged between two scans).
         MemoryError: no room for the checksums that this takes.
@@ -286,11 +293,11 @@ class Host:
         two_scans = given.choice(rule, "rule", ("hint", "two-scans")) == "two-scans"
         random = given.choice(order, "order", ("sequential", "random")) == "random"
         pages = None if pages is None else given.whole(pages, "pages")
-        machines = list(self._vms.values()) if vm is None else [self[vm]]
+        vms = list(self._vms.values()) if vm is None else [self[vm]]
         result = ScanResult()
-        for machine in machines:
-            amount = machine.pages if pages is None else min(pages, machine.pages)
-            result += ScanResult(**self._engine.scan(machine._id, amount, random, two_scans))
+        for each in vms:
+            amount = each.pages if pages is None else min(pages, each.pages)
+            result += ScanResult(**self._engine.scan(each._id, amount, random, two_scans))
         if pages is None and vm is None:
             self._engine.end_scan_pass()
         return result
@@ -333,6 +340,17 @@ class Host:
         self._controller.set_policy(policy)
 
     @property
+    def guard(self) -> Limits | None:
+        """``policy.Limits`` that every plan is held to before it is carried out, from the next one
+        on; None for no guard, as at first.
+        """
+        return self._controller.limits
+
+    @guard.setter
+    def guard(self, limits: Limits | None) -> None:
+        self._controller.limits = limits
+
+    @property
     def swap_bandwidth(self) -> float | None:
         """Bytes per second of ``advance`` that plans may write to swap; None: as much as they like,
         at once. A host whose swap is slow falls to lower states before it recovers.
@@ -353,9 +371,7 @@ class Host:
 
     @property
     def headroom(self) -> tuple[int, int]:
-        """(pages that accesses may take before the policy is asked, pages that are kept below
-        that).
-        """
+        """(pages that accesses may take before the policy is asked, pages kept below that)."""
         return self._backend.headroom()
 
     @property
@@ -381,15 +397,19 @@ class Host:
         """
         self._controller.on_plan(told)
 
+    def on_decision(self, told: Callable[[Decision], object]) -> None:
+        """Has this called with every decision: snapshot, plan, and what the guard made of it."""
+        self._controller.on_decision(told)
+
     @property
     def last_plan(self) -> Plan:
-        """What the policy said last."""
+        """The plan in force: what the policy said last, and the guard let pass."""
         return self._controller.plan
 
-    def columns(self, names: Iterable[str | VM] | None = None) -> dict[str, NDArray[np.int64]]:
-        """All numbers of all machines at once: by name an int64 array with an entry per machine, in
+    def columns(self, names: Iterable[str | VM] | None = None) -> dict[str, Row[np.int64]]:
+        """All numbers of all VMs at once: by name an int64 array with an entry per VM, in
         the order of ``vms``, or of these ``names``. They are those of ``VM.stats`` but
-        for what a machine is promised (shares, reservation, limit), and of each its ``active``,
+        for what a VM is promised (shares, reservation, limit), and of each its ``active``,
         ``balloon_target``, and the plan's ``target`` (its size, where the plan does not say); bytes
         are bytes. Far cheaper than ``stats`` of each.
         """
@@ -398,8 +418,8 @@ class Host:
         )
         return self._backend.columns(rows)
 
-    def counts(self) -> dict[str, NDArray[np.int64]]:
-        """Those of ``columns`` that the core keeps (places and events), of all machines: cheaper
+    def counts(self) -> dict[str, Row[np.int64]]:
+        """Those of ``columns`` that the core keeps (places and events), of all VMs: cheaper
         still.
         """
         return self._backend.counts()
@@ -421,8 +441,8 @@ class Host:
 
     def advance(self, seconds: float, ran: Mapping[str, float] | None = None) -> None:
         """Lets time pass: sampling periods, the sharing scan at the plan's rates, balloon drivers,
-        free page reports, and decisions when they are due. ran: seconds that each machine really
-        ran, by name (a machine that waits does not look idle); all the time by default. The policy
+        free page reports, and decisions when they are due. ran: seconds that each VM really
+        ran, by name (a VM that waits does not look idle); all the time by default. The policy
         is asked at most once, at the end: steps should be no longer than the balance period (15 s).
         """
         seconds = given.seconds(seconds, "seconds", ends="(]")
@@ -436,16 +456,16 @@ class Host:
     # what is there
 
     def numbers(self) -> dict[str, int]:
-        """What ``stats`` says of the host itself, without its machines' events, by name: bytes and
+        """What ``stats`` says of the host itself, without its VMs' events, by name: bytes and
         counts as there, cheaper.
         """
         return self._engine.host_numbers()
 
     @property
     def stats(self) -> HostStats:
-        """All numbers of the host, and the events of its machines added up."""
-        machines = [self._engine.vm_events(vm._id) for vm in self._vms.values()]
-        events = dict(zip(_EVENT_NAMES, map(sum, zip(*machines)), strict=False))
+        """All numbers of the host, and the events of its VMs added up."""
+        vms = [self._engine.vm_events(vm._id) for vm in self._vms.values()]
+        events = dict(zip(_EVENT_NAMES, map(sum, zip(*vms)), strict=False))
         return HostStats(
             **self._engine.host_numbers(),
             **events,

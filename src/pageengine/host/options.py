@@ -1,7 +1,8 @@
-"""Options of hosts and machines as users write them, read into numbers."""
+"""Options of hosts and VMs as users write them, read into numbers."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -11,12 +12,15 @@ from pageengine.units import Size, parse_percent, parse_size
 
 SALT_MOST = 4096  # characters: a salt may be a key or a certificate's print
 _OWN = 2**63
+THREADS_MOST = 64  # PE_THREADS_MAX
+THREADS_UNASKED = 8  # beyond that memory is the limit, and others want processors too
+THREADS_VARIABLE = "PAGEENGINE_THREADS"
 
 
 def salt_number(salt: str | None, name: str) -> int:
-    """The group whose machines share pages: 0 for "", one of the lower half of all numbers for any
-    other text, and one of the upper half, made of its name, for a machine that is alone (None). So
-    no text leads into the group of a machine that is alone, nor into the one that has no salt.
+    """The group whose VMs share pages: 0 for "", one of the lower half of all numbers for any
+    other text, and one of the upper half, made of its name, for a VM that is alone (None). So
+    no text leads into the group of a VM that is alone, nor into the one that has no salt.
     """
     if salt is None:
         return _OWN | number_of(name)
@@ -40,6 +44,26 @@ def part_of(value: Size, whole: int, what: str) -> int:
             raise ValueError(f"{what} {given.shown(value)} is not a percentage from 0% to 100%")
         return int(whole * percent / 100)
     return parse_size(value, what)
+
+
+def thread_count(threads: int | None) -> int:
+    """How many threads one call may use: what was said, else what PAGEENGINE_THREADS in the
+    environment says, else as many as there are processors for this process, eight at most.
+    """
+    if threads is not None:
+        return given.whole(threads, "threads", 1, THREADS_MOST)
+    said = os.environ.get(THREADS_VARIABLE, "").strip()
+    if said:
+        few = said.isascii() and said.isdecimal() and len(said) <= len(str(THREADS_MOST))
+        if not few or not 1 <= int(said) <= THREADS_MOST:
+            raise ValueError(
+                f"{THREADS_VARIABLE} in the environment is {given.shown(said)}; it must be a whole "
+                f"number from 1 to {THREADS_MOST}, or not be set"
+            )
+        return int(said)
+    if hasattr(os, "sched_getaffinity"):
+        return min(len(os.sched_getaffinity(0)), THREADS_UNASKED)
+    return min(os.cpu_count() or 1, THREADS_UNASKED)
 
 
 def find_estimator(value: Any) -> Callable[[], WorkingSet]:

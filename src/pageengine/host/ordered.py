@@ -1,5 +1,5 @@
 """Accesses whose order follows from what each does and from where its page lies, for programs that
-put their own machines together (the lab).
+put their own VMs together (the lab).
 """
 
 from __future__ import annotations

@@ -13,10 +13,13 @@ from pageengine.core.status import EVENTS
 from pageengine.host.admission import ResourceAllocation, read_allocation
 from pageengine.host.batches import Batches
 from pageengine.host.options import part_of
+from pageengine.host.shows import vm_html
 from pageengine.plumbing import given
 from pageengine.plumbing.arrays import as_ppns
 from pageengine.plumbing.lock import serialised
 from pageengine.units import PAGE_BYTES, Size
+
+LOADED_AT_ONCE = 4096  # pages of an image, enough for several threads
 
 if TYPE_CHECKING:
     import os
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from pageengine.core.guest import Guest, Ops
     from pageengine.host.host import Host
     from pageengine.images.base import Image
+    from pageengine.plumbing.shapes import Row
 
 
 @serialised
@@ -37,10 +41,10 @@ class VM:
     host's policy make room and go on; ``try_`` forms stop exactly before the first access that
     cannot be made and say why. The same page may be named many times; accesses are made in order.
 
-    Errors of all of them: IndexError for a PPN that the machine does not have, TypeError and
+    Errors of all of them: IndexError for a PPN that the VM does not have, TypeError and
     ValueError for arrays of another kind or shape (nothing was done in either case), Closed after
     ``remove_vm`` or ``close``. Those that wait for memory raise OutOfFrames when none could be
-    won and Blocked when the machine is blocked, both with ``done``, the accesses that were made,
+    won and Blocked when the VM is blocked, both with ``done``, the accesses that were made,
     and SwapError, SwapCorruption, CodecError where a page cannot be read back: that page stays
     where it is. All are in ``pageengine.errors``.
     """
@@ -63,6 +67,8 @@ class VM:
 
     def __repr__(self) -> str:
         return f"<VM {self.name!r}: {self.pages} pages{'' if self._host else ', removed'}>"
+
+    _repr_html_ = vm_html
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -102,8 +108,8 @@ class VM:
         reservation: Size | None = None,
         limit: Size | None = None,
     ) -> None:
-        """Changes what the machine is promised while it runs; what is not given stays. Admitted, or
-        refused with AdmissionError, like a new machine.
+        """Changes what the VM is promised while it runs; what is not given stays. Admitted, or
+        refused with AdmissionError, like a new VM.
         """
         old = self.allocation
         allocation = read_allocation(
@@ -131,11 +137,11 @@ class VM:
         return self._host
 
     def of(self, host: Host) -> VM:
-        """The machine itself, if it is one of this host now: its name alone may be another's."""
+        """The VM itself, if it is one of this host now: its name alone may be another's."""
         if self._host is host:
             return self
         why = "was removed" if self._host is None else "is of another host"
-        raise errors.NoSuchVM(f"the host has no such machine: the {self.name!r} given {why}")
+        raise errors.NoSuchVM(f"the host has no such VM: the {self.name!r} given {why}")
 
     # accesses
 
@@ -179,14 +185,14 @@ class VM:
 
     def touch_some(self, ppns: ArrayLike, write: ArrayLike = False) -> int:
         """Like touch, as far as it goes: how many accesses were made before memory ran out or the
-        machine was blocked. Faults are not told: ``events`` counts them. Where memory ran out
+        VM was blocked. Faults are not told: ``events`` counts them. Where memory ran out
         because the swap file failed, OutOfFrames is raised with that as its cause.
         """
         return self._batches.some(*self._batches.touch(ppns, write))
 
     def write_some(self, ppns: ArrayLike, pages: ArrayLike) -> int:
         """Like write, as far as it goes: how many pages were written before memory ran out or the
-        machine was blocked. Errors as of ``touch_some``.
+        VM was blocked. Errors as of ``touch_some``.
         """
         return self._batches.some(*self._batches.write(ppns, pages))
 
@@ -200,19 +206,20 @@ class VM:
         self,
         image: str | os.PathLike[str] | Image,
         at: int = 0,
-        progress: Callable[[int], object] | None = None,
+        progress: Callable[[int], object] | bool | None = None,
     ) -> int:
         """Writes a memory image from page ``at`` on; returns the pages written. ``image``: a path,
         or what ``pageengine.images.open`` gives. Holes are zero pages and stay untouched.
-        ``progress(pages_done)`` is called after each batch.
+        ``progress(pages_done)`` is called after each batch; True for a bar in a notebook.
         """
         from pageengine import images
+        from pageengine.inline import bars
 
         if self.host.contents != "bytes":
             raise ValueError("an image holds bytes; this host keeps tokens (contents='tokens')")
         at = given.whole(at, "at")
         if not hasattr(image, "pages"):
-            with images.open(image, packed=True) as opened:
+            with images.open(image, batch=LOADED_AT_ONCE, packed=True) as opened:
                 return self.load(opened, at, progress)
         source: Any = image  # whatever has pages is taken for an open image
         if at + source.pages > self.pages:
@@ -220,12 +227,13 @@ class VM:
                 f"the image has {source.pages} pages; from page {at} on it does not fit the "
                 f"{self.pages} pages of virtual machine {self.name!r}"
             )
+        told = bars.callback(progress, lambda bar: bar.of_pages(source.pages))
         done = 0
         for ppns, pages in source:
             self.write(ppns + at, pages)
             done += len(ppns)
-            if progress:
-                progress(done)
+            if told:
+                told(done)
         return done
 
     # the balloon, blocking, pinning
@@ -295,12 +303,12 @@ class VM:
 
     @property
     def blocked(self) -> bool:
-        """While a machine is blocked, it makes no access."""
+        """While a VM is blocked, it makes no access."""
         self.host
         return self._engine.is_blocked(self._id)
 
     def block(self, blocked: bool = True) -> None:
-        """Blocks the machine, or lets it go on."""
+        """Blocks the VM, or lets it go on."""
         self.host
         self._engine.set_blocked(self._id, given.flag(blocked, "blocked"))
 
@@ -342,7 +350,7 @@ class VM:
         self.host
         return self._engine.age(self._id)
 
-    def idle_ages(self) -> NDArray[np.uint64]:
+    def idle_ages(self) -> Row[np.uint64]:
         """Pages by idle age, uint64 [256]: entry 0 accessed since the last ``age()``, 255 that long
         ago or longer.
         """
@@ -352,11 +360,11 @@ class VM:
     # what is there
 
     @property
-    def places(self) -> NDArray[np.uint8]:
+    def places(self) -> Row[np.uint8]:
         """Where each page is: uint8 [pages], values of ``Place``."""
         return self.places_at(np.arange(self.pages))
 
-    def places_at(self, ppns: ArrayLike) -> NDArray[np.uint8]:
+    def places_at(self, ppns: ArrayLike) -> Row[np.uint8]:
         """Where these pages, int [n], are: uint8 [n], values of ``Place``."""
         self.host
         return self._engine.places(self._id, as_ppns(ppns))
@@ -376,6 +384,6 @@ class VM:
 
     @property
     def stats(self) -> VMStats:
-        """All numbers of this machine."""
+        """All numbers of this VM."""
         numbers: dict[str, Any] = self.numbers()
         return VMStats(**numbers)

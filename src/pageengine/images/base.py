@@ -33,9 +33,10 @@ from pageengine.images.pieces import (
 )
 from pageengine.images.source import Source
 from pageengine.plumbing import given
+from pageengine.plumbing.shapes import Pages, Row
 
 Progress = Callable[[int, int], object]  # (bytes read so far, bytes to read)
-Batch = tuple[np.ndarray, np.ndarray]
+Batch = tuple[Row[np.int64], Pages]
 
 
 class Buffers:

@@ -159,7 +159,7 @@ class Parser:
         return [Load(*[row[i] for i in shape.fields]) for row in form.iter_unpack(data)]
 
     def is_guest(self, loads: list[Load]) -> bool:
-        """Whether this is the memory of a guest or of a whole machine, not of a process."""
+        """Whether this is the memory of a guest or of a whole VM, not of a process."""
         headers = [header for header in self.headers if header.type == PT_NOTE]
         notes = {note for header in headers for note in self._notes(header)}
         names = {name for name, _ in notes}

@@ -89,7 +89,7 @@ DUMPS = (
     ),
     kind("a Xen saved domain", RESTORE, at(0, b"Xen saved domain", b"LinuxGuestRecord")),
     kind(
-        "the state of a Firecracker machine without its memory",
+        "the state of a Firecracker VM without its memory",
         BESIDE,
         at(0, bytes.fromhex("0000648619100707"), bytes.fromhex("00004164aaaa1007")),
     ),

@@ -16,7 +16,7 @@ class Advice:
     """key: what was varied. most: whether the most was sought (or the least). answers: by seed,
     None where the objective held nowhere. tried: (value, seed, figure) of every run that came to
     its end. step: how closely the answers are known. edge: whether an answer is an end of what was
-    searched. mixes: machines by group for each value. turns: where the figure falls though it
+    searched. mixes: VMs by group for each value. turns: where the figure falls though it
     should grow. untested: what the runs did not try, a sentence each. partial: why the search
     ended before its time, in which case there is no advice."""
 
@@ -147,5 +147,5 @@ def _finite(figure: float) -> float | None:
 
 
 def counts(key: str) -> bool:
-    """Whether values of a key are numbers of machines, and the most is sought."""
+    """Whether values of a key are numbers of VMs, and the most is sought."""
     return key.endswith(".count")

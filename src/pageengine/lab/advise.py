@@ -1,37 +1,41 @@
-"""How far may I go? The most machines, the least memory, the smallest balloon minimum with which an
+"""How far may I go? The most VMs, the least memory, the smallest balloon minimum with which an
 objective still holds, over several seeds.
 
 The first seed looks at the whole scale coarsely and then halves; the others begin where it ended.
 The answer of each seed is the value up to which everything that was tried holds, seen from the
-careful end (the fewest machines, the most memory). The band is from the smallest to the largest of
+careful end (the fewest VMs, the most memory). The band is from the smallest to the largest of
 them, and the advice is its careful end, at which every seed is tried. Nothing is assumed of the
 curve: where a figure falls though it should grow, that is said (``turns``).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from pageengine.errors import AdmissionError
-from pageengine.lab import build, untested
+from pageengine.inline import bars
+from pageengine.lab import untested
 from pageengine.lab.advice import Advice, counts
+from pageengine.lab.ahead import Cell, Runs, ahead, quiet
 from pageengine.lab.objective import Objective
 from pageengine.lab.promises import DoesNotFit
 from pageengine.lab.results import Result
 from pageengine.lab.scenario import Scenario, ScenarioError
-from pageengine.lab.search import Turn, ends, search, turn
+from pageengine.lab.search import Turn, band, to_come, turn
 from pageengine.units import PAGE_BYTES
 
 Run = Callable[..., Result]
 _LOOKED_AT = 65  # values that are tried out before anything runs
+_AHEAD = 1024  # questions that may come, some of them the same, among which runs are chosen
 
 
 def bounds(scenario: Scenario, key: str) -> tuple[int, int, int]:
     """What is searched when nothing is said: (lowest, highest, step)."""
-    total = sum(entry["size"] for _, entry in scenario.machines)
+    total = sum(entry["size"] for _, entry in scenario.vms)
     if counts(key):
-        return 1, max(8, 4 * len(scenario.machines)), 1
+        return 1, max(8, 4 * len(scenario.vms)), 1
     if key == "host.memory":
-        promised = sum(e["reservation"] + e["overhead"] for _, e in scenario.machines)
+        promised = sum(e["reservation"] + e["overhead"] for _, e in scenario.vms)
         return _range(max(promised, total // 16), total + total // 8)
     name, _, option = key.removeprefix("vm.").rpartition(".")
     sizes = [e["size"] for e in scenario.entries if not name or e["name"] == name]
@@ -61,15 +65,20 @@ def advise(
     seeds: Sequence[int] = (1, 2, 3),
     low: int | None = None,
     high: int | None = None,
+    jobs: int = 1,
     run: Run | None = None,
-    progress: Callable[[int, int, float | None], None] | None = None,
+    progress: Callable[[int, int, float | None], None] | bool | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Advice:
     """Searches for the end of ``key`` at which the objective still holds, for each seed.
 
-    run: ``run(scenario, policy=, seed=) -> Result`` in the place of a simulation; a result that is
+    jobs: how many simulations run at a time, each in a process of its own; those above one run
+    what is likely to be asked for next, and the advice is the same for any number. run:
+    ``run(scenario, policy=, seed=) -> Result`` in the place of a simulation, here; a result that is
     marked partial ends the search, without advice. progress is called with (value, seed, figure)
-    before (figure None) and after each run. Raises ScenarioError for a value that cannot be, before
-    anything runs.
+    before (figure None) and after each run; True shows that in a notebook. stop: asked now and
+    then; True ends the search, without advice. Raises ScenarioError for a value that cannot be,
+    before anything runs.
     """
     if isinstance(objective, str):
         objective = Objective.parse(objective)
@@ -82,11 +91,14 @@ def advise(
     if least > greatest:
         raise ValueError(f"nothing to search for {key}: from {least} to {greatest}")
     advice = Advice(objective, key, counts(key), least, greatest, step, {})
-    trials = _Trials(scenario, advice, policy, run or build.run, progress or (lambda *_: None))
-    try:
-        trials.search(seeds)
-    except _Cut as cut:
-        return replace(advice, answers={}, partial=str(cut))
+    told = bars.callback(progress, lambda bar: bar.of_trials(key)) or (lambda *_: None)
+    going = None if stop is None else lambda *_: not stop()
+    with ahead(jobs, quiet(run)) as runs:
+        trials = _Trials(scenario, advice, policy, runs, told, going)
+        try:
+            trials.search(seeds)
+        except _Cut as cut:
+            return replace(advice, answers={}, partial=str(cut))
     value, turns = advice.value, [trials.turn(seed) for seed in seeds]
     shown = [used for (at, _), used in trials.used.items() if value is None or at == value]
     return replace(
@@ -101,17 +113,19 @@ class _Cut(Exception):
 
 
 class _Trials:
-    """The runs of all seeds. Index 0 is the careful end: the fewest machines, the most memory."""
+    """The runs of all seeds. Index 0 is the careful end: the fewest VMs, the most memory."""
 
     def __init__(
         self,
         scenario: Scenario,
         advice: Advice,
         policy: str | None,
-        run: Run,
+        runs: Runs,
         progress: Callable[[int, int, float | None], None],
+        going: Callable[..., bool] | None,
     ):
-        self._advice, self._policy, self._run, self._progress = advice, policy, run, progress
+        self._advice, self._policy, self._runs = advice, policy, runs
+        self._progress, self._going = progress, going
         self.last = -(-(advice.high - advice.low) // advice.step)
         self.used: dict[tuple[int, int], Mapping[str, untested.Used]] = {}
         self._figures: dict[int, dict[int, float]] = {}
@@ -134,44 +148,35 @@ class _Trials:
         return self._changed[index]
 
     def search(self, seeds: Sequence[int]) -> None:
-        """Finds every seed's answer; the careful end of them is tried with every seed."""
-        near = None
-        for seed in seeds:
-            near = self._find(seed, near)
-            if near is None:
-                break
-        else:
-            self._try_together(seeds)
-        for seed in seeds:
-            low, _ = ends(self._good.get(seed, {}), self.last)
-            self._advice.answers[seed] = None if low < 0 else self._advice.at(low)
+        """Finds every seed's answer."""
 
-    def _find(self, seed: int, near: int | None) -> int | None:
-        known = self._good.setdefault(seed, {})
-        return search(lambda index: self._holds(index, seed), self.last, near, known)
+        def holds(index: int, seed: int) -> bool:
+            return self._holds(index, seed, seeds)
 
-    def _try_together(self, seeds: Sequence[int]) -> None:
-        index = self.last + 1
-        while True:
-            careful = min(ends(self._good[seed], self.last)[0] for seed in seeds)
-            if careful == index or careful < 0:
-                return
-            index = careful
-            for seed in seeds:
-                self._find(seed, index)
+        found = band(holds, self.last, seeds, self._good)
+        for seed, index in found.items():
+            self._advice.answers[seed] = None if index is None else self._advice.at(index)
+
+    def _to_come(self, seeds: Sequence[int]) -> Iterator[Cell]:
+        """Runs that may be asked for, the soonest first."""
+        for index, seed in islice(to_come(self.last, seeds, self._good), _AHEAD):
+            changed = self._at(index)
+            if changed is not None:
+                yield Cell(changed, self._policy, seed)
 
     def turn(self, seed: int) -> Turn | None:
         """Where this seed's figure falls though it should grow."""
         objective = self._advice.objective
         return turn(self._figures.get(seed, {}), objective.holds, seed, objective.limit)
 
-    def _holds(self, index: int, seed: int) -> bool:
+    def _holds(self, index: int, seed: int, seeds: Sequence[int]) -> bool:
         advice, value = self._advice, self._advice.at(index)
         self._progress(value, seed, None)
         figure, changed = float("inf"), self._at(index)
         if changed is not None:
+            self._runs.expect(self._to_come(seeds))
             try:
-                result = self._run(changed, policy=self._policy, seed=seed)
+                result = self._runs.run(Cell(changed, self._policy, seed), self._going)
             except AdmissionError:
                 pass
             else:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from pageengine.control.driver_faults import DriverFaults
 from pageengine.lab import choice, contents, costs, events, workloads
-from pageengine.lab.machine import GuestSpec
 from pageengine.lab.results import Result
-from pageengine.lab.scenario import Scenario
+from pageengine.lab.scenario import Scenario, ScenarioError
+from pageengine.lab.simulated_vm import GuestSpec
 from pageengine.lab.simulation import Simulation
 from pageengine.lab.specs import VMSpec
 from pageengine.plumbing import given
@@ -20,20 +21,23 @@ from pageengine.policy import table
 from pageengine.units import PAGE_BYTES
 
 if TYPE_CHECKING:
+    from pageengine.lab.fleet import Fleet
     from pageengine.policy.base import Policy
 
+_Kind = TypeVar("_Kind", GuestSpec, DriverFaults)
 _HOST = ("packing", "cache_limit", "swap", "sharing", "victims", "estimator", "reserve_swap")
+_PATHS = ("trace", "file")  # options of workloads
 _VM = (
     "size",
     "shares",
     "reservation",
     "limit",
     "overhead",
-    "driver",
     "balloon_max",
     "salt",
     "start",
     "stop",
+    "warm",
 )
 
 
@@ -42,20 +46,29 @@ def run(
     *,
     policy: Policy | str | None = None,
     seed: int | None = None,
-    progress: Callable[[float, str], Any] | None = None,
+    progress: Callable[[float, str], Any] | bool | None = None,
     max_time: float | None = None,
+    made: Simulation | None = None,
 ) -> Result:
-    """Runs a scenario to its end, or for ``max_time`` seconds of real time."""
-    made = simulation(scenario, policy=policy, seed=seed)
+    """Runs a scenario to its end, or for ``max_time`` seconds of real time. progress: as for
+    ``Simulation.run``. made: its simulation, where that goes on from a checkpoint (``lab.resume``).
+    """
+    made = simulation(scenario, policy=policy, seed=seed) if made is None else made
     result = made.run(scenario.seconds, progress=progress, max_time=max_time)
+    result.meta |= _said(scenario, policy)
+    return result
+
+
+def _said(scenario: Scenario, policy: Policy | str | None) -> dict[str, Any]:
+    """What a result says of the scenario that was run, beside what a simulation knows of itself."""
+    said = {"description": scenario.data.get("description", "")}
     named = scenario.host["policy"] if policy is None else policy
     if isinstance(named, str):
-        result.meta["policy"] = named
-    result.meta["description"] = scenario.data.get("description", "")
+        said["policy"] = named
     left = choice.choose(scenario, policy).left
     if left:
-        result.meta["left_out"] = list(left)
-    return result
+        said["left_out"] = list(left)
+    return said
 
 
 def simulation(
@@ -63,17 +76,13 @@ def simulation(
 ) -> Simulation:
     """The simulation of a scenario. policy: another one, by name ("kvm", "esx6:idle_tax=0.5") or as
     an object; of the file's options it takes those that it has (``lab.choice``)."""
+    _one_host(scenario)
     host, run = scenario.host, scenario.run
-    options = {key: host[key] for key in _HOST if host[key] is not None}
-    if host["compression"] != "none":
-        options["compression"] = host["compression"]
-    else:
-        options["compression"] = None
     made, happen = _policy(scenario, policy)
     with scenario.section("host"):
-        return Simulation(
+        simulated = Simulation(
             host["memory"],
-            _machines(scenario),
+            _vms_of(scenario),
             policy=made,
             costs=costs.make(host["costs"]),
             seed=host["seed"] if seed is None else seed,
@@ -82,20 +91,82 @@ def simulation(
             events=_seen(scenario, happen),
             check_every=run["check_every"],
             name=scenario.name,
-            host=options,
+            host=_host_options(scenario),
+        )
+    simulated.host.guard = scenario.guard
+    return simulated
+
+
+def fleet(
+    scenario: Scenario, *, policy: Policy | str | None = None, seed: int | None = None
+) -> Fleet:
+    """The fleet of a scenario that has one; as ``simulation``."""
+    from pageengine.lab.fleet import Admission, Fleet, Precopy  # which a single host needs not
+
+    told, host, run = scenario.fleet, scenario.host, scenario.run
+    if told is None:
+        raise ScenarioError(f"{scenario.source}: there is no [fleet]: the scenario has one host")
+    made, happen = _policy(scenario, policy)
+    with scenario.section("fleet"):
+        found = Fleet(
+            told["hosts"],
+            _vms_of(scenario),
+            memory=host["memory"],
+            policy=made,
+            round=told["round"],
+            placement=told["placement"],
+            admission=Admission(**{key: told[key] for key in ("full", "overcommit", "unseen")}),
+            migration=Precopy(**{key: told[key] for key in ("bandwidth", "downtime", "slowdown")})
+            if told["migrate"]
+            else None,
+            events=_seen(scenario, happen),
+            guard=scenario.guard,
+            name=scenario.name,
+            costs=costs.make(host["costs"]),
+            seed=host["seed"] if seed is None else seed,
+            epoch=run["epoch"],
+            contents=host["contents"],
+            check_every=run["check_every"],
+            host=_host_options(scenario),
+        )
+    found.meta |= _said(scenario, policy)
+    return found
+
+
+def _host_options(scenario: Scenario) -> dict[str, Any]:
+    """Options of a Host."""
+    host = scenario.host
+    options = {key: host[key] for key in _HOST if host[key] is not None}
+    if host["compression"] != "none":
+        options["compression"] = host["compression"]
+    else:
+        options["compression"] = None
+    if _exact(scenario):
+        options.setdefault("estimator", "accessed-bits")
+    return options
+
+
+def _one_host(scenario: Scenario) -> None:
+    if scenario.fleet is not None:
+        raise ScenarioError(
+            f"{scenario.source}: [fleet]: what is asked for is done with one host, and here are "
+            f"{scenario.fleet['hosts']}: leave the section out, or have pageengine run run them"
         )
 
 
-def check(scenario: Scenario, policy: Policy | str | None = None) -> None:
+def check(scenario: Scenario, policy: Policy | str | None = None, *, fleets: bool = False) -> None:
     """Everything that can be wrong with a scenario's values besides what it looks like: names of
-    policy, workloads, contents, costs and their options, now and after every event."""
+    policy, workloads, contents, costs and their options, now and after every event; and, unless
+    ``fleets``, that it has more hosts than one."""
+    if not fleets:
+        _one_host(scenario)
     made, happen = _policy(scenario, policy)
-    _machines(scenario)
+    _vms_of(scenario)
     for number, entry in enumerate(scenario.entries):
         with scenario.section("vm", number, "workload"):
             workload = _workload(scenario, entry, entry["workload"])
             workload.start(entry["size"] // PAGE_BYTES, np.random.default_rng(0))
-    machines, options = dict(scenario.machines), {e.key for e in happen if e.kind == "policy"}
+    vms, options = dict(scenario.vms), {e.key for e in happen if e.kind == "policy"}
     for number, entry in enumerate(scenario.data.get("event", ())):
         at_any_time = {**entry, "at": 0.0}
         for event in events.parse(at_any_time, scenario.groups) if "set" in entry else ():
@@ -104,7 +175,7 @@ def check(scenario: Scenario, policy: Policy | str | None = None) -> None:
                     _set_option(made, event)
                     _try_option(scenario, policy, event)
             elif event.key == "workload" and event.vm:
-                own = machines[event.vm]
+                own = vms[event.vm]
                 with scenario.section("event", number, "to"):
                     workload = _workload(scenario, own, event.value)
                     workload.start(own["size"] // PAGE_BYTES, np.random.default_rng(0))
@@ -143,7 +214,7 @@ def _try_option(scenario: Scenario, policy: Policy | str | None, event: events.E
         table.find(chosen.policy, **{**chosen.options, event.key: event.value})
 
 
-def _machines(scenario: Scenario) -> list[VMSpec]:
+def _vms_of(scenario: Scenario) -> list[VMSpec]:
     specs = []
     for number, entry in enumerate(scenario.entries):
         with scenario.section("vm", number, "workload"):
@@ -155,6 +226,8 @@ def _machines(scenario: Scenario) -> list[VMSpec]:
             profile = contents.find(told)
         with scenario.section("vm", number, "guest"):
             guest = _guest(entry["guest"])
+        with scenario.section("vm", number, "driver"):
+            driver = _driver(entry["driver"])
         workload = _beside(scenario, entry["workload"])
         with scenario.section("vm", number):
             specs += [
@@ -163,6 +236,7 @@ def _machines(scenario: Scenario) -> list[VMSpec]:
                     workload=workload,
                     contents=profile,
                     guest=guest,
+                    driver=driver,
                     **{key: entry[key] for key in _VM},
                 )
                 for name in scenario.groups[entry["name"]]
@@ -184,10 +258,15 @@ def _seen(scenario: Scenario, happen: Iterable[events.Event]) -> list[events.Eve
 
 
 def _beside(scenario: Scenario, workload: dict[str, Any]) -> dict[str, Any]:
-    """The workload with the path of its trace as seen from here: files name others beside them."""
-    if isinstance(workload.get("trace"), str):
-        return {**workload, "trace": str(Path(scenario.source).parent / workload["trace"])}
-    return workload
+    """The workload with its paths as seen from here: files name others beside them."""
+    paths = {key: workload[key] for key in _PATHS if isinstance(workload.get(key), str)}
+    beside = Path(scenario.source).parent
+    return {**workload, **{key: str(beside / path) for key, path in paths.items()}}
+
+
+def _exact(scenario: Scenario) -> bool:
+    """Whether a VM follows an estimate already: noise of another would come on top."""
+    return any(entry["workload"].get("kind") == "demand" for entry in scenario.entries)
 
 
 def _guest(value: Any) -> GuestSpec | None:
@@ -200,8 +279,17 @@ def _guest(value: Any) -> GuestSpec | None:
             f"guest {given.shown(value)} must be true, false or a table of swap, kernel, boot and "
             "replacement"
         )
-    known = tuple(GuestSpec.__dataclass_fields__)
+    return _made(GuestSpec, "guest", value)
+
+
+def _driver(value: bool | dict[str, Any]) -> bool | DriverFaults:
+    return value if isinstance(value, bool) else _made(DriverFaults, "driver", value)
+
+
+def _made(kind: type[_Kind], name: str, value: dict[str, Any]) -> _Kind:
+    """A GuestSpec or DriverFaults of a table."""
+    known = tuple(dict.fromkeys((*kind.__annotations__, *(each.name for each in fields(kind)))))
     for key in value:
         if key not in known:
-            raise ValueError(f"guest has no key {key!r}; there are {', '.join(known)}")
-    return GuestSpec(**value)
+            raise ValueError(f"{name} has no key {key!r}; there are {', '.join(known)}")
+    return kind(**value)

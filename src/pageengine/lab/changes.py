@@ -1,5 +1,5 @@
 """One value of a scenario changed, by the path that names it: "host.memory", "vm.web.size",
-"vm.workload.rate" (of all machines), "host.costs.swap_in", or "vm.count" (so many machines in all).
+"vm.workload.rate" (of all VMs), "host.costs.swap_in", or "vm.count" (so many VMs in all).
 """
 
 import copy
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pageengine.lab import fields
-from pageengine.lab.bounds import MACHINES_MOST
+from pageengine.lab.bounds import VMS_MOST
 from pageengine.lab.fields import ScenarioError
 from pageengine.plumbing import given
 
@@ -25,7 +25,7 @@ def change(data: Mapping[str, Any], names: Sequence[str], key: str, value: Any) 
         raise ScenarioError(str(error)) from None
     changed = copy.deepcopy(dict(data))
     section, *path = key.split(".")
-    if section in ("host", "run", "policy") and path and all(path):
+    if section in ("host", "run", "policy", "guard", "fleet") and path and all(path):
         _put(changed.setdefault(section, {}), path, value, key)
     elif key == "vm.count":
         changed["vm"] = _so_many(changed["vm"], value)
@@ -77,9 +77,9 @@ def _put(table: dict[str, Any], path: Sequence[str], value: Any, key: str) -> No
 
 
 def _so_many(entries: list[dict[str, Any]], total: Any) -> list[dict[str, Any]]:
-    """The entries with counts that make ``total`` machines of the same mix."""
+    """The entries with counts that make ``total`` VMs of the same mix."""
     try:
-        total = given.whole(total, "vm.count", 1, MACHINES_MOST)
+        total = given.whole(total, "vm.count", 1, VMS_MOST)
     except (TypeError, ValueError) as error:
         raise ScenarioError(str(error)) from None
     counts = dealt([fields.count(entry.get("count", 1)) for entry in entries], total)

@@ -2,13 +2,16 @@
 seeds, so under the same accesses. What comes of it, and who is best, says ``lab.standings``.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from pageengine.inline import bars
 from pageengine.lab import build, figures
+from pageengine.lab.ahead import Cell, ahead
 from pageengine.lab.results import Result
 from pageengine.lab.scenario import Scenario
 from pageengine.lab.standings import Comparison, Standing, Verdict
@@ -26,7 +29,7 @@ def verdict(
     some = len(result.host["time"]) > 0
     return Verdict(
         policy=policy or str(result.meta.get("policy", "?")),
-        machines=len(stalls),
+        vms=len(stalls),
         carried=sum(stall < figures.CARRIED_BELOW for stall in stalls.values()),
         given_back={
             name: float(np.mean(column)) if some else 0.0
@@ -50,15 +53,23 @@ def compare(
     *,
     seed: int | None = None,
     seeds: Sequence[int | None] = (),
+    start: str | os.PathLike[str] | None = None,
+    jobs: int = 1,
     run: Callable[..., Result] | None = None,
-    progress: Callable[[float, str], Any] | None = None,
+    progress: Callable[[float, str], Any] | bool | None = None,
+    follow: Callable[[str, int | None], Callable[[float, str], Any]] | None = None,
 ) -> Comparison:
     """Runs the scenario under each policy with the same seeds, so under the same accesses.
 
-    seed: one seed, by default the file's; seeds: several instead of it. run: ``run(scenario,
-    policy=, seed=, progress=) -> Result`` in the place of a simulation; a result that is marked
-    partial ends the comparison, and only policies and seeds that are complete are in it. Everything
-    is checked under each policy before the first run.
+    seed: one seed, by default the file's; seeds: several instead of it. start: a checkpoint of the
+    scenario (``Simulation.save``), from whose moment on every policy governs the very same host, by
+    its seed; None: from the beginning. jobs: how many simulations run at a time, each in a process
+    of its own; the comparison is the same for any number. run:
+    ``run(scenario, policy=, seed=, progress=) -> Result`` in the place of a simulation, here; a
+    result that is marked partial ends the comparison, and only policies and seeds that are complete
+    are in it. progress: as for ``Simulation.run``, of each run; True is one bar for all. follow:
+    ``follow(policy, seed)``, called before each run, makes its progress. Everything is checked
+    under each policy before the first run.
     """
     policies = list(dict.fromkeys(policies))
     if len(policies) < 2:
@@ -67,15 +78,20 @@ def compare(
         for policy in policies:
             build.check(scenario, policy)
     chosen = list(dict.fromkeys(seeds)) or [seed]
+    numbers = _numbers(chosen, scenario) if start is None else ()
     found: dict[str, list[Result]] = {policy: [] for policy in policies}
-    for each in chosen:
-        for policy in policies:
-            result = (run or build.run)(scenario, policy=policy, seed=each, progress=progress)
+    cells = [Cell(scenario, policy, each, start) for each in chosen for policy in policies]
+    told = bars.callback(progress, lambda bar: bar.of_runs(scenario.seconds, len(cells)))
+    with ahead(jobs, run) as runs:
+        for number, cell in enumerate(cells):
+            policy = str(cell.policy)
+            runs.expect(cells[number:])
+            result = runs.run(cell, follow(policy, cell.seed) if follow else told)
             if result.partial:
                 done = {name: results for name, results in found.items() if results}
-                return replace(of(done, _numbers(chosen, scenario)), partial=result.why)
+                return replace(of(done, numbers), partial=result.why)
             found[policy].append(result)
-    return of(found, _numbers(chosen, scenario))
+    return of(found, numbers)
 
 
 def _numbers(seeds: Iterable[int | None], scenario: Scenario) -> list[int]:
@@ -108,7 +124,7 @@ def of(results: Mapping[str, Result | Sequence[Result]], seeds: Sequence[int] = 
 
 
 def _held(results: Sequence[Result]) -> dict[str, float]:
-    """What each machine used at most under any of the policies."""
+    """What each VM used at most under any of the policies."""
     found: dict[str, float] = {}
     for result in results:
         for name, held in figures.most_held(result).items():

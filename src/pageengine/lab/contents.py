@@ -1,7 +1,7 @@
-"""What the pages of simulated machines hold: a profile that says which part of them is zero, common
-to all machines, repeated within one, and how well the rest compresses.
+"""What the pages of simulated VMs hold: a profile that says which part of them is zero, common
+to all VMs, repeated within one, and how well the rest compresses.
 
-Contents are tokens (``pageengine.tokens``), functions of profile, machine, page and version: the
+Contents are tokens (``pageengine.tokens``), functions of profile, VM, page and version: the
 same on every run, and nothing is kept. For hosts that hold bytes, ``expand`` makes the pages that
 tokens stand for.
 """
@@ -21,7 +21,7 @@ import numpy as np
 
 from pageengine.analysis.report import BIN, SharingReport
 from pageengine.plumbing import given, reading
-from pageengine.stores.profile import STEPS, MachineContents
+from pageengine.stores.profile import STEPS, VMContents
 from pageengine.tokens import UNIT
 from pageengine.units import PAGES_MOST
 
@@ -42,8 +42,8 @@ _TEXT_MOST = 1 << 20  # bytes of a profile
 @dataclass(frozen=True)
 class ContentProfile:
     """zero, same, common, within: parts of all pages, 0 to 1 in sum: zero pages; pages filled with
-    one word; pages that every machine of this profile has too; pages that repeat within a machine
-    (each content ``copies`` times). The rest is a machine's own. What a machine writes later is its
+    one word; pages that every VM of this profile has too; pages that repeat within a VM
+    (each content ``copies`` times). The rest is a VM's own. What a VM writes later is its
     own, too.
 
     sizes: compressed size in bytes -> part of the pages that compress so well.
@@ -88,18 +88,18 @@ class ContentProfile:
         for name, value in derived.items():
             object.__setattr__(self, name, value)
 
-    def tokens(self, machine: int, ppns: ArrayLike, version: ArrayLike = 0) -> NDArray[np.uint64]:
-        """Contents uint64 [n] of pages int [n] of a machine (a number). version: int or int [n];
-        0 is what a page holds when it is first used, later ones are the machine's own.
+    def tokens(self, vm: int, ppns: ArrayLike, version: ArrayLike = 0) -> NDArray[np.uint64]:
+        """Contents uint64 [n] of pages int [n] of a VM (a number). version: int or int [n];
+        0 is what a page holds when it is first used, later ones are the VM's own.
         """
         ppns = np.asarray(ppns, dtype=np.int64)
-        return self.of(machine).tokens(ppns, np.broadcast_to(version, ppns.shape))
+        return self.of(vm).tokens(ppns, np.broadcast_to(version, ppns.shape))
 
-    def of(self, machine: int) -> MachineContents:
-        """The contents of one machine, for many calls."""
+    def of(self, vm: int) -> VMContents:
+        """The contents of one VM, for many calls."""
         salt = zlib.crc32(self.name.encode()) * 8
         own = vars(self)  # what __post_init__ derived is no field
-        return MachineContents(salt, machine, own["_marks"], self.copies, own["_units"])
+        return VMContents(salt, vm, own["_marks"], self.copies, own["_units"])
 
     @classmethod
     def from_report(
@@ -158,7 +158,7 @@ class ContentProfile:
 #: Assumptions, for want of measured ones; ``pageengine scan --profile`` measures. "linux": the
 #: reproduction of OSDI 2002 figure 4 (about two thirds of a small guest common to all of one kind);
 #: today's guests have far less in common. "mixed": USENIX ATC 2012 (Barker): under 15 % shared
-#: besides zero pages, most of it within one machine. "own": nothing shared at all.
+#: besides zero pages, most of it within one VM. "own": nothing shared at all.
 PROFILES = {
     "own": ContentProfile(),
     "linux": ContentProfile(

@@ -30,7 +30,7 @@ EVENTS = (
 )
 
 
-#: Events that are requests of the device: a machine waits in its queue and then for the answer.
+#: Events that are requests of the device: a VM waits in its queue and then for the answer.
 REQUESTS = ("swap_in", "guest_reads")
 #: Events that the device does for nobody who waits for them.
 WRITES = ("swap_out", "guest_writes")
@@ -42,16 +42,16 @@ RATES = {"swap_bandwidth": (PAGE_BYTES, 1e15), "read_rate": (1e-3, 1e12)}
 
 @dataclass(frozen=True)
 class CostModel:
-    """Seconds that a machine waits per event, on a device that is idle.
+    """Seconds that a VM waits per event, on a device that is idle.
 
     faults_absent: first touch of a page, which is zeroed. cow_breaks: a write to a shared page,
     which is copied. decompressions: a page comes back from the compression cache. swap_in: from
     swap space, device and hypervisor together. swap_out: its part of a clustered write, which the
-    machine waits for only when memory is short. sample_faults: an access to a sampled page.
+    VM waits for only when memory is short. sample_faults: an access to a sampled page.
     guest_reads, guest_writes: pages that the guest itself reads from and writes to its disk; it
     does not wait for most writes.
 
-    One device holds the swap space and the guests' disks, as hypervisors keep a machine's swap file
+    One device holds the swap space and the guests' disks, as hypervisors keep a VM's swap file
     beside its disk. read_rate: page reads per second that it can serve, however many wait; it does
     one after another, so whoever comes while it is busy waits in a queue first. swap_bandwidth:
     bytes per second that it can write.
@@ -60,7 +60,7 @@ class CostModel:
     magnitude" faster than a disk (WP41); swap-in 5-10 ms from a disk, 100-300 us from SATA flash,
     80-100 us from NVMe; a disk reads a page per seek, SATA flash some 90,000 pages per second and
     NVMe some 400,000. They are recalled from practice, not measured here; ``measure`` replaces
-    those of the processor by this machine's.
+    those of the processor by this computer's.
     """
 
     faults_absent: float = 1.0 * US
@@ -107,7 +107,7 @@ class CostModel:
     def stalls(
         self, events: Mapping[str, NDArray[np.int64]], names: Iterable[str] = EVENTS
     ) -> NDArray[np.float64]:
-        """``stall`` of many machines, of these events: an entry per machine in each array, and in
+        """``stall`` of many VMs, of these events: an entry per VM in each array, and in
         the result.
         """
         known = [key for key in names if key in events]
@@ -118,9 +118,22 @@ class CostModel:
             found[i] = fsum(parts[:, i].tolist())
         return found
 
+    def of_pages(self, pages: float) -> CostModel:
+        """The costs of a model to scale, in which a page stands for so many: each event is as many
+        of them, so it takes as many times as long, and the device does as many times fewer.
+        """
+        pages = given.real(pages, "pages", 1, 1e6)
+        return replace(self.slowed(pages), name=f"{self.name}, a page for {pages:g}")
+
+    def slowed(self, factor: float) -> CostModel:
+        """Each event takes so many times as long, and the device does as many times fewer."""
+        changed: dict[str, Any] = {key: each * factor for key, each in self._seconds().items()}
+        changed |= {key: getattr(self, key) / factor for key in RATES}
+        return replace(self, **changed)
+
     @classmethod
     def measure(cls, storage: str = "nvme") -> CostModel:
-        """A preset with the costs of the processor measured on this machine: what the engine takes
+        """A preset with the costs of the processor measured on this computer: what the engine takes
         for a first touch, a copy and a decompression, plus 1 us for the fault itself.
         """
         return replace(PRESETS[storage], name=f"{storage}, measured", **_measured())

@@ -19,7 +19,7 @@ _PER_GUEST_PAGE = 28
 _HOST_COLUMNS, _VM_COLUMNS = 32, 26
 _FEWEST = 4  # epochs of a trial: the first of them makes what all need, and is not counted
 _RATE = 1000.0  # touches per second of a workload that does not say
-_STEP = 200.0  # what a second of a machine costs besides its touches, in touches
+_STEP = 200.0  # what a second of a VM costs besides its touches, in touches
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Estimate:
 
 
 class Work:
-    """How much there is to do until a time: page touches of all machines that run by then, by the
+    """How much there is to do until a time: page touches of all VMs that run by then, by the
     rates, starts and stops of the scenario."""
 
     def __init__(self, scenario: Scenario):
         end = scenario.seconds
         self._spans = [
             (start, min(stop, end), rate)
-            for _, entry in scenario.machines
+            for _, entry in scenario.vms
             for start, stop, rate in _spans(entry, end)
         ]
         self.total = self.until(end)
@@ -53,7 +53,7 @@ class Work:
 
 
 def _spans(entry: Mapping[str, Any], end: float) -> Iterator[tuple[float, float, float]]:
-    """(from, to, touches per second) of a machine: what fills its memory first, and the rest."""
+    """(from, to, touches per second) of a VM: what fills its memory first, and the rest."""
     start, told = entry["start"], entry["workload"]
     stop = end if entry["stop"] is None else entry["stop"]
     if told.get("kind") == "boot":
@@ -106,9 +106,9 @@ def estimate(
     """trial: seconds of real time that may be spent on running the first epochs, though a few are
     always run; 0: none. stop: says whether to give up, between two epochs."""
     epochs = max(1, round(scenario.seconds / scenario.run["epoch"]))
-    pages = sum(entry["size"] for _, entry in scenario.machines) // PAGE_BYTES
-    guests = sum(e["size"] for _, e in scenario.machines if e["guest"]) // PAGE_BYTES
-    rows = _HOST_COLUMNS + _VM_COLUMNS * len(scenario.machines)
+    pages = sum(entry["size"] for _, entry in scenario.vms) // PAGE_BYTES
+    guests = sum(e["size"] for _, e in scenario.vms if e["guest"]) // PAGE_BYTES
+    rows = _HOST_COLUMNS + _VM_COLUMNS * len(scenario.vms)
     memory = pages * _PER_PAGE + guests * _PER_GUEST_PAGE + epochs * rows * 8
     if scenario.host["contents"] == "bytes":
         memory += scenario.host["memory"]

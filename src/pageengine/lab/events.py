@@ -1,8 +1,8 @@
-"""What changes while a simulation runs: machines start, stop and boot anew, shares, limits,
+"""What changes while a simulation runs: VMs start, stop and boot anew, shares, limits,
 workloads and options of the policy change.
 
-An event of a scenario names one machine or all machines of a ``[[vm]]`` entry; the simulation gets
-one Event per machine.
+An event of a scenario names one VM or all VMs of a ``[[vm]]`` entry; the simulation gets
+one Event per VM.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -45,20 +45,19 @@ class Event:
         return f"{self.key} of {self.vm or 'the policy'} becomes {value}"
 
 
-def check_events(events: Iterable[Event], machines: Collection[str]) -> None:
-    """Raises TypeError and ValueError for what is no Event, and for machines that are not there."""
+def check_events(events: Iterable[Event], vms: Collection[str]) -> None:
+    """Raises TypeError and ValueError for what is no Event, and for VMs that are not there."""
     for event in events:
         if not isinstance(event, Event):
             raise TypeError(f"events are of lab.events.Event, got {given.shown(event)}")
-        if event.kind != "policy" and event.vm not in machines:
+        if event.kind != "policy" and event.vm not in vms:
             raise ValueError(
-                f"an event names a machine {given.shown(event.vm)}; "
-                f"there are: {given.listed(machines)}"
+                f"an event names a VM {given.shown(event.vm)}; there are: {given.listed(vms)}"
             )
 
 
 def parse(entry: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[Event]:
-    """The events of one ``[[event]]``. groups: names of the machines by name of their entry. Raises
+    """The events of one ``[[event]]``. groups: names of the VMs by name of their entry. Raises
     Wrong, which names the key."""
     kinds = [kind for kind in (*VERBS, "set") if kind in entry]
     if len(kinds) != 1:
@@ -68,7 +67,7 @@ def parse(entry: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list
     if ("to" in entry) != (kind == "set"):
         raise Wrong("to", "'set' and 'to' belong together: set = 'vm.web.shares', to = 4000")
     if kind != "set":
-        return [Event(at, kind, name) for name in _machines(entry[kind], kind, groups)]
+        return [Event(at, kind, name) for name in _vms_of(entry[kind], kind, groups)]
     return _setting(at, entry["set"], entry["to"], groups)
 
 
@@ -96,13 +95,13 @@ def _setting(at: float, path: str, value: Any, groups: Mapping[str, Sequence[str
         value = VM[key].read(value)
     except ValueError as error:
         raise Wrong("to", f"{key} {value!r} {error}") from None
-    return [Event(at, "set", vm, key, value) for vm in _machines(name, "set", groups)]
+    return [Event(at, "set", vm, key, value) for vm in _vms_of(name, "set", groups)]
 
 
-def _machines(name: str, key: str, groups: Mapping[str, Sequence[str]]) -> list[str]:
+def _vms_of(name: str, key: str, groups: Mapping[str, Sequence[str]]) -> list[str]:
     if name in groups:
         return list(groups[name])
     every = [vm for names in groups.values() for vm in names]
     if name in every:
         return [name]
-    raise Wrong(key, f"there is no machine {name!r}. {fields.unknown(name, {*groups, *every})}")
+    raise Wrong(key, f"there is no VM {name!r}. {fields.unknown(name, {*groups, *every})}")

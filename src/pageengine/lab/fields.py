@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pageengine.errors import PageEngineError
-from pageengine.lab.bounds import MACHINES_MOST
+from pageengine.lab.bounds import HOSTS_MOST, VMS_MOST
 from pageengine.plumbing import given
 from pageengine.policy.shares import SHARES_MOST, SHARES_PER_MIB
 from pageengine.units import PAGE_BYTES, PAGES_MOST, parse_percent, parse_size
@@ -65,15 +65,27 @@ def unknown(name: Any, names: Iterable[str]) -> str:
     return f"{close_to(name, names)}There are: {', '.join(names)}"
 
 
-def size(value: Any) -> int:
-    """Bytes, of whole pages."""
+def _bytes(value: Any) -> int:
     try:
-        number = parse_size(value, "this", PAGES_MOST * PAGE_BYTES)
+        return parse_size(value, "this", PAGES_MOST * PAGE_BYTES)
     except TypeError:
         raise ValueError("is not a size: write it as '512 MiB'") from None
     except ValueError as error:
         said = str(error).removeprefix(f"this {given.shown(value)} ").removeprefix("this ")
         raise ValueError(said) from None
+
+
+def bandwidth(value: Any) -> int:
+    """Bytes per second, from a number or "1.25 GB"."""
+    number = _bytes(value)
+    if not number:
+        raise ValueError("must be more than nothing")
+    return number
+
+
+def size(value: Any) -> int:
+    """Bytes, of whole pages."""
+    number = _bytes(value)
     if number % PAGE_BYTES:
         raise ValueError(f"is not whole pages: it must be a multiple of {PAGE_BYTES} bytes")
     return number
@@ -132,6 +144,17 @@ def part(value: Any) -> float:
     return float(number)
 
 
+def factor(value: Any) -> float:
+    """A number above 0, or a text such as "150 %"."""
+    number = value
+    if isinstance(value, str):
+        percent = parse_percent(value)
+        number = None if percent is None else percent / 100
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number <= 100:
+        raise ValueError("is no factor: write a number above 0, up to 100, or '150 %'")
+    return float(number)
+
+
 def size_or_part(value: Any) -> int | str:
     """Bytes, or the text of a part such as "65 %" of what it belongs to."""
     if isinstance(value, str) and "%" in value:
@@ -161,12 +184,17 @@ def whole(value: Any, most: int = given.MOST) -> int:
         raise ValueError(f"is not a whole number from 0 to {most}") from None
 
 
-def count(value: Any) -> int:
-    """How many machines: a whole number from 1."""
+def count(value: Any, most: int = VMS_MOST) -> int:
+    """How many VMs: a whole number from 1."""
     number = whole(value)
-    if not 1 <= number <= MACHINES_MOST:
-        raise ValueError(f"must be at least 1, and {MACHINES_MOST} at most")
+    if not 1 <= number <= most:
+        raise ValueError(f"must be at least 1, and {most} at most")
     return number
+
+
+def hosts(value: Any) -> int:
+    """How many hosts: a whole number from 1."""
+    return count(value, HOSTS_MOST)
 
 
 def truth(value: Any) -> bool:
@@ -174,6 +202,11 @@ def truth(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false, without quotes")
     return value
+
+
+def truth_or_table(value: Any) -> bool | dict[str, Any]:
+    """true, false, or a table of keys and values."""
+    return dict(value) if isinstance(value, dict) else truth(value)
 
 
 def text(value: Any) -> str:
@@ -184,7 +217,7 @@ def text(value: Any) -> str:
 
 
 def name(value: Any) -> str:
-    """The name of a machine: letters, digits, - and _."""
+    """The name of a VM: letters, digits, - and _."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ValueError("is no name: use letters, digits, '-' and '_'")
     return given.text(value, "it")

@@ -1,19 +1,21 @@
-"""The memory of one simulated machine: accesses of its workload go through its guest, if it has
+"""The memory of one simulated VM: accesses of its workload go through its guest, if it has
 one, get contents, and are made on the host as far as they can be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pageengine.core.access_order import AccessOrder
 from pageengine.core.records import Place
+from pageengine.errors import CheckpointError
 from pageengine.host.ordered import OrderedAccesses
 from pageengine.lab.contents import ContentProfile, expand
 from pageengine.lab.workloads import Accesses, Release
+from pageengine.plumbing.kept import Kept
 from pageengine.units import PAGE_BYTES
 
 if TYPE_CHECKING:
@@ -41,10 +43,12 @@ _writes = [flags & (WRITE | PAGE_OUT) == WRITE for flags in range(256)]
 _ORDER = AccessOrder(_table, _writes, FRESH, LAST)
 
 
-class MachineMemory:
-    """vm: the machine. number: of its contents. What could not be done for want of memory waits,
+class VMMemory(Kept):
+    """vm: the VM. number: of its contents. What could not be done for want of memory waits,
     and is done before anything else.
     """
+
+    KEPT = ("_version", "_waiting", "_arriving", "double_paging")
 
     def __init__(self, vm: VM, number: int, profile: ContentProfile, bytes_: bool):
         self._vm, self._contents, self._bytes = vm, profile.of(number), bytes_
@@ -52,12 +56,63 @@ class MachineMemory:
         self._version = np.zeros(vm.pages, np.int32)
         self._zeroes_are_private = not vm.host.sharing
         self._waiting: list[tuple[Ppns, Flags | None]] = []
+        self._arriving: tuple[Ppns, NDArray[Any]] | None = None
         self.double_paging = 0
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        pages = self._vm.pages
+        super().restore(state)
+        if self._version.shape != (pages,) or not all(map(self._can_wait, self._waiting)):
+            raise CheckpointError(f"the memory of {self._vm.name!r} is not as it can be")
+        if self._arriving is not None:
+            ppns, contents = self._arriving
+            if not self._can_wait((ppns, None)) or len(contents) != len(ppns):
+                raise CheckpointError(f"what comes to {self._vm.name!r} cannot be")
+
+    def _can_wait(self, waiting: Any) -> bool:
+        ppns, flags = waiting
+        return (
+            isinstance(ppns, np.ndarray)
+            and ppns.dtype == np.int64
+            and ppns.ndim == 1
+            and (not len(ppns) or 0 <= ppns.min() <= ppns.max() < self._vm.pages)
+            and (flags is None or (flags.dtype == np.uint8 and flags.shape == ppns.shape))
+        )
 
     @property
     def waits(self) -> bool:
         """Whether accesses wait for memory."""
-        return bool(self._waiting)
+        return bool(self._waiting) or self._arriving is not None
+
+    def held(self) -> tuple[Ppns, NDArray[Any]]:
+        """What the pages hold that the VM has something in: their PPNs, and contents. Pages of
+        zeroes that it wrote are among them, since what is written next goes by that; those that it
+        only read are as good as never touched.
+        """
+        places = self._vm.places
+        ppns = np.flatnonzero((places != ABSENT) & (places != BALLOONED))
+        contents = self._vm.peek(ppns)
+        own = contents.reshape(len(ppns), -1).any(axis=1) | (self._version[ppns] > 0)
+        return ppns[own], contents[own]
+
+    def arrive(self, ppns: Ppns, contents: NDArray[Any]) -> None:
+        """The pages of a VM that comes from another host; they are written before anything else,
+        those that had not come to that host either among them.
+        """
+        if self._arriving is not None:
+            ppns = np.concatenate([ppns, self._arriving[0]])
+            contents = np.concatenate([contents, self._arriving[1]])
+        self._arriving = (ppns, contents) if len(ppns) else None
+        self._write_arriving()
+
+    def _write_arriving(self) -> bool:
+        """Whether all pages that come from elsewhere are here."""
+        if self._arriving is not None:
+            ppns, contents = self._arriving
+            done = self._vm.write_some(ppns, contents)
+            left = ppns[done:], contents[done:]
+            self._arriving = left if done < len(ppns) else None
+        return self._arriving is None
 
     def boot(self) -> None:
         """What the guest's kernel holds is written."""
@@ -79,6 +134,8 @@ class MachineMemory:
 
     def go_on(self) -> float:
         """Makes what waits; the part of it that was made."""
+        if not self._write_arriving():
+            return 0.0
         wanted = sum(len(ppns) for ppns, _ in self._waiting)
         while self._waiting:
             ppns, flags, done = self._make(*self._waiting.pop(0))
@@ -89,11 +146,11 @@ class MachineMemory:
         return 1.0
 
     def make_guest_accesses(self, ops: Ops) -> None:
-        """What a guest does at the wish of its balloon driver, as far as it can be done."""
+        """What a guest does for its balloon driver, as far as it can be done."""
         self._make(np.asarray(ops.ppns), np.asarray(ops.flags))
 
     def _operations(self, step: Accesses) -> tuple[Ppns, Flags | None]:
-        """Pages of the machine, and flags of each; None where all are only read."""
+        """Pages of the VM, and flags of each; None where all are only read."""
         ids = np.ascontiguousarray(step.ids, dtype=np.int64)
         guest = self._vm.guest
         if step.kind == "zero":
@@ -146,6 +203,6 @@ class MachineMemory:
     def _write(self, ppns: Ppns, flags: Flags) -> int:
         tokens = self._contents.written(ppns, flags, ZEROED, self._version)
         done = self._vm.write_some(ppns, expand(tokens) if self._bytes else tokens)
-        # only first use is by the profile; whatever is written over it is the machine's own
+        # only first use is by the profile; whatever is written over it is the VM's own
         self._contents.go_on(ppns[:done], flags[:done], ZEROED, self._version)
         return done

@@ -44,13 +44,13 @@ METRICS = {
         lambda result: max(figures.stalls(result).values(), default=0.0),
         _part,
         _percent,
-        "share of its time that the worst machine waited for memory",
+        "share of its time that the worst VM waited for memory",
     ),
     "mean_stall": Metric(
         lambda result: float(np.mean(list(figures.stalls(result).values()) or [0.0])),
         _part,
         _percent,
-        "the same, mean of all machines",
+        "the same, mean of all VMs",
     ),
     "minute": Metric(
         lambda result: max(
@@ -61,13 +61,13 @@ METRICS = {
         ),
         _part,
         _percent,
-        "the same, of the worst minute of any machine",
+        "the same, of the worst minute of any VM",
     ),
     "slowdown": Metric(
         lambda result: max(figures.slowdowns(result).values(), default=1.0),
         _number,
         lambda value: f"{value:.3g}",
-        "how many times longer the worst machine took",
+        "how many times longer the worst VM took",
     ),
     "swap_in": Metric(
         lambda result: figures.per_second(result, "swap_in"),

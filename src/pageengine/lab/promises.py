@@ -1,4 +1,4 @@
-"""What machines of a scenario are promised as time goes by: reservations, limits and overhead, with
+"""What VMs of a scenario are promised as time goes by: reservations, limits and overhead, with
 what events change of them. Promises that no host can keep are found before anything runs.
 """
 
@@ -11,7 +11,7 @@ from pageengine.units import format_size
 
 
 class DoesNotFit(ScenarioError):
-    """Reservations and overhead are more than the host has: fewer machines or more memory fit."""
+    """Reservations and overhead are more than the host has: fewer VMs or more memory fit."""
 
 
 class Broken(ValueError):
@@ -30,7 +30,7 @@ def check(
     memory: int,
 ) -> None:
     """Walks through starts, stops and changes in the order of time. Raises Broken."""
-    now: dict[str, dict[str, Any]] = {}  # promises of every machine, running or not
+    now: dict[str, dict[str, Any]] = {}  # promises of every VM, running or not
     moves: list[tuple[float, int, str, Event | None]] = []
     for number, entry in enumerate(entries):
         for name in groups[entry["name"]]:
@@ -72,7 +72,7 @@ def _own(name: str, promised: Mapping[str, Any], when: str) -> None:
 
 
 def _held(promised: Mapping[str, Any]) -> int:
-    """What a machine is promised now."""
+    """What a VM is promised now."""
     return promised["reservation"] + promised["overhead"] if promised["runs"] else 0
 
 

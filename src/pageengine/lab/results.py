@@ -3,8 +3,9 @@ JSON.
 
 A folder that was saved holds ``host.parquet`` (one row per epoch), ``vms.parquet`` (one row per
 epoch and virtual machine), ``summary.json`` (summary, events, and what was run); the report
-adds ``report.html``. The same scenario and seed give the same tables and the same JSON:
-nothing of this machine or this moment is in them.
+adds ``report.html``. A recording of real guests has folders of files in place of the two tables
+(lab/parts.py). The same scenario and seed give the same tables and the same JSON: nothing of this
+computer or this moment is in them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ import numpy as np
 
 from pageengine.errors import PageEngineError
 from pageengine.plumbing import reading, writing
-from pageengine.plumbing.visible import on_page
 from pageengine.units import format_size
 
 if TYPE_CHECKING:
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     Columns = Mapping[str, NDArray[Any]]
 #: Written into summary.json; a file of a later version is refused.
 VERSION = 1
+#: What a folder holds beside it; each a Parquet file, or a folder of parts (lab/parts.py).
+TABLES = ("host", "vms")
 _SUMMARY_MOST = 1 << 28  # bytes of a summary.json
-_MEMORY = 1 << 36  # bytes, where the machine does not tell what it has
+_MEMORY = 1 << 36  # bytes, where the computer does not tell what it has
 
 
 class ResultError(PageEngineError, ValueError):
@@ -41,7 +43,7 @@ class ResultError(PageEngineError, ValueError):
 @dataclass
 class Result:
     """host: name -> array, one entry per epoch. vms: the same with a column ``vm`` of names, one
-    entry per epoch and machine, in the order of time. Amounts in bytes, times in seconds, stall as
+    entry per epoch and VM, in the order of time. Amounts in bytes, times in seconds, stall as
     a fraction of the epoch; events are counted per epoch in pages.
 
     summary: figures of the whole run. events: what happened, ``{"time", "what", ...}`` each.
@@ -82,8 +84,8 @@ class Result:
         """SHA-256 over all columns, summary, events and meta: equal results have equal digests."""
         total = hashlib.sha256()
         for table in (self.host, self.vms):
-            _add(total, table)
-        total.update(_dump(self._record()).encode())
+            add_to_digest(total, table)
+        total.update(dump(self._record()).encode())
         return total.hexdigest()
 
     def _tables(self) -> dict[str, str]:
@@ -91,7 +93,7 @@ class Result:
         found = {}
         for name, table in (("host", self.host), ("vms", self.vms)):
             total = hashlib.sha256()
-            _add(total, table)
+            add_to_digest(total, table)
             found[name] = total.hexdigest()
         return found
 
@@ -100,27 +102,28 @@ class Result:
         and summary.json holds digests of the tables it was saved with, which ``load`` looks at.
         ``pageengine.report.save`` writes report.html too. OSError names the file that could not be
         written; the older ones are then as they were."""
-        arrow, parquet = _arrow()
+        pyarrow, parquet = arrow()
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with writing.together() as files:
             for name, table in (("host", self.host), ("vms", self.vms)):
                 file = files.open(folder / f"{name}.parquet")
-                parquet.write_table(_to_arrow(arrow, table), file, compression="zstd")
-            record = self._record() | {"tables": self._tables()}
-            files.open(folder / "summary.json").write(_dump(record).encode() + b"\n")
+                parquet.write_table(to_arrow(pyarrow, table), file, compression="zstd")
+            record = self.record(tables=self._tables())
+            files.open(folder / "summary.json").write(record.encode())
         return folder
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Result:
         """Reads a folder that was saved. Raises ResultError naming the file that is no good."""
-        _, parquet = _arrow()
         folder = Path(folder)
         path = folder / "summary.json"
         if not os.path.lexists(path):
             raise ResultError(f"{folder} holds no result: there is no summary.json")
-        record = _summary_in(path)
-        host, vms = (_table_in(folder / f"{name}.parquet", parquet) for name in ("host", "vms"))
+        record = summary_in(path)
+        if record["meta"].get("kind") == "fleet":
+            raise ResultError(f"{folder} holds a result of a fleet: lab.FleetResult.load reads it")
+        host, vms = (table_in(folder / f"{name}.parquet") for name in TABLES)
         result = cls(host, vms, record["summary"], record["events"], record["meta"])
         for name, digest in result._tables().items():
             if record.get("tables", {}).get(name, digest) != digest:
@@ -131,7 +134,7 @@ class Result:
         return result
 
     def to_pandas(self) -> tuple[Any, Any]:
-        """Two data frames: the host's with the time as index, and the machines' with time and
+        """Two data frames: the host's with the time as index, and the VMs' with time and
         name."""
         try:
             import pandas
@@ -142,9 +145,13 @@ class Result:
         return host.set_index("time"), vms.set_index(["time", "vm"])
 
     def to_arrow(self) -> tuple[Any, Any]:
-        """Two Arrow tables: the host's and the machines'."""
-        arrow, _ = _arrow()
-        return _to_arrow(arrow, self.host), _to_arrow(arrow, self.vms)
+        """Two Arrow tables: the host's and the VMs'."""
+        pyarrow, _ = arrow()
+        return to_arrow(pyarrow, self.host), to_arrow(pyarrow, self.vms)
+
+    def record(self, **more: Any) -> str:
+        """The text of its summary.json: all but the tables."""
+        return dump(self._record() | more) + "\n"
 
     def _record(self) -> dict[str, Any]:
         return {
@@ -164,38 +171,40 @@ class Result:
         )
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the machines at the end of the run."""
-        keys = ("size", "consumed", "target", "active", "balloon", "swapped")
-        rows = []
-        for name in self.names:
-            last = {key: column[-1] for key, column in self.of(name).items()}
-            cells = "".join(f"<td>{format_size(int(last.get(key, 0)))}</td>" for key in keys)
-            rows.append(f"<tr><th>{on_page(name)}</th>{cells}</tr>")
-        head = "".join(f"<th>{key}</th>" for key in ("machine", *keys))
-        return (
-            f"<p>{on_page(repr(self))}</p><table><thead><tr>{head}</tr></thead>"
-            f"<tbody>{''.join(rows)}</tbody></table>"
-        )
+        from pageengine.lab import shows  # which needs figures, and they need this module
+
+        return shows.result_html(self)
 
 
 def summary_of(host: Columns) -> dict[str, Any]:
-    """Figures of a whole run, from the host's columns; nothing where there is no row."""
+    """Figures of a whole run, from the host's columns; nothing where there is no row. None is what
+    no row knows."""
     if not len(host["time"]):
         return {}
-    return {
-        "stall": float(np.mean(host["stall"])),
-        "free_least": int(np.min(host["free"])),
-        "swap_in": int(np.sum(host["swap_in"])),
-        "swap_out": int(np.sum(host["swap_out"])),
-        "compressions": int(np.sum(host["compressions"])),
-        "merged": int(np.sum(host["merged"])),
-        "ballooned_most": int(np.max(host["ballooned"])),
-        "swapped_most": int(np.max(host["swapped"])),
-        "double_paging": int(np.sum(host["double_paging"])),
-    }
+    figures: dict[str, Any] = {}
+    for figure, column, of in _FIGURES:
+        rows = np.asarray(host[column])
+        known = rows[~np.isnan(rows)]
+        kind = float if figure == "stall" else int
+        figures[figure] = kind(of(known)) if len(known) else None
+    return figures
 
 
-def _summary_in(path: Path) -> dict[str, Any]:
+#: Of the summary: its figures, from which column each is, and how.
+_FIGURES = (
+    ("stall", "stall", np.mean),
+    ("free_least", "free", np.min),
+    ("swap_in", "swap_in", np.sum),
+    ("swap_out", "swap_out", np.sum),
+    ("compressions", "compressions", np.sum),
+    ("merged", "merged", np.sum),
+    ("ballooned_most", "ballooned", np.max),
+    ("swapped_most", "swapped", np.max),
+    ("double_paging", "double_paging", np.sum),
+)
+
+
+def summary_in(path: Path) -> dict[str, Any]:
     """The record of a summary.json."""
     what = f"{path} is not the summary of a result"
     text = reading.text(path, ResultError, _SUMMARY_MOST)
@@ -211,23 +220,62 @@ def _summary_in(path: Path) -> dict[str, Any]:
     return record
 
 
-def _table_in(path: Path, parquet: Any) -> dict[str, NDArray[Any]]:
-    """The columns of a Parquet file."""
+def part(folder: Path, name: str, number: int) -> Path:
+    """Where a part of a table lies."""
+    return folder / f"{name}.parquet" / f"{number:06}.parquet"
+
+
+def table_in(path: Path) -> dict[str, NDArray[Any]]:
+    """The columns of a Parquet file, or of the parts in a folder. Raises ResultError."""
+    if not path.is_dir():
+        return _from_arrow(_rows_in(path, _most()))
+    found, left = [], _most()
+    for each in sorted(_parts_in(path)):
+        rows = _rows_in(each, left)
+        left -= rows.nbytes
+        found.append(rows)
+    if not found:
+        return {}
+    pyarrow, _ = arrow()
+    try:
+        return _from_arrow(pyarrow.concat_tables(found))
+    except pyarrow.ArrowException as error:
+        raise ResultError(
+            f"{path}: its files are not parts of one table: {reading.brief(error)}"
+        ) from None
+
+
+def _parts_in(folder: Path) -> list[Path]:
+    """The parts of one table that the other tables have, too."""
+    names = {each.name for each in folder.glob("[!.]*.parquet")}
+    for name in TABLES:
+        other = folder.parent / f"{name}.parquet"
+        names &= {each.name for each in other.glob("[!.]*.parquet")} if other.is_dir() else set()
+    return [folder / name for name in names]
+
+
+def _most() -> int:
+    return reading.memory() or _MEMORY
+
+
+def _rows_in(path: Path, most: int) -> Any:
+    """The Arrow table of a Parquet file that asks for no more than so many bytes."""
+    _, parquet = arrow()
     try:
         reading.regular(path, ResultError)
         with open(path, "rb") as file:
             rows = parquet.ParquetFile(file)
             needed = 8 * rows.metadata.num_rows * rows.metadata.num_columns
-            if needed > (reading.memory() or _MEMORY):
+            if needed > most:
                 raise ResultError(f"{path} cannot be read: it asks for {format_size(needed)}")
-            return _from_arrow(rows.read())
+            return rows.read()
     except ResultError:
         raise
     except Exception as error:  # pyarrow documents few of the errors that damaged files cause
         raise ResultError(f"{path} cannot be read as Parquet: {reading.brief(error)}") from None
 
 
-def _add(total: hashlib._Hash, table: Columns) -> None:
+def add_to_digest(total: hashlib._Hash, table: Columns) -> None:
     """Adds a table to a digest."""
     for key in sorted(table):
         column = np.asarray(table[key])
@@ -236,7 +284,8 @@ def _add(total: hashlib._Hash, table: Columns) -> None:
         total.update(data.encode() if data else np.ascontiguousarray(column).tobytes())
 
 
-def _dump(value: Any) -> str:
+def dump(value: Any) -> str:
+    """JSON of whatever a result holds."""
     return json.dumps(value, indent=2, sort_keys=True, default=_plain, allow_nan=False)
 
 
@@ -254,13 +303,14 @@ def _plain(value: Any) -> Any:
 def can_save() -> bool:
     """Whether pyarrow, which writes Parquet, is installed."""
     try:
-        _arrow()
+        arrow()
     except PageEngineError:
         return False
     return True
 
 
-def _arrow() -> tuple[Any, Any]:
+def arrow() -> tuple[Any, Any]:
+    """pyarrow, and its module of Parquet. PageEngineError: they are not installed."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -271,15 +321,16 @@ def _arrow() -> tuple[Any, Any]:
     return pyarrow, pyarrow.parquet
 
 
-def _to_arrow(arrow: Any, table: Columns) -> Any:
+def to_arrow(pyarrow: Any, table: Columns) -> Any:
+    """The Arrow table of these columns."""
     columns = {}
     for key, column in table.items():
         column = np.asarray(column)
         if column.dtype.kind in "OUS":
-            columns[key] = arrow.array(column.tolist()).dictionary_encode()
+            columns[key] = pyarrow.array(column.tolist()).dictionary_encode()
         else:
-            columns[key] = arrow.array(column)
-    return arrow.table(columns)
+            columns[key] = pyarrow.array(column)
+    return pyarrow.table(columns)
 
 
 def _from_arrow(table: Any) -> dict[str, NDArray[Any]]:

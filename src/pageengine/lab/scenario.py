@@ -1,4 +1,4 @@
-"""Scenarios: TOML files that say which machines run what on which host, for how long, and what
+"""Scenarios: TOML files that say which VMs run what on which host, for how long, and what
 changes meanwhile. docs/scenarios.md has every key.
 
     scenario = Scenario.load("states")  # one that is shipped; or the path of a file
@@ -22,6 +22,7 @@ from pageengine.lab import bounds, changes, events, fields, promises, sections
 from pageengine.lab.fields import Field, ScenarioError
 from pageengine.lab.locate import line_of
 from pageengine.plumbing import given, reading, shipped
+from pageengine.policy.guard import Limits
 from pageengine.units import format_size
 
 __all__ = ["Scenario", "ScenarioError"]
@@ -33,9 +34,10 @@ _MESSAGE_MOST = 1000  # characters of what is wrong with one
 class Scenario:
     """A scenario that was checked. ``host``, ``run``: the values of these sections, defaults filled
     in; ``policy``: options of the policy, ``asked``: those of them that were changed after the file
-    was read; ``entries``: the [[vm]] tables; ``events``: Event objects in the order of time;
-    ``data``: the tables as they were written; ``trusted``: whether it may name code to run, a
-    policy as "module:Class" or "file.py:Class"."""
+    was read; ``guard``: the Limits that plans are held to, or None; ``fleet``: the values of that
+    section, None where there is one host; ``entries``: the [[vm]] tables; ``events``: Event objects
+    in the order of time; ``data``: the tables as they were written;
+    ``trusted``: whether it may name code to run, a policy as "module:Class" or "file.py:Class"."""
 
     def __init__(
         self,
@@ -59,10 +61,13 @@ class Scenario:
         self.host = self._section("host", sections.HOST)
         self.run = self._section("run", sections.RUN)
         self.policy: dict[str, Any] = dict(self._table("policy"))
+        self.guard = self._limits()
+        told = "fleet" in self.data
+        self.fleet = self._section("fleet", sections.FLEET) if told else None
         self.entries = self._list("vm", sections.VM)
         self.groups = self._names()
         self.events = self._events(self._list("event", sections.EVENT))
-        self._check_machines()
+        self._check_vms()
         self._check_times()
         self._check_promises()
 
@@ -90,18 +95,18 @@ class Scenario:
         return float(self.run["duration"])
 
     @property
-    def machines(self) -> list[tuple[str, dict[str, Any]]]:
-        """Every machine by its name, with the values of its [[vm]] table."""
+    def vms(self) -> list[tuple[str, dict[str, Any]]]:
+        """Every VM by its name, with the values of its [[vm]] table."""
         return [(name, entry) for entry in self.entries for name in self.groups[entry["name"]]]
 
     def __repr__(self) -> str:
         host = format_size(self.host["memory"])
-        return f"<Scenario {self.name}: {len(self.machines)} machines on {host}>"
+        return f"<Scenario {self.name}: {len(self.vms)} VMs on {host}>"
 
     def changed(self, key: str, value: Any) -> Scenario:
         """The scenario with one value changed: "host.memory", "policy.idle_tax", "run.duration",
         "vm.NAME.size", "vm.size" (of all), "vm.NAME.workload.rate", or "vm.count" (so many
-        machines in all, in the same mix)."""
+        VMs in all, in the same mix)."""
         data = changes.change(self.data, list(self.groups), key, value)
         asked = self.asked | ({key.split(".")[1]} if key.startswith("policy.") else set())
         trusted = self.trusted or key == "host.policy"  # whoever changes it names the code himself
@@ -141,7 +146,7 @@ class Scenario:
         for key in ("host", "vm"):
             if key not in self.data:
                 header = "[[vm]]" if key == "vm" else f"[{key}]"
-                raise self._wrong(f"there is no {header}: a scenario needs a host and machines")
+                raise self._wrong(f"there is no {header}: a scenario needs a host and VMs")
 
     def _table(self, section: str) -> Mapping[str, Any]:
         table = self.data.get(section, {})
@@ -151,6 +156,13 @@ class Scenario:
 
     def _section(self, section: str, keys: Mapping[str, Field]) -> dict[str, Any]:
         return self._values(self._table(section), section, None, keys)
+
+    def _limits(self) -> Limits | None:
+        if "guard" not in self.data:
+            return None
+        told = self._section("guard", sections.GUARD)
+        with self.section("guard"):
+            return Limits(**{key: value for key, value in told.items() if value is not None})
 
     def _list(self, section: str, keys: Mapping[str, Field]) -> list[dict[str, Any]]:
         entries = self.data.get(section, [])
@@ -207,10 +219,10 @@ class Scenario:
         taken: set[str] = set()
         for number, entry in enumerate(self.entries):
             name, count = entry["name"], entry["count"]
-            if len(taken) + count > bounds.MACHINES_MOST:
+            if len(taken) + count > bounds.VMS_MOST:
                 raise self._wrong(
-                    f"with these there are {len(taken) + count} machines, and there can be "
-                    f"{bounds.MACHINES_MOST}",
+                    f"with these there are {len(taken) + count} VMs, and there can be "
+                    f"{bounds.VMS_MOST}",
                     "vm",
                     number,
                     "count",
@@ -218,11 +230,11 @@ class Scenario:
             names = [name] if count == 1 else [f"{name}-{i + 1}" for i in range(count)]
             mine = {name, *names}
             if not mine.isdisjoint(taken) or not mine.isdisjoint(groups):  # events name both
-                raise self._wrong(f"another machine is named {name!r} too", "vm", number, "name")
+                raise self._wrong(f"another VM is named {name!r} too", "vm", number, "name")
             groups[name] = names
             taken |= set(names)
         if not groups:
-            raise self._wrong("there is no [[vm]]: a scenario needs machines")
+            raise self._wrong("there is no [[vm]]: a scenario needs VMs")
         return groups
 
     def _events(self, entries: Sequence[Mapping[str, Any]]) -> tuple[events.Event, ...]:
@@ -242,7 +254,7 @@ class Scenario:
                 )
         return tuple(sorted(found, key=lambda event: event.at))
 
-    def _check_machines(self) -> None:
+    def _check_vms(self) -> None:
         for number, entry in enumerate(self.entries):
             size, most = entry["size"], entry["limit"]
             if most is not None and most > size:
@@ -281,7 +293,11 @@ class Scenario:
             )
         with self.section("run", None, "epoch"):
             given.seconds(self.run["epoch"], "epoch", bounds.EPOCH_LEAST)
-            bounds.epochs(self.seconds, self.run["epoch"], len(self.machines))
+            bounds.epochs(self.seconds, self.run["epoch"], len(self.vms))
+        if self.fleet:
+            for section, key in (("fleet", "round"), ("run", "duration")):
+                with self.section(section, None, key):
+                    bounds.whole_epochs(getattr(self, section)[key], self.run["epoch"], key)
         for number, entry in enumerate(self.entries):
             if entry["stop"] is not None and entry["stop"] <= entry["start"]:
                 raise self._wrong(
@@ -293,7 +309,8 @@ class Scenario:
 
     def _check_promises(self) -> None:
         try:
-            promises.check(self.entries, self.groups, self.events, self.host["memory"])
+            hosts = self.fleet["hosts"] if self.fleet else 1
+            promises.check(self.entries, self.groups, self.events, hosts * self.host["memory"])
         except promises.Broken as error:
             kind = ScenarioError if error.fits else promises.DoesNotFit
             raise kind(str(self._wrong(str(error), "vm", error.number, error.key))) from None

@@ -2,7 +2,8 @@
 that it should be one end: a coarse look first, then halving, and what does not fit that is said.
 """
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -42,6 +43,70 @@ def search(
         if bad - low <= 1:
             return low if low >= 0 else None
         ask((low + bad) // 2)
+
+
+def band(
+    good: Callable[[int, int], bool],
+    last: int,
+    seeds: Sequence[int],
+    known: dict[int, dict[int, bool]] | None = None,
+) -> dict[int, int | None]:
+    """Each seed's answer, asking ``good(index, seed)``: the first seed looks over the whole scale,
+    the others begin where it ended, and the careful end of them all is tried with every seed.
+    known: what was tried, by seed; filled in.
+    """
+    tried = {} if known is None else known
+
+    def find(seed: int, near: int | None) -> int | None:
+        return search(lambda index: good(index, seed), last, near, tried.setdefault(seed, {}))
+
+    near = None
+    for seed in seeds:
+        near = find(seed, near)
+        if near is None:
+            break
+    else:
+        index = last + 1
+        while True:
+            careful = min(ends(tried[seed], last)[0] for seed in seeds)
+            if careful == index or careful < 0:
+                break
+            index = careful
+            for seed in seeds:
+                find(seed, index)
+    lows = {seed: ends(tried.get(seed, {}), last)[0] for seed in seeds}
+    return {seed: None if low < 0 else low for seed, low in lows.items()}
+
+
+class _Asked(Exception):
+    """The next question of a search."""
+
+    def __init__(self, index: int, seed: int):
+        super().__init__(index, seed)
+        self.question = index, seed
+
+
+def to_come(
+    last: int, seeds: Sequence[int], known: Mapping[int, Mapping[int, bool]]
+) -> Iterator[tuple[int, int]]:
+    """What ``band`` may ask, (index, seed): the next question, those after it for each answer that
+    it may have, and so on, without end but that of the search; some more than once."""
+    ways = deque([{seed: dict(tried) for seed, tried in known.items()}])
+    while ways:
+        way = ways.popleft()
+        try:
+            band(_ask, last, seeds, way)
+        except _Asked as asked:
+            index, seed = asked.question
+            yield index, seed
+            for answer in (True, False):
+                then = {other: dict(tried) for other, tried in way.items()}
+                then.setdefault(seed, {})[index] = answer
+                ways.append(then)
+
+
+def _ask(index: int, seed: int) -> bool:
+    raise _Asked(index, seed)
 
 
 def ends(tried: Mapping[int, bool], last: int) -> tuple[int, int]:

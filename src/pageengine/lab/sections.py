@@ -3,6 +3,8 @@ tables; a test holds the two together."""
 
 from pageengine.lab import fields
 from pageengine.lab.fields import Field
+from pageengine.lab.fleet.placements import PLACEMENTS
+from pageengine.policy.guard.limits import KINDS
 
 TOP = {
     "name": Field(fields.text, "what the scenario is called; the file's name by default"),
@@ -24,14 +26,17 @@ HOST = {
     "compression": Field(fields.text, "codec of the compression cache, or 'none'", "word"),
     "packing": Field(fields.either("esx", "dense"), "of the compression cache", "esx"),
     "cache_limit": Field(fields.size, "most that the compression cache may take"),
-    "swap": Field(fields.size, "swap space; grows with the machines where it is not given"),
+    "swap": Field(fields.size, "swap space; grows with the VMs where it is not given"),
     "sharing": Field(fields.truth, "whether equal pages are kept once", True),
     "victims": Field(
         fields.either("clock", "random"), "which pages are compressed or swapped", "clock"
     ),
-    "estimator": Field(fields.text, "how active memory is estimated", "sampling"),
+    "estimator": Field(
+        fields.text,
+        "how active memory is estimated; sampling, but accessed-bits where a VM follows `demand`",
+    ),
     "reserve_swap": Field(
-        fields.truth, "whether a machine needs swap space of its size less its reservation", False
+        fields.truth, "whether a VM needs swap space of its size less its reservation", False
     ),
 }
 
@@ -53,7 +58,11 @@ VM = {
     "reservation": Field(fields.size, "machine memory that it is sure to get", 0),
     "limit": Field(fields.positive_size, "most machine memory that it may hold; its size"),
     "overhead": Field(fields.size, "machine memory that running it takes besides", 0),
-    "driver": Field(fields.truth, "whether a balloon driver runs in the guest", True),
+    "driver": Field(
+        fields.truth_or_table,
+        "whether a balloon driver runs in the guest, or a table of what is wrong with it",
+        True,
+    ),
     "balloon_max": Field(fields.size_or_part, "most that its balloon may take", "65%"),
     "balloon_min": Field(
         fields.size, "least memory that its balloon leaves; another way to say balloon_max"
@@ -62,9 +71,12 @@ VM = {
         fields.anything, "true, or a table: a guest operating system with cache and swap", False
     ),
     "contents": Field(fields.anything, "what its pages hold: a profile by name or file"),
-    "salt": Field(fields.text, "machines share pages only with machines of the same salt", ""),
+    "salt": Field(fields.text, "VMs share pages only with VMs of the same salt", ""),
     "start": Field(fields.duration, "when it starts", 0.0),
     "stop": Field(fields.positive_duration, "when it stops; never where it is not given"),
+    "warm": Field(
+        fields.truth, "whether it starts with what its workload would hold after a long run", False
+    ),
     "workload": Field(fields.table, "what runs in it: { kind = '...', ... }", required=True),
 }
 
@@ -72,13 +84,44 @@ EVENT = {
     "at": Field(fields.duration, "when it happens", required=True),
     "set": Field(fields.text, "the key to change: 'vm.NAME.shares', 'policy.idle_tax', ..."),
     "to": Field(fields.anything, "its new value"),
-    "start": Field(fields.name, "the machine that starts (again)"),
-    "stop": Field(fields.name, "the machine that stops"),
-    "reboot": Field(fields.name, "the machine that boots anew, without its driver meanwhile"),
+    "start": Field(fields.name, "the VM that starts (again)"),
+    "stop": Field(fields.name, "the VM that stops"),
+    "reboot": Field(fields.name, "the VM that boots anew, without its driver meanwhile"),
+}
+
+FLEET = {
+    "hosts": Field(fields.hosts, "how many hosts as [host] says there are", required=True),
+    "placement": Field(
+        fields.either(*PLACEMENTS), "which of the hosts that may take a VM gets it", "best-fit"
+    ),
+    "round": Field(fields.positive_duration, "time between two decisions of the fleet", 600.0),
+    "migrate": Field(fields.truth, "whether VMs move when their host's policy advises it", True),
+    "full": Field(
+        fields.factor, "most of a host's memory that working sets may take where a VM comes", 0.9
+    ),
+    "overcommit": Field(fields.factor, "most that sizes of VMs may be, of a host's memory"),
+    "unseen": Field(
+        fields.part, "part of its size that a VM counts until its working set was seen", 0.5
+    ),
+    "bandwidth": Field(fields.bandwidth, "bytes per second over which a VM moves", 1_250_000_000),
+    "downtime": Field(fields.duration, "how long a VM may stand still when it moves", 0.3),
+    "slowdown": Field(fields.part, "part of its speed that a VM loses while it is copied", 0.12),
+}
+
+_LIMITS = {
+    "size": fields.size,
+    "part": fields.part,
+    "seconds": fields.duration,
+    "window": fields.positive_duration,
+    "flag": fields.truth,
+}
+GUARD = {  # a key for each of policy.Limits, which has the defaults and reads the other kinds
+    name: Field(_LIMITS.get(kind, fields.anything), f"the guard's limit {name}")
+    for name, kind in KINDS.items()
 }
 
 #: Sections of a file; in the policy's any key may stand that the policy has as an option.
-SECTIONS = {"host": HOST, "run": RUN, "vm": VM, "event": EVENT}
+SECTIONS = {"host": HOST, "run": RUN, "vm": VM, "event": EVENT, "guard": GUARD, "fleet": FLEET}
 
 #: Keys of a virtual machine that events may change while it runs.
 CHANGEABLE = ("shares", "reservation", "limit", "balloon_max", "workload")

@@ -1,6 +1,6 @@
 """Slices: how finely time is cut within an epoch.
 
-Machines take turns in slices. As long as none of them can use up the free memory that there is
+VMs take turns in slices. As long as none of them can use up the free memory that there is
 before the next mark, one slice is as good as many. Where memory is short, a slice is short against
 what can happen in it: at the rate at which memory went lately, half of what is free above the mark
 goes; at the highest rate that workloads can touch pages, no more than that and half of what lies
@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pageengine.lab.workloads.base import fastest
+from pageengine.plumbing.kept import Kept
 
 if TYPE_CHECKING:
     from pageengine.host.host import Host
-    from pageengine.lab.machine import Machine
+    from pageengine.lab.simulated_vm import SimulatedVM
 FINEST = 0.05  # seconds
 GRID = 2**20  # moments per second: sums and differences of times on it are exact
 UNTOLD = 0.25  # seconds at the most, where a workload does not say how fast it is
@@ -30,17 +31,19 @@ def on_grid(seconds: float) -> float:
     return round(seconds * GRID) / GRID
 
 
-class Slices:
+class Slices(Kept):
     """host: whose time it is."""
+
+    KEPT = ("_rate",)
 
     def __init__(self, host: Host):
         self._host = host
         self._rate = 0.0  # pages per second that accesses took lately
 
-    def end(self, now: float, until: float, machines: list[Machine]) -> float:
+    def end(self, now: float, until: float, running: list[SimulatedVM]) -> float:
         """The end of the slice that begins now; at the latest ``until``."""
         due = self._host.due
-        longest = self._longest(machines)
+        longest = self._longest(running)
         if due > now:
             until = min(until, max(on_grid(due), now + 1 / GRID))
         else:  # a decision is wanted: as soon as it can be
@@ -50,11 +53,11 @@ class Slices:
             return until
         return max(now + 1 / GRID, on_grid(now + left / math.ceil(left / longest)))  # equal ones
 
-    def _longest(self, machines: list[Machine]) -> float:
-        if any(machine.held for machine in machines):
+    def _longest(self, running: list[SimulatedVM]) -> float:
+        if any(simulated.held for simulated in running):
             return FINEST
         above, mark = self._host.headroom
-        rate = sum(fastest(machine.workload) for machine in machines)
+        rate = sum(fastest(simulated.workload) for simulated in running)
         longest = math.inf
         if rate == math.inf:
             longest = UNTOLD

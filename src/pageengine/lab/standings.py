@@ -1,4 +1,4 @@
-"""What a comparison of policies comes to: how many machines each carries, what memory it wins by
+"""What a comparison of policies comes to: how many VMs each carries, what memory it wins by
 which technique, what that costs in stalled time, who pays most; and the verdict.
 
 Differences between policies are taken seed by seed. One counts when its 95 % interval (Student's t)
@@ -15,19 +15,19 @@ from pageengine.lab.intervals import Interval, difference, interval
 from pageengine.lab.results import Result
 
 #: What the verdict goes by, in this order.
-OBJECTIVE = "most machines carried, then the least stalled worst machine"
+OBJECTIVE = "most VMs carried, then the least stalled worst VM"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One run. carried: machines that ran and stalled less than 5 % of their time. given_back:
+    """One run. carried: VMs that ran and stalled less than 5 % of their time. given_back:
     bytes by technique, mean of the run, without untouched: bytes in balloons that nobody had
-    touched. stall: mean over all machines; worst, worst_stall: who stalled most; worst_minute: the
-    largest mean stall of any machine over a minute. swap_in, double_paging: pages per second.
-    refused: machines that were not admitted."""
+    touched. stall: mean over all VMs; worst, worst_stall: who stalled most; worst_minute: the
+    largest mean stall of any VM over a minute. swap_in, double_paging: pages per second.
+    refused: VMs that were not admitted."""
 
     policy: str
-    machines: int
+    vms: int
     carried: int
     given_back: Mapping[str, float]
     untouched: float
@@ -47,7 +47,7 @@ class Verdict:
 
     @property
     def judged_stall(self) -> float:
-        """The stall that the verdict goes by: a machine that was refused stalls all the time."""
+        """The stall that the verdict goes by: a VM that was refused stalls all the time."""
         return 1.0 if self.refused else self.worst_stall
 
 
@@ -68,7 +68,7 @@ class Standing:
 
     @property
     def worst(self) -> str:
-        """The machine that stalled most, most often."""
+        """The VM that stalled most, most often."""
         names = [run.worst for run in self.runs]
         return max(dict.fromkeys(names), key=names.count)
 
@@ -89,6 +89,14 @@ class Comparison:
     seeds: tuple[int, ...] = ()
     partial: str = ""
 
+    def _repr_html_(self) -> str:
+        from pageengine.lab import shows  # where there is a notebook only
+
+        return shows.comparison_html(self)
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {', '.join(self.runs)} on seeds {list(self.seeds)}>"
+
     @property
     def results(self) -> dict[str, Result]:
         """The results of the first seed."""
@@ -101,7 +109,7 @@ class Comparison:
 
     @property
     def leaders(self) -> list[Standing]:
-        """The policies that carry most, as far as the seeds tell; the one whose worst machine
+        """The policies that carry most, as far as the seeds tell; the one whose worst VM
         stalls least first."""
         if self.partial:
             return []
@@ -136,21 +144,20 @@ class Comparison:
         names = " and ".join(one.policy for one in leaders)
         carry = "carries" if len(leaders) == 1 else "carry"
         text = (
-            f"{names} {carry} most: {best.interval('carried').mean:.3g} of "
-            f"{best.runs[0].machines} machines; "
+            f"{names} {carry} most: {best.interval('carried').mean:.3g} of {best.runs[0].vms} VMs; "
         )
         if all(one.interval("judged_stall").mean == 0 for one in leaders):
             return text + "none of them stalled."
         if len(leaders) == 1:
-            return text + f"its worst machine, {best.worst}, {_stalled(best)}."
+            return text + f"its worst VM, {best.worst}, {_stalled(best)}."
         each = ", ".join(f"{one.policy} {_percent(one)}" for one in leaders if one is not best)
         if len(tied) > 1:
             return text + (
-                f"their worst machines are not told apart by {self._by}: {best.policy} "
+                f"their worst VMs are not told apart by {self._by}: {best.policy} "
                 f"{_percent(best)}, {each}."
             )
         return text + (
-            f"of these {best.policy} is best for its worst machine, {best.worst}, which "
+            f"of these {best.policy} is best for its worst VM, {best.worst}, which "
             f"{_stalled(best)} ({each})."
         )
 

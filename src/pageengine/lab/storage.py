@@ -1,11 +1,11 @@
-"""Storage: the device that the machines of a simulation wait for. What happened to them becomes
+"""Storage: the device that the VMs of a simulation wait for. What happened to them becomes
 work and requests there, and the device says how long each waited.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from pageengine.lab.costs import EVENTS, REQUESTS, WRITES, CostModel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pageengine.lab.machine import Machine
+    from pageengine.lab.simulated_vm import SimulatedVM
 COSTS = tuple(name for name in EVENTS if name not in REQUESTS)
 CLUSTER = 32  # pages of one write
 
@@ -28,23 +28,30 @@ class Storage:
         self.costs, self._seed = costs, seed % 2**64
         self.device = Device(costs.service)
 
+    @classmethod
+    def resumed(cls, costs: CostModel, seed: int, state: dict[str, Any]) -> Storage:
+        """With the device that ``Device.state`` told of."""
+        made = cls(costs, seed)
+        made.device = Device.restored(state)
+        return made
+
     def join(self, name: str) -> int:
-        """A machine that begins now; its number here."""
+        """A VM that begins now; its number here."""
         return self.device.join(self.device.time, seed=self._seed, stream=number_of(name))
 
-    def charge(self, machines: list[Machine], events: Mapping[str, NDArray[np.int64]]) -> None:
-        """What these machines ran, and what it cost them, is now work of theirs. events: of each,
+    def charge(self, running: list[SimulatedVM], events: Mapping[str, NDArray[np.int64]]) -> None:
+        """What these VMs ran, and what it cost them, is now work of theirs. events: of each,
         by name.
         """
         costs = self.costs.stalls(events, COSTS).tolist()
         requests = np.asarray(sum(events[name] for name in REQUESTS))
         latency = self.costs.stalls(events, REQUESTS) / np.maximum(1, requests)
-        for machine, cost, asked, each in zip(
-            machines, costs, requests.tolist(), latency.tolist(), strict=True
+        for simulated, cost, asked, each in zip(
+            running, costs, requests.tolist(), latency.tolist(), strict=True
         ):
-            ran = machine.take_made(cost + asked * (each + self.device.queued))
+            ran = simulated.take_made(cost + asked * (each + self.device.queued))
             if ran or cost or asked:
-                self.device.add(machine.client, ran, cost, asked, each)
+                self.device.add(simulated.client, ran, cost, asked, each)
 
     def serve(self, until: float, sums: Mapping[str, int]) -> None:
         """Time passes. sums: of the events since the last call."""

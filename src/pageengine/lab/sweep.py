@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from pageengine.errors import PageEngineError
+from pageengine.inline import bars
 from pageengine.lab import build
 from pageengine.lab.compare import verdict
 from pageengine.lab.scenario import Scenario
@@ -70,7 +71,7 @@ def run_cell(data: Mapping[str, Any], source: str, cell: Mapping[str, Any]) -> d
     state = result.host["state"]
     row = {
         **cell,
-        "machines": said.machines,
+        "vms": said.vms,
         "carried": said.carried,
         "refused": len(said.refused),
         "stall": said.stall,
@@ -94,7 +95,7 @@ def sweep(
     seeds: Iterable[int] = (1,),
     executor: Executor | None = None,
     output: str | os.PathLike[str] | None = None,
-    progress: Callable[[int, int], Any] | None = None,
+    progress: Callable[[int, int], Any] | bool | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> list[dict[str, Any]]:
     """Runs the scenario with every combination of values; a row for each, in the grid's order.
@@ -102,9 +103,9 @@ def sweep(
     vary: key -> values, keys as for ``Scenario.changed``, or "policy". executor: where to run, any
     ``concurrent.futures.Executor`` (a process pool, Dask's ``client.get_executor()``); None runs
     here, one after the other. output: a Parquet file for the table; where its journal is found,
-    cells that were finished are not run again. progress(done, in all). stop: asked now and then;
-    when it says True the rows that are finished are returned, and the journal stays. A run that
-    Ctrl-C cut short raises KeyboardInterrupt and is no row.
+    cells that were finished are not run again. progress(done, in all), or True for a bar in a
+    notebook. stop: asked now and then; when it says True the rows that are finished are returned,
+    and the journal stays. A run that Ctrl-C cut short raises KeyboardInterrupt and is no row.
 
     The same scenario, values and seed give the same row wherever they run. Every value is tried on
     the scenario before the first run: a wrong one is named at once.
@@ -116,15 +117,16 @@ def sweep(
     rows = dict(journal.read()) if journal else {}
     left = [cell for cell in cells if _key(cell) not in rows]
     done = len(cells) - len(left)
-    if progress:
-        progress(done, len(cells))
+    told = bars.callback(progress, lambda bar: bar.show)
+    if told:
+        told(done, len(cells))
     for cell, row in _run_all(scenario, left, executor, stop or (lambda: False)):
         rows[_key(cell)] = row
         done += 1
         if journal:
             journal.add(cell, row)
-        if progress:
-            progress(done, len(cells))
+        if told:
+            told(done, len(cells))
     table = [rows[_key(cell)] for cell in cells if _key(cell) in rows]
     if journal and len(table) == len(cells):
         journal.finish(table)

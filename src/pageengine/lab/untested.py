@@ -1,4 +1,4 @@
-"""What a run did not try: memory that machines are configured with and never used, working sets
+"""What a run did not try: memory that VMs are configured with and never used, working sets
 that were not filled when it ended. An answer drawn from it does not hold for those.
 """
 
@@ -15,13 +15,13 @@ from pageengine.units import format_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-#: Workloads use nine tenths of a machine unless they are told otherwise.
+#: Workloads use nine tenths of a VM unless they are told otherwise.
 MOST_USED, MOST_FILLED = 0.85, 0.9
 
 
 @dataclass(frozen=True)
 class Used:
-    """Bytes of one machine: what it is configured with, what its workload says that it uses, at
+    """Bytes of one VM: what it is configured with, what its workload says that it uses, at
     most, and what it held in memory, swap and its guest's swap together, at most."""
 
     size: int
@@ -30,7 +30,7 @@ class Used:
 
 
 def used(result: Result, groups: Mapping[str, Sequence[str]]) -> dict[str, Used]:
-    """By group, its machine that came least far."""
+    """By group, its VM that came least far."""
     found: dict[str, Used] = {}
     ran = set(result.names)
     for group, names in groups.items():
@@ -61,7 +61,7 @@ def warnings(runs: Iterable[Mapping[str, Used]], seconds: float, seeds: int) -> 
             f"{group} {format_size(one.held)} of {format_size(one.size)}"
             for group, one in spare.items()
         )
-        said.append(f"Not tested: machines that use what they are configured with; used: {each}.")
+        said.append(f"Not tested: VMs that use what they are configured with; used: {each}.")
     short = {g: one for g, one in least.items() if one.held < MOST_FILLED * one.wanted}
     if short:
         each = ", ".join(

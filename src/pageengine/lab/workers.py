@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
@@ -16,14 +16,23 @@ from pageengine.errors import PageEngineError
 _PATIENCE = 5.0  # seconds that a process has to end by itself
 
 
+def cores() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) or 1
+    return os.cpu_count() or 1
+
+
 @contextmanager
-def workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """``jobs`` processes. Ctrl-C reaches every process of a terminal; these do not hear it, so that
-    no run is cut short and taken for a whole one. When the block is left by an exception, what
-    still runs is ended; when this process is killed, they end by themselves. PageEngineError: one
-    of them was killed."""
+def workers(
+    jobs: int, first: Callable[..., None] | None = None, *given: object
+) -> Iterator[ProcessPoolExecutor]:
+    """``jobs`` processes; each calls ``first(*given)`` before anything else. Ctrl-C reaches every
+    process of a terminal; these do not hear it, so that no run is cut short and taken for a whole
+    one. When the block is left by an exception, what still runs is ended; when this process is
+    killed, they end by themselves. PageEngineError: one of them was killed."""
     before = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(jobs, initializer=_leave_signals)
+    executor = ProcessPoolExecutor(jobs, initializer=_begin, initargs=(first, given))
     try:
         yield executor
     except BaseException as error:
@@ -47,8 +56,14 @@ def _end(children: Iterable[BaseProcess]) -> None:
             child.kill()
 
 
+def _begin(first: Callable[..., None] | None, given: tuple[object, ...]) -> None:
+    """Called in each of the processes, before anything else."""
+    _leave_signals()
+    if first is not None:
+        first(*given)
+
+
 def _leave_signals() -> None:
-    """Called in each of the processes, first."""
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)

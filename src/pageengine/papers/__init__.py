@@ -13,16 +13,20 @@ from dataclasses import replace
 from types import ModuleType
 
 from pageengine.lab.workers import unswallowed, workers
-from pageengine.papers.base import VERDICTS, Claim, Number, Outcome
+from pageengine.papers.base import VERDICTS, Claim, Number, Outcome, PaperTable
 from pageengine.plumbing import given
 
 __all__ = [
     "EXPERIMENTS",
+    "NAMED",
     "VERDICTS",
     "Claim",
     "Number",
     "Outcome",
+    "PaperTable",
     "experiment",
+    "fetch",
+    "missing",
     "picture",
     "run",
     "run_all",
@@ -47,18 +51,37 @@ EXPERIMENTS = {
     "thrash": "thrash",
     "beyond": "beyond",
     "subpage": "similar_pages",
+    "wind-up": "wind_up",
+    "pinned": "pinned_balloon",
+    "mix": "mix",
 }
+#: Those that need more than this package, or much time, and are run only where they are named.
+#: Such a module has ``missing() -> str`` (why it cannot be run here) and ``fetch()`` (what it
+#: needs).
+NAMED = {"live": "live"}
 
 
 def experiment(name: str) -> ModuleType:
     """The module of that name."""
-    if not isinstance(name, str) or name not in EXPERIMENTS:
-        hint = given.near(name, EXPERIMENTS)
+    known = EXPERIMENTS | NAMED
+    if not isinstance(name, str) or name not in known:
+        hint = given.near(name, known)
         raise ValueError(
-            f"no experiment {given.shown(name)}: {hint and hint + ' '}there are "
-            f"{', '.join(EXPERIMENTS)}"
+            f"no experiment {given.shown(name)}: {hint and hint + ' '}there are {', '.join(known)}"
         )
-    return importlib.import_module(f"pageengine.papers.{EXPERIMENTS[name]}")
+    return importlib.import_module(f"pageengine.papers.{known[name]}")
+
+
+def missing(name: str) -> str:
+    """Why this experiment cannot be run here; "" if it can."""
+    module = experiment(name)
+    return str(module.missing()) if name in NAMED else ""
+
+
+def fetch(name: str) -> None:
+    """Has fetched what this experiment needs and is not here. LiveError: it cannot be."""
+    if name in NAMED:
+        experiment(name).fetch()
 
 
 def run(name: str, seed: int = 0) -> Outcome:
@@ -70,7 +93,9 @@ def run(name: str, seed: int = 0) -> Outcome:
 
 
 def run_all(names: Iterable[str] = (), seed: int = 0, jobs: int = 1) -> Iterator[Outcome]:
-    """Runs these experiments (all by default), ``jobs`` at a time; outcomes as they come."""
+    """Runs these experiments (all of EXPERIMENTS by default), ``jobs`` at a time; outcomes as they
+    come.
+    """
     chosen = list(names) or list(EXPERIMENTS)
     for name in chosen:
         experiment(name)

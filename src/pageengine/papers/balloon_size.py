@@ -1,4 +1,4 @@
-"""Figure 2 of OSDI 2002: a machine that is ballooned down, and one configured that small."""
+"""Figure 2 of OSDI 2002: a VM that is ballooned down, and one configured that small."""
 
 import math
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pageengine.lab.workloads import Accesses, make
 from pageengine.papers.base import Claim, Number, Outcome
 from pageengine.units import MIB, PAGE_BYTES
 
-TITLE = "A balloon against a smaller machine"
+TITLE = "A balloon against a smaller VM"
 SOURCE = "Waldspurger, OSDI 2002, section 3.2, figure 2 (dbench, 40 clients, Red Hat Linux 7.2)"
 SETUP = """\
 Guests configured with 128 to 224 MB, and guests of 256 MB that balloon down to the same size. All

@@ -72,6 +72,15 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class PaperTable:
+    """What is found where nothing was printed to be held to: rows of texts."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What an experiment found. data: what its figure is drawn from, arrays and plain values.
     answer: what it comes to, in sentences that this run's numbers are part of.
@@ -83,6 +92,7 @@ class Outcome:
     answer: str = ""
     name: str = ""
     seconds: float = 0.0
+    tables: Sequence[PaperTable] = ()
 
     @property
     def verdict(self) -> str:
@@ -104,4 +114,5 @@ class Outcome:
             ],
             "claims": [vars(claim) for claim in self.claims],
             "answer": self.answer,
+            "tables": [vars(table) for table in self.tables],
         }

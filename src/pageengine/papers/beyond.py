@@ -12,7 +12,7 @@ from pageengine.papers.base import Claim, Number, Outcome
 from pageengine.policy import Plan, Snapshot, VMPlan
 from pageengine.units import MIB, PAGE_BYTES
 
-TITLE = "How much more does a machine need?"
+TITLE = "How much more does a VM need?"
 SOURCE = "Waldspurger, Park, Garthwaite, Ahmad, FAST 2015 (SHARDS); limits of sampling: OSDI 2002"
 SETUP = """\
 A guest of 256 MB runs a program on 200 MB with some skew; its balloon leaves it 40 to 240 MB, so it
@@ -25,7 +25,7 @@ much is missing cannot be seen from there. The curve is of LRU and the guest has
 differ by more than the sample's error. A real host would have to catch the sampled pages' accesses;
 here they are given."""
 
-MACHINE, USED = 256 * MIB, 200 * MIB
+VM_SIZE, USED = 256 * MIB, 200 * MIB
 SIZES = (40, 80, 120, 160, 200, 240)
 WORK = {"kind": "zipf", "alpha": 0.5, "rate": 4000, "memory": USED}
 WARM, END = 150.0, 300.0
@@ -47,18 +47,18 @@ def _left_with(size: int, seed: int) -> tuple[float, float]:
     """(the estimate in bytes, part of accesses for which the guest paged) with so many MiB."""
     spec = VMSpec(
         "vm",
-        MACHINE,
+        VM_SIZE,
         WORK,
-        guest=GuestSpec(swap=MACHINE, kernel="4 MiB"),
+        guest=GuestSpec(swap=VM_SIZE, kernel="4 MiB"),
         balloon_max="90%",
         contents="random",
     )
-    policy = _HoldBalloon(MACHINE - size * MIB)
+    policy = _HoldBalloon(VM_SIZE - size * MIB)
     simulation = Simulation("512 MiB", [spec], policy=policy, costs="nvme", seed=seed)
     paged = {}
 
     def note(time: float, state: str) -> None:
-        guest = simulation.machines["vm"].vm.guest
+        guest = simulation.running["vm"].vm.guest
         assert guest is not None
         paged[time] = guest.stats.swap_in
 
@@ -71,13 +71,13 @@ def _left_with(size: int, seed: int) -> tuple[float, float]:
 def _curve(seed: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Miss ratios at all sizes, from a twentieth of the pages."""
     work = make_workload(WORK)
-    work.start(MACHINE // PAGE_BYTES, np.random.Generator(np.random.Philox(key=[seed, 0])))
-    ratios = MissRatios(MACHINE // PAGE_BYTES, rate=0.05, seed=seed)
+    work.start(VM_SIZE // PAGE_BYTES, np.random.Generator(np.random.Philox(key=[seed, 0])))
+    ratios = MissRatios(VM_SIZE // PAGE_BYTES, rate=0.05, seed=seed)
     for second in range(int(END)):
         for step in work.step(1.0, float(second)):
             ratios.see(step.ids)
     sizes = np.arange(0, 257, 4)
-    first = ratios.curve([MACHINE // PAGE_BYTES])[0]  # accesses that no memory could have served
+    first = ratios.curve([VM_SIZE // PAGE_BYTES])[0]  # accesses that no memory could have served
     curve = (ratios.curve(sizes * MIB / PAGE_BYTES) - first) / (1 - first)
     return sizes, curve, ratios.working_set() * PAGE_BYTES
 

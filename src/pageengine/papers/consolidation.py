@@ -1,4 +1,4 @@
-"""Figure 8 of OSDI 2002: five machines that boot at once and share one host for an afternoon."""
+"""Figure 8 of OSDI 2002: five VMs that boot at once and share one host for an afternoon."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ from pageengine.units import GIB, MIB, PAGE_BYTES
 TITLE = "Five servers consolidated on one gigabyte"
 SOURCE = "Waldspurger, OSDI 2002, section 6.3, figure 8"
 SETUP = """\
-Machines of 256, 256, 320, 320 and 320 MB, with overhead of 32 MB each, on 1 GB: minimum half of
+VMs of 256, 256, 320, 320 and 320 MB, with overhead of 32 MB each, on 1 GB: minimum half of
 maximum, shares in proportion. All boot at once and zero their memory, 1 MB a second each; balloon
 drivers start after four minutes. Then each runs its system, 50 MB of programs and libraries that
 all have in common and only read, and beside it: a mail server and its load, a terminal server whose
@@ -34,8 +34,8 @@ rest is swapped before a driver runs hangs on times that are not known: four min
 with the paper's amount in view, and so was the end of the boot phase after ten: the most is swapped
 when programs load, after six. The kernel of a guest is 24 MB, as in the paper 35 MB of 360 that
 were shared or paged are not zero. The database does not get the paper's 300 MB back, and not
-quickly: our policy charges a machine for its part of shared pages only, so the others, counted in
-full, hold more than their minimum; and an estimate of the working set cannot exceed what a machine
+quickly: our policy charges a VM for its part of shared pages only, so the others, counted in
+full, hold more than their minimum; and an estimate of the working set cannot exceed what a VM
 has.
 With one disk of 143 reads a second for all, the database wins back 7 % and not a tenth; the array
 was chosen after that was seen."""
@@ -43,7 +43,7 @@ was chosen after that was seen."""
 END, BOOT, BOOTED = 5400.0, 240.0, 600.0
 OVERHEAD = 5 * 32 * MIB
 QUERIES = ((0.0, "230 MiB"), (1500.0, "24 MiB"), (3600.0, "230 MiB"), (4500.0, "24 MiB"))
-#: Nearly all of what a machine is loaded with is common; what it writes is its own.
+#: Nearly all of what a VM is loaded with is common; what it writes is its own.
 CONTENTS = ContentProfile("servers", zero=0.02, common=0.9, within=0.03)
 SYSTEM = 50 * MIB // PAGE_BYTES  # pages of programs and libraries: read, not written
 
@@ -87,7 +87,7 @@ def _specs(driver: float = BOOT) -> list[VMSpec]:
     }
     load = {"kind": "fileserver", "files": "300 MiB", "rate": 200, "memory": "30 MiB"}
     query = {"kind": "toucher", "rate": 6000, "schedule": [list(step) for step in QUERIES]}
-    machines = (
+    vms = (
         ("mail", 256, server),
         ("mail load", 256, load),
         ("terminals", 320, users),
@@ -104,7 +104,7 @@ def _specs(driver: float = BOOT) -> list[VMSpec]:
             contents=CONTENTS,
             guest=GuestSpec(kernel="24 MiB", boot=driver),
         )
-        for name, size, then in machines
+        for name, size, then in vms
     ]
 
 
@@ -120,7 +120,7 @@ def _zero_peak(seed: int, driver: float) -> float:
 
 
 def _sum(rows: list[dict[str, np.ndarray]], key: str) -> np.ndarray:
-    """A column of all machines together."""
+    """A column of all VMs together."""
     total: np.ndarray = sum((row[key] for row in rows[1:]), rows[0][key])
     return total
 
@@ -260,7 +260,7 @@ def draw(figure: Any, data: Mapping[str, Any]) -> None:
         va="top",
         color=style.GREY,
     )
-    style.size_axis(top, float(data["allocated"].max()), "all machines")
+    style.size_axis(top, float(data["allocated"].max()), "all VMs")
     style.size_axis(bottom, 320.0 * MIB, "database")
     top.set_ylim(0)
     bottom.set_ylim(0)

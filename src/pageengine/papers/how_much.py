@@ -1,4 +1,4 @@
-"""How much to take from each machine."""
+"""How much to take from each VM."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,14 +8,14 @@ import numpy as np
 from pageengine.lab import Simulation, VMSpec
 from pageengine.papers.base import Claim, Number, Outcome
 from pageengine.policy import ESX, Plan, Policy, Proportional, Shares, Snapshot
-from pageengine.policy.ladder import Machines, plans, split
+from pageengine.policy.ladder import VMNumbers, plans, split
 from pageengine.policy.watermarks import Watermarks, by_consumption
 from pageengine.units import MIB
 
-TITLE = "How much to take from each machine"
+TITLE = "How much to take from each VM"
 SOURCE = "A question; OSDI 2002 section 5 answers it with shares and a tax, without such a curve"
 SETUP = """\
-Four machines of 96 MB with equal shares that filled their memory and then work on 90, 60, 30 and 10
+Four VMs of 96 MB with equal shares that filled their memory and then work on 90, 60, 30 and 10
 MB of it. A smaller and smaller host takes the rest: in proportion to what they hold, by shares, by
 shares with the idle-memory tax, and by an oracle that knows what each works on."""
 NOTE = """\
@@ -40,7 +40,7 @@ class _Oracle:
         return self.marks.low(memory)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        m, need = Machines(snapshot.vms), self.marks.need(snapshot)
+        m, need = VMNumbers(snapshot.vms), self.marks.need(snapshot)
         used = np.array([int(name) * MIB for name in m.names])
         parts = split(need, np.maximum(0, m.consumed - used))
         if parts.sum() < need:
@@ -60,7 +60,7 @@ RULES: dict[str, Callable[[], Policy]] = {
 
 
 def _waiting(policy: Policy, taken: float, seed: int) -> float:
-    """Part of their time that the machines wait, in sum."""
+    """Part of their time that the VMs wait, in sum."""
     host = int(len(USED) * VM * (1 - taken)) // MIB * MIB
     specs = [
         VMSpec(
@@ -101,7 +101,7 @@ def run(seed: int) -> Outcome:
         ),
         Claim("what is in nobody's use can be taken nearly for nothing", bool(oracle[at] < 1)),
         Claim(
-            "and taking in proportion finds it: machines that do not ask for pages back shrink",
+            "and taking in proportion finds it: VMs that do not ask for pages back shrink",
             bool(np.abs(hold[middle] - oracle[middle]).max() < 3),
         ),
     ]
@@ -111,7 +111,7 @@ def run(seed: int) -> Outcome:
         f"{hold[at]:.1f} % when it goes in proportion, {taxed[at]:.1f} % by shares with the tax "
         f"and {shares[at]:.1f} % by shares alone. Proportion needs no estimate: pages that nobody "
         f"asks back stay away, and who faults grows again, as under one global LRU. What it cannot "
-        f"do is protect anybody (see proportion). Shares take from machines that use all they "
+        f"do is protect anybody (see proportion). Shares take from VMs that use all they "
         f"have; the tax makes up for part of it, as far as the estimates carry and 6 % of memory "
         f"may be kept free. Beyond what is unused "
         f"({100 - 100 * sum(USED) * MIB / (len(USED) * VM):.0f} %) every rule costs."
@@ -138,6 +138,6 @@ def draw(figure: Any, data: Mapping[str, Any]) -> None:
         textcoords="offset points",
     )
     axes.set_ylim(0)
-    axes.set_xlabel("memory taken (% of what the machines have)")
+    axes.set_xlabel("memory taken (% of what the VMs have)")
     axes.set_ylabel("waiting, sum of four (% of time)")
     figure.legend(loc="outside lower center", ncols=2)

@@ -1,4 +1,4 @@
-"""Figure 4 of OSDI 2002: what page sharing gives back among 1 to 10 identical machines."""
+"""Figure 4 of OSDI 2002: what page sharing gives back among 1 to 10 identical VMs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,37 +11,37 @@ from pageengine.papers.base import Claim, Number, Outcome
 from pageengine.papers.real import sharing_in_copies
 from pageengine.units import MIB
 
-TITLE = "Page sharing among identical machines"
+TITLE = "Page sharing among identical VMs"
 SOURCE = "Waldspurger, OSDI 2002, section 4.4, figure 4 (Red Hat Linux 7.2, SPEC95)"
 SETUP = """\
-1 to 10 machines of 40 MB with contents of one profile, on a host with memory enough, scanned until
+1 to 10 VMs of 40 MB with contents of one profile, on a host with memory enough, scanned until
 nothing more is found; the mean of 32 drawings of the contents. Dashed: the real memory of one
 program started 10 times (`arrays`, a calculation with numpy; `records`, Python objects), loaded
 byte by byte, one copy after the other, each with the addresses that its system gave it."""
 NOTE = """\
-The profile is made from three numbers of the paper: what one machine alone gives back, the part of
-it that is zero, and the part shared by many machines. That these three come out shows that the
-engine finds everything there is. What ten machines give back, its growth and the single copies that
-remain follow, and are not put in; content that repeats within a machine is taken to be its own (if
-all of it were common too, ten machines would give back 61.5 %, and keep 22 MB of single copies). 28
+The profile is made from three numbers of the paper: what one VM alone gives back, the part of
+it that is zero, and the part shared by many VMs. That these three come out shows that the
+engine finds everything there is. What ten VMs give back, its growth and the single copies that
+remain follow, and are not put in; content that repeats within a VM is taken to be its own (if
+all of it were common too, ten VMs would give back 61.5 %, and keep 22 MB of single copies). 28
 MB is the difference of two percentages printed without decimals, so it is only shown. Points
 between the ends are not printed in the paper. Real programs are not a whole guest of 2001: they
 have few zero pages, and the addresses in their objects differ from copy to copy, so `records` has
-less in common. Their numbers vary from run to run and machine to machine, so they are drawn and not
+less in common. Their numbers vary from run to run and VM to VM, so they are drawn and not
 compared; where the memory of processes may not be read, they are left out. Throughput is not
 modelled."""
 
 PAGES, MOST, DRAWINGS = 40 * MIB // 4096, 10, 32
 MEMORY = 512 * MIB  # more than all need: nothing is taken by force
-ALONE = 5 / 40  # of a machine alone is given back,
+ALONE = 5 / 40  # of a VM alone is given back,
 ZERO = 0.55  # of which zero,
-SHARED = 0.67  # of many machines is shared
-COPIES = 4  # of a content that repeats in a machine
+SHARED = 0.67  # of many VMs is shared
+COPIES = 4  # of a content that repeats in a VM
 PROGRAMS = ("arrays", "records")
 
 
 def profile(name: str) -> ContentProfile:
-    """The contents of every machine, from the three numbers."""
+    """The contents of every VM, from the three numbers."""
     zero = ALONE * ZERO
     within = ALONE * (1 - ZERO) * COPIES / (COPIES - 1)
     return ContentProfile(
@@ -49,11 +49,11 @@ def profile(name: str) -> ContentProfile:
     )
 
 
-def _scanned(contents: ContentProfile, machines: int) -> tuple[int, int, int]:
+def _scanned(contents: ContentProfile, vms: int) -> tuple[int, int, int]:
     """Bytes shared, given back, and zero pages given back."""
     with Host(MEMORY, contents="tokens") as host:
         ppns = np.arange(PAGES)
-        for number in range(machines):
+        for number in range(vms):
             vm = host.add_vm(f"linux {number}", 40 * MIB)
             vm.write(ppns, contents.tokens(number, ppns))
         while host.scan().merged:
@@ -70,15 +70,15 @@ def run(seed: int) -> Outcome:
     single, total = shared - saved, 40.0 * count
     line = np.polyval(np.polyfit(count[1:], shared[1:], 1), count[1:])
     numbers = [
-        Number("one machine gives back", saved[0], 5, "MB", 0.05),
+        Number("one VM gives back", saved[0], 5, "MB", 0.05),
         Number("of it zero pages", 100 * zero[0] / saved[0], 55, "%", 0.05),
-        Number("ten machines share", 100 * shared[-1] / total[-1], 67, "%", 0.02),
-        Number("ten machines give back", 100 * saved[-1] / total[-1], 60, "%", 0.03, "recalled"),
-        Number("single copies in ten machines", single[-1], 28, "MB", None, "derived"),
+        Number("ten VMs share", 100 * shared[-1] / total[-1], 67, "%", 0.02),
+        Number("ten VMs give back", 100 * saved[-1] / total[-1], 60, "%", 0.03, "recalled"),
+        Number("single copies in ten VMs", single[-1], 28, "MB", None, "derived"),
     ]
     claims = [
         Claim(
-            "the second machine brings a jump",
+            "the second VM brings a jump",
             bool(shared[1] - shared[0] > 2 * shared[0]),
             "recalled",
         ),
@@ -87,7 +87,7 @@ def run(seed: int) -> Outcome:
             bool(np.all(np.abs(shared[1:] / line - 1) < 0.01)),
         ),
         Claim(
-            "with ten machines, zero pages are a small part of what is given back (below a sixth)",
+            "with ten VMs, zero pages are a small part of what is given back (below a sixth)",
             bool(zero[-1] < saved[-1] / 6),
             "recalled",
         ),
@@ -100,7 +100,7 @@ def run(seed: int) -> Outcome:
     ]
     data = {"count": count, "shared": shared, "saved": saved, "zero": zero}
     answer = (
-        f"Two machines give back {saved[1]:.0f} MB, ten {saved[-1]:.0f} MB of {total[-1]:.0f}; "
+        f"Two VMs give back {saved[1]:.0f} MB, ten {saved[-1]:.0f} MB of {total[-1]:.0f}; "
         f"single copies are {single[1]:.0f} MB with two and {single[-1]:.0f} MB with ten."
     )
     claims += _real(data)
@@ -108,7 +108,7 @@ def run(seed: int) -> Outcome:
 
 
 def _constant(shared: np.ndarray, single: np.ndarray) -> bool:
-    """Whether single copies hardly grow from the second machine on."""
+    """Whether single copies hardly grow from the second VM on."""
     return bool(single[-1] - single[1] < (shared[-1] - shared[1]) / 20)
 
 
@@ -157,10 +157,10 @@ def draw(figure: Any, data: Mapping[str, Any]) -> None:
             right.plot(count, 100 * saved / whole, dashes, color=style.GREEN)
             right.plot([], [], dashes, color=style.BLACK, label=f"real memory: {name}")
     left.set_ylabel("MB")
-    right.set_ylabel("% of the machines' memory")
+    right.set_ylabel("% of the VMs' memory")
     right.set_ylim(0, 75)
     for axes in (left, right):
-        axes.set_xlabel("machines")
+        axes.set_xlabel("VMs")
         axes.set_xticks(count)
         axes.set_ylim(bottom=0)
     figure.legend(loc="outside lower center", ncols=4)

@@ -1,4 +1,4 @@
-"""Figure 7 of OSDI 2002: the idle-memory tax moves memory to the machine that uses it."""
+"""Figure 7 of OSDI 2002: the idle-memory tax moves memory to the VM that uses it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,11 +14,11 @@ from pageengine.units import MIB
 TITLE = "Idle-memory tax from 0 to 75 %"
 SOURCE = "Waldspurger, OSDI 2002, section 5.4, figure 7"
 SETUP = """\
-Two machines of 256 MB with equal shares; 358 MB to hand out. One is idle after boot, the other
+Two VMs of 256 MB with equal shares; 358 MB to hand out. One is idle after boot, the other
 touches 240 MB at random, its swap on a SATA SSD. The tax rate is 0 for 20 minutes, then 75 %."""
 NOTE = """\
 The sizes after the change are not printed in the paper; 102 and 256 MB follow from its formula
-(min-funding revocation with k = 4, the busy machine at its maximum). How much the busy machine
+(min-funding revocation with k = 4, the busy VM at its maximum). How much the busy VM
 gains depends on its workload and its disk, and theirs (dbench, a SCSI disk of 2001) are not ours:
 with other disks of the cost model the same run gains 17 % (NVMe) or fourteenfold (a hard disk that
 seeks for every page). So the gain is shown, and only its direction is claimed."""
@@ -58,13 +58,13 @@ def run(seed: int) -> Outcome:
 
     gain = rows["busy"]["progress"][after].mean() / rows["busy"]["progress"][before].mean() - 1
     numbers = [
-        Number("idle machine, tax 0", target("idle", before), 179, "MB", 0.02, "recalled"),
-        Number("busy machine, tax 0", target("busy", before), 179, "MB", 0.02, "recalled"),
-        Number("idle machine, tax 75 %", target("idle", after), 102, "MB", 0.02, "derived"),
-        Number("busy machine, tax 75 %", target("busy", after), 256, "MB", 0.02, "derived"),
-        Number("gain of the busy machine", 100 * gain, 30, "%", None, "recalled"),
+        Number("idle VM, tax 0", target("idle", before), 179, "MB", 0.02, "recalled"),
+        Number("busy VM, tax 0", target("busy", before), 179, "MB", 0.02, "recalled"),
+        Number("idle VM, tax 75 %", target("idle", after), 102, "MB", 0.02, "derived"),
+        Number("busy VM, tax 75 %", target("busy", after), 256, "MB", 0.02, "derived"),
+        Number("gain of the busy VM", 100 * gain, 30, "%", None, "recalled"),
     ]
-    claims = [Claim("the busy machine runs faster with the tax", gain > 0)]
+    claims = [Claim("the busy VM runs faster with the tax", gain > 0)]
     data = {"time": time} | {
         f"{name} {key}": rows[name][key] for name in rows for key in ("consumed", "active")
     }

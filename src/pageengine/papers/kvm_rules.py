@@ -15,15 +15,15 @@ from pageengine.units import GIB, MIB, PAGE_BYTES
 TITLE = "KSM, ksmtuned, MOM and Proxmox on one host"
 SOURCE = "Linux mm/ksm.c, ksmtuned, MOM's balloon.rules, Proxmox VE's AutoBalloon"
 SETUP = """\
-A host of 2 GiB with six machines of 512 MiB that start a minute apart. Each has a guest that reads
+A host of 2 GiB with six VMs of 512 MiB that start a minute apart. Each has a guest that reads
 files through its page cache and a program of its own; contents are of the profile "mixed", with
 little in common. Each set of rules runs the same 15 minutes. Memory is short from about the sixth
 minute on; waiting is counted from the ninth, when all rules are at work. KSM's own speed is that on
-one machine that rests, in its second pass."""
+one VM that rests, in its second pass."""
 NOTE = """\
 Rates are of KSM's scanner as configured, not of a CPU that may be too slow for it. The scanner goes
-through all of a machine's pages; Linux skips those that are not there, and is so much faster on
-machines that are not full. Sizes of balloons are those of the timeline, not what was ordered; when
+through all of a VM's pages; Linux skips those that are not there, and is so much faster on
+VMs that are not full. Sizes of balloons are those of the timeline, not what was ordered; when
 ksmtuned begins is when it first wants a scan, as nothing is merged in the first pass. The kernel's
 swap stands behind all rules, as does a SATA SSD."""
 
@@ -128,7 +128,7 @@ def run(seed: int) -> Outcome:
             Number(f"{name}: first memory back", act.first / 60, None, "min"),
             Number(f"{name}: fastest", act.fastest / MIB, None, "MiB/min"),
             Number(f"{name}: taken back at the end", act.taken / MIB, None, "MiB"),
-            Number(f"{name}: machines wait", 100 * act.wait, None, "%"),
+            Number(f"{name}: VMs wait", 100 * act.wait, None, "%"),
         ]
     claims = _claims(host, acts)
     columns = ("time", "free", "ballooned", "saving", "swapped", "stall")
@@ -175,7 +175,7 @@ def _first(true: np.ndarray, time: np.ndarray) -> float:
 class _Acts:
     """What a set of rules did on a host, by its timeline: when memory was short, when there was
     something in balloons, when a hundredth of memory was back, the most taken back in a minute,
-    what was taken at the end (bytes), and the part of time that machines waited while all were at
+    what was taken at the end (bytes), and the part of time that VMs waited while all were at
     work.
     """
 
@@ -198,7 +198,7 @@ def _batches(log: list[tuple[Snapshot, Plan]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _ksm_rate(seed: int) -> float:
-    """Pages that KSM hashes per second of its second pass over a machine that fills its memory and
+    """Pages that KSM hashes per second of its second pass over a VM that fills its memory and
     then rests.
     """
     rests = {"kind": "idle", "fill": 100_000, "rate": 0, "active": 1, "memory": "128 MiB"}
@@ -226,7 +226,7 @@ def _answer(host: Mapping[str, Mapping[str, np.ndarray]], acts: "Mapping[str, _A
         "swapped"
         for name, rows in host.items()
     )
-    return f"Time that machines waited, and what had been taken at the end: {said}."
+    return f"Time that VMs waited, and what had been taken at the end: {said}."
 
 
 def draw(figure: Any, data: Mapping[str, Any]) -> None:

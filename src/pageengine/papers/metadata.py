@@ -13,14 +13,14 @@ from pageengine.units import MIB
 TITLE = "Bookkeeping of page sharing"
 SOURCE = "Waldspurger, OSDI 2002, section 4.3"
 SETUP = """\
-Machines fill hosts of 256 MB to 4 GB with pages that are all different, and each is scanned: the
+VMs fill hosts of 256 MB to 4 GB with pages that are all different, and each is scanned: the
 worst case, a hint for every page. Then the same with pages that are equal in pairs. All bookkeeping
 is that of hosts that hold bytes."""
 NOTE = """\
 ESX keeps 16 bytes per scanned page beside the heads of its chains, whose number is not printed.
 Ours keeps entries in buckets of a cache line, sized for every frame of the host when it is made.
-All bookkeeping of the engine (page maps, frame bitmap, swap slots, a machine as large as the host)
-is shown beside it. It is set aside when a machine is added, so those hosts are not filled. Hosts
+All bookkeeping of the engine (page maps, frame bitmap, swap slots, a VM as large as the host)
+is shown beside it. It is set aside when a VM is added, so those hosts are not filled. Hosts
 that keep tokens instead of bytes spend 8 bytes per page more, which are the contents."""
 
 SIZES = (256, 384, 512, 1024, 1536, 2048, 4096)

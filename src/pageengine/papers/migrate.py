@@ -1,4 +1,4 @@
-"""When a machine should leave: two triggers, their false alarms and misses."""
+"""When a VM should leave: two triggers, their false alarms and misses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,16 +10,16 @@ from pageengine.papers.base import Claim, Number, Outcome
 from pageengine.policy import ESX
 from pageengine.units import MIB
 
-TITLE = "When should a machine be migrated?"
+TITLE = "When should a VM be migrated?"
 SOURCE = "A question; consumed is what vSphere's counters show, active what its scheduler estimates"
 SETUP = """\
-Forty random hosts of 160 MB: three to seven machines of 32 to 64 MB, idle, busy with a part of
+Forty random hosts of 160 MB: three to seven VMs of 32 to 64 MB, idle, busy with a part of
 their memory, or with all of it. After ten minutes two triggers look: working sets (estimated by
 sampling) above the host, and memory held, swapped or compressed, above the host. In truth a host is
-overloaded when its machines wait more than 10 % of the two minutes that follow."""
+overloaded when its VMs wait more than 10 % of the two minutes that follow."""
 NOTE = """\
 Nothing is moved: only the triggers are judged. The estimates are the engine's own, of 100 sampled
-pages in 30 s; "held" counts what has been swapped, which no machine gets rid of by being idle. The
+pages in 30 s; "held" counts what has been swapped, which no VM gets rid of by being idle. The
 waits before looking were lengthened from four minutes to ten, and the disk made slower, after a
 first run in which estimates had not yet come down from the filling of memory (40 % false alarms by
 working sets): the claims are of estimates that have settled."""
@@ -28,8 +28,8 @@ HOSTS, HOST, OVERLOADED = 40, 160 * MIB, 0.10
 LOOK, END = 600.0, 720.0
 
 
-def _machines(draw: np.random.Generator) -> list[VMSpec]:
-    """Three to seven machines at random."""
+def _random_vms(draw: np.random.Generator) -> list[VMSpec]:
+    """Three to seven VMs at random."""
     specs = []
     for number in range(int(draw.integers(3, 8))):
         size = int(draw.integers(32, 65)) * MIB
@@ -51,7 +51,7 @@ def _judged(number: int, seed: int) -> tuple[float, float, float]:
     """(working sets over the host, held over the host, waiting afterwards)."""
     draw = np.random.Generator(np.random.Philox(key=[seed, number]))
     result = Simulation(
-        HOST, _machines(draw), policy=ESX(states="esx2002"), costs="hdd", seed=number, epoch=5.0
+        HOST, _random_vms(draw), policy=ESX(states="esx2002"), costs="hdd", seed=number, epoch=5.0
     ).run(END)
     at = result.vms["time"] == LOOK
     rows = {key: result.vms[key][at] for key in ("active", "consumed", "swapped", "compressed")}
@@ -102,7 +102,7 @@ def draw(figure: Any, data: Mapping[str, Any]) -> None:
         for rows, color, mark in sorts:
             axes.plot(judged[rows, column], 100 * judged[rows, 2], mark, ms=4, color=color)
         axes.set_xlabel(f"{name} / memory of the host")
-    grid[0].set_ylabel("machines wait afterwards (% of time)")
+    grid[0].set_ylabel("VMs wait afterwards (% of time)")
     lines = [grid[0].lines[2], grid[0].lines[3]]
     figure.legend(lines, ["overloaded", "calm"], loc="outside lower center", ncols=2)
 

@@ -87,6 +87,11 @@ def _section(outcome: Outcome) -> list[str]:
         ]
         lines += ["| " + " | ".join(row(number)) + " |" for number in outcome.numbers]
         lines.append("")
+    for table in outcome.tables:
+        lines += [f"{table.title}:", "", "| " + " | ".join(table.columns) + " |"]
+        lines.append("|---" + "|--:" * (len(table.columns) - 1) + "|")
+        lines += ["| " + " | ".join(cells) + " |" for cells in table.rows]
+        lines.append("")
     for claim in outcome.claims:
         held = "yes" if claim.holds else "no"
         lines.append(_wrapped(f"* {claim.says}: **{held}** ({claim.mark})", "  "))

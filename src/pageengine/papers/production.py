@@ -16,15 +16,15 @@ SOURCE = "Waldspurger, OSDI 2002, section 4.4, figure 5"
 SETUP = """\
 Three mixes of contents with the paper's totals: so many pages that other pages equal, so many
 different contents among them, so many zero pages, the rest unique; dealt out at random over ten,
-nine and five machines, and scanned."""
+nine and five VMs, and scanned."""
 NOTE = """\
 The systems themselves cannot be had, so their content is put in as the paper counts it. What comes
 out tests the accounting, not the sharing of any real system: shared counts every page, reclaimed is
-shared less one copy of each content, percentages are of the machines' memory. 880 of 2048 MB are
+shared less one copy of each content, percentages are of the VMs' memory. 880 of 2048 MB are
 42.97 %, printed as 42.9."""
 
 
-MIXES = {  # machines, total, shared and reclaimed MB and %, zero MB where it is printed
+MIXES = {  # VMs, total, shared and reclaimed MB and %, zero MB where it is printed
     "A": ("corporate IT, 10 Windows NT", 10, 2048, 880, 42.9, 673, 32.9, 0),
     "B": ("Internet servers, 9 Linux", 9, 1846, 539, 29.2, 345, 18.7, 70),
     "C": ("VMware's own IT, 5 Linux", 5, 1658, 165, 10.0, 120, 7.2, 25),
@@ -47,10 +47,10 @@ def _contents(total: int, shared: int, reclaimed: int, zero: int, seed: int) -> 
 
 
 def _measured(mix: tuple[str, int, int, int, float, int, float, int], seed: int) -> HostStats:
-    _, machines, total, shared, _, reclaimed, _, zero = mix
+    _, vms, total, shared, _, reclaimed, _, zero = mix
     tokens = _contents(total, shared, reclaimed, zero, seed)
     with Host(total * 11 // 10 * MIB, contents="tokens", seed=seed) as host:
-        for number, part in enumerate(np.array_split(tokens, machines)):
+        for number, part in enumerate(np.array_split(tokens, vms)):
             vm = host.add_vm(f"vm{number}", len(part) * PAGE_BYTES)
             vm.write(np.arange(vm.pages), part)
         host.scan()

@@ -1,4 +1,4 @@
-"""Taking in proportion to what machines hold, against shares per page."""
+"""Taking in proportion to what VMs hold, against shares per page."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,12 +13,12 @@ from pageengine.units import MIB
 TITLE = "In proportion to consumption, or by shares per page"
 SOURCE = "Waldspurger, OSDI 2002, section 5.1: twice the shares, twice the memory"
 SETUP = """\
-Two hosts, memory taken by paging. One has three equal machines with 1, 2 and 4 shares that all want
-more than there is. The other has one small machine with high shares beside three large ones that
+Two hosts, memory taken by paging. One has three equal VMs with 1, 2 and 4 shares that all want
+more than there is. The other has one small VM with high shares beside three large ones that
 sweep through their memory."""
 NOTE = """\
-Shares are rights to memory that is used: what a machine does not touch it does not come to hold,
-whatever its shares. Victims within a machine are chosen by second chance."""
+Shares are rights to memory that is used: what a VM does not touch it does not come to hold,
+whatever its shares. Victims within a VM are chosen by second chance."""
 
 WARM, END = 120.0, 200.0
 RULES: dict[str, Callable[[], Policy]] = {
@@ -30,7 +30,7 @@ RATIOS = (1, 2, 4)
 
 
 def _equal_wants(policy: Policy, seed: int) -> np.ndarray:
-    """Memory that machines with 1, 2 and 4 shares come to hold, bytes."""
+    """Memory that VMs with 1, 2 and 4 shares come to hold, bytes."""
     sweep = {"kind": "zipf", "alpha": 0.0, "rate": 3000, "memory": 120 * MIB}
     specs = [
         VMSpec(str(n), 128 * MIB, sweep, shares=1000 * n, driver=False, contents="random")
@@ -44,7 +44,7 @@ def _equal_wants(policy: Policy, seed: int) -> np.ndarray:
 
 
 def _small_one(policy: Policy, seed: int) -> tuple[float, float]:
-    """Part of its time that the small machine waits, and the large ones."""
+    """Part of its time that the small VM waits, and the large ones."""
     small = {"kind": "zipf", "alpha": 0.0, "rate": 500, "memory": 28 * MIB}
     large = {"kind": "sequential", "rate": 4000, "memory": 120 * MIB, "write": 1.0}
     specs = [VMSpec("small", 32 * MIB, small, shares=4000, driver=False, contents="random")]
@@ -69,21 +69,21 @@ def run(seed: int) -> Outcome:
         Number("in proportion: memory of 4 shares over 1", alike[2], None, ""),
     ]
     for name, (small, large) in waits.items():
-        numbers.append(Number(f"{name}: small machine waits", small, None, "%"))
-        numbers.append(Number(f"{name}: large machines wait", large, None, "%"))
+        numbers.append(Number(f"{name}: small VM waits", small, None, "%"))
+        numbers.append(Number(f"{name}: large VMs wait", large, None, "%"))
     claims = [
         Claim("in proportion, shares make no difference", bool(np.ptp(alike) < 0.1)),
         Claim(
-            "in proportion, a small machine of many shares waits for what large ones sweep",
+            "in proportion, a small VM of many shares waits for what large ones sweep",
             waits["in proportion"][0] > 3 * waits["by shares"][0],
         ),
         Claim("by shares it keeps what it uses", waits["by shares"][0] < 2),
     ]
     answer = (
-        f"Proportion treats pages alike and machines not at all: the small machine with four times "
+        f"Proportion treats pages alike and VMs not at all: the small VM with four times "
         f"the shares waits {waits['in proportion'][0]:.1f} % of its time because its neighbours "
         f"sweep, {waits['by shares'][0]:.1f} % by shares, and they wait "
-        f"{waits['in proportion'][1]:.0f} and {waits['by shares'][1]:.0f} %. Machines that want "
+        f"{waits['in proportion'][1]:.0f} and {waits['by shares'][1]:.0f} %. VMs that want "
         f"the same hold 1 : {by_shares[1]:.2f} : {by_shares[2]:.2f} by shares of 1 : 2 : 4, and "
         f"1 : {alike[1]:.2f} : {alike[2]:.2f} in proportion."
     )

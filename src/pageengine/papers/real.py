@@ -13,7 +13,7 @@ from pageengine.units import MIB, PAGE_BYTES
 
 def sharing_in_copies(name: str, copies: int, mebibytes: float) -> np.ndarray | None:
     """Starts the program ``name`` so many times, with so many MiB each, and loads the memory of one
-    copy after the other, byte by byte, as machines of a host that scans after each. Rows of float64
+    copy after the other, byte by byte, as VMs of a host that scans after each. Rows of float64
     [4, copies]: bytes loaded, shared, given back, zero. None where processes may not be read.
     """
     if not sys.platform.startswith("linux"):

@@ -15,23 +15,23 @@ from pageengine.units import MIB, PAGE_BYTES
 TITLE = "Sampling active memory"
 SOURCE = "Waldspurger, OSDI 2002, section 5.4, figure 6"
 SETUP = """\
-Eight machines of 256 MB. In each a program touches 50 to 240 MB over and over, in steps, while the
-system touches another 15 MB. Then the programs exit, and in four machines all pages they ever had
-are zeroed. 100 pages are sampled per period of 30 s of a machine's time; the estimate is the
+Eight VMs of 256 MB. In each a program touches 50 to 240 MB over and over, in steps, while the
+system touches another 15 MB. Then the programs exit, and in four VMs all pages they ever had
+are zeroed. 100 pages are sampled per period of 30 s of a VM's time; the estimate is the
 largest of the slow average, the fast one, and the fast one with the period that is not over. Times
-are of the mean estimate of the machines, each of which has its own samples."""
+are of the mean estimate of the VMs, each of which has its own samples."""
 NOTE = """\
 The paper touches up to 250 MB, beside which a system of 256 MB has to page; here both fit. It
 prints neither the times of its steps nor the gains of its averages; ours give the new value 0.1 and
 0.9, as the flip-flop filter does that it cites. How long a step down takes follows from the slow
 gain: 22 periods to nine tenths of it. So the shape is claimed, and that single periods scatter as
 100 samples do. The largest of three noisy values lies above their mean, so a steady estimate
-tends to be too high. One machine alone scatters so much that nine tenths of a step up may take it
+tends to be too high. One VM alone scatters so much that nine tenths of a step up may take it
 longer than two periods: that is why the mean of eight is measured."""
 
 STEPS = ((0.0, 50), (600.0, 150), (1200.0, 240), (1800.0, 120), (3000.0, 200), (3600.0, 70))
 EXIT, END, BACKGROUND = 4800.0, 6000.0, 15
-SIZE_MIB, PERIOD, SWEEP, MACHINES = 256, 30.0, 10.0, 8
+SIZE_MIB, PERIOD, SWEEP, VMS = 256, 30.0, 10.0, 8
 
 
 class _Toucher:
@@ -60,10 +60,10 @@ class _Toucher:
 
 
 def _estimates(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Times, and estimates in MiB [machine, time]; freed pages are zeroed in the first half."""
+    """Times, and estimates in MiB [VM, time]; freed pages are zeroed in the first half."""
     specs = [
-        VMSpec(f"vm{i}", SIZE_MIB * MIB, _Toucher(i < MACHINES // 2), contents="random")
-        for i in range(MACHINES)
+        VMSpec(f"vm{i}", SIZE_MIB * MIB, _Toucher(i < VMS // 2), contents="random")
+        for i in range(VMS)
     ]
     result = Simulation("4 GiB", specs, policy=ESX(), seed=seed).run(END)
     rows = [result.of(name) for name in result.names]
@@ -84,7 +84,7 @@ def _most_of_step(
 
 def run(seed: int) -> Outcome:
     time, each = _estimates(seed)
-    estimate, zeroed, plain = each.mean(0), each[: MACHINES // 2], each[MACHINES // 2 :]
+    estimate, zeroed, plain = each.mean(0), each[: VMS // 2], each[VMS // 2 :]
     starts = [at for at, _ in STEPS] + [EXIT]
     levels = [size + BACKGROUND for _, size in STEPS]
     up: list[float] = []
@@ -99,7 +99,7 @@ def run(seed: int) -> Outcome:
     shortly = (time > EXIT) & (time <= EXIT + 2 * PERIOD)
     spike, calm = (rows[:, shortly].max(1) for rows in (zeroed, plain))
     before = each[:, time <= EXIT][:, -1]
-    grew = calm - before[MACHINES // 2 :]
+    grew = calm - before[VMS // 2 :]
     numbers = [
         Number("slowest step up, to nine tenths of it", max(up), None, "s"),
         Number("fastest step down, to nine tenths of it", min(down), None, "s"),
@@ -127,7 +127,7 @@ def run(seed: int) -> Outcome:
         ),
         Claim(
             "right after the exit there is a spike, of half as much again as before",
-            bool((spike > 1.5 * before[: MACHINES // 2]).all()),
+            bool((spike > 1.5 * before[: VMS // 2]).all()),
         ),
         Claim(
             "zeroing of freed pages is its cause: without, there is none",
@@ -149,7 +149,7 @@ def run(seed: int) -> Outcome:
 
 
 def _scatter(part: int, seed: int) -> float:
-    """Standard deviation, in points of a hundred, of what 100 samples say of a machine that touches
+    """Standard deviation, in points of a hundred, of what 100 samples say of a VM that touches
     one ``part`` of its pages, over 1000 periods of the engine's own sampling.
     """
     with Host("64 MiB", contents="tokens", seed=seed) as host:
@@ -179,8 +179,8 @@ def draw(figure: Any, data: Mapping[str, Any]) -> None:
         drawstyle="steps-post",
         label="touched",
     )
-    axes.plot(time, data["estimate"], color=style.SKY, lw=1.1, label="estimate, one machine")
-    axes.plot(time[before], data["mean"][before], color=style.BLUE, label=f"mean of {MACHINES}")
+    axes.plot(time, data["estimate"], color=style.SKY, lw=1.1, label="estimate, one VM")
+    axes.plot(time[before], data["mean"][before], color=style.BLUE, label=f"mean of {VMS}")
     axes.plot(
         time[~before],
         data["plain"][~before],

@@ -17,8 +17,8 @@ Made pages first: 2,000 of random content, of each a copy with 1 to 200 changed 
 ones. Then real ones: the memory of two ordinary programs, each started twice. Pages that no page
 equals are compared with one that has an equal block of 64 bytes at one of two places."""
 NOTE = """\
-Difference Engine reports up to 90 % of memory saved for similar machines and 65 % for unlike ones,
-1.5 and 1.6 to 2.5 times what whole pages give: on its machines and workloads, which these are not;
+Difference Engine reports up to 90 % of memory saved for similar VMs and 65 % for unlike ones,
+1.5 and 1.6 to 2.5 times what whole pages give: on its VMs and workloads, which these are not;
 nothing of it is claimed here. What real memory gives varies from run to run."""
 
 PAGES, CHANGES, EQUAL = 2000, (1, 5, 20, 50, 100, 200), 500

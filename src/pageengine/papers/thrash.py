@@ -13,16 +13,16 @@ from pageengine.units import MIB
 TITLE = "Working sets beyond the host"
 SOURCE = "A question; Denning 1968 calls it thrashing, OSDI 2002 does not go there"
 SETUP = """\
-Six machines that work on all they hold, in sum 0.5 to 1.6 times the host's memory, paged to a hard
+Six VMs that work on all they hold, in sum 0.5 to 1.6 times the host's memory, paged to a hard
 disk. Work done is the time they run, as a part of what six would run alone. Beside the policies: as
-many machines as fit run, the others are suspended."""
+many VMs as fit run, the others are suspended."""
 NOTE = """\
 Uniform accesses are the hard case: with skew the fall is slower. The disk sets its depth; where it
 begins depends on memory alone. The depth depends on the disk so much that a first run on a SATA
 SSD, where all six still did 90 % of their work at 1.2, did not show the second and third claim:
 they are of a disk that seeks for every page."""
 
-MACHINES, HOST, RATE = 6, 240 * MIB, 3000
+VMS, HOST, RATE = 6, 240 * MIB, 3000
 LOADS = (0.5, 0.7, 0.85, 0.95, 1.05, 1.2, 1.4, 1.6)
 WARM, END = 60.0, 120.0
 POLICIES: dict[str, Callable[[], Policy]] = {
@@ -33,23 +33,23 @@ POLICIES: dict[str, Callable[[], Policy]] = {
 }
 
 
-def _work(policy: Policy, load: float, machines: int, seed: int) -> float:
-    """Work of ``machines`` of the six, as a part of what all six could do."""
-    used = int(HOST * load / MACHINES) // MIB * MIB
+def _work(policy: Policy, load: float, running: int, seed: int) -> float:
+    """Work of ``running`` of the six, as a part of what all six could do."""
+    used = int(HOST * load / VMS) // MIB * MIB
     work = {"kind": "zipf", "alpha": 0.0, "rate": RATE, "memory": used}
-    specs = [VMSpec(f"vm{i}", used, work, driver=False, contents="random") for i in range(machines)]
+    specs = [VMSpec(f"vm{i}", used, work, driver=False, contents="random") for i in range(running)]
     simulation = Simulation(HOST, specs, policy=policy, costs="hdd", seed=seed, epoch=2.0)
     vms = simulation.run(END).vms
     late = vms["time"] > WARM
-    return float(vms["progress"][late].sum() / (MACHINES * (END - WARM) / 2.0))
+    return float(vms["progress"][late].sum() / (VMS * (END - WARM) / 2.0))
 
 
 def run(seed: int) -> Outcome:
     work = {
-        name: np.array([_work(make(), load, MACHINES, seed) for load in LOADS])
+        name: np.array([_work(make(), load, VMS, seed) for load in LOADS])
         for name, make in POLICIES.items()
     }
-    fit = [min(MACHINES, int(0.94 * MACHINES / load)) for load in LOADS]
+    fit = [min(VMS, int(0.94 * VMS / load)) for load in LOADS]
     suspended = np.array(
         [_work(ESX(states="esx2002"), load, n, seed) for load, n in zip(LOADS, fit, strict=True)]
     )
@@ -67,7 +67,7 @@ def run(seed: int) -> Outcome:
             bool(min(work[name][1] for name in shared) > 0.97),
         ),
         Claim(
-            "beyond it, no policy that runs all machines saves more than half of the work",
+            "beyond it, no policy that runs all VMs saves more than half of the work",
             bool((best[beyond] < 0.5).all()),
         ),
         Claim("running as many as fit beats all of them", bool((suspended > best)[beyond].all())),
@@ -75,7 +75,7 @@ def run(seed: int) -> Outcome:
     answer = (
         f"At 1.2 times the host, all six together do {100 * best[at]:.0f} % of their work under "
         f"the best policy, and {fit[at]} of them alone {100 * suspended[at]:.0f} %: no division of "
-        f"memory replaces a machine that leaves. That is what migration advice is for."
+        f"memory replaces a VM that leaves. That is what migration advice is for."
     )
     return Outcome(numbers, claims, {"work": work, "suspended": suspended}, answer)
 
@@ -98,5 +98,5 @@ def draw(figure: Any, data: Mapping[str, Any]) -> None:
     axes.axvline(1, color=style.GREY, lw=0.9, ls="--")
     axes.set_ylim(0, 105)
     axes.set_xlabel("working sets together / memory of the host")
-    axes.set_ylabel("work done (% of six machines alone)")
+    axes.set_ylabel("work done (% of six VMs alone)")
     figure.legend(loc="outside lower center", ncols=5)

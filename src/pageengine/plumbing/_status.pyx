@@ -23,6 +23,7 @@ _EXCEPTIONS = {
     <int>PE_ERR_CODEC: errors.CodecError,
     <int>PE_ERR_NO_DESCRIPTOR: partial(errors.SwapError, EMFILE),
     <int>PE_ERR_CORRUPT: errors.CorruptState,
+    <int>PE_ERR_STATE: errors.CheckpointError,
 }
 
 

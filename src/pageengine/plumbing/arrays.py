@@ -1,5 +1,5 @@
 """Arrays as the batch calls need them, or an error that names what is wrong: plain numpy arrays of
-one type, contiguous, aligned, in this machine's byte order. given.py is the same for one value.
+one type, contiguous, aligned, in this computer's byte order. given.py is the same for one value.
 """
 
 from __future__ import annotations

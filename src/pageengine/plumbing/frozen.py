@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from inspect import Signature
 
 _REQUIRED = object()
+_set_fields = object.__setattr__  # all at once: hosts have thousands of records a step
 
 
 class _Fresh:
@@ -49,7 +50,7 @@ class Frozen:
 
     __match_args__: ClassVar[tuple[str, ...]] = ()
     _defaults: ClassVar[dict[str, Any]] = {}
-    _required: ClassVar[tuple[str, ...]] = ()
+    _required: ClassVar[frozenset[str]] = frozenset()
     _made_anew: ClassVar[tuple[str, ...]] = ()
 
     __dataclass_fields__ = _AtFirstAsking(lambda cls: _as_dataclass(cls).__dataclass_fields__)
@@ -61,27 +62,27 @@ class Frozen:
         defaults = {name: getattr(base, name, _REQUIRED) for name, _, base in _fields(cls)}
         cls._defaults = defaults
         cls.__match_args__ = tuple(defaults)  # type: ignore[misc]  # as dataclasses do it
-        cls._required = tuple(n for n, value in defaults.items() if value is _REQUIRED)
+        cls._required = frozenset(n for n, value in defaults.items() if value is _REQUIRED)
         cls._made_anew = tuple(n for n, value in defaults.items() if isinstance(value, _Fresh))
 
     def __init__(self, *args: Any, **named: Any) -> None:
         names = self.__match_args__
         if len(args) == len(names) and not named:
-            self.__dict__.update(zip(names, args, strict=True))
+            _set_fields(self, "__dict__", dict(zip(names, args, strict=True)))
             return
-        first = dict(zip(names, args, strict=False))
-        values = self._defaults | first | named
-        if (
-            len(values) > len(names)
-            or len(args) > len(names)
-            or (first and not first.keys().isdisjoint(named))
-            or any(values[name] is _REQUIRED for name in self._required)
-        ):
+        said = named
+        if args:
+            said = dict(zip(names, args, strict=False))
+            if len(args) > len(names) or not said.keys().isdisjoint(named):
+                raise TypeError(self._what_is_wrong(args, named))
+            said.update(named)
+        values = self._defaults | said
+        if len(values) > len(names) or not self._required <= said.keys():
             raise TypeError(self._what_is_wrong(args, named))
         for name in self._made_anew:
             if isinstance(values[name], _Fresh):
                 values[name] = values[name].factory()
-        self.__dict__.update(values)
+        _set_fields(self, "__dict__", values)
 
     def _what_is_wrong(self, args: tuple[Any, ...], named: dict[str, Any]) -> str:
         names, what = self.__match_args__, f"{type(self).__name__}.__init__()"
@@ -93,7 +94,7 @@ class Frozen:
         if len(args) > len(names):
             return f"{what} takes {len(names)} values, and {len(args)} were given"
         given = {*names[: len(args)], *named}
-        missing = [name for name in self._required if name not in given]
+        missing = [name for name in names if name in self._required and name not in given]
         return f"{what} missing {len(missing)} required arguments: {', '.join(missing)}"
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -113,7 +114,13 @@ class Frozen:
         return hash(tuple(vars(self).values()))
 
     def __replace__(self, **changes: Any) -> Self:
-        return type(self)(**{**vars(self), **changes})
+        cls = type(self)
+        values = vars(self) | changes
+        if cls.__init__ is not Frozen.__init__ or len(values) != len(cls.__match_args__):
+            return cls(**values)
+        made = cls.__new__(cls)  # what __init__ would look at holds for this one already
+        _set_fields(made, "__dict__", values)
+        return made
 
 
 def _fields(cls: type) -> Iterator[tuple[str, Any, type]]:

@@ -1,4 +1,4 @@
-"""The rule for threads: the public calls of one host and its machines are made one at a time, in
+"""The rule for threads: the public calls of one host and its VMs are made one at a time, in
 the process that made the host. Swap space by itself keeps it too, as it has a file.
 """
 

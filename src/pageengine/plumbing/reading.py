@@ -62,7 +62,7 @@ def parsed(content: str, loads: Callable[[str], Any], what: str, error: type[Exc
 
 
 def memory() -> int | None:
-    """Bytes of memory that this machine has, which no file should ask for more than; None where it
+    """Bytes of memory that this computer has, which no file should ask for more than; None where it
     does not tell.
     """
     try:

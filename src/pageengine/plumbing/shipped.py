@@ -50,8 +50,11 @@ def scenario(path: str | os.PathLike[str]) -> Path:
 
 
 def examples() -> dict[str, Path]:
-    """Everything to run by name: scenarios, then notebooks, then programs."""
-    return scenarios() | _named("examples", "*.ipynb") | _named("examples", "*.py")
+    """Everything to run by name: scenarios, then notebooks, then programs, then those in several
+    languages that show how to embed the core.
+    """
+    embed = _named("examples/embed", "embed_c.c") | _named("examples/embed", "*.py*")
+    return scenarios() | _named("examples", "*.ipynb") | _named("examples", "*.py") | embed
 
 
 def pages() -> dict[str, Path]:
@@ -69,6 +72,10 @@ def about(path: Path) -> str:
     """
     text = path.read_text(encoding="utf-8")
     match path.suffix:
+        case ".c":
+            text = text.removeprefix("/*").partition("*/")[0]
+        case ".pyx":
+            text = text.removeprefix('"""').partition('"""')[0]
         case ".toml":
             text = tomllib.loads(text).get("description", "")
         case ".py":

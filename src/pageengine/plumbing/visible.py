@@ -1,6 +1,6 @@
 """Text that came from elsewhere, made fit to be shown.
 
-Names of machines and files, texts of scenarios and traces may hold anything: escape sequences that
+Names of VMs and files, texts of scenarios and traces may hold anything: escape sequences that
 a terminal obeys, characters that turn the direction of a line, halves of characters that no
 encoding has. Shown are such characters as Python writes them (``\\x1b``, ``\\u202e``), so that a
 reader sees that they are there, and a terminal, a page or a picture does nothing but show them.

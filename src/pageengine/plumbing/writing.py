@@ -67,6 +67,45 @@ def append(path: str | os.PathLike[str], data: bytes) -> None:
             raise
 
 
+def put_aside(path: str | os.PathLike[str], other: str | os.PathLike[str]) -> None:
+    """Gives a file another name, in place of what had it."""
+    with _named(os.fspath(path)):
+        os.replace(path, other)
+
+
+def exclusive(path: str | os.PathLike[str], content: str) -> Out:
+    """A file that one process has at a time, as long as it has it open, and no longer, however it
+    ends. content: who has it, for those who come later; left as it is where it is somebody else's
+    file. The file stays when it is free. BlockingIOError: another process has it.
+    """
+    import fcntl
+
+    target = os.fspath(path)
+    with _named(target):
+        handle = _opened_by_any(target)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(OSError):  # it may be read, and so locked, but not written
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, content.encode("utf-8"), 0)
+        except BaseException:
+            os.close(handle)
+            raise
+    return Out(handle, target)
+
+
+def _opened_by_any(target: str) -> int:
+    """A file that is there is not made anew: in a folder for all (/run/lock) the system refuses
+    that for a file of somebody else's."""
+    flags = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        return os.open(target, flags)
+    except FileNotFoundError:
+        return os.open(target, flags | os.O_CREAT, 0o644)
+    except PermissionError:
+        return os.open(target, flags & ~os.O_RDWR | os.O_RDONLY)
+
+
 def write_at(file: BinaryIO | Out, data: Any, offset: int) -> None:
     """Writes all of the bytes of a buffer at an offset of an open file."""
     view = memoryview(data).cast("B")

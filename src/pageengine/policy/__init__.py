@@ -15,11 +15,19 @@ from pageengine.policy.base import (
 from pageengine.policy.plain import Plain
 
 if TYPE_CHECKING:
+    from pageengine.policy.damon_reclaim import DamonReclaim
     from pageengine.policy.esx import ESX
+    from pageengine.policy.guard import RULES, Clip, Limits
+    from pageengine.policy.headroom import Headroom
+    from pageengine.policy.hypeman import Hypeman
+    from pageengine.policy.hysteresis import Hysteresis
     from pageengine.policy.kvm import KVM
+    from pageengine.policy.pi import PI
     from pageengine.policy.pressure import Pressure
     from pageengine.policy.proxmox import Proxmox
+    from pageengine.policy.qmemman import Qmemman
     from pageengine.policy.simple import FreeFirst, NoOvercommit, Proportional, Shares
+    from pageengine.policy.squeezed import Squeezed
     from pageengine.policy.states import Thresholds, minfree
     from pageengine.policy.table import POLICIES, find
     from pageengine.policy.zram import Zram
@@ -27,12 +35,20 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = at_first_use(
     globals(),
     {
+        "DamonReclaim": "damon_reclaim",
         "ESX": "esx",
+        "Hysteresis": "hysteresis",
         "KVM": "kvm",
+        "PI": "pi",
         "Pressure": "pressure",
         "Proxmox": "proxmox",
+        "Qmemman": "qmemman",
+        "Squeezed": "squeezed",
+        "Headroom": "headroom",
+        "Hypeman": "hypeman",
         "Zram": "zram",
         **dict.fromkeys(("FreeFirst", "NoOvercommit", "Proportional", "Shares"), "simple"),
+        **dict.fromkeys(("RULES", "Clip", "Limits"), "guard"),
         **dict.fromkeys(("Thresholds", "minfree"), "states"),
         **dict.fromkeys(("POLICIES", "find"), "table"),
     },
@@ -41,9 +57,17 @@ __getattr__, __dir__ = at_first_use(
 __all__ = [
     "ESX",
     "KVM",
+    "PI",
     "POLICIES",
+    "DamonReclaim",
     "FreeFirst",
     "GuestView",
+    "Headroom",
+    "Hypeman",
+    "Hysteresis",
+    "RULES",
+    "Clip",
+    "Limits",
     "Migration",
     "NoOvercommit",
     "Plain",
@@ -52,8 +76,10 @@ __all__ = [
     "Pressure",
     "Proportional",
     "Proxmox",
+    "Qmemman",
     "Shares",
     "Snapshot",
+    "Squeezed",
     "Thresholds",
     "VMPlan",
     "VMView",

@@ -1,7 +1,7 @@
-"""Advice to move machines to another host, where no division of memory can help: what all machines
+"""Advice to move VMs to another host, where no division of memory can help: what all VMs
 together use at a time is more than there is.
 
-Ballooning and paging move memory from idle machines to busy ones (OSDI 2002 section 5). Once the
+Ballooning and paging move memory from idle VMs to busy ones (OSDI 2002 section 5). Once the
 working sets themselves do not fit, every page taken is wanted back at once.
 """
 
@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pageengine.policy.base import Migration, Snapshot
-from pageengine.policy.ladder import Machines
+from pageengine.policy.ladder import VMNumbers
 from pageengine.units import format_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-WAITS = 0.01  # share of its time that a machine waits for memory before all that it holds counts
+WAITS = 0.01  # share of its time that a VM waits for memory before all that it holds counts
 
 
-def advise(m: Machines, memory: int) -> tuple[Migration, ...]:
-    """Which machines should leave so that what the others need fits in ``memory`` bytes: while one
-    alone would do, the smallest of these; until then the largest. A machine needs its estimated
+def advise(m: VMNumbers, memory: int) -> tuple[Migration, ...]:
+    """Which VMs should leave so that what the others need fits in ``memory`` bytes: while one
+    alone would do, the smallest of these; until then the largest. A VM needs its estimated
     working set, and its reservation where that is more; one whose working set nobody can tell, what
     it holds.
     """
@@ -33,26 +33,26 @@ def advise(m: Machines, memory: int) -> tuple[Migration, ...]:
     return _leaving(m, needs, memory, "use", "at a time ")
 
 
-def migration(snapshot: Snapshot, m: Machines | None = None) -> tuple[Migration, ...]:
-    """Advice for policies without a working set of their own: by what machines use at a time, and,
+def migration(snapshot: Snapshot, m: VMNumbers | None = None) -> tuple[Migration, ...]:
+    """Advice for policies without a working set of their own: by what VMs use at a time, and,
     where that fits and one of them waits for memory all the same, by all that they hold, swapped
     and compressed pages too: what lies in swap and is never asked for is no reason to leave. One
-    machine always stays. m: the snapshot's machines in columns, where they are made already.
+    VM always stays. m: the snapshot's VMs in columns, where they are made already.
     """
-    m = Machines(snapshot.vms) if m is None else m
+    m = VMNumbers(snapshot.vms) if m is None else m
     found = advise(m, snapshot.memory)
     if not found and max((vm.stall for vm in snapshot.vms), default=0.0) > WAITS:
         found = _leaving(m, held(m), snapshot.memory, "hold", "")
     return found[: max(0, len(m) - 1)]
 
 
-def held(m: Machines) -> NDArray[np.int64]:
-    """All that machines hold, wherever it is."""
+def held(m: VMNumbers) -> NDArray[np.int64]:
+    """All that VMs hold, wherever it is."""
     return m.consumed + m.swapped + m.compressed
 
 
 def _leaving(
-    m: Machines, needs: NDArray[np.int64], memory: int, verb: str, when: str
+    m: VMNumbers, needs: NDArray[np.int64], memory: int, verb: str, when: str
 ) -> tuple[Migration, ...]:
     missing = int(needs.sum()) - memory
     if missing <= 0:
@@ -68,7 +68,7 @@ def _leaving(
     return tuple(
         Migration(
             m.names[i],
-            f"the machines {verb} {format_size(short)} more {when}than the "
+            f"the VMs {verb} {format_size(short)} more {when}than the "
             f"{format_size(memory)} there are for them; "
             f"this one {verb}s {format_size(int(needs[i]))}",
         )

@@ -26,6 +26,12 @@ class GuestView(Frozen):
         cache: [bytes] page cache, clean and dirty
         swapped: [bytes] in its own swap space
         major_faults: [pages] read back from there since it started
+        available: [bytes] what its programs could use without paging anything out: free memory and
+            clean cache (MemAvailable); None where it does not tell
+        stall: [share, 0 to 1] of the time since the last decision, what its programs waited for
+            memory of its own; None where it does not tell
+        swap_in: [bytes] read back from its own swap space since it started; None where it does not
+            tell
     """
 
     total: int
@@ -33,6 +39,14 @@ class GuestView(Frozen):
     cache: int = 0
     swapped: int = 0
     major_faults: int = 0
+    available: int | None = None
+    stall: float | None = None
+    swap_in: int | None = None
+
+    @property
+    def unused(self) -> int:
+        """Bytes that it has to spare, or, where it does not tell, that it can have at most."""
+        return self.free + self.cache if self.available is None else self.available
 
 
 class VMView(Frozen):
@@ -63,6 +77,18 @@ class VMView(Frozen):
             no time has passed since, in the middle of a batch of accesses, what that decision was
             shown
         guest: [GuestView] what its guest tells; None when it tells nothing
+        stats_age: [seconds] since the guest made what it tells; None when it tells nothing
+        progress_age: [seconds] since its balloon last moved towards its target; 0 when it is there;
+            None where nobody can tell
+        floor: [bytes] guest memory that its balloon has to leave it: no target is above size less
+            floor
+        busy: [text] what keeps it from being asked for memory: "boot", "migrate", "pause", "save",
+            or "" for nothing
+        driver: [text] what its balloon driver is: "none", "silent" (tells no statistics),
+            "reporting", "stale" (its statistics are old), "counts-balloon" (reporting, with the
+            balloon counted as used memory, as Windows does); "" where nobody can tell
+        swap_in_rate: [bytes per second] read back from the host's swap space since the last
+            decision; None where nobody can tell
     """
 
     name: str
@@ -84,6 +110,12 @@ class VMView(Frozen):
     balloon_max: int = 0
     stall: float = 0.0
     guest: GuestView | None = None
+    stats_age: float | None = None
+    progress_age: float | None = None
+    floor: int = 0
+    busy: str = ""
+    driver: str = ""
+    swap_in_rate: float | None = None
 
 
 class Snapshot(Frozen):
@@ -91,13 +123,21 @@ class Snapshot(Frozen):
 
     Attributes:
         memory: [bytes] machine memory that the pages of virtual machines may use: the host's, less
-            the overhead of its machines
+            the overhead of its VMs
         free: [bytes] of memory, what nobody holds
         swap_free: [bytes] room in the host's swap space
-        vms: [VMView each] the machines, in the order they were added
+        vms: [VMView each] the VMs, in the order they were added
         time: [seconds] that have passed since the host was made, as ``Host.advance`` was told
         state: [text] what the last plan called the host's state; "" before the first
         memo: [by name] what the last plan asked to remember
+        available: [bytes] of memory, what could be used without paging anything out; None where
+            nobody can tell
+        pressure_some: [share, 0 to 1] of the time since the last decision, how long at least one
+            virtual machine waited for memory (the kernel's pressure stall information); None where
+            nobody can tell
+        pressure_full: [share, 0 to 1] how long all that could run waited at once
+        swap_in_rate: [bytes per second] read back from the host's swap space since the last
+            decision; None where nobody can tell
     """
 
     memory: int
@@ -107,6 +147,17 @@ class Snapshot(Frozen):
     time: float = 0.0
     state: str = ""
     memo: Mapping[str, float | tuple[float, ...]] = fresh(factory=dict)
+    available: int | None = None
+    pressure_some: float | None = None
+    pressure_full: float | None = None
+    swap_in_rate: float | None = None
+
+    @property
+    def unused(self) -> int:
+        """Bytes that could be used without paging anything out; what nobody holds, where more
+        cannot be told.
+        """
+        return self.free if self.available is None else self.available
 
 
 class VMPlan(Frozen):
@@ -114,7 +165,7 @@ class VMPlan(Frozen):
 
     Attributes:
         target: [bytes] machine memory it should come to hold, not under its reservation; the
-            targets of all machines add up to no more than ``Snapshot.memory``
+            targets of all VMs add up to no more than ``Snapshot.memory``
         balloon: [bytes] what its driver should come to hold, not above ``VMView.balloon_max``; the
             driver moves there at its own speed
         reclaim: [bytes] machine memory to win now, in whole pages, not from what is reserved
@@ -130,12 +181,17 @@ class VMPlan(Frozen):
     blocked: bool = False
     scan: float | None = None
 
+    def _repr_html_(self) -> str:
+        from pageengine.inline import markup, plans  # where there is a notebook only
+
+        return markup.shown(lambda: plans.vm_plan(self), self)
+
 
 class Migration(Frozen):
-    """Advice: this machine should leave the host. Nothing is done about it.
+    """Advice: this VM should leave the host. Nothing is done about it.
 
     Attributes:
-        vm: [text] name of the machine
+        vm: [text] name of the VM
         why: [text] the reason, in words
     """
 
@@ -149,7 +205,7 @@ class Plan(Frozen):
     Attributes:
         state: [text] the memory state of the host, for the reader and for the next snapshot: high,
             clear, soft, hard or low
-        vms: [VMPlan by name] what is to be done with which machine
+        vms: [VMPlan by name] what is to be done with which VM
         wake_below: [bytes] free memory under which accesses wait and the policy is asked again at
             once; less than ``Snapshot.memory``; None leaves the mark as it is
         wake_above: [bytes] free memory from which on it is asked at the next step of time; None:
@@ -159,7 +215,7 @@ class Plan(Frozen):
         scan_rule: [text] "hint" (ESX: the first equal page merges) or "two-scans" (KSM: a page that
             equals no shared one must be unchanged between two scans)
         report_free: [yes or no] whether guests hand free blocks back (free page reporting)
-        migrate: [Migration each] machines that should leave
+        migrate: [Migration each] VMs that should leave
         memo: [by name] numbers to find in the next snapshot
     """
 
@@ -172,6 +228,11 @@ class Plan(Frozen):
     report_free: bool = False
     migrate: tuple[Migration, ...] = ()
     memo: Mapping[str, float | tuple[float, ...]] = fresh(factory=dict)
+
+    def _repr_html_(self) -> str:
+        from pageengine.inline import markup, plans  # where there is a notebook only
+
+        return markup.shown(lambda: plans.plan(self), self)
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ from pageengine.plumbing import given
 from pageengine.policy.advice import advise
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.entitlement import Claims, entitle
-from pageengine.policy.ladder import Machines, deflate, inflate, plans, split
+from pageengine.policy.ladder import VMNumbers, deflate, inflate, plans, split
 from pageengine.policy.states import PRESETS, TECHNIQUES, Thresholds
 from pageengine.units import MIB, PAGE_BYTES
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Bytes = NDArray[np.int64]
-#: Pages to scan per second and machine, and on the whole host, by generation. 2002: ShareScanVM,
-#: ShareScanTotal (ESX 2.x Administration Guide). Later: Mem.ShareScanTime 60 min for one machine,
+#: Pages to scan per second and VM, and on the whole host, by generation. 2002: ShareScanVM,
+#: ShareScanTotal (ESX 2.x Administration Guide). Later: Mem.ShareScanTime 60 min for one VM,
 #: at most Mem.ShareRateMax 1024 pages/s, and Mem.ShareScanGHz 4 MB/s per GHz of the host.
 SCAN_2002 = (50, 200)
 SCAN_SECONDS, SCAN_RATE_MAX, SCAN_BYTES_PER_GHZ = 3600, 1024, 4 * MIB
@@ -33,15 +33,15 @@ class ESX:
     """VMware ESX (Waldspurger, OSDI 2002 sections 5 and 6; later states from the vSphere manuals).
 
     Targets: entitlement by shares between reservation and limit, idle memory taxed at ``idle_tax``,
-    over what is left of memory above the goal of free memory. What a machine holds is what it
+    over what is left of memory above the goal of free memory. What a VM holds is what it
     consumes, of shared pages its part; OSDI 2002 charges shared pages in full, which makes the sum
     of allocations exceed memory. Nothing is taken while memory is free, and never more than is
-    needed to reach the goal: from machines above their target, in proportion to the excess.
+    needed to reach the goal: from VMs above their target, in proportion to the excess.
 
     high (clear): balloons shrink to the targets. soft: ballooning, and paging where there is no
     driver or its maximum is reached. hard: paging at once: share before compress before swap (2002:
-    no compression), and ballooning beside it. low: the same, and machines above their target do not
-    run until the state is hard again. A machine above its limit is brought under it in any state.
+    no compression), and ballooning beside it. low: the same, and VMs above their target do not
+    run until the state is hard again. A VM above its limit is brought under it in any state.
 
     That balloons go on in hard and low is a reading. OSDI 2002 section 6.3 says that hard relies on
     paging, not that balloons stand still; tables of later versions name paging alone.
@@ -55,7 +55,7 @@ class ESX:
     states: "esx2002" (6/4/2/1 % of memory), "esx5" (100/64/32/16 % of minfree), "esx6" (clear,
     high at 400 %), or a function of memory in bytes that gives
     Thresholds. margin: how far free memory must exceed a threshold on the way up. balloon_stops: as
-    said above. host_ghz: of all cores together, which caps the scan. A machine whose working set
+    said above. host_ghz: of all cores together, which caps the scan. A VM whose working set
     nobody can tell pays no tax: nothing of it is known to be idle.
     """
 
@@ -99,7 +99,7 @@ class ESX:
         thresholds = self.thresholds(snapshot.memory)
         state = thresholds.next_state(snapshot.state, snapshot.free, self.margin)
         goal = min(int(thresholds.goal * (1 + self.margin)) + PAGE_BYTES, snapshot.memory // 2)
-        m = Machines(snapshot.vms)
+        m = VMNumbers(snapshot.vms)
         target = self._targets(m, snapshot.memory, goal)
         need = 0 if state in ("high", "clear") else max(0, goal - snapshot.free)
         part = np.maximum(split(need, np.maximum(0, m.consumed - target)), m.above_limit)
@@ -129,7 +129,7 @@ class ESX:
             migrate=advise(m, snapshot.memory - goal) if state in PRESSED else (),
         )
 
-    def _targets(self, m: Machines, memory: int, goal: int) -> Bytes:
+    def _targets(self, m: VMNumbers, memory: int, goal: int) -> Bytes:
         if not len(m):
             return np.zeros(0, np.int64)
         minimum = -(-m.reservation // PAGE_BYTES)
@@ -138,10 +138,12 @@ class ESX:
         claims = Claims(m.shares, m.active // PAGE_BYTES, minimum, maximum)
         return entitle(claims, pages, self.idle_tax) * PAGE_BYTES
 
-    def _balloons(self, m: Machines, state: str, target: Bytes, part: Bytes) -> tuple[Bytes, Bytes]:
+    def _balloons(
+        self, m: VMNumbers, state: str, target: Bytes, part: Bytes
+    ) -> tuple[Bytes, Bytes]:
         """(balloon targets, what is paged now). In hard and low what is missing is paged at once,
         and balloons grow towards it too: what they win keeps the host out of there. None shrinks,
-        as what one machine got back another would have to page out.
+        as what one VM got back another would have to page out.
         """
         held = np.minimum(m.ballooned, m.balloon_max)
         if state in PRESSED and self.balloon_stops:
@@ -153,7 +155,7 @@ class ESX:
             return np.where(part > 0, balloon, held), part
         return np.where(part > 0, balloon, deflate(m, target)), paging
 
-    def _scan_rates(self, m: Machines) -> NDArray[np.float64]:
+    def _scan_rates(self, m: VMNumbers) -> NDArray[np.float64]:
         most_of_host: float
         if self._old:
             most, most_of_host = SCAN_2002

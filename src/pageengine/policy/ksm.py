@@ -1,5 +1,5 @@
-"""The KSM scanner's speed, fixed or by ksmtuned. ksmtuned is a shell script: it counts in KiB and
-milliseconds, and drops fractions.
+"""The KSM scanner's speed: fixed, by ksmtuned, or by the kernel's advisor. ksmtuned is a shell
+script: it counts in KiB and milliseconds, and drops fractions.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import numpy as np
 
 from pageengine.plumbing import given
 from pageengine.policy.base import Snapshot
+from pageengine.policy.ksm_advisor import follow
 from pageengine.units import PAGES_MOST
 
 if TYPE_CHECKING:
@@ -26,31 +27,34 @@ PAGES_TO_SCAN, SLEEP_MILLISECS = 100, 20.0
 
 
 class Scanner:
-    """Pages per second for each machine.
+    """Pages per second for each VM.
 
     mode: "tuned": ksmtuned (qemu-kvm), each 60 s. With threshold = 20 % of memory (2048 KiB at
     least): KSM stops when resident + threshold < memory and free > threshold; else pages to scan
     rise by 300 while free < threshold, or fall by 50, within 64 to 1250 per batch, and between
     batches are 10 ms * 16 GiB / memory in whole ms, 10 ms at least. "fixed": the kernel's own
-    pages_to_scan = 100 and sleep_millisecs = 20, 5000 pages/s. "off": no scan.
+    pages_to_scan = 100 and sleep_millisecs = 20, 5000 pages/s. "advisor": the scan-time advisor of
+    Linux 6.8 chooses the pages (ksm_advisor.py), sleep_millisecs apart. "off": no scan.
 
-    The scanner goes through one machine after the other, so each gets a part by its size.
+    The scanner goes through one VM after the other, so each gets a part by its size.
     """
 
-    MODES = ("tuned", "fixed", "off")
+    MODES = ("tuned", "fixed", "advisor", "off")
 
     def __init__(self, mode: str, pages_to_scan: int, sleep_millisecs: float):
-        self.mode = given.choice(mode, "ksm", self.MODES)
-        self.pages = given.whole(pages_to_scan, "pages_to_scan", 1, PAGES_MOST)
-        self.sleep = given.real(sleep_millisecs, "sleep_millisecs", 1e-3, 1e12)
+        self.ksm = given.choice(mode, "ksm", self.MODES)
+        self.pages_to_scan = given.whole(pages_to_scan, "pages_to_scan", 1, PAGES_MOST)
+        self.sleep_millisecs = given.real(sleep_millisecs, "sleep_millisecs", 1e-3, 1e12)
 
     def rates(self, snapshot: Snapshot) -> tuple[NDArray[np.float64], dict[str, float]]:
-        """Pages per second of every machine in order, and the memo for next time."""
+        """Pages per second of every VM in order, and the memo for next time."""
         memo: dict[str, float] = {}
-        if self.mode == "off":
+        if self.ksm == "off":
             total = 0.0
-        elif self.mode == "fixed":
-            total = self.pages * 1000 / self.sleep
+        elif self.ksm == "fixed":
+            total = self.pages_to_scan * 1000 / self.sleep_millisecs
+        elif self.ksm == "advisor":
+            total, memo = follow(snapshot, self.sleep_millisecs / 1000)
         else:
             memo = tune(snapshot)
             total = memo["npages"] * 1000 / sleep_ms(snapshot.memory) if memo["ksm_run"] else 0.0
@@ -73,6 +77,7 @@ def tune(snapshot: Snapshot) -> dict[str, float]:
         "ksm_run": old.get("ksm_run", 0.0),
         "ksm_time": old.get("ksm_time", snapshot.time),
     }
+    # not by rounds.py, whose first round is due at once
     if snapshot.time - memo["ksm_time"] < TUNE_SECONDS:
         return memo
     memo["ksm_time"] = snapshot.time

@@ -10,7 +10,7 @@ from pageengine.plumbing import given
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot, VMView
 from pageengine.policy.ksm import PAGES_TO_SCAN, SLEEP_MILLISECS, Scanner
-from pageengine.policy.ladder import Machines, plans
+from pageengine.policy.ladder import VMNumbers, plans
 from pageengine.policy.watermarks import Watermarks, by_consumption, optional, state_of, with_limits
 
 PRESSURE, CRITICAL = 0.20, 0.05
@@ -18,7 +18,7 @@ GUEST_FREE = 0.20
 MOST_CHANGE, LEAST_CHANGE = 0.05, 0.0025
 MOM_SECONDS = 10.0
 SAMPLE_SECONDS, SAMPLES = 5.0, 10
-# keys of the memo, samples in bytes: the host's free memory; what a machine has, and has free
+# keys of the memo, samples in bytes: the host's free memory; what a VM has, and has free
 FREE, CURRENT, UNUSED = "mom_free", "mom_current ", "mom_unused "
 KIB = 1024
 Memo = dict[str, Any]
@@ -32,18 +32,18 @@ class KVM:
     they use, where MOM's own has 0.20.)
 
     KSM: pages merge that equal a shared one, or another that was unchanged between two scans as
-    well; speed by ksmtuned (see ksm.Scanner).
+    well; speed by ksmtuned, or the kernel's advisor (see ksm.Scanner).
 
     Balloon, each 10 s, from plain means of the last ten samples, one each 5 s (fewer after a
     start), with current = size less balloon and used = current less the guest's free memory. Below
     20 % of free host memory guests shrink to max(0.95 current, used + f current), where f is the
     free fraction of the host, or that less 0.05 once it is below 0.05, which makes guests swap.
     Else they grow to max(1.05 current, used + 0.20 current). Changes under 0.25 % are dropped,
-    machines without guest statistics skipped. Growth has no bound, shrinking 5 % per 10 s. Targets
+    VMs without guest statistics skipped. Growth has no bound, shrinking 5 % per 10 s. Targets
     are in whole KiB.
 
-    Swap: below the low watermark the kernel takes from all machines in proportion to what they
-    hold. There are no shares: a heavier machine just loses more. zswap: pages are compressed before
+    Swap: below the low watermark the kernel takes from all VMs in proportion to what they
+    hold. There are no shares: a heavier VM just loses more. zswap: pages are compressed before
     they are swapped (and shared, if equal ones are met). report_free: free page reporting.
     """
 
@@ -66,14 +66,14 @@ class KVM:
         self.marks = Watermarks(scale)
 
     def __repr__(self) -> str:
-        return f"KVM(ksm={self.scanner.mode!r}, balloon={self.balloon}, zswap={self.zswap})"
+        return f"KVM(ksm={self.scanner.ksm!r}, balloon={self.balloon}, zswap={self.zswap})"
 
     def reserve(self, memory: int) -> int:
         """Free memory in bytes below which accesses wait for the policy."""
         return self.marks.low(memory)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        m, need = Machines(snapshot.vms), self.marks.need(snapshot)
+        m, need = VMNumbers(snapshot.vms), self.marks.need(snapshot)
         scan, memo = self.scanner.rates(snapshot)
         balloon = None
         if self.balloon:
@@ -99,10 +99,11 @@ class KVM:
 
 
 def mom(snapshot: Snapshot) -> tuple[dict[str, int], Memo]:
-    """MOM's balloon targets by machine (only those that change), and the memo for next time.
+    """MOM's balloon targets by VM (only those that change), and the memo for next time.
     Between two evaluations nothing changes, but samples are taken.
     """
     time, memo = snapshot.time, _sampled(snapshot)
+    # to the moment: not by rounds.py, whose rounds may be early by a rounding of times
     if time - memo.get("mom_time", -MOM_SECONDS) < MOM_SECONDS:
         return {}, memo
     memo["mom_time"] = time
@@ -125,7 +126,7 @@ def _tells(vm: VMView) -> bool:
 
 
 def _sampled(snapshot: Snapshot) -> Memo:
-    """The memo, with a sample more (and the oldest of ten less) once that is due. Machines that are
+    """The memo, with a sample more (and the oldest of ten less) once that is due. VMs that are
     gone, or tell nothing now, are forgotten with all their samples.
     """
     old: Mapping[str, Any] = snapshot.memo

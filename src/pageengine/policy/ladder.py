@@ -1,5 +1,5 @@
 """How much is taken from whom, and by which technique: what policies have in common. Everything
-here is a column, int64 [n] of bytes with one entry per machine, because a host may have thousands.
+here is a column, int64 [n] of bytes with one entry per VM, because a host may have thousands.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _NAMES = (
 _of = attrgetter(*_NAMES)
 
 
-class Machines:
-    """The numbers of all machines, a column each. active: of a machine whose working set nobody can
-    tell, its size, as nothing of it is known to be idle; ``unknown`` says of which machines.
+class VMNumbers:
+    """The numbers of all VMs, a column each. active: of a VM whose working set nobody can
+    tell, its size, as nothing of it is known to be idle; ``unknown`` says of which VMs.
     """
 
     size: Bytes
@@ -78,7 +78,7 @@ class Machines:
 
     @property
     def most(self) -> Bytes:
-        """What a machine can come to hold."""
+        """What a VM can come to hold."""
         found: Bytes = np.maximum(np.minimum(self.limit, self.size), self.reservation)
         return found
 
@@ -96,7 +96,7 @@ class Machines:
 
 def split(need: int, weights: NDArray[np.int64]) -> Bytes:
     """``need`` bytes in parts in proportion to the weights, none above its weight. In whole pages
-    where that is possible: the fractions go from one machine to the next, so that they add up to
+    where that is possible: the fractions go from one VM to the next, so that they add up to
     the need, and not to a page too much from each.
     """
     total = float(weights.sum())
@@ -113,27 +113,27 @@ def split(need: int, weights: NDArray[np.int64]) -> Bytes:
     return parts + more
 
 
-def inflate(m: Machines, parts: Bytes) -> tuple[Bytes, Bytes]:
+def inflate(m: VMNumbers, parts: Bytes) -> tuple[Bytes, Bytes]:
     """(balloon targets, what must be paged): each part goes into the balloon as far as the driver
     can give up that much. What a guest never used is in its balloon first, and frees nothing.
     """
     unused = np.maximum(0, m.size - m.granted - m.ballooned - m.swapped - m.compressed)
     start = m.ballooned + unused
-    wish = np.minimum(start + parts, np.maximum(m.balloon_max, m.ballooned))
-    balloon = np.where(parts > 0, wish, m.ballooned)
+    wanted = np.minimum(start + parts, np.maximum(m.balloon_max, m.ballooned))
+    balloon = np.where(parts > 0, wanted, m.ballooned)
     paged = np.maximum(0, parts - np.maximum(0, balloon - start))
     return np.minimum(balloon, m.balloon_max), paged
 
 
-def deflate(m: Machines, targets: Bytes) -> Bytes:
-    """Balloon targets that let machines under their target come up to it."""
+def deflate(m: VMNumbers, targets: Bytes) -> Bytes:
+    """Balloon targets that let VMs under their target come up to it."""
     balloon = np.maximum(0, m.ballooned - np.maximum(0, targets - m.consumed))
     found: Bytes = np.minimum(balloon, m.balloon_max)
     return found
 
 
 def plans(
-    m: Machines,
+    m: VMNumbers,
     *,
     target: Column | None = None,
     balloon: Column | None = None,
@@ -142,7 +142,7 @@ def plans(
     blocked: Column | None = None,
     scan: Column | None = None,
 ) -> dict[str, VMPlan]:
-    """A plan for each machine from columns; what is not given leaves things as they are."""
+    """A plan for each VM from columns; what is not given leaves things as they are."""
 
     def values(column: Column | None, default: Any) -> Iterable[Any]:
         return repeat(default) if column is None else column.tolist()

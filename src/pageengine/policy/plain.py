@@ -2,14 +2,14 @@
 
 from pageengine.plumbing import given
 from pageengine.policy.base import Plan, Snapshot, VMPlan
-from pageengine.policy.ladder import Machines
+from pageengine.policy.ladder import VMNumbers
 from pageengine.policy.watermarks import by_consumption, with_limits
 
 
 class Plain:
     """Below ``low`` of free memory, takes from every virtual machine in proportion to what it
     consumes, by sharing, then compression, then swap, until ``high`` is free again. Never takes a
-    machine under its reservation, and takes what is above a machine's limit at any time.
+    VM under its reservation, and takes what is above a VM's limit at any time.
 
     low, high: fractions of the host's memory, 0 <= low <= high < 1. Source: none; it is the default
     that surprises least.
@@ -34,7 +34,7 @@ class Plain:
         return int(memory * self.low)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        m, reserve = Machines(snapshot.vms), self.reserve(snapshot.memory)
+        m, reserve = VMNumbers(snapshot.vms), self.reserve(snapshot.memory)
         need = 0
         if snapshot.free <= reserve:
             need = max(int(snapshot.memory * self.high), reserve + 1) - snapshot.free

@@ -1,4 +1,4 @@
-"""Proactive reclaim by pressure: a little of every machine, until it begins to wait."""
+"""Proactive reclaim by pressure: a little of every VM, until it begins to wait."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 from pageengine.plumbing import given
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
-from pageengine.policy.ladder import Machines, plans
+from pageengine.policy.ladder import VMNumbers, plans
 from pageengine.policy.simple import checked_technique
 from pageengine.policy.watermarks import Watermarks, by_consumption, state_of, with_limits
 
 
 class Pressure:
-    """Senpai of Meta's TMO: each 6 s, every machine gives up ratio * what it holds * max(0, 1 -
+    """Senpai of Meta's TMO: each 6 s, every VM gives up ratio * what it holds * max(0, 1 -
     stall / threshold), where stall is the share of its time that it waited for memory (PSI some).
     It needs no idea of what is idle, and no shares.
 
     Source: Weiner et al., TMO: Transparent Memory Offloading in Datacenters, ASPLOS 2022; ratio
     0.0005 and threshold 0.1 % as published. Below the low watermark the kernel takes in proportion
-    to what machines hold. scale: vm.watermark_scale_factor.
+    to what VMs hold. scale: vm.watermark_scale_factor.
     """
 
     name = "pressure"
@@ -48,9 +48,10 @@ class Pressure:
         return self.marks.low(memory)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        m, need = Machines(snapshot.vms), self.marks.need(snapshot)
+        m, need = VMNumbers(snapshot.vms), self.marks.need(snapshot)
         parts = by_consumption(m, need)
         last: Any = snapshot.memo.get("time", -self.period)
+        # to the moment, as in kvm.mom; and the period may be as short as the slack of rounds.py
         if snapshot.time - last >= self.period:
             last = snapshot.time
             stall = np.array([vm.stall for vm in snapshot.vms], np.float64)

@@ -10,7 +10,7 @@ from pageengine.plumbing import given
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.ksm import PAGES_TO_SCAN, SLEEP_MILLISECS, Scanner
-from pageengine.policy.ladder import Machines, plans
+from pageengine.policy.ladder import VMNumbers, plans
 from pageengine.policy.watermarks import Watermarks, by_consumption, state_of, with_limits
 from pageengine.units import MIB
 
@@ -58,17 +58,18 @@ class Proxmox:
         self.marks = Watermarks(scale)
 
     def __repr__(self) -> str:
-        return f"Proxmox(target={self.target}, ksm={self.scanner.mode!r})"
+        return f"Proxmox(target={self.target}, ksm={self.scanner.ksm!r})"
 
     def reserve(self, memory: int) -> int:
         """Free memory in bytes below which accesses wait for the policy."""
         return self.marks.low(memory)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        m, need = Machines(snapshot.vms), self.marks.need(snapshot)
+        m, need = VMNumbers(snapshot.vms), self.marks.need(snapshot)
         scan, memo = self.scanner.rates(snapshot)
         balloon = None
         last: Any = snapshot.memo.get("round_time", -ROUND_SECONDS)
+        # to the moment, as in kvm.mom
         if snapshot.time - last >= ROUND_SECONDS:
             last = snapshot.time
             balloon = self._round(m, snapshot)
@@ -88,7 +89,7 @@ class Proxmox:
             memo=memo | {"round_time": last},
         )
 
-    def _round(self, m: Machines, snapshot: Snapshot) -> NDArray[np.object_] | None:
+    def _round(self, m: VMNumbers, snapshot: Snapshot) -> NDArray[np.object_] | None:
         """Balloon targets of one round of pvestatd: a column, None for who stays as it is."""
         percent = round(self.target * 100, 9)  # the option is in percent: memory * 80 / 100
         goal = int(snapshot.memory * percent / 100 - (snapshot.memory - snapshot.free))
@@ -98,20 +99,20 @@ class Proxmox:
         part = (m.balloon_max > 0) & (m.shares > 0) & (least > 0) & (has > 0)
         free = np.array([0 if vm.guest is None else vm.guest.free for vm in snapshot.vms], np.int64)
         comfortable = (free > COMFORT * least) & (has >= least)
-        wish, rest = share_out(m, part & (comfortable == (goal < 0)), goal, has)
+        wanted, rest = share_out(m, part & (comfortable == (goal < 0)), goal, has)
         if rest >= goal > 0 or rest <= goal < 0:
-            wish, _ = share_out(m, part, rest, wish)
-        balloon: NDArray[np.object_] = np.minimum(m.size - wish, m.balloon_max).astype(object)
-        balloon[wish == has] = None
+            wanted, _ = share_out(m, part, rest, wanted)
+        balloon: NDArray[np.object_] = np.minimum(m.size - wanted, m.balloon_max).astype(object)
+        balloon[wanted == has] = None
         return balloon
 
 
 def share_out(
-    m: Machines, part: NDArray[np.bool_], goal: int, wish: NDArray[np.int64]
+    m: VMNumbers, part: NDArray[np.bool_], goal: int, wanted: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], int]:
     """Memory that each guest should have (int64 [n] of bytes), and what is left of the goal then.
 
-    wish: what each was to have until now; who takes no part keeps it. Guests only grow while there
+    wanted: what each should have so far; who takes no part keeps it. Guests grow only while there
     is something to hand out; one that has its part already, or would have to grow while the host
     shrinks, leaves the split with what it was to have. What bounds left over is split again among
     the others. Their sum does not change in that, so a split without a guest less is the last.
@@ -119,13 +120,13 @@ def share_out(
     has, least = m.size - m.ballooned, m.size - m.balloon_max
     rest, part = goal, part.copy()
     while rest and part.any():
-        above = rest + int((wish - least)[part].sum())
+        above = rest + int((wanted - least)[part].sum())
         share = np.trunc(above / int(m.shares[part].sum()) * m.shares).astype(np.int64)
         desired = np.clip(least + share, least, m.size)
         part &= (desired < has) | ((desired > has) & (goal > 0))
-        new = np.where(part, np.clip(desired, has - MOST_CHANGE, has + MOST_CHANGE), wish)
-        if (new == wish).all():
+        new = np.where(part, np.clip(desired, has - MOST_CHANGE, has + MOST_CHANGE), wanted)
+        if (new == wanted).all():
             break
-        rest -= int((new - wish).sum())
-        wish = new
-    return wish, rest
+        rest -= int((new - wanted).sum())
+        wanted = new
+    return wanted, rest

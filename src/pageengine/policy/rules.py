@@ -17,7 +17,7 @@ SCAN_RULES = ("hint", "two-scans")
 
 
 def check_plan(snapshot: Snapshot, plan: Plan, techniques: Collection[str] = RECLAIM) -> None:
-    """Raises PlanError that names the machine, the value and the rule. techniques: those that the
+    """Raises PlanError that names the VM, the value and the rule. techniques: those that the
     host has.
     """
     if not isinstance(plan, Plan):

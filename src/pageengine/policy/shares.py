@@ -1,4 +1,4 @@
-"""Shares: a machine's weight, as a number or by the three names of ESX.
+"""Shares: a VM's weight, as a number or by the three names of ESX.
 
 ESX 2.x Administration Guide chapter 12: low, normal and high are 1 : 2 : 4, and normal is 10 per MB
 of configured memory. No shares: exactly the reservation, even while memory is free.
@@ -9,7 +9,7 @@ from typing import SupportsIndex
 from pageengine.plumbing import given
 from pageengine.units import MIB
 
-SHARES_MOST = 10**9  # sums over many machines, times their memory, stay whole numbers
+SHARES_MOST = 10**9  # sums over many VMs, times their memory, stay whole numbers
 SHARES_PER_MIB = {"low": 5, "normal": 10, "high": 20}
 
 

@@ -13,7 +13,7 @@ from pageengine.plumbing import given
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.entitlement import Claims, entitle
-from pageengine.policy.ladder import Machines, plans, split
+from pageengine.policy.ladder import VMNumbers, plans, split
 from pageengine.policy.rules import RECLAIM
 from pageengine.policy.watermarks import Watermarks, by_consumption, state_of, with_limits
 from pageengine.units import PAGE_BYTES
@@ -27,10 +27,10 @@ def checked_technique(technique: str) -> str:
 
 
 class Proportional:
-    """Swap without any policy: below the low mark of free memory, every machine gives up in
+    """Swap without any policy: below the low mark of free memory, every VM gives up in
     proportion to what it holds above its reservation, until the high mark is free again.
 
-    Source: what kswapd does with machines that are alike (Linux mm/vmscan.c), and the baseline of
+    Source: what kswapd does with VMs that are alike (Linux mm/vmscan.c), and the baseline of
     global replacement in OSDI 2002 section 3. technique: what takes the memory. scale:
     vm.watermark_scale_factor.
     """
@@ -49,7 +49,7 @@ class Proportional:
         return self.marks.low(memory)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        m, need = Machines(snapshot.vms), self.marks.need(snapshot)
+        m, need = VMNumbers(snapshot.vms), self.marks.need(snapshot)
         reclaim = with_limits(m, self._parts(m, need))
         return Plan(
             state=state_of(need),
@@ -58,7 +58,7 @@ class Proportional:
             migrate=migration(snapshot, m),
         )
 
-    def _parts(self, m: Machines, need: int) -> NDArray[np.int64]:
+    def _parts(self, m: VMNumbers, need: int) -> NDArray[np.int64]:
         return by_consumption(m, need)
 
 
@@ -67,7 +67,7 @@ class FreeFirst(Proportional):
     from whoever holds most per share, down to the level where the next one holds as much.
 
     Source: min-funding revocation (Waldspurger and Weihl 1995; OSDI 2002 section 5.1), with no
-    estimate of idle memory and no targets while memory is free. A machine without shares counts as
+    estimate of idle memory and no targets while memory is free. A VM without shares counts as
     having one.
     """
 
@@ -76,7 +76,7 @@ class FreeFirst(Proportional):
     def __init__(self, technique: str = "ladder", scale: float = 10):
         super().__init__(technique, scale)
 
-    def _parts(self, m: Machines, need: int) -> NDArray[np.int64]:
+    def _parts(self, m: VMNumbers, need: int) -> NDArray[np.int64]:
         if not need or not len(m):
             return 0 * m.consumed
         held = m.consumed // PAGE_BYTES
@@ -87,7 +87,7 @@ class FreeFirst(Proportional):
 
 
 class Shares(Proportional):
-    """Shares and nothing else: every machine is entitled to memory in proportion to its shares,
+    """Shares and nothing else: every VM is entitled to memory in proportion to its shares,
     between reservation and limit, however much of it lies idle. On need, who holds more gives up in
     proportion to the excess.
 
@@ -103,7 +103,7 @@ class Shares(Proportional):
         super().__init__(technique, scale)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        m, need = Machines(snapshot.vms), self.marks.need(snapshot)
+        m, need = VMNumbers(snapshot.vms), self.marks.need(snapshot)
         target = self._targets(m, snapshot.memory)
         parts = split(need, np.maximum(0, np.minimum(m.consumed - target, m.above_reservation)))
         if parts.sum() < need:
@@ -115,8 +115,8 @@ class Shares(Proportional):
             migrate=migration(snapshot, m),
         )
 
-    def _targets(self, m: Machines, memory: int) -> NDArray[np.int64]:
-        """Bytes that each machine is entitled to."""
+    def _targets(self, m: VMNumbers, memory: int) -> NDArray[np.int64]:
+        """Bytes that each VM is entitled to."""
         least, most = -(-m.reservation // PAGE_BYTES), m.most // PAGE_BYTES
         most = np.maximum(most, least)
         pages = max((memory - self.marks.marks(memory)[2]) // PAGE_BYTES, int(least.sum()))
@@ -124,11 +124,11 @@ class Shares(Proportional):
 
 
 class NoOvercommit:
-    """No overcommitment: nothing is taken from anybody, but for what is above a limit. Machines
+    """No overcommitment: nothing is taken from anybody, but for what is above a limit. VMs
     start only while their sizes fit into memory together.
 
     Source: the static allocation that OSDI 2002 and Clark et al. (NSDI 2005) compare with; Xen's
-    default. A host cannot refuse a machine on a policy's behalf: who starts machines asks
+    default. A host cannot refuse a VM on a policy's behalf: who starts VMs asks
     ``admits`` first; ``overcommits`` is False to say so.
     """
 
@@ -140,7 +140,7 @@ class NoOvercommit:
         return "NoOvercommit()"
 
     def admits(self, memory: int, sizes: Iterable[int]) -> bool:
-        """Whether machines of these sizes in bytes may run together."""
+        """Whether VMs of these sizes in bytes may run together."""
         return sum(sizes) <= memory
 
     def reserve(self, memory: int) -> int:
@@ -148,6 +148,6 @@ class NoOvercommit:
         return 0
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        m = Machines(snapshot.vms)
+        m = VMNumbers(snapshot.vms)
         vms = plans(m, reclaim=with_limits(m, 0 * m.consumed), technique="swap")
         return Plan(vms=vms, wake_below=0, migrate=migration(snapshot, m))

@@ -20,7 +20,7 @@ GIB = 2**30
 #: From most to least free memory.
 STATES = ("high", "clear", "soft", "hard", "low")
 
-#: What may be done in each state. Sharing runs in all of them; "block" stops machines that are
+#: What may be done in each state. Sharing runs in all of them; "block" stops VMs that are
 #: above their target.
 TECHNIQUES = {
     "high": frozenset({"sharing"}),

@@ -15,12 +15,19 @@ from typing import Any
 
 from pageengine.plumbing import given, reading
 from pageengine.policy.base import Policy, hooks
+from pageengine.policy.damon_reclaim import DamonReclaim
 from pageengine.policy.esx import ESX
+from pageengine.policy.headroom import Headroom
+from pageengine.policy.hypeman import Hypeman
+from pageengine.policy.hysteresis import Hysteresis
 from pageengine.policy.kvm import KVM
+from pageengine.policy.pi import PI
 from pageengine.policy.plain import Plain
 from pageengine.policy.pressure import Pressure
 from pageengine.policy.proxmox import Proxmox
+from pageengine.policy.qmemman import Qmemman
 from pageengine.policy.simple import FreeFirst, NoOvercommit, Proportional, Shares
+from pageengine.policy.squeezed import Squeezed
 from pageengine.policy.zram import Zram
 
 GROUP = "pageengine.policies"
@@ -73,10 +80,21 @@ POLICIES: dict[str, Entry] = {
     "kvm": Entry(KVM, says="KVM with ksmtuned, oVirt's MOM balloon rules and the kernel's swap"),
     "proxmox": Entry(Proxmox, says="Proxmox VE: balloons hold the host at 80 %, by shares; KSM"),
     "shares": Entry(Shares, says="entitlement by shares alone, idle memory not taxed"),
-    "proportional": Entry(Proportional, says="swap in proportion to what machines hold"),
+    "proportional": Entry(Proportional, says="swap in proportion to what VMs hold"),
     "free-first": Entry(FreeFirst, says="first come, first served; back from who has most a share"),
     "pressure": Entry(Pressure, says="TMO's Senpai: a little of everybody until it begins to wait"),
-    "no-overcommit": Entry(NoOvercommit, says="nothing is taken; machines must fit into memory"),
+    "no-overcommit": Entry(NoOvercommit, says="nothing is taken; VMs must fit into memory"),
+    "qmemman": Entry(Qmemman, says="QubesOS: 1.3 times what guests use, and the rest by that"),
+    "squeezed": Entry(Squeezed, says="XenServer: all VMs at one place between their bounds"),
+    "headroom": Entry(Headroom, says="ChromeOS: host and guests at one headroom above critical"),
+    "hypeman": Entry(Hypeman, says="hypeman: below 10 % available all give in proportion"),
+    "pi": Entry(PI, says="qemus: a PI controller holds a fifth of the host available by balloons"),
+    "hysteresis": Entry(
+        Hysteresis, says="vm0: a guest is kept between two marks of its own memory"
+    ),
+    "damon-reclaim": Entry(
+        DamonReclaim, says="DAMON_RECLAIM: idle memory is paged out within a quota"
+    ),
     "zram": Entry(Zram, says="swap into compressed memory only"),
 }
 

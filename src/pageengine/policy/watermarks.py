@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pageengine.plumbing import given
-from pageengine.policy.base import Snapshot
-from pageengine.policy.ladder import Machines, split
+from pageengine.policy.advice import migration
+from pageengine.policy.base import Plan, Snapshot
+from pageengine.policy.ladder import VMNumbers, plans, split
 from pageengine.units import PAGE_BYTES
 
 if TYPE_CHECKING:
@@ -57,19 +58,45 @@ class Watermarks:
             return 0
         return high + PAGE_BYTES - snapshot.free
 
+    def plan(
+        self,
+        snapshot: Snapshot,
+        m: VMNumbers,
+        balloon: NDArray[np.object_] | None,
+        again: float,
+        memo: Mapping[str, Any],
+    ) -> Plan:
+        """Balloon targets (a column, None for who stays as it is), and the kernel's swap
+        underneath.
+        """
+        need = self.need(snapshot)
+        return Plan(
+            state=state_of(need),
+            vms=plans(
+                m,
+                balloon=balloon,
+                reclaim=with_limits(m, by_consumption(m, need)),
+                technique="swap",
+            ),
+            wake_below=self.low(snapshot.memory),
+            again=again,
+            migrate=migration(snapshot, m),
+            memo=memo,
+        )
 
-def by_consumption(m: Machines, need: int) -> NDArray[np.int64]:
-    """kswapd's way: from every machine in proportion to what it holds above its reservation."""
+
+def by_consumption(m: VMNumbers, need: int) -> NDArray[np.int64]:
+    """kswapd's way: from every VM in proportion to what it holds above its reservation."""
     return split(need, m.above_reservation)
 
 
-def with_limits(m: Machines, parts: NDArray[np.int64]) -> NDArray[np.int64]:
+def with_limits(m: VMNumbers, parts: NDArray[np.int64]) -> NDArray[np.int64]:
     """The parts, and at least what is above a limit, but nothing that is reserved."""
     found: NDArray[np.int64] = np.minimum(np.maximum(parts, m.above_limit), m.above_reservation)
     return found
 
 
-def optional(m: Machines, chosen: Mapping[str, int]) -> NDArray[np.object_]:
+def optional(m: VMNumbers, chosen: Mapping[str, int]) -> NDArray[np.object_]:
     """A column of the values by name; None, to leave things as they are, for the others."""
     return np.array([chosen.get(name) for name in m.names], object)
 

@@ -1,6 +1,6 @@
 """Working set: estimates of how much of its memory a virtual machine uses.
 
-An estimator gets readings of what the host can observe, and says a fraction of the machine's pages
+An estimator gets readings of what the host can observe, and says a fraction of the VM's pages
 that are not in its balloon.
 It holds what it has seen so far; whoever makes the readings (``Host.advance``) asks it what kind it
 needs and how often:
@@ -9,7 +9,7 @@ needs and how often:
     kind "ages"     pages by idle age, uint64 [256], in units of ``period``, and the number of
                     pages; ballooned ones are in neither
 
-Time is the machine's own: a machine that waits does not look idle.
+Time is the VM's own: a VM that waits does not look idle.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from pageengine.plumbing import given
+from pageengine.plumbing.kept import Kept
 
 SHORTEST = 1e-3  # seconds of a period: readings come at most that often
 
 
 @runtime_checkable
 class WorkingSet(Protocol):
-    """An estimator. kind: "sample" or "ages". period: seconds of the machine's time per reading."""
+    """An estimator. kind: "sample" or "ages". period: seconds of the VM's time per reading."""
 
     kind: str
     period: float
@@ -37,9 +38,9 @@ class WorkingSet(Protocol):
         """The estimate, 0 to 1. A "sample" estimator is told how the open period stands."""
 
 
-class Sampling:
+class Sampling(Kept):
     """ESX's estimator (OSDI 2002 section 5.3): n random pages are marked for ``period`` seconds of
-    the machine's time, f = touched / n. Three averages: slow, fast, and fast with the open period
+    the VM's time, f = touched / n. Three averages: slow, fast, and fast with the open period
     counted in; the estimate is their maximum, so that it rises at once and falls gradually.
 
     n: 100, period: 30 s (60 s since ESX 3). slow, fast: weights of the old value. The gains are not
@@ -47,6 +48,7 @@ class Sampling:
     and an assumption here. floor: least estimate (Mem.SampleActivePctMin: 1 %).
     """
 
+    KEPT = ("slow", "fast")
     kind = "sample"
 
     def __init__(
@@ -82,11 +84,12 @@ class Sampling:
         return max(self.slow, self.fast, running, self._floor)
 
 
-class AccessedBits:
+class AccessedBits(Kept):
     """Every page's accessed bit, read and cleared once per ``period`` (60 s): exact for that
     window, at the cost of a walk over all pages. What Linux's page_idle and kstaled do.
     """
 
+    KEPT = ("_fraction",)
     kind = "ages"
 
     def __init__(self, period: float = 60.0):
@@ -103,11 +106,12 @@ class AccessedBits:
         return self._fraction
 
 
-class IdleAge:
+class IdleAge(Kept):
     """Pages accessed within the last ``seconds`` (120 s, the working set of Google's far memory,
     ASPLOS 2019), from idle ages that advance once per ``period``.
     """
 
+    KEPT = ("_fraction",)
     kind = "ages"
 
     def __init__(self, seconds: float = 120.0, period: float = 30.0):

@@ -7,16 +7,16 @@ from typing import Any
 from pageengine.plumbing import given
 from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
-from pageengine.policy.ladder import Machines, plans
+from pageengine.policy.ladder import VMNumbers, plans
 from pageengine.policy.watermarks import Watermarks, by_consumption, state_of, with_limits
 
 
 class Zram:
-    """zram as the only swap: below the low watermark, pages of all machines in proportion to what
+    """zram as the only swap: below the low watermark, pages of all VMs in proportion to what
     they hold are compressed and stay in memory; nothing moves on to disk by age.
 
     Source: Linux zram.rst. disk: whether pages go to a swap device (zram's backing_dev) once
-    compression wins nothing more; without it, machines find no memory then, and one above its limit
+    compression wins nothing more; without it, VMs find no memory then, and one above its limit
     stays there: limits are kept with a disk only. scale: vm.watermark_scale_factor.
     """
 
@@ -36,7 +36,7 @@ class Zram:
         return self.marks.low(memory)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        m, need = Machines(snapshot.vms), self.marks.need(snapshot)
+        m, need = VMNumbers(snapshot.vms), self.marks.need(snapshot)
         parts = with_limits(m, by_consumption(m, need))
         compressed = int(m.compressed.sum())
         # what was asked for last time did not come: compression is at its end

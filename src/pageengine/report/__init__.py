@@ -22,24 +22,38 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from pageengine.demand.base import Demand
+    from pageengine.lab.fleet import FleetResult
+    from pageengine.lab.packed import DemandAdvice
     from pageengine.lab.results import Result
     from pageengine.lab.standings import Comparison
     from pageengine.report.rightsizing import Curves
 
-    Drawn: TypeAlias = Result | Mapping[str, Result] | Curves
+    Drawn: TypeAlias = Result | FleetResult | Mapping[str, Result] | Curves | Demand | DemandAdvice
 
 __all__ = ["PLOTS", "available", "comparison", "figure", "page", "picture", "save"]
 
-#: Name -> module of this package. Drawn from one result, several by policy, or a curve.
+#: Name -> module of this package. Drawn from one result, several by policy, a curve, demand, or a
+#: fleet.
 PLOTS = {
     "host": "hosts",
     "vms": "vms",
     "stall": "stalls",
     "compare": "policies",
     "rightsizing": "rightsizing",
+    "demand": "demand",
+    "fleet": "fleet",
+    "packing": "packing",
 }
 
-_HEIGHTS = {"host": 7.2, "stall": 3.8, "compare": 4.6, "rightsizing": 4.2}
+_HEIGHTS = {
+    "host": 7.2,
+    "stall": 3.8,
+    "compare": 4.6,
+    "rightsizing": 4.2,
+    "demand": 4.4,
+    "packing": 4.0,
+}
 
 
 def available() -> bool:
@@ -61,7 +75,8 @@ def figure(
     name: str, data: "Drawn", *, width: float = 9.5, height: float | None = None
 ) -> "Figure":
     """A matplotlib figure. ``data``: a Result ("host", "vms", "stall"), a mapping of policy to
-    Result ("compare"), or a Curve of lab.advise ("rightsizing")."""
+    Result ("compare"), a Curve of lab.advise ("rightsizing"), demand.Demand ("demand"), a
+    lab.packed.DemandAdvice ("packing"), or a FleetResult ("fleet")."""
     module = plot(name)
     if height is None:
         height = module.height(data) if hasattr(module, "height") else _HEIGHTS[name]
@@ -106,11 +121,12 @@ def saved(figure: "Figure", format: str = "png", dpi: int = 110) -> bytes:
     return file.getvalue()
 
 
-def page(result: "Result", **others: Any) -> str:
-    """One self-contained HTML page of a result."""
-    from pageengine.report import html
+def page(result: "Result | FleetResult", **others: Any) -> str:
+    """One self-contained HTML page of a result, of one host or of a fleet."""
+    from pageengine.lab.results import Result
+    from pageengine.report import fleet_page, html
 
-    return html.page(result, **others)
+    return html.page(result, **others) if isinstance(result, Result) else fleet_page.page(result)
 
 
 def comparison(found: "Comparison", name: str) -> str:
@@ -120,7 +136,7 @@ def comparison(found: "Comparison", name: str) -> str:
     return verdicts.page(found, name)
 
 
-def save(result: "Result", folder: str | os.PathLike[str], **others: Any) -> Path:
+def save(result: "Result | FleetResult", folder: str | os.PathLike[str], **others: Any) -> Path:
     """Saves the result and, where matplotlib is installed, its page as ``report.html``."""
     saved_in = Path(result.save(folder))
     if available():

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pageengine.lab.figures import given_back
+from pageengine.lab.figures import given_back, most as highest
 from pageengine.lab.results import Result
 from pageengine.policy.states import STATES
 from pageengine.report import style
@@ -15,7 +15,7 @@ WHAT = "result"
 TITLE = "Host memory"
 
 _PLACES = (  # what machine memory is used for, from the bottom
-    ("overhead", "overhead of the machines", "#555555"),
+    ("overhead", "overhead of the VMs", "#555555"),
     ("private", "pages on frames of their own", style.BLUE),
     ("shared_common", "shared frames", style.GREEN),
     ("cache", "compression cache", style.ORANGE),
@@ -50,11 +50,12 @@ def _about(result: Result) -> str:
 
 
 def _draw_places(axes: Any, host: Mapping[str, np.ndarray]) -> None:
-    most = float(np.max(host["memory"]))
-    shown = [(k, name, color) for k, name, color in _PLACES if k in host and np.any(host[k])]
+    most = highest(host["memory"])
+    shown = [(k, name, color) for k, name, color in _PLACES if k in host]
+    shown = [each for each in shown if np.any(np.nan_to_num(host[each[0]]))]
     axes.stackplot(
         host["time"],
-        *(host[key] for key, _, _ in shown),
+        *(np.nan_to_num(host[key]) for key, _, _ in shown),
         labels=[name for _, name, _ in shown],
         colors=[color for _, _, color in shown],
         lw=0,
@@ -71,7 +72,7 @@ def _draw_places(axes: Any, host: Mapping[str, np.ndarray]) -> None:
 
 def _draw_free(axes: Any, host: Mapping[str, np.ndarray], thresholds: Mapping[str, float]) -> None:
     axes.set_title("Free memory against the thresholds of the states", fontsize=9)
-    most = float(np.max(host["memory"]))
+    most = highest(host["memory"])
     low = 0.5 * min([*thresholds.values(), most / 50])
     axes.set_yscale("log")
     axes.set_ylim(low, most)

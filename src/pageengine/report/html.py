@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pageengine import report
-from pageengine.lab.figures import untouched, won, worst_minute
+from pageengine.inline.markup import size
+from pageengine.lab.figures import mean, most, untouched, won, worst_minute
 from pageengine.lab.results import Result
 from pageengine.plumbing.visible import on_page
 from pageengine.units import format_size
@@ -40,7 +41,7 @@ def page(
     if result.partial:
         parts.append(f'<p class="note">{on_page(_why_partial(result))}</p>')
     if len(result.host.get("time", ())):
-        parts += [table("The machines", *machines(result)), _techniques(result)]
+        parts += [table("The VMs", *vms(result)), _techniques(result)]
         parts += [embedded(name, result) for name in ("host", "vms", "stall")]
     else:
         parts.append("<p>Nothing was recorded.</p>")
@@ -62,10 +63,10 @@ def document(title: str, parts: Iterable[str]) -> str:
     )
 
 
-def machines(result: Result) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of the table of machines."""
+def vms(result: Result) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of the table of VMs."""
     head = [
-        "machine",
+        "VM",
         "configured",
         "held, mean",
         "active, mean",
@@ -80,26 +81,32 @@ def machines(result: Result) -> tuple[list[str], list[list[str]]]:
         rows.append(
             [
                 name,
-                format_size(int(own["size"][-1])),
-                format_size(int(np.mean(own["consumed"]))),
-                format_size(int(np.mean(own["active"]))),
-                format_size(int(np.max(own["balloon"]))),
-                format_size(int(np.max(own["swapped"]))),
-                f"{100 * np.mean(own['stall']):.2f} %",
-                f"{100 * worst_minute(own):.1f} %",
+                size(own["size"][-1]),
+                size(mean(own["consumed"])),
+                size(mean(own["active"])),
+                size(most(own["balloon"])),
+                size(most(own["swapped"])),
+                _percent(mean(own["stall"]), 2),
+                _percent(worst_minute(own), 1),
             ]
         )
     return head, rows
+
+
+def _percent(share: float, digits: int) -> str:
+    return "-" if np.isnan(share) else f"{100 * share:.{digits}f} %"
 
 
 def _about(result: Result) -> str:
     meta = result.meta
     time = np.asarray(result.host.get("time", ()))
     minutes = float(time[-1]) / 60 if len(time) else 0.0
-    parts = [f"policy {meta.get('policy', '?')}", f"{minutes:g} minutes of simulated time"]
+    recorded = meta.get("kind") == "recording"
+    kind = "of a real host" if recorded else "of simulated time"
+    parts = [f"policy {meta.get('policy', '?')}", f"{minutes:g} minutes {kind}"]
     if "memory" in meta:
         parts.append(f"host of {format_size(int(meta['memory']))}")
-    return ", ".join([*parts, f"seed {meta.get('seed', 0)}"])
+    return ", ".join(parts if recorded else [*parts, f"seed {meta.get('seed', 0)}"])
 
 
 def _why_partial(result: Result) -> str:

@@ -1,4 +1,4 @@
-"""Policies side by side on one scenario: machines carried, memory given back by technique, time
+"""Policies side by side on one scenario: VMs carried, memory given back by technique, time
 stalled."""
 
 from collections.abc import Mapping
@@ -58,7 +58,7 @@ def _draw_carried(axes: Any, results: list[Result], places: np.ndarray) -> None:
         )
     axes.set_xlim(0, whole)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
-    axes.set_xlabel(f"machines stalled < {100 * CARRIED_BELOW:g} %")
+    axes.set_xlabel(f"VMs stalled < {100 * CARRIED_BELOW:g} %")
     axes.set_title("Carried")
 
 
@@ -125,5 +125,5 @@ def _draw_stall(axes: Any, results: list[Result], places: np.ndarray) -> None:
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda value, _: f"{100 * value:g}" if value < 1.001 else "")
     )
-    axes.set_xlabel("stalled (% of time), one dot a machine")
+    axes.set_xlabel("stalled (% of time), one dot a VM")
     axes.set_title("Stalled; the worst is named")

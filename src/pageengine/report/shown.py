@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from pageengine.lab.fleet import FleetResult
 from pageengine.lab.results import Result
 from pageengine.plumbing.visible import visible
 
@@ -24,10 +25,13 @@ class Shown(Figure):
 
 
 def named_visibly(data: Any) -> Any:
-    """Results and curves as they are, but for names of machines and policies (``visible``)."""
+    """Results and curves as they are, but for names of VMs and policies (``visible``)."""
     if isinstance(data, Result):
         names = np.array([visible(name) for name in np.asarray(data.vms.get("vm", ()))], dtype=str)
         return replace(data, vms={**data.vms, "vm": names}, meta=_texts(data.meta))
+    if isinstance(data, FleetResult):
+        hosts, vms, moves = _named(data.hosts), _named(data.vms), _named(data.moves)
+        return replace(data, hosts=hosts, vms=vms, moves=moves, meta=_texts(data.meta))
     if isinstance(data, Mapping):
         return {visible(name): named_visibly(each) for name, each in data.items()}
     if isinstance(data, list | tuple):
@@ -36,6 +40,16 @@ def named_visibly(data: Any) -> Any:
         curve: Any = data
         return replace(curve, vm=visible(curve.vm))
     return data
+
+
+def _named(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table whose texts a picture can show."""
+    return {
+        key: np.array([visible(name) for name in column], dtype=str)
+        if np.asarray(column).dtype.kind == "U"
+        else column
+        for key, column in table.items()
+    }
 
 
 def _texts(meta: Mapping[str, Any]) -> dict[str, Any]:

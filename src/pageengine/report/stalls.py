@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pageengine.lab.figures import mean
 from pageengine.lab.results import Result
 from pageengine.report import style
 
@@ -17,7 +18,8 @@ _COLORS = (style.VERMILION, style.BLUE, style.GREEN, style.PURPLE, style.ORANGE)
 def draw(figure: Any, result: Result) -> None:
     over, sums = figure.subplots(1, 2, width_ratios=(2.2, 1))
     rows = {name: result.of(name) for name in result.names}
-    means = {name: float(np.mean(table["stall"])) for name, table in rows.items()}
+    means = {name: mean(table["stall"]) for name, table in rows.items()}
+    means = {name: share for name, share in means.items() if not np.isnan(share)}
     worst = sorted(means, key=means.__getitem__, reverse=True)
     lines = [name for name in worst if means[name] >= 0.00005][: len(_COLORS)]
     _draw_lines(over, {name: rows[name] for name in lines}, result.host["time"])
@@ -40,7 +42,9 @@ def _draw_lines(axes: Any, rows: Mapping[str, Mapping[str, np.ndarray]], time: n
     epochs = len(time)
     width = max(1, epochs // 150)
     for (name, table), color in zip(rows.items(), _COLORS, strict=False):
-        shown = style.thin({"time": table["time"], "stall": smooth(table["stall"], width)})
+        shown = style.thin(
+            {"time": table["time"], "stall": smooth(np.nan_to_num(table["stall"]), width)}
+        )
         axes.plot(shown["time"], shown["stall"], color=color, lw=1.3, label=name)
     axes.set_title("Time waiting for memory")
     style.time_axis(axes, time)
@@ -52,7 +56,7 @@ def _draw_lines(axes: Any, rows: Mapping[str, Mapping[str, np.ndarray]], time: n
         axes.text(
             0.5,
             0.5,
-            "no machine waited for memory",
+            "no VM waited for memory",
             transform=axes.transAxes,
             ha="center",
             color=style.GREY,
@@ -76,7 +80,7 @@ def _draw_sums(axes: Any, means: Mapping[str, float], lines: list[str], count: i
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
     rest = f", worst {len(names)} of {count}" if count > len(names) else ""
-    axes.set_title(f"Each machine{rest}")
+    axes.set_title(f"Each VM{rest}")
 
 
 def _percent(share: float) -> str:

@@ -7,25 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pageengine.inline.palette import (
+    BLACK as BLACK,
+    BLUE as BLUE,
+    GREEN as GREEN,
+    GREY as GREY,
+    ORANGE as ORANGE,
+    PALE as PALE,
+    PURPLE as PURPLE,
+    SKY as SKY,
+    STATE_COLORS as STATE_COLORS,
+    TECHNIQUE_COLORS as TECHNIQUE_COLORS,
+    VERMILION as VERMILION,
+    YELLOW as YELLOW,
+)
+
 if TYPE_CHECKING:
     from matplotlib.ticker import MaxNLocator
-
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#F0E442",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
-GREY, PALE = "#8a8a8a", "#e4e4e4"
-
-#: From the calmest memory state to the worst.
-STATE_COLORS = {"high": "#DDEFE8", "clear": SKY, "soft": YELLOW, "hard": ORANGE, "low": VERMILION}
-#: What gave memory back; the same colour in every picture.
-TECHNIQUE_COLORS = {"sharing": GREEN, "balloon": SKY, "compression": ORANGE, "swap": VERMILION}
 
 _SIZES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "bytes"))
 _TIMES = ((3 * 86400, 86400, "days"), (3 * 3600, 3600, "hours"), (240, 60, "minutes"))
@@ -133,7 +131,9 @@ def ribbon(axes: Any, time: np.ndarray, state: np.ndarray, names: Sequence[str])
     axes.set_ylim(0, 1)
     axes.set_yticks([])
     axes.grid(False)
-    for start, end, number in stretches(state):
+    for start, end, number in stretches(np.nan_to_num(state, nan=-1)):
+        if number < 0:  # nobody says: a real host that no policy governs
+            continue
         name = names[int(number)]
         left, right = edges[start], edges[end]
         axes.axvspan(left, right, color=STATE_COLORS.get(name, GREY), lw=0)

@@ -15,10 +15,10 @@ def page(comparison: Comparison, name: str) -> str:
         f"<h1>{on_page(name)}: policies compared</h1>",
         f'<p class="sub">seed {on_page(seeds)}; judged by {on_page(OBJECTIVE)}</p>',
         f'<p class="note">{on_page(comparison.sentence())}</p>',
-        table("Machines", *_machines(comparison)),
+        table("VMs", *_vms_of(comparison)),
         f"<p>{on_page(_how(comparison))}</p>",
         table("Memory reclaimed, mean of the run", *_memory(comparison)),
-        "<p>Untouched: in balloons, and beyond what the machine used under any of the policies; no "
+        "<p>Untouched: in balloons, and beyond what the VM used under any of the policies; no "
         "memory is won by it, and it is in no other column.</p>",
         embedded("compare", comparison.results),
     ]
@@ -37,15 +37,15 @@ def _how(comparison: Comparison) -> str:
     )
 
 
-def _machines(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    head = ["policy", "carried", "stalled", "worst machine", "worst minute", "swap-in/s", "refused"]
+def _vms_of(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    head = ["policy", "carried", "stalled", "worst VM", "worst minute", "swap-in/s", "refused"]
     rows = []
     for one in comparison.standings:
         refused = dict.fromkeys(name for run in one.runs for name in run.refused)
         rows.append(
             [
                 one.policy,
-                f"{one.interval('carried').mean:.3g} of {one.runs[0].machines}",
+                f"{one.interval('carried').mean:.3g} of {one.runs[0].vms}",
                 _share(one.interval("stall")),
                 f"{one.worst} {_share(one.interval('worst_stall'))}",
                 _share(one.interval("worst_minute")),

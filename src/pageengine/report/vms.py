@@ -1,18 +1,19 @@
 """Each virtual machine over time: what it holds and should hold, what it works with, and what was
-taken from it. Small multiples with one scale, so that machines can be compared."""
+taken from it. Small multiples with one scale, so that VMs can be compared."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from pageengine.lab.figures import mean, most as highest
 from pageengine.lab.results import Result
 from pageengine.report import style
 
 WHAT = "result"
 TITLE = "Each virtual machine"
 
-#: More machines than this are not drawn; the busiest by stall and reclaimed memory are.
+#: More VMs than this are not drawn; the busiest by stall and reclaimed memory are.
 MOST = 12
 _LINES = (  # column, label, color, width, dashes
     ("consumed", "holds (consumed)", style.BLUE, 1.6, "-"),
@@ -37,14 +38,15 @@ def columns_for(count: int) -> int:
 
 
 def chosen(result: Result) -> list[str]:
-    """The machines that are drawn, in the order of the result."""
+    """The VMs that are drawn, in the order of the result."""
     names = result.names
     if len(names) <= MOST:
         return names
 
     def weight(name: str) -> tuple[float, float]:
         rows = result.of(name)
-        return float(np.sum(rows["stall"])), float(np.sum(rows["balloon"] + rows["swapped"]))
+        stalled, *taken = (np.nansum(rows[key]) for key in ("stall", "balloon", "swapped"))
+        return float(stalled), float(sum(taken))
 
     kept = set(sorted(names, key=weight, reverse=True)[:MOST])
     return [name for name in names if name in kept]
@@ -68,7 +70,7 @@ def draw(figure: Any, result: Result) -> None:
     left = len(result.names) - len(names)
     if left:
         figure.suptitle(
-            f"The {len(names)} machines that stalled or gave most; {left} more are not shown",
+            f"The {len(names)} VMs that stalled or gave most; {left} more are not shown",
             fontsize=9,
             color=style.GREY,
         )
@@ -77,24 +79,24 @@ def draw(figure: Any, result: Result) -> None:
 
 
 def _top(table: Mapping[str, np.ndarray]) -> float:
-    top: float = max(np.max(table["size"]), *(np.max(table[key]) for key, *_ in _LINES))
-    return top
+    tops = [highest(table[key]) for key in ("size", *(key for key, *_ in _LINES))]
+    return max(0.0 if np.isnan(top) else top for top in tops)
 
 
 def _draw_one(axes: Any, name: str, table: Mapping[str, np.ndarray], most: float) -> None:
     time = table["time"]
     base = np.zeros(len(time))
     for key, label, color in _AREAS:
-        top = base + np.asarray(table[key], dtype=float)
+        top = base + np.nan_to_num(np.asarray(table[key], dtype=float))
         axes.fill_between(time, base, top, color=color, alpha=0.75, lw=0, label=label)
         base = top
     axes.plot(time, table["size"], color=style.GREY, lw=0.8, ls=":", label="configured")
     for key, label, color, width, dashes in _LINES:
         axes.plot(time, table[key], color=color, lw=width, ls=dashes, label=label)
-    worst = float(np.mean(table["stall"]))
+    worst = mean(table["stall"])
     axes.set_title(name, fontsize=9)
     axes.set_title(
-        f"stalled {100 * worst:.1f} %",
+        "" if np.isnan(worst) else f"stalled {100 * worst:.1f} %",
         loc="right",
         fontsize=8,
         weight="normal",

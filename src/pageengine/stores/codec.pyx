@@ -21,7 +21,7 @@ cdef enum:
 
 
 def codecs():
-    """The codecs there are on this machine, name -> Codec: our own, then those of libraries that
+    """The codecs there are on this computer, name -> Codec: our own, then those of libraries that
     were found; always in the same order.
     """
     return {name: Codec(name) for name in _names(there=True)}
@@ -44,7 +44,7 @@ cdef list _names(bint there):
 
 
 cdef object _bind(const pe_codec_library *wanted, pe_codec *out):
-    """Makes ``out`` the codec of a library and returns the library; None when this machine has none
+    """Makes ``out`` the codec of a library and returns the library; None if this computer has none
     that can be used.
     """
     cdef void *functions[PE_CODEC_SYMBOLS_MAX]

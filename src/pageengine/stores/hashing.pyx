@@ -61,7 +61,7 @@ cdef Py_ssize_t count_of(const uint8_t[:, :] view) except -1:
 def hash_pages(pages, salt=0, out=None):
     """64-bit content hashes of ``pages`` (uint8[n, 4096]): uint64[n], written to ``out`` if given.
 
-    Equal pages have equal hashes, on every machine. Different pages practically never do (2**-64
+    Equal pages have equal hashes, on every computer. Different pages practically never do (2**-64
     each), but only comparing proves equality: ``pages_equal``. Different salts (0 to 2**64 - 1)
     give independent hashes. TypeError and ValueError for arrays of another type or shape.
     """

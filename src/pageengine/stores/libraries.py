@@ -1,4 +1,4 @@
-"""Finds compression libraries on this machine. Nothing is required: what is not there is not
+"""Finds compression libraries on this computer. Nothing is required: what is not there is not
 offered.
 
 First the system's shared library, then the extension modules of the PyPI packages of the same

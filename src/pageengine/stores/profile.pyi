@@ -1,26 +1,28 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from pageengine.plumbing.shapes import Row
 
 STEPS: Final[int]
 
-class MachineContents:
+class VMContents:
     def __new__(
-        cls, salt: int, machine: int, marks: ArrayLike, copies: int, units: ArrayLike
-    ) -> MachineContents: ...
-    def tokens(self, ppns: ArrayLike, versions: ArrayLike) -> NDArray[np.uint64]: ...
+        cls, salt: int, vm: int, marks: ArrayLike, copies: int, units: ArrayLike
+    ) -> VMContents: ...
+    def tokens(self, ppns: ArrayLike, versions: ArrayLike) -> Row[np.uint64]: ...
     def written(
         self,
-        ppns: NDArray[np.int64],
-        kinds: NDArray[np.uint8],
+        ppns: Row[np.int64],
+        kinds: Row[np.uint8],
         zeroed: int,
-        versions: NDArray[np.int32],
-    ) -> NDArray[np.uint64]: ...
+        versions: Row[np.int32],
+    ) -> Row[np.uint64]: ...
     @staticmethod
     def go_on(
-        ppns: NDArray[np.int64],
-        kinds: NDArray[np.uint8],
+        ppns: Row[np.int64],
+        kinds: Row[np.uint8],
         zeroed: int,
-        versions: NDArray[np.int32],
+        versions: Row[np.int32],
     ) -> None: ...

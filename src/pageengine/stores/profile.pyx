@@ -1,4 +1,4 @@
-"""Contents of the pages of one simulated machine, as tokens: the batch call behind
+"""Contents of the pages of one simulated VM, as tokens: the batch call behind
 ``lab.contents.ContentProfile``.
 """
 
@@ -20,16 +20,16 @@ cdef int _check(const int64_t[::1] pages, const uint8_t[::1] kinds, Py_ssize_t c
     return 0
 
 
-cdef class MachineContents:
-    """salt: of the profile, an int from 0 to 2**64 - 1, a multiple of 8. machine: an int of that
+cdef class VMContents:
+    """salt: of the profile, an int from 0 to 2**64 - 1, a multiple of 8. vm: an int of that
     range. marks: float64 [4], the ends of the parts that are zero, of one word, common, repeated
-    within. copies: pages that share a content within the machine. units: uint8 [STEPS], compressed
+    within. copies: pages that share a content within the VM. units: uint8 [STEPS], compressed
     sizes in 64 bytes.
     """
 
     cdef pe_profile _profile
 
-    def __cinit__(self, salt, machine, marks, copies, units):
+    def __cinit__(self, salt, vm, marks, copies, units):
         cdef const double[::1] ends = np.ascontiguousarray(marks, dtype=np.float64)
         cdef const uint8_t[::1] sizes = np.ascontiguousarray(units, dtype=np.uint8)
         if ends.shape[0] != 4 or sizes.shape[0] != PE_PROFILE_STEPS or copies < 1:
@@ -37,7 +37,7 @@ cdef class MachineContents:
                 f"marks must be 4 numbers, units {STEPS} and copies 1 or more, "
                 f"got {ends.shape[0]}, {sizes.shape[0]} and {copies}"
             )
-        pe_profile_init(&self._profile, salt, machine, &ends[0], copies, &sizes[0])
+        pe_profile_init(&self._profile, salt, vm, &ends[0], copies, &sizes[0])
 
     def tokens(self, ppns, versions):
         """Tokens uint64 [n] of pages int64 [n] in versions int32 [n]; version 0 is a page's first
@@ -58,7 +58,7 @@ cdef class MachineContents:
 
     def written(self, ppns, kinds, uint8_t zeroed, versions):
         """Tokens uint64 [n] of pages int64 [n] that are written now, by versions int32 [pages of
-        the machine]; zero for those of kinds uint8 [n] that have a bit of ``zeroed``.
+        the VM]; zero for those of kinds uint8 [n] that have a bit of ``zeroed``.
         """
         cdef const int64_t[::1] pages = np.array(ppns)  # checked, and then used without the GIL
         cdef const uint8_t[::1] whats = kinds
@@ -83,4 +83,4 @@ cdef class MachineContents:
             pe_profile_next(<size_t>pages.shape[0], &pages[0], &whats[0], zeroed, &numbers[0])
 
     def __reduce__(self):
-        raise TypeError("MachineContents cannot be pickled; make it again from its profile")
+        raise TypeError("VMContents cannot be pickled; make it again from its profile")

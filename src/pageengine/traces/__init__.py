@@ -1,4 +1,4 @@
-"""Traces: which pages a machine accessed, in order, read from files of several kinds.
+"""Traces: which pages a VM accessed, in order, read from files of several kinds.
 
     import pageengine as pe
     for batch in pe.traces.open("guest.npz"):

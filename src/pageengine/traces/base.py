@@ -45,8 +45,8 @@ class Batch:
 
     page: int64 [n], names of pages: numbers, or any 64 bits such as hashes, equal for equal pages
     (2**63 and above are negative here). write: bool [n]. time: float64 [n] in seconds, or None
-    where the trace has no clock. vm: int64 [n], the number of the machine, or None where the trace
-    does not tell of machines. run: int64 [n], so many accesses to the page in a row, or None for
+    where the trace has no clock. vm: int64 [n], the number of the VM, or None where the trace
+    does not tell of VMs. run: int64 [n], so many accesses to the page in a row, or None for
     one each.
     """
 
@@ -60,7 +60,7 @@ class Batch:
         return len(self.page)
 
     def of(self, vm: int | None) -> Batch:
-        """The accesses of this machine; all, where it is None or the trace tells of no machines."""
+        """The accesses of this VM; all, where it is None or the trace tells of no VMs."""
         if vm is None or self.vm is None:
             return self
         mine = self.vm == as_vm(vm)
@@ -108,8 +108,8 @@ class Trace:
             raise TraceError(f"{self.path}: the file is not empty and has no access{why}")
 
     def of(self, vm: int | None) -> Iterator[Batch]:
-        """Batches of the accesses of one machine, or of all for None. TraceError: the trace has
-        none of this machine, which shows at its end, or does not tell of machines.
+        """Batches of the accesses of one VM, or of all for None. TraceError: the trace has
+        none of this VM, which shows at its end, or does not tell of VMs.
         """
         found, others = vm is None, set[int]()
         vm = None if vm is None else as_vm(vm)
@@ -117,7 +117,7 @@ class Trace:
             vms = batch.vm
             if vm is not None and vms is None:
                 raise TraceError(
-                    f"{self.path} does not say which machine makes an access (it has no column "
+                    f"{self.path} does not say which VM makes an access (it has no column "
                     f"vm), and those of vm {vm} are asked for: leave vm out"
                 )
             mine = batch.of(vm)
@@ -134,8 +134,8 @@ class Trace:
     def replay(self, guest: Replays[Result], kind: Kind = "file", vm: int | None = None) -> Result:
         """Makes the accesses in a ``Guest`` as touches of ``kind``, without holding the trace;
         returns what ``guest.replay`` does, for all of them. So many accesses in a row (``run``) are
-        one touch. It ends where the guest is out of memory. vm: the number of the machine whose
-        accesses are made; a guest is one machine, so a trace of several needs it (TraceError).
+        one touch. It ends where the guest is out of memory. vm: the number of the VM whose
+        accesses are made; a guest is one VM, so a trace of several needs it (TraceError).
         """
         total, ids = guest.replay(kind, np.zeros(0, np.int64)), Ids()
         for page, write in self._touches(vm):
@@ -158,13 +158,13 @@ class Trace:
                 others = batch.vm[batch.vm != first]
                 if others.size:
                     raise TraceError(
-                        f"{self.path} has accesses of several machines, such as {first} and "
+                        f"{self.path} has accesses of several VMs, such as {first} and "
                         f"{others[0]}: say whose are made, replay(..., vm={first})"
                     )
             yield batch.page, batch.write
 
 
 def as_vm(vm: SupportsIndex) -> int:
-    """The number of a machine as it stands in a batch: names above 2**63 are negative there."""
-    number = given.whole(vm, "vm, the number of a machine,", -(2**63), 2**64 - 1)
+    """The number of a VM as it stands in a batch: names above 2**63 are negative there."""
+    number = given.whole(vm, "vm, the number of a VM,", -(2**63), 2**64 - 1)
     return number - 2**64 if number >= 2**63 else number

@@ -105,7 +105,7 @@ def _holds(values: Values, kinds: str, what: str, right: str, where: Where) -> V
 
 
 def _whole(values: Values, what: str, where: Where) -> Values:
-    """The numbers as int64 or uint64, contiguous and of this machine's byte order."""
+    """The numbers as int64 or uint64, contiguous and of this computer's byte order."""
     values = _holds(values, "iuf", what, "whole numbers", where)
     if values.dtype.kind == "f":
         with np.errstate(invalid="ignore"):

@@ -4,7 +4,7 @@ vm, run as there are. The first line says what separates fields: a comma, semico
 
 Numbers are decimal (hexadecimal with base=16), or hexadecimal after 0x. The first number of a
 column decides which for the whole column (0 is both), as its first value decides whether ``write``
-is told in numbers or words. Names of pages and machines are any 64 bits, signed or not, in a file
+is told in numbers or words. Names of pages and VMs are any 64 bits, signed or not, in a file
 not both.
 """
 

@@ -1,4 +1,4 @@
-"""Workloads: what programs on simulated machines do with their memory. One line per workload."""
+"""Workloads: what programs on simulated VMs do with their memory. One line per workload."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pageengine.lab.workloads.base import Accesses, Release, Workload, burst, fastest
+from pageengine.lab.workloads.base import Accesses, Release, Workload, burst, fastest, warmed
 from pageengine.lab.workloads.boot import Boot
+from pageengine.lab.workloads.demand import FollowedDemand
 from pageengine.lab.workloads.fileserver import FileServer
 from pageengine.lab.workloads.heap import Heap
 from pageengine.lab.workloads.idle import Idle
@@ -19,7 +20,17 @@ from pageengine.lab.workloads.toucher import Toucher
 from pageengine.lab.workloads.zipf import Zipf
 from pageengine.plumbing import given
 
-__all__ = ["WORKLOADS", "Accesses", "Release", "Workload", "burst", "fastest", "make", "make_for"]
+__all__ = [
+    "WORKLOADS",
+    "Accesses",
+    "Release",
+    "Workload",
+    "burst",
+    "fastest",
+    "make",
+    "make_for",
+    "warmed",
+]
 
 WORKLOADS: dict[str, Callable[..., Workload]] = {
     "idle": Idle,
@@ -32,17 +43,18 @@ WORKLOADS: dict[str, Callable[..., Workload]] = {
     "heap": Heap,
     "replay": Replay,
     "program": Program,
+    "demand": FollowedDemand,
 }
 
 
 def make_for(what: Workload | Mapping[str, Any] | str, guest: bool) -> Workload:
-    """As ``make``, of a machine that has a guest or none. ValueError: it needs one."""
+    """As ``make``, of a VM that has a guest or none. ValueError: it needs one."""
     workload = make(what)
     if workload.needs_guest and not guest:
         kind = what["kind"] if isinstance(what, Mapping) else what
         raise ValueError(
             f"workload {given.shown(kind)} works with files, which a guest must hold: give the "
-            "machine guest = true"
+            "VM guest = true"
         )
     return workload
 

@@ -5,16 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from pageengine.lab.workloads.base import Accesses, Paced, Release, Workload, burst, fastest
+from pageengine.lab.workloads.base import Accesses, Paced, Release, Workload, burst, fastest, warmed
 from pageengine.plumbing import given
 from pageengine.units import PAGE_BYTES, Size, parse_size
 
 
 class Boot(Paced):
-    """Zeroes every page once, at ``speed`` bytes per second of the machine's time, and goes on as
+    """Zeroes every page once, at ``speed`` bytes per second of the VM's time, and goes on as
     ``then``, another workload as a table. The zeroed pages are free memory to the guest.
     """
 
+    KEPT = (*Paced.KEPT, "_zeroed")
     PART = 1.0
     zeroes = True
 
@@ -39,6 +40,17 @@ class Boot(Paced):
         self.then.start(pages, rng)
         self._zeroed = 0
 
+    def state(self) -> dict[str, Any]:
+        from pageengine.lab.workloads import kept
+
+        return {"boot": super().state(), "then": kept.state_of("then", self.then)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        from pageengine.lab.workloads import kept
+
+        super().restore(state["boot"])
+        kept.restore("then", self.then, state["then"])
+
     def fastest(self) -> float:
         then = fastest(self.then)
         return max(self.rate, then) if self.booting else then
@@ -50,6 +62,12 @@ class Boot(Paced):
     def booting(self) -> bool:
         """Whether it still zeroes."""
         return self._zeroed < self.pages
+
+    def warm(self, time: float) -> list[Accesses | Release]:
+        self._zeroed = self.pages
+        found = [Accesses(np.arange(self.pages), True, "zero"), *warmed(self.then, time)]
+        self.in_use = self.then.in_use
+        return found
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         if not self.booting:

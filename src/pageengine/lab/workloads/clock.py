@@ -49,7 +49,7 @@ class Clock:
 
 
 def clock_of(trace: Trace, vm: int | None) -> Clock | None:
-    """Of the accesses of one machine, or all. None: the trace has no times, or they are all one. It
+    """Of the accesses of one VM, or all. None: the trace has no times, or they are all one. It
     is read once; as long as the file does not change, not again.
     """
     stat = os.stat(trace.path)

@@ -34,7 +34,13 @@ class FileServer(Paced):
 
     def start(self, pages: int, rng: np.random.Generator) -> None:
         super().start(pages, rng)
-        self._blocks = Ranks(rng.permutation(self.blocks), popularity(self.blocks, self.alpha))
+        self._by_rank, self._cached = rng.permutation(self.blocks), min(self.blocks, pages)
+        self._blocks = Ranks(self._by_rank, popularity(self.blocks, self.alpha))
+
+    def warm(self, time: float) -> list[Accesses | Release]:
+        """As many blocks as the VM has pages at the most, those that are read most."""
+        cached = Accesses(self._by_rank[: self._cached][::-1], False, "file")
+        return [cached, Accesses(np.arange(self.pages), True)]
 
     def fastest(self) -> float:
         return 2 * self.rate  # a page of its own for every block

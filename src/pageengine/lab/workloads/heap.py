@@ -1,4 +1,4 @@
-"""A heap with generations, as a Java machine has it."""
+"""A heap with generations, as a Java virtual machine has it."""
 
 import math
 
@@ -14,6 +14,8 @@ class Heap(Paced):
     are read at random. When the old generation is full, a full collection touches all of it, and
     leaves ``live`` of it; the rest is released.
     """
+
+    KEPT = (*Paced.KEPT, "_old", "_next")
 
     def __init__(
         self,
@@ -50,6 +52,16 @@ class Heap(Paced):
         grown = max(1, int(self.survive * self._young))
         rounds = max(1, math.ceil((room - int(self.live * room)) / grown))
         return grown, room / rounds
+
+    def warm(self, time: float) -> list[Accesses | Release]:
+        """It has just collected: all of its memory was touched, and ``live`` of the old generation
+        is left.
+        """
+        room = self.pages - self._young
+        self._old = int(self.live * room)
+        self.in_use = self._young + self._old
+        left = self._young + np.arange(self._old, room)
+        return [self.once_each(np.arange(self.pages)), Release(left)]
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         n = self.touches(seconds)

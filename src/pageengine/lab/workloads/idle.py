@@ -1,4 +1,4 @@
-"""A machine that has booted and does next to nothing."""
+"""A VM that has booted and does next to nothing."""
 
 import numpy as np
 
@@ -11,6 +11,8 @@ class Idle(Paced):
     """Touches its memory once at the start, at ``fill`` pages per second, then only a few pages of
     its kernel, ``rate`` per second among the first ``active`` pages.
     """
+
+    KEPT = (*Paced.KEPT, "_filled", "_poured", "_filling")
 
     def __init__(
         self,
@@ -28,6 +30,10 @@ class Idle(Paced):
 
     def fastest(self) -> float:
         return max(self.fill, self.rate) if self._filling else self.rate
+
+    def warm(self, time: float) -> list[Accesses | Release]:
+        self._filled, self._filling = self.pages, False
+        return [Accesses(np.arange(self.pages)[::-1], True)]
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         found: list[Accesses | Release] = []

@@ -9,8 +9,10 @@ from pageengine.units import Size
 
 class Moving(Paced):
     """Touches, at random, a window of ``window`` (part of its memory) that moves on by ``move`` of
-    itself every ``every`` seconds of the machine's time.
+    itself every ``every`` seconds of the VM's time.
     """
+
+    KEPT = (*Paced.KEPT, "_first", "_since")
 
     def __init__(
         self,
@@ -31,6 +33,11 @@ class Moving(Paced):
         self._size = max(1, int(self.window * self.pages))
         self._first, self._since = 0, 0.0
         self.in_use = self._size
+
+    def warm(self, time: float) -> list[Accesses | Release]:
+        """Where it moves, every page has been in its window."""
+        reached = self.pages if int(self.move * self._size) else self._size
+        return [self.once_each((self._size + np.arange(reached)) % reached)]
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         self._since += seconds

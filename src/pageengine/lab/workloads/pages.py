@@ -1,16 +1,20 @@
-"""Pages of a machine for the names that a trace has for its own."""
+"""Pages of a VM for the names that a trace has for its own."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from pageengine.plumbing.kept import Kept
 
-class Pages:
-    """Names that are pages of the machine keep their number; others get the lowest pages that are
+
+class Pages(Kept):
+    """Names that are pages of the VM keep their number; others get the lowest pages that are
     not taken, in the order of their first use, so that no two share one. When none is left, the
     names that come are folded onto the others' pages: ``folded`` and ``beyond`` count the accesses
     and the names.
     """
+
+    KEPT = ("folded", "_own", "_far", "_taken", "_free", "_left", "_beyond")
 
     def __init__(self, pages: int):
         self.pages, self.folded = pages, 0

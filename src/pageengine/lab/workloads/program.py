@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,11 +12,13 @@ from pageengine.lab.workloads.base import Accesses, Paced, Release
 from pageengine.plumbing import given
 from pageengine.plumbing.arrays import as_write_flags, integers
 
+_AHEAD = 8
+
 
 class Program(Paced):
     """``batches(pages, rng)`` gives an iterator of what is done: arrays of page numbers, pairs of
     page numbers and writes (bool or bool [n]), Accesses or Release. ``rate`` touches per second
-    are taken from it; when it ends, the machine is idle.
+    are taken from it; when it ends, the VM is idle.
     """
 
     PART = 1.0
@@ -35,6 +38,29 @@ class Program(Paced):
         self.ended = False
         self._source = iter(self.batches(pages, rng))
         self._waiting: list[Accesses | Release] = []
+
+    def warm(self, time: float) -> list[Accesses | Release]:
+        """What another iterator of it does first, with the same draws, until it ends or has made
+        _AHEAD touches for each page of the VM; ``step`` begins with its first batch.
+        """
+        found: list[Accesses | Release] = []
+        left = _AHEAD * self.pages
+        for batch in self.batches(self.pages, copy.deepcopy(self.rng)):
+            step = _as_step(batch, self.pages)
+            if isinstance(step, Accesses):
+                if len(step.ids) >= left:
+                    return [*found, _cut(step, left)[0]]
+                left -= len(step.ids)
+            found.append(step)
+            if len(found) == left:  # one that does nothing, for ever
+                break
+        return found
+
+    def state(self) -> dict[str, Any]:
+        raise TypeError(
+            "a workload of kind 'program' runs a function, and where that stands cannot be saved: "
+            "write a class with state() and restore(state)"
+        )
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         n, found = self.touches(seconds), []
@@ -61,7 +87,7 @@ def _as_step(batch: Any, pages: int) -> Accesses | Release:
     ids = integers(ids, "pages of the program")
     if ids.size and (ids.min() < 0 or ids.max() >= pages):
         bad = int(ids[(ids < 0) | (ids >= pages)][0])
-        raise ValueError(f"the program touched page {bad}; the machine has pages 0 to {pages - 1}")
+        raise ValueError(f"the program touched page {bad}; the VM has pages 0 to {pages - 1}")
     flags = as_write_flags(write, len(ids))
     return Accesses(ids, bool(write) if flags is None else flags.view(bool))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from pageengine import traces
-from pageengine.errors import TraceWarning
+from pageengine.errors import CheckpointError, TraceWarning
 from pageengine.lab.workloads.base import FASTEST, Accesses, Paced, Release
 from pageengine.lab.workloads.clock import clock_of
 from pageengine.lab.workloads.pages import Pages
@@ -24,13 +26,25 @@ class Replay(Paced):
 
     A trace with times is played at these, ``speed`` times as fast, from its first on; ``rate`` says
     to make so many accesses per second instead, 1000 where there are no times. Both are of the
-    machine's own time: while it waits the trace waits too, so a machine that falls behind makes
+    VM's own time: while it waits the trace waits too, so a VM that falls behind makes
     every access later, and none at once to catch up. So many accesses in a row (``run``) are one.
 
     Pages are named as ``Pages`` has it; ``notes`` says how many accesses had no page of their own,
     and what of the trace was not read.
     """
 
+    KEPT = (
+        *Paced.KEPT,
+        "_now",
+        "_last",
+        "_round",
+        "_taken",
+        "_names",
+        "_writes",
+        "_times",
+        "_ended",
+        "_several",
+    )
     PART = 1.0
 
     def __init__(
@@ -54,7 +68,7 @@ class Replay(Paced):
                 raise ValueError(
                     f"speed is of a trace's times, and {self.trace.path} has none: say rate"
                 )
-            next(self.trace.of(self.vm), None)  # that there is none of the machine is said now
+            next(self.trace.of(self.vm), None)  # that there is none of the VM is said now
         self._pages, self._several = Pages(1), False
 
     def __repr__(self) -> str:
@@ -73,7 +87,24 @@ class Replay(Paced):
         self._now, self._last, self._round = 0.0, 0.0, -1
         self._names, self._writes = np.zeros(0, np.int64), np.zeros(0, bool)
         self._times = np.zeros(0)
-        self._ended = False
+        self._ended, self._taken = False, 0
+
+    def state(self) -> dict[str, Any]:
+        return {"size": self._size(), "pages": self._pages.state(), "replay": super().state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Reads the trace again up to the batch where it was."""
+        if state["size"] != self._size():
+            raise CheckpointError(f"{self.trace.path} is another trace now than when it was saved")
+        super().restore(state["replay"])
+        self._pages.restore(state["pages"])
+        if self._round >= 0:
+            self._source = self._again()
+            for _ in range(self._taken):
+                next(self._source, None)
+
+    def _size(self) -> int:
+        return os.stat(self.trace.path).st_size
 
     def fastest(self) -> float:
         return self.rate if self._clock is None else self._clock.bound()[0] * self.speed
@@ -89,12 +120,11 @@ class Replay(Paced):
         if self._pages.folded:
             found.append(
                 f"{self.trace.path}: {self._pages.folded} accesses were to {self._pages.beyond} "
-                f"pages beyond the machine's {self._pages.pages}, and were made to pages of others"
+                f"pages beyond the VM's {self._pages.pages}, and were made to pages of others"
             )
         if self._several:
             found.append(
-                f"{self.trace.path}: accesses of several machines are played as of one; vm= says "
-                "whose"
+                f"{self.trace.path}: accesses of several VMs are played as of one; vm= says whose"
             )
         if self._clock is not None and self._clock.back:
             found.append(
@@ -102,6 +132,19 @@ class Replay(Paced):
                 "before them, and were made at that"
             )
         return found
+
+    def warm(self, time: float) -> list[Accesses | Release]:
+        """It has been through the whole trace once, and begins again."""
+        pages, last, count = Pages(self.pages), np.full(self.pages, -1, np.int64), 0
+        written = np.zeros(self.pages, bool)
+        for batch in self._again():
+            ids = pages.of(batch.page)
+            last[ids] = count + np.arange(len(ids))  # of equal ones the last holds
+            written[ids[batch.write]] = True
+            count += len(ids)
+        order = np.argsort(last, kind="stable")
+        order = order[last[order] >= 0]
+        return [Accesses(order, written[order])]
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         n = self._by_times(seconds) if self._clock is not None else self._by_rate(seconds)
@@ -112,9 +155,9 @@ class Replay(Paced):
         ids = self._pages.of(names)
         if self._pages.folded and not folded:
             warnings.warn(
-                f"{self.trace.path}: the trace has more pages than the machine's "
+                f"{self.trace.path}: the trace has more pages than the VM's "
                 f"{self._pages.pages}: accesses to those beyond are made to pages of others; give "
-                "the machine more memory",
+                "the VM more memory",
                 TraceWarning,
                 stacklevel=2,
             )
@@ -142,11 +185,12 @@ class Replay(Paced):
             if self.once and self._round >= 0:
                 self._ended = True
                 return
-            self._source, self._round = self._again(), self._round + 1
+            self._source, self._round, self._taken = self._again(), self._round + 1, 0
             batch = next(self._source, None)
         if batch is None:
             self._ended = True
             return
+        self._taken += 1
         self._names = np.concatenate([self._names, batch.page])
         self._writes = np.concatenate([self._writes, batch.write])
         if self.vm is None and batch.vm is not None and not self._several:

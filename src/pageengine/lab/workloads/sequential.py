@@ -8,6 +8,8 @@ from pageengine.lab.workloads.base import Accesses, Paced, Release
 class Sequential(Paced):
     """Touches page after page and begins again: the worst case of every replacement by recency."""
 
+    KEPT = (*Paced.KEPT, "_next")
+
     def start(self, pages: int, rng: np.random.Generator) -> None:
         super().start(pages, rng)
         self._next = 0

@@ -16,6 +16,8 @@ class Toucher(Paced):
     the amount shrinks, the rest is released.
     """
 
+    KEPT = (*Paced.KEPT, "_next")
+
     def __init__(
         self,
         *,
@@ -33,11 +35,18 @@ class Toucher(Paced):
         super().start(pages, rng)
         most = max(amount for _, amount in self.schedule)
         if most > pages:
-            raise ValueError(f"the schedule asks for {most} pages and the machine has {pages}")
+            raise ValueError(f"the schedule asks for {most} pages and the VM has {pages}")
         self.in_use, self._next = 0, 0
 
+    def warm(self, time: float) -> list[Accesses | Release]:
+        self.in_use = self._amount(time)
+        return [self.once_each(np.arange(self.in_use))]
+
+    def _amount(self, time: float) -> int:
+        return ([0] + [pages for t, pages in self.schedule if t <= time])[-1]
+
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
-        amount = ([0] + [pages for t, pages in self.schedule if t <= time])[-1]
+        amount = self._amount(time)
         found: list[Accesses | Release] = []
         if amount < self.in_use:
             found.append(Release(np.arange(amount, self.in_use)))

@@ -33,7 +33,11 @@ class Zipf(Paced):
 
     def start(self, pages: int, rng: np.random.Generator) -> None:
         super().start(pages, rng)
-        self._popular = Ranks(rng.permutation(self.pages), popularity(self.pages, self.alpha))
+        self._by_rank = rng.permutation(self.pages)
+        self._popular = Ranks(self._by_rank, popularity(self.pages, self.alpha))
+
+    def warm(self, time: float) -> list[Accesses | Release]:
+        return [self.once_each(self._by_rank[::-1])]
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
         n = self.touches(seconds)

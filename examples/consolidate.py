@@ -1,0 +1,165 @@
+"""How few hosts hold what was measured of real VMs, under which policy, with and without VMs that
+move.
+
+    python examples/consolidate.py rnd/2013-7 -o consolidated.png
+    python examples/consolidate.py rnd/2013-7 --days 1 --every 5 --memory "64 GiB" --jobs 2
+
+FILE is anything that `pageengine demand` reads, such as the folder of the Bitbrains trace (Grid
+Workloads Archive T-12, "rnd"). Every VM follows its readings, and holds all of its memory when it
+begins. VMs are spread over n hosts; the least n is looked for with which VMs wait for memory more
+than 1 % of a round in less than 1 % of all rounds. A page stands for --scale, costs and links with
+it.
+"""
+
+import argparse
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from pageengine import demand as measured, report
+from pageengine.lab import Admission, CostModel, Fleet, FleetResult, Precopy, VMSpec
+from pageengine.units import PAGE_BYTES, parse_size
+
+POLICIES = ("esx6", "kvm", "proxmox", "plain")
+WAITS, OFTEN = 0.01, 0.01  # the objective
+EPOCH, ROUND = 300.0, 900.0
+DAY, SETTLES = 86400.0, 3600.0  # the first hour, in which hosts come to rest, is not judged
+
+
+def specs(demand: measured.Demand, scale: float) -> Iterator[VMSpec]:
+    """A VM for each that has a reading."""
+    times = demand.step * np.arange(demand.slots)
+    for name, size, active in zip(demand.names, demand.size, demand.active, strict=True):
+        if not np.isfinite(active).any():
+            continue
+        pages = max(1, round(float(np.nanmax(size)) / scale / PAGE_BYTES))
+        read = [a if np.isnan(a) else int(a) for a in active.tolist()]
+        series = [[t, a] for t, a in zip(times.tolist(), read, strict=True)]
+        work = {"kind": "demand", "series": series, "scale": scale}
+        yield VMSpec(name, pages * PAGE_BYTES, work, contents="mixed")
+
+
+def run(vms: list[VMSpec], hosts: int, *, policy: str, moves: bool, told: Any) -> FleetResult:
+    """So many hosts for the time that was asked for."""
+    fleet = Fleet(
+        hosts,
+        vms,
+        memory=parse_size(told.memory) // int(told.scale * PAGE_BYTES) * PAGE_BYTES,
+        policy=policy,
+        placement="spread",
+        admission=Admission(full=100.0, unseen=0.2),
+        migration=Precopy(bandwidth=int(1.25e9 / told.scale)) if moves else None,
+        costs=CostModel().of_pages(told.scale),
+        host={"estimator": "accessed-bits"},
+        epoch=EPOCH,
+        round=ROUND,
+        seed=told.seed,
+    )
+
+    def hopeful(now: float, what: str) -> bool:
+        """Whether the objective can still be held; asked after each round."""
+        part = max(0.0, now - SETTLES) / (told.days * DAY - SETTLES)
+        return not what or waits(fleet.so_far()) * part < OFTEN
+
+    return fleet.run(told.days * DAY, jobs=told.jobs, dask=told.dask, progress=hopeful)
+
+
+def waits(result: FleetResult) -> float:
+    """Part of the VMs' rounds in which they waited longer than the objective allows."""
+    judged = np.asarray(result.vms["stall"])[np.asarray(result.vms["time"]) > SETTLES]
+    return float(np.mean(judged > WAITS)) if len(judged) else 0.0
+
+
+def held(result: FleetResult) -> bool:
+    """Whether the objective was held until the end."""
+    return not result.partial and waits(result) < OFTEN
+
+
+def fewest(
+    run_on: Callable[[int], FleetResult], least: int, most: int
+) -> tuple[int, FleetResult | None]:
+    """The least number of hosts that hold the objective, and their result; None: not even most."""
+    found: dict[int, FleetResult] = {}
+    while least < most:
+        middle = (least + most) // 2
+        found[middle] = run_on(middle)
+        if held(found[middle]):
+            most = middle
+        else:
+            least = middle + 1
+    found = found if least in found else {least: run_on(least)}
+    return least, found[least] if held(found[least]) else None
+
+
+def said(best: FleetResult, scale: float) -> str:
+    """What the objective cost."""
+    sent = best.summary["bytes_moved"] * scale / 2**30
+    return (
+        f"waited too long in {100 * waits(best):.2f} % of rounds, mean "
+        f"{100 * best.summary['stall']:.3f} %, {best.summary['moved']} moved, {sent:,.0f} GiB sent"
+    )
+
+
+def draw(rows: list[tuple[str, bool, int, FleetResult | None]], provisioned: float) -> Any:
+    """Hosts by policy, those of VMs that move beside those of VMs that stay."""
+
+    def bars(figure: Any) -> None:
+        axes = figure.subplots()
+        for moves, shift, color in ((False, 0.2, "#999999"), (True, -0.2, "#0072B2")):
+            counts = [n for _, each, n, _ in rows if each is moves]
+            places = np.arange(len(counts))[::-1] + shift
+            label = "VMs move" if moves else "VMs stay"
+            axes.barh(places, counts, height=0.38, color=color, label=label)
+            for place, count in zip(places, counts, strict=True):
+                axes.text(count + 0.05, place, str(count), va="center")
+        names = list(dict.fromkeys(policy for policy, *_ in rows))
+        axes.set_yticks(np.arange(len(names))[::-1], names)
+        axes.axvline(provisioned, color="#D55E00", ls="--", label="all that is provisioned")
+        axes.set_xlabel("hosts")
+        axes.set_title("Hosts that hold the objective")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
+
+    return report.made(bars, (9.5, 3.6))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("file", nargs="+", help="monitoring data")
+    parser.add_argument("--days", type=float, default=7)
+    parser.add_argument("--every", type=int, default=1, help="only every n-th VM")
+    parser.add_argument("--memory", default="128 GiB", help="of a host")
+    parser.add_argument("--scale", type=float, default=1024, help="pages that one stands for")
+    parser.add_argument("--policy", action="append", help="repeat for more")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--dask", metavar="ADDRESS", help="a Dask cluster, or 'local'")
+    parser.add_argument("-o", "--output", default="consolidated.png")
+    told = parser.parse_args()
+    loaded = measured.load(*told.file)
+    demand = loaded.only(loaded.names[:: told.every])
+    demand = demand.between(demand.start, demand.start + told.days * DAY)
+    vms = list(specs(demand, told.scale))
+    memory = parse_size(told.memory)
+    least = max(1, int(np.nansum(demand.active, axis=0).mean() / memory))
+    provisioned = sum(parse_size(vm.size) for vm in vms) * told.scale / memory
+    print(
+        f"{len(vms)} VMs, {told.days:g} days, hosts of {told.memory}: provisioned for "
+        f"{provisioned:.1f} hosts, working sets fill {least} on average"
+    )
+    rows = []
+    for policy in told.policy or POLICIES:
+        for moves in (False, True):
+            tried = partial(run, vms, policy=policy, moves=moves, told=told)
+            n, best = fewest(tried, least, int(provisioned) + 1)
+            rows.append((policy, moves, n, best))
+            print(f"{policy:10} {'moving' if moves else 'staying':8} {n:4} hosts:", end=" ")
+            print("not held" if best is None else said(best, told.scale), flush=True)
+    with open(told.output, "wb") as file:
+        file.write(report.saved(draw(rows, provisioned)))
+
+
+if __name__ == "__main__":
+    main()

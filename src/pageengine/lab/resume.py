@@ -1,0 +1,111 @@
+"""Runs of a scenario that go on from a checkpoint: to their end as if nothing had been between, or
+under another policy from that very moment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pageengine.errors import CheckpointError
+from pageengine.lab import build
+from pageengine.lab.scenario import Scenario
+from pageengine.lab.simulation import Simulation
+from pageengine.policy.base import hooks
+from pageengine.units import format_size
+
+if TYPE_CHECKING:
+    from pageengine.policy.base import Policy
+
+    Path = str | os.PathLike[str]
+    Progress = Callable[[float, str], Any]
+
+
+def resumed(
+    scenario: Scenario, file: Path, *, policy: Policy | str | None = None, seed: int | None = None
+) -> Simulation:
+    """The simulation of a checkpoint, which must have been of this scenario (and policy, and seed).
+    CheckpointError: it was of another, or ran longer than the scenario does.
+    """
+    wanted = build.simulation(scenario, policy=policy, seed=seed)
+    try:
+        made = Simulation.load(file, policy=None if _known(wanted) else wanted.host.policy)
+        try:
+            _check(made, wanted, scenario, file)
+            had, has = hooks(made.host.policy).name, hooks(wanted.host.policy).name
+            if had != has:
+                raise CheckpointError(f"{os.fspath(file)}: it is of policy {had!r}, not of {has!r}")
+        except BaseException:
+            made.host.close()
+            raise
+        return made
+    finally:
+        wanted.host.close()
+
+
+def branch(scenario: Scenario, file: Path, policy: Policy | str) -> Simulation:
+    """The simulation of a checkpoint of this scenario, under another policy from that moment on:
+    host, VMs, generators and what is still to happen are those of the checkpoint, and what is
+    recorded begins there. Options of the policy are taken from the scenario as ``build.run`` does.
+    CheckpointError: it was of another scenario.
+    """
+    wanted = build.simulation(scenario, policy=policy)
+    try:
+        made = Simulation.load(file, policy=wanted.host.policy)
+        try:
+            _check(made, wanted, scenario, file, seeds=False)
+        except BaseException:
+            made.host.close()
+            raise
+        of_policy = [event for event in wanted.events if event.kind == "policy"]
+        made.branch(wanted.host.policy, [e for e in of_policy if e.at > made.host.time])
+        return made
+    finally:
+        wanted.host.close()
+
+
+def saving_every(file: Path, every: float, made: Simulation, told: Progress | None) -> Progress:
+    """A progress function that saves the simulation every so many seconds of its time, and else
+    does what ``told`` does.
+    """
+    due = made.host.time + every
+
+    def progress(now: float, state: str = "") -> Any:
+        nonlocal due
+        if now >= due:
+            made.save(file)
+            due += every * max(1, int((now - due) / every) + 1)
+        return told(now, state) if told else None
+
+    return progress
+
+
+def _known(wanted: Simulation) -> bool:
+    from pageengine.policy.kept import described
+
+    return "class" in described(wanted.host.policy)
+
+
+def _check(
+    made: Simulation, wanted: Simulation, scenario: Scenario, file: Path, seeds: bool = True
+) -> None:
+    """CheckpointError: the checkpoint is of another scenario than this."""
+    differs = [
+        f"{what} {shown(getattr(made, what))}, not {shown(getattr(wanted, what))}"
+        for what, shown in (("memory", format_size), ("epoch", str), ("seed", str))
+        if getattr(made, what) != getattr(wanted, what) and (seeds or what != "seed")
+    ]
+    sizes = [{name: spec.size for name, spec in of.specs.items()} for of in (made, wanted)]
+    if sizes[0] != sizes[1]:
+        differs.append("other VMs")
+    if differs:
+        raise CheckpointError(
+            f"{os.fspath(file)}: it is of another scenario than {scenario.name}: it has "
+            + ", and ".join(differs)
+        )
+    if made.host.time > scenario.seconds:
+        raise CheckpointError(
+            f"{os.fspath(file)}: it was made at {made.host.time:g} s, and {scenario.name} ends at "
+            f"{scenario.seconds:g} s"
+        )

@@ -1,0 +1,179 @@
+"""A VM that uses as much memory as was measured of a real one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pageengine.lab.workloads.base import Accesses, Paced, Release
+from pageengine.plumbing import given
+from pageengine.units import PAGE_BYTES, Size, parse_size
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pageengine.demand import Demand
+
+    Column = NDArray[np.float64]
+_FILES = 4  # whose demand is kept, since many VMs are of one
+
+
+class FollowedDemand(Paced):
+    """Touches the first a pages of its memory, all of them once per ``interval`` seconds, where a
+    follows a series of readings: on a straight line from one to the next; before the first it is as
+    the first, after the last as the last, and a reading that is missing is as the one before. What
+    is active again is what was active before. It starts with what it held, like a VM that is warm.
+
+    file, vm, column: monitoring data (``pageengine.demand``), whose VM, and "active", "used" or
+    "size" of it; or series: [[seconds, amount], ...]. begin: seconds from the first reading to the
+    host's time 0. held: memory that it holds when it starts; by itself what was ``used`` then, or
+    all of its memory where nobody knows. scale: pages of the series that one page stands for.
+
+    Readings are what is touched: they are an estimate already, with what their estimator missed and
+    added. A host that reads them by an estimator with noise of its own has it twice; a scenario
+    takes "accessed-bits" therefore, which is exact with periods of ``interval``.
+    """
+
+    KEPT = (*Paced.KEPT, "_next", "_now")
+    PART = 1.0
+    starts_warm = True
+
+    def __init__(
+        self,
+        *,
+        file: str | None = None,
+        vm: str | None = None,
+        column: str = "active",
+        series: Iterable[Any] | None = None,
+        begin: float = 0.0,
+        held: Size | None = None,
+        interval: float = 60.0,
+        scale: float = 1.0,
+        write: float = 0.3,
+    ):
+        super().__init__(rate=0.0, write=write)
+        self.interval = given.seconds(interval, "interval", 1e-3)
+        self.scale = float(given.real(scale, "scale", 0, 1e9, "(]"))
+        self._begin = given.seconds(begin, "begin")
+        self._held = None if held is None else parse_size(held, "held")
+        if (file is None) == (series is None):
+            raise ValueError("demand follows readings: say file, and whose (vm), or series")
+        if series is not None:
+            if vm is not None:
+                raise ValueError("vm names a VM of a file, and a series is of one VM: say one")
+            self._time, amount = _series(series)
+        else:
+            self._time, amount, used = _of_file(given.path(file, "file"), vm, column)
+            if self._held is None:
+                at = int(np.clip(np.searchsorted(self._time, self._begin, "right") - 1, 0, None))
+                self._held = None if np.isnan(used[at]) else int(used[at])
+        self._amount, self._missing = last_known(amount)
+
+    def __repr__(self) -> str:
+        return f"<demand of {len(self._time)} readings, all of it every {self.interval:g} s>"
+
+    @property
+    def notes(self) -> list[str]:
+        """What was not as the series has it: sentences for whoever reads the result."""
+        found = []
+        if self._missing:
+            found.append(f"{self._missing} readings are missing: the ones before them were held")
+        if self._beyond:
+            found.append(
+                f"{self._beyond} readings are above the VM's {self.pages} pages: all were touched"
+            )
+        return found
+
+    def start(self, pages: int, rng: np.random.Generator) -> None:
+        super().start(pages, rng)
+        wanted = self._amount / (self.scale * PAGE_BYTES)
+        self._beyond = int((np.ceil(wanted) > pages).sum())
+        self._wanted = np.minimum(wanted, pages)
+        self._most = np.maximum.accumulate(self._wanted[::-1])[::-1]  # from each reading on
+        self._next, self._now = 0, 0.0
+        self.in_use = self._pages_at(0.0)
+
+    def warm(self, time: float) -> list[Accesses | Release]:
+        self._now, self.in_use = time, self._pages_at(time)
+        held = self.pages
+        if self._held is not None:
+            held = min(held, max(self.in_use, round(self._held / (self.scale * PAGE_BYTES))))
+        return [self.once_each(np.arange(held)[::-1])]  # what is active was touched last
+
+    def fastest(self) -> float:
+        return float(np.ceil(self._most[self._reading(self._now)])) / self.interval
+
+    def step(self, seconds: float, time: float) -> list[Accesses | Release]:
+        self._now, self.in_use = time, self._pages_at(time)
+        self._due += self.in_use * seconds / self.interval
+        n = int(self._due)
+        self._due -= n
+        if not n:
+            return []
+        self._next %= self.in_use  # what was due may come when there is less
+        ids = (self._next + np.arange(n)) % self.in_use
+        self._next += n
+        return [Accesses(ids, self.writes(n))]
+
+    def _reading(self, time: float) -> int:
+        """The number of the last reading until then, or the first."""
+        return max(0, int(np.searchsorted(self._time, time + self._begin, "right")) - 1)
+
+    def _pages_at(self, time: float) -> int:
+        """A VM that runs touches one page at least."""
+        return max(1, round(float(np.interp(time + self._begin, self._time, self._wanted))))
+
+
+def last_known(amount: Column) -> tuple[Column, int]:
+    """(readings, float64 [n], with the last known one for each that is missing (NaN), and the first
+    known one before that; how many were missing). ValueError: none is known.
+    """
+    from pageengine.demand.grid import held_over  # with all readers, which few VMs need
+
+    known = np.isfinite(amount)
+    if not known.any():
+        raise ValueError("the series has no reading: nothing to follow")
+    return held_over(amount), int(len(amount) - known.sum())
+
+
+def _series(series: Iterable[Any]) -> tuple[Column, Column]:
+    readings = [_pair(each) for each in given.several(series, "series")]
+    time = np.array([at for at, _ in readings])
+    if not len(time) or (np.diff(time) <= 0).any():
+        raise ValueError(f"the times of the series must rise, got {given.shown(series)}")
+    return time, np.array([amount for _, amount in readings])
+
+
+def _pair(told: Any) -> tuple[float, float]:
+    if not isinstance(told, (list, tuple)) or len(told) != 2:
+        raise ValueError(f"series must be a list of [seconds, amount], got {given.shown(told)}")
+    missing = isinstance(told[1], float) and np.isnan(told[1])
+    amount = np.nan if missing else float(parse_size(told[1], "amount"))
+    return given.seconds(told[0], "a time of the series"), amount
+
+
+def _of_file(path: str, vm: str | None, column: str) -> tuple[Column, Column, Column]:
+    """(seconds from the first slot, the column, what was used) of one VM."""
+    from pageengine.demand import COLUMNS
+
+    found = _loaded(path, os.stat(path).st_mtime_ns)
+    given.choice(column, "column", COLUMNS)
+    if vm is None and len(found.names) > 1:
+        raise ValueError(f"{path} has {len(found.names)} VMs: say which (vm)")
+    name = found.names[0] if vm is None else given.text(vm, "vm")
+    if name not in found.names:
+        raise ValueError(given.unknown(f"VM of {path}", name, found.names))
+    row = found.names.index(name)
+    return found.time - found.start, getattr(found, column)[row], found.used[row]
+
+
+@lru_cache(maxsize=_FILES)
+def _loaded(path: str, changed: int) -> Demand:
+    """changed: when the file was, so that another one is read again."""
+    from pageengine.demand import load
+
+    return load(path)
