@@ -15,6 +15,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import old_glibc
 from targets import ROOT, Target, tag_of
 
 # of what a zip file can hold, the first moment
@@ -95,18 +96,20 @@ def zig() -> Path:
     return Path(ziglang.__file__).parent / "zig"
 
 
-def compiler(to: Target) -> dict[str, str]:
+def compiler(to: Target, scratch: Path) -> dict[str, str]:
     """What compiles for a target: gcc where one is here for it, as it compiles for the users of
     this computer, so that a wheel is as fast as what they build; else zig, which has every
     platform's C library in it. repaired() sees to it that nothing newer of glibc gets in.
     """
-    if gcc := to.gcc():
-        cc, ar = gcc, "ar"
-    else:
-        cc, ar = f"{zig()} cc -target {to.triple}", f"{zig()} ar"
     # LDSHARED: else what is linked says where the Python that builds was put. musl's library has
     # another name on each system, and Python has it loaded: it is not asked for by name.
-    linked = f"{cc} -shared -Wl,-s{' -nostdlib' if to.musl else ''}"
+    if gcc := to.gcc():
+        cc, ar = gcc, "ar"
+        with_ = f"-Wl,--no-as-needed {old_glibc.threads(gcc, to, scratch)}"
+    else:
+        cc, ar = f"{zig()} cc -target {to.triple}", f"{zig()} ar"
+        with_ = "-nostdlib" if to.musl else ""
+    linked = f"{cc} -shared -Wl,-s {with_}"
     return {"CC": cc, "LDSHARED": linked, "AR": ar}
 
 
@@ -117,7 +120,7 @@ def wheel(tree: Path, raw: Path, to: Target, version: str, include: Path) -> Pat
     build = f"build/{to.name}"
     environment = {
         **os.environ,
-        **compiler(to),
+        **compiler(to, tree / build),
         # in place of what the Python that builds was compiled with; its headers come after these
         "CFLAGS": f"-DNDEBUG -fwrapv -g0 -I{include}",
         "_PYTHON_HOST_PLATFORM": to.host,
