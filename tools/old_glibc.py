@@ -8,9 +8,9 @@ the static library for programs in C, know nothing of it.
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
-import built
 from targets import Target
 
 #: What is called of threads that a later glibc has moved.
@@ -27,5 +27,5 @@ def threads(gcc: str, to: Target, folder: Path) -> Path:
     names.write_text(f"GLIBC_{FIRST[to.processor]} {{ {'; '.join(MOVED)}; }};\n")
     made = (folder / "libpthread.so.0").resolve()
     flags = ["-fno-builtin", "-shared", "-nostdlib", f"-Wl,-soname,{made.name}"]
-    built.run([gcc, *flags, f"-Wl,--version-script={names}", "-o", made, code])
+    subprocess.run([gcc, *flags, f"-Wl,--version-script={names}", "-o", made, code], check=True)
     return made
