@@ -101,15 +101,16 @@ def compiler(to: Target, scratch: Path) -> dict[str, str]:
     this computer, so that a wheel is as fast as what they build; else zig, which has every
     platform's C library in it. repaired() sees to it that nothing newer of glibc gets in.
     """
-    # LDSHARED: else what is linked says where the Python that builds was put. musl's library has
-    # another name on each system, and Python has it loaded: it is not asked for by name.
     if gcc := to.gcc():
-        cc, ar = gcc, "ar"
-        with_ = f"-Wl,--no-as-needed {old_glibc.threads(gcc, to, scratch)}"
+        cc, ar = " ".join(gcc), "ar"
     else:
         cc, ar = f"{zig()} cc -target {to.triple}", f"{zig()} ar"
-        with_ = "-nostdlib" if to.musl else ""
-    linked = f"{cc} -shared -Wl,-s {with_}"
+    # else what is linked says where the Python that builds was put
+    linked = f"{cc} -shared -Wl,-s"
+    if to.musl:  # has another name on each system, and Python has it loaded: not asked for by name
+        linked += " -nostdlib"
+    elif gcc:
+        linked += f" -Wl,--no-as-needed {old_glibc.threads(gcc[0], to, scratch)}"
     return {"CC": cc, "LDSHARED": linked, "AR": ar}
 
 

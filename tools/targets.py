@@ -47,9 +47,22 @@ class Target:
     def musl(self) -> bool:
         return "musl" in self.triple
 
-    def gcc(self) -> str | None:
-        """The gcc of this computer that compiles for the platform; None: there is none."""
-        return None if self.musl else shutil.which(f"{self.processor}-linux-gnu-gcc")
+    def gcc(self) -> list[str]:
+        """The gcc of this computer as it compiles for the platform; empty: there is none. For musl
+        it takes that library's headers (Debian: musl-dev of the processor) in place of glibc's.
+        """
+        found = shutil.which(f"{self.processor}-linux-gnu-gcc")
+        if not found or not self.musl:
+            return [found] if found else []
+        library = Path(f"/usr/include/{self.processor}-linux-musl")
+        if not library.is_dir():
+            return []
+        ask = [found, "-print-file-name=include"]
+        own = subprocess.run(ask, capture_output=True, text=True).stdout.strip()
+        command = [found, "-nostdinc", "-isystem", str(library), "-isystem", own]
+        if self.processor == "aarch64":  # else atomic operations are calls of gcc's own library
+            command.append("-mno-outline-atomics")
+        return command
 
     @property
     def native(self) -> bool:
