@@ -134,8 +134,10 @@ def test_counts_are_the_same_twice_and_a_tenth_more_work_is_seen(tmp_path):
     first = instructions.counted(["hash", "frames"], package=package)
     second = instructions.counted(["hash", "frames"], package=package, program=slower)
     assert all(row["spread"] < 0.001 for found in (first, second) for row in found.values())
+    # another program has its memory elsewhere, and what is allocated in each turn has other ways to
+    # go: up to .4 % was seen, and a loss is 5 %
     frames = [found["frames"]["instructions"] for found in (first, second)]
-    assert frames[0] == pytest.approx(frames[1], rel=0.001)
+    assert frames[0] == pytest.approx(frames[1], rel=0.01)
     _, losses = compare.counts({"paths": first}, {"paths": second})
     assert len(losses) == 1 and losses[0].startswith("hash: ")
     assert 1.09 < second["hash"]["instructions"] / first["hash"]["instructions"] < 1.11
