@@ -20,10 +20,6 @@ cdef class AccessOrder:
     turn need nothing but to be made.
     """
 
-    cdef pe_turns _turns
-    cdef object _kept
-    cdef readonly int apart, plain
-
     def __cinit__(self, table, writes, int apart, int plain):
         turns, kinds = np.array(table, np.uint8, order="C"), np.array(writes, np.bool_, order="C")
         if turns.shape != (256, PE_PLACES) or kinds.shape != (256,) or turns.max() >= COUNT:

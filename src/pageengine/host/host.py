@@ -31,6 +31,8 @@ from pageengine.units import PAGE_BYTES, PAGES_MOST, Size, format_size, parse_pa
 if TYPE_CHECKING:
     import os
 
+    from numpy.typing import NDArray
+
     from pageengine.core.guest import Guest
     from pageengine.faults import FaultPlan
     from pageengine.plumbing.shapes import Row
@@ -439,11 +441,14 @@ class Host(SavedHost):
         """Asks the policy and does what it says."""
         return self._controller.balance()
 
-    def advance(self, seconds: float, ran: Mapping[str, float] | None = None) -> None:
+    def advance(
+        self, seconds: float, ran: Mapping[str, float] | NDArray[np.float64] | None = None
+    ) -> None:
         """Lets time pass: sampling periods, the sharing scan at the plan's rates, balloon drivers,
         free page reports, and decisions when they are due. ran: seconds that each VM really
-        ran, by name (a VM that waits does not look idle); all the time by default. The policy
-        is asked at most once, at the end: steps should be no longer than the balance period (15 s).
+        ran, by name, or of all VMs, float64 [n] in the order of ``vms`` (a VM that waits does not
+        look idle); all the time by default. The policy is asked at most once, at the end: steps
+        should be no longer than the balance period (15 s).
         """
         seconds = given.seconds(seconds, "seconds", ends="(]")
         self._controller.advance(seconds, self._backend.seconds_of_each(seconds, ran))
