@@ -7,7 +7,7 @@ import numpy as np
 from libc.math cimport INFINITY, ceil, floor
 from libc.stdint cimport int64_t, uint8_t
 
-from pageengine.units import PAGE_BYTES
+from pageengine import units
 
 
 TICK = 1e-9  # seconds: sums of steps are late by less
@@ -15,7 +15,7 @@ READING_SECONDS = 1.0  # readings are due on whole seconds
 REPORT_SECONDS = 2.0  # a guest reports free blocks after this long (virtio-balloon)
 
 cdef double LATE = TICK, READING = READING_SECONDS, REPORT = REPORT_SECONDS
-cdef double BYTES = PAGE_BYTES
+cdef double BYTES = units.PAGE_BYTES
 
 cdef tuple _NAMES = (
     "boot_left",

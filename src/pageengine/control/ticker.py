@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 class _Due(NamedTuple):
     """What is due, per VM. ends: a sampling period; pages: to scan; polls, target: of the driver,
-    in pages; moves: whether it has anything to do; reports: of free pages. looks: whether any period
-    ends or page is to be scanned; works: whether any driver is polled, or guest reports.
+    in pages; moves: whether it has anything to do; reports: of free pages. looks: whether any
+    period ends or page is to be scanned; works: whether any driver is polled, or guest reports.
     """
 
     ends: NDArray[np.bool_]

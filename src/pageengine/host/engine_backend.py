@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from pageengine.host.vm import VM
     from pageengine.policy.workingset import WorkingSet
 
+    Ran = Mapping[str, float] | NDArray[np.float64]
+
 _SHOWN = [name for name in ROWS if name in VMView.__match_args__]
 _SHOWN_ROWS = [ROWS.index(name) for name in _SHOWN]
 _KEPT = ("_ticker", "swap_rate", "_pressure")
@@ -242,9 +244,7 @@ class EngineBackend:
 
     # as time goes by
 
-    def seconds_of_each(
-        self, seconds: float, ran: Mapping[str, float] | NDArray[np.float64] | None
-    ) -> NDArray[np.float64]:
+    def seconds_of_each(self, seconds: float, ran: Ran | None) -> NDArray[np.float64]:
         """What each VM ran, float64 [n] in order, from what ``Host.advance`` was told."""
         if not self._engine.open:
             raise errors.Closed("the host is closed")

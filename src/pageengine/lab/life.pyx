@@ -20,9 +20,9 @@ cdef double MOST = 1e9  # seconds of one charge, below which nobody looks twice
 
 
 cdef class Life:
-    """number: of the VM, by its name. vm, memory: of it, its VMMemory. _device, client: what it waits for. What it does is its
-    ``workload``. held: whether it waits for memory, or is blocked, now; blocked: whether it was, at
-    any time of the last epoch.
+    """number: of the VM, by its name. vm, memory: of it, its VMMemory. _device, client: what it
+    waits for. What it does is its ``workload``. held: whether it waits for memory, or is blocked,
+    now; blocked: whether it was, at any time of the last epoch.
     """
 
     @property

@@ -45,6 +45,10 @@ class VMMemory(AccessMaker, Kept):
     """
 
     KEPT = ("_version", "_waiting", "_arriving", "double_paging")
+    _vm: VM
+    _version: NDArray[np.int32]
+    _waiting: list[tuple[Ppns, Flags | None]]
+    _arriving: tuple[Ppns, NDArray[Any]] | None
 
     def __init__(self, vm: VM, number: int, profile: ContentProfile, bytes_: bool):
         ordered, contents = OrderedAccesses(vm, _ORDER), profile.of(number)

@@ -21,6 +21,7 @@ from pageengine.plumbing.kept import Kept
 from pageengine.units import PAGE_BYTES, PAGES_MOST, parse_pages
 
 if TYPE_CHECKING:
+    from pageengine.core.device import Device
     from pageengine.core.guest import Guest
     from pageengine.host.host import Host
     from pageengine.lab.events import Event
@@ -82,6 +83,15 @@ class SimulatedVM(Life, Kept):
         "stall",
         "idle",
     )
+    _device: Device
+    _was_blocked: bool
+    _slowness: float  # seconds that a second of running has cost lately
+    _made: float
+    _owed: float
+    _stalled: float
+    _idle: float
+    _unpaid: float
+    _since: float
     came_with: tuple[int, ...] | None  # numbers of its guest, where it came from elsewhere
 
     def __init__(
@@ -137,8 +147,7 @@ class SimulatedVM(Life, Kept):
     def _new(self) -> None:
         """Nothing has happened yet."""
         self.held = self.blocked = self._was_blocked = False
-        self._slowness = 0.0  # seconds that a second of running has cost lately
-        self._made = self._owed = self._stalled = self._idle = self._unpaid = 0.0
+        self._slowness = self._made = self._owed = self._stalled = self._idle = self._unpaid = 0.0
         self.came_with = None
         self._since = self._device.time
         self.progress = self.stall = self.idle = 0.0
