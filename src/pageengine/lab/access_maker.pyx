@@ -13,7 +13,7 @@ from pageengine._c.place cimport PE_SWAPPED
 from pageengine._c.profile cimport pe_profile_next, pe_profile_written
 from pageengine._c.status cimport PE_OK, pe_status
 from pageengine._c.touch cimport pe_first_bad_page, pe_write
-from pageengine._c.turns cimport PE_TURNS, pe_turns_count, pe_turns_sort, pe_turns_touch
+from pageengine._c.turns cimport PE_TURNS, pe_turns_touch
 from pageengine._c.vm cimport pe_vm, pe_vm_places
 
 from pageengine.lab.contents import expand
@@ -180,7 +180,7 @@ cdef class AccessMaker:
 
     cdef int _look(self, accesses *all_, size_t *count) except -1:
         """Counts turns. Accesses that are all LAST are made: how many were; of others none is
-        made, and they are put in order where some are FRESH.
+        made, and they are put in order.
         """
         cdef size_t done = 0, i, n = all_.n
         cdef pe_status status = PE_OK
@@ -197,14 +197,9 @@ cdef class AccessMaker:
                     if all_.kinds[i] & F_WRITE and versions[all_.ppns[i]] == 0:
                         all_.kinds[i] |= F_FILL
             with nogil:
-                pe_turns_count(self._order._turns, vm, n, all_.ppns, all_.kinds, count)
-                if count[T_LAST] == n:
-                    status = pe_turns_touch(self._order._turns, self._engine._host, vm, all_.ppns,
-                                            all_.kinds, n, &done)
-                elif 0 < count[T_FRESH] < n:
-                    pe_turns_sort(self._order._turns, vm, all_.ppns, all_.kinds, count,
-                                  all_.other_ppns, all_.other_kinds)
-            if count[T_LAST] < n and 0 < count[T_FRESH] < n:
+                status = self._order.look(self._engine._host, vm, n, all_.ppns, all_.kinds,
+                                          all_.other_ppns, all_.other_kinds, count, &done)
+            if self._order.sorts(n, count):
                 all_.ppns, all_.other_ppns = all_.other_ppns, all_.ppns
                 all_.kinds, all_.other_kinds = all_.other_kinds, all_.kinds
         finally:
