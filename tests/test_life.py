@@ -21,13 +21,13 @@ BUILT_IN = {
 }
 
 
-def simulation(made, memory, **options):
+def simulation(made, memory, swap="24 MiB", **options):
     vms = [
         VMSpec(f"{kind}{i}", 4 * MIB, made(kind), contents="mixed", **options)
         for i in range(2)
         for kind in BUILT_IN
     ]
-    return Simulation(memory, vms, policy="esx6", seed=4, host={"swap": "24 MiB"})
+    return Simulation(memory, vms, policy="esx6", seed=4, host={"swap": swap})
 
 
 def built_in(kind):
@@ -39,17 +39,37 @@ def of_its_own(kind):
     return type(f"Own{kind}", (WORKLOADS[kind],), {})(**BUILT_IN[kind])
 
 
-@pytest.mark.parametrize("memory, options", [("32 MiB", {}), ("18 MiB", {"limit": 2 * MIB})])
-def test_what_is_made_at_once_is_what_steps_are(memory, options):
-    found, expected = (
-        simulation(built_in, memory, **options),
-        simulation(of_its_own, memory, **options),
-    )
-    one, other = found.run(25), expected.run(25)
+CROWDED = {
+    "room": ("32 MiB", {}),
+    "limits": ("18 MiB", {"limit": 2 * MIB}),
+    "out of memory": ("20 MiB", {"swap": "3 MiB"}),
+}
+
+
+@pytest.mark.parametrize("kind", CROWDED)
+def test_what_is_made_at_once_is_what_steps_are(kind):
+    memory, options = CROWDED[kind]
+    found = simulation(built_in, memory, **options)
+    expected = simulation(of_its_own, memory, **options)
+    held = 0
+    for _ in range(25):
+        for run in (found, expected):
+            run.step()
+        for one, other in zip(found.running.values(), expected.running.values(), strict=True):
+            held += one.held
+            waiting = [
+                [None if each is None else each.tolist() for each in pair]
+                for of in (one, other)
+                for pair in of.memory._waiting
+            ]
+            half = len(one.memory._waiting)
+            assert waiting[:half] == waiting[half:]
+    one, other = found.finish(), expected.finish()
     for name in one.vms:
         assert np.array_equal(one.vms[name], other.vms[name]), name
     for name in one.host:
         assert np.array_equal(one.host[name], other.host[name]), name
+    assert bool(held) == (kind == "out of memory")
 
 
 def test_it_is_made_at_once(monkeypatch):
