@@ -41,7 +41,7 @@ else:
     SMALL = ["-g0", "-fvisibility=hidden", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"]
     SECTIONS = ["-ffunction-sections", "-fdata-sections"]
     FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", *SMALL, *SECTIONS]
-    WRAPPER_FLAGS = ["-Os", *SMALL, *SECTIONS]
+    WRAPPER_FLAGS = ["-Os", "-ffp-contract=off", *SMALL, *SECTIONS]
     # -pthread: of a glibc before 2.34 threads are a library of their own
     LINK_FLAGS = {"linux": ["-Wl,-s,--gc-sections", "-pthread"], "darwin": ["-Wl,-dead_strip"]}
     LINK_FLAGS = LINK_FLAGS.get(sys.platform, [])

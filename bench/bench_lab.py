@@ -54,33 +54,99 @@ def bench_day(benchmark, rate):
 @pytest.mark.parametrize("rate", [250, 1000])
 def bench_touches_of_a_day(benchmark, rate):
     """What those VMs touched in a round, on a host that has room for all of it."""
-    simulation, touched = day(rate), []
+    simulation = day(rate)
     run(simulation, FILLED)
+    touch, touches = touching(simulation, FILLED, EPOCHS, "64 GiB")
+    benchmark.pedantic(touch, rounds=5)
+    per_epoch = touches // EPOCHS
+    benchmark.extra_info.update(per_item=EPOCHS, unit="epoch", touches_per_epoch=per_epoch)
+
+
+class WrittenDown:
+    """A workload whose accesses are written down on their way."""
+
+    def __init__(self, name, workload, into):
+        self._name, self._workload, self._into = name, workload, into
+
+    def __getattr__(self, name):
+        return getattr(self._workload, name)
+
+    def step(self, seconds, time):
+        steps = self._workload.step(seconds, time)
+        found = [s for s in steps if isinstance(s, Accesses)]
+        self._into += [(self._name, s.ids, s.write) for s in found]
+        return steps
+
+
+def touching(simulation, first, epochs, memory):
+    """(A function that makes the touches of the next epochs on a host that has room for all of
+    them, how many there are); they were made there once.
+    """
+    touched = []
     for name, simulated in simulation.running.items():
-        simulated.memory.do = kept(name, simulated.memory.do, touched)
-    run(simulation, EPOCHS, FILLED)
-    host = Host("64 GiB", contents="tokens", seed=1)
-    vms = {name: host.add_vm(name, "4 GiB") for name in simulation.running}
+        simulated.workload = WrittenDown(name, simulated.workload, touched)
+    run(simulation, epochs, first)
+    host = Host(memory, contents="tokens", seed=1)
+    vms = {name: host.add_vm(name, each.vm.size) for name, each in simulation.running.items()}
 
     def touch():
         for name, ids, write in touched:
             vms[name].touch(ids, write)
 
     touch()
+    return touch, sum(len(ids) for _, ids, _ in touched)
+
+
+# A host of examples/fleet.py: 40 VMs, of which there is more than memory; epochs of 10 s, of some
+# 16 slices each
+LENGTH, SETTLED, SOME = 10.0, 60, 20
+SLOW = {"idle": {"rate": 2.0, "fill": 50.0}}
+
+
+def crowded():
+    draw = np.random.Generator(np.random.Philox(3))
+    kinds = draw.choice(
+        ["zipf", "moving", "idle", "heap", "sequential"], 40, p=[0.35, 0.2, 0.3, 0.1, 0.05]
+    )
+    vms = [
+        VMSpec(
+            f"m{i}",
+            f"{draw.choice([4, 8, 8, 16])} MiB",
+            {"kind": str(kind), "rate": 40.0, **SLOW.get(str(kind), {})},
+            driver=False,
+            contents="mixed",
+        )
+        for i, kind in enumerate(kinds)
+    ]
+    return Simulation("256 MiB", vms, seed=1, epoch=LENGTH, record=False)
+
+
+@pytest.mark.benchmark(group="lab: a crowded host of a fleet")
+def bench_crowded_host(benchmark):
+    simulation = crowded()
+    run(simulation, SETTLED)
+    firsts = iter(range(SETTLED, 10**9, SOME))
+    benchmark.pedantic(lambda: run(simulation, SOME, next(firsts)), rounds=5)
+    vms = len(simulation.running)
+    benchmark.extra_info.update(
+        per_item=SOME * vms,
+        unit="VM and epoch",
+        slices_per_epoch=f"{simulation._slice / simulation.host.time * LENGTH:.1f}",
+        peer="bench_touches_of_a_crowded_host",
+    )
+
+
+@pytest.mark.benchmark(group="lab: a crowded host of a fleet")
+def bench_touches_of_a_crowded_host(benchmark):
+    """What those VMs touched in a round, slice by slice, on a host that has room for all of it."""
+    simulation = crowded()
+    run(simulation, SETTLED)
+    touch, touches = touching(simulation, SETTLED, SOME, "1 GiB")
     benchmark.pedantic(touch, rounds=5)
-    per_epoch = sum(len(ids) for _, ids, _ in touched) // EPOCHS
-    benchmark.extra_info.update(per_item=EPOCHS, unit="epoch", touches_per_epoch=per_epoch)
-
-
-def kept(name, do, into):
-    """The accesses that a VM makes are written down on their way."""
-
-    def both(steps):
-        steps = list(steps)
-        into.extend((name, s.ids, s.write) for s in steps if isinstance(s, Accesses))
-        return do(steps)
-
-    return both
+    vms = len(simulation.running)
+    benchmark.extra_info.update(
+        per_item=SOME * vms, unit="VM and epoch", touches=f"{touches / SOME / vms:.0f}"
+    )
 
 
 class Steady:

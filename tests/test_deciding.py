@@ -177,7 +177,15 @@ def test_a_vm_runs_between_nothing_and_all_of_the_time():
             host.advance(2.0, {"a": 2.0, "b": 3.0})
         with pytest.raises(ValueError, match="that are not there: c"):
             host.advance(2.0, {"a": 2.0, "c": 1.0})
+        for ran in (np.array([0.5, 3.0]), np.array([-1.0, 0.5]), np.array([0.5, np.nan])):
+            with pytest.raises(ValueError, match="cannot have run"):
+                host.advance(2.0, ran)
+        for ran in (np.ones(3), np.ones((2, 1)), np.ones(2, int)):
+            with pytest.raises(ValueError, match="ran must be float64 of 2 VMs, got array"):
+                host.advance(2.0, ran)
         assert host.time == 6.0
+        host.advance(2.0, np.array([0.5, 2.0]))
+        assert [vm.stall for vm in policy.seen[-1].vms] == [0.75, 0.0]
 
 
 def test_a_policy_is_told_what_the_guest_tells():

@@ -16,12 +16,17 @@ import pytest
 import tree
 
 import pageengine as pe
+from pageengine.control.clocks import Clocks
+from pageengine.control.vm_table import _COLUMNS as COLUMNS
 from pageengine.core.access_order import COUNT, AccessOrder
 from pageengine.core.draws import Draws, Ranks
 from pageengine.core.guest import Guest
 from pageengine.core.state import StateIn, StateOut
 from pageengine.faults import FaultPlan
+from pageengine.lab import counting, life
 from pageengine.lab.contents import PROFILES
+from pageengine.lab.memory import VMMemory
+from pageengine.lab.workloads.pace import Pace
 from pageengine.stores.codec import Codec
 from pageengine.stores.frames import FrameBitmap
 from pageengine.stores.sharing import SharingTable
@@ -74,6 +79,22 @@ def draws():
     return Draws(np.random.Generator(np.random.Philox(1)))
 
 
+def pace(write):
+    made = Pace(1.0, write)
+    made.in_order(draws(), 4)
+    return made
+
+
+def clocks():
+    return Clocks(COLUMNS)
+
+
+def made_in_memory():
+    with pe.Host("4 MiB", contents="tokens") as host:
+        memory = VMMemory(host.add_vm("a", "1 MiB"), 1, PROFILES["own"], False)
+        return memory.make(PPNS, KINDS)
+
+
 def columns(name, *more):
     from pageengine.core import vm_columns
 
@@ -114,6 +135,17 @@ CALLS = {
     "core.vm_columns.slots": lambda: in_engine(
         lambda e, id, _: __import__("pageengine.core.vm_columns", fromlist="slots").slots(e, id)
     ),
+    "control.clocks.Clocks.pass_time": lambda: clocks().pass_time(
+        np.ones((len(COLUMNS), 3)), 1, np.ones(2), 1.0, True
+    ),
+    "control.clocks.Clocks.targets": lambda: clocks().targets(np.ones((len(COLUMNS), 3)), 2),
+    "lab.access_maker.AccessMaker.make": made_in_memory,
+    "lab.counting.stacked": lambda: counting.stacked([PPNS], 4),
+    "lab.counting.since": lambda: counting.since(PPNS[None, :], PPNS[None, :]),
+    "lab.counting.weighed": lambda: counting.weighed([PPNS], np.ones(1)),
+    "lab.life.pass_time": lambda: life.pass_time([], 1.0),
+    "lab.workloads.pace.Pace.step": lambda: pace(0.5).step(9.0) + pace(1.0).step(9.0),
+    "lab.workloads.pace.Pace.writes": lambda: pace(0.5).writes(draws(), 4),
     "faults.FaultPlan.damaged_pages": lambda: damaged(FaultPlan(1)),
     "stores.codec.Codec.sizes": lambda: Codec("word").sizes(PAGES),
     "stores.codec.Codec.decompress": lambda: Codec("lz").decompress(Codec("lz").compress(PAGES)),
@@ -189,6 +221,9 @@ def wrong(value, hint, module, where):
         parts = ((each, inner[0]) for each in value)
     elif origin is dict:
         parts = [(each, inner[0]) for each in value] + [(x, inner[1]) for x in value.values()]
+    elif origin in (typing.Union, types.UnionType):
+        fits = any(wrong(value, each, module, where) == [] for each in inner)
+        return [] if fits else [f"{where}: {type(value).__name__}, the stub says {hint}"]
     elif hasattr(hint, "_fields"):  # a NamedTuple of the stub, the value of the module
         hints = typing.get_type_hints(hint, vars(module))
         if type(value)._fields != hint._fields:

@@ -3,3 +3,4 @@ cdef extern from "pe_place.h" nogil:
         PE_PLACES
     ctypedef enum pe_place:
         PE_BALLOONED
+        PE_SWAPPED

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pageengine.control.backend import Backend, Request
-from pageengine.control.ticker import TICK
+from pageengine.control.clocks import TICK
 from pageengine.core.records import Reclaimed
 from pageengine.errors import CheckpointError
 from pageengine.plumbing import given

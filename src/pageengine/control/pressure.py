@@ -34,8 +34,9 @@ class HostPressure(Kept):
         """Time passes. ran: seconds of it that each VM ran; one that has nothing to do ran."""
         self._time += seconds
         if len(ran):
-            self._some += max(0.0, seconds - float(ran.min()))
-            self._full += max(0.0, seconds - float(ran.max()))
+            each = ran.tolist()
+            self._some += max(0.0, seconds - min(each))
+            self._full += max(0.0, seconds - max(each))
 
     def shown(self) -> tuple[float, float]:
         """(some, full), parts of the time since the last decision."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pageengine.control import vm_views
+from pageengine.control.clocks import TICK
 from pageengine.control.vm_control import VMControl
 from pageengine.control.vm_table import VMTable
 from pageengine.core import vm_columns
@@ -31,14 +32,11 @@ if TYPE_CHECKING:
 
     from pageengine.core.engine import Engine
 
-TICK = 1e-9  # seconds: sums of steps are late by less
-READING_SECONDS = 1.0  # readings are due on whole seconds
-REPORT_SECONDS = 2.0  # a guest reports free blocks after this long (virtio-balloon)
-
 
 class _Due(NamedTuple):
     """What is due, per VM. ends: a sampling period; pages: to scan; polls, target: of the driver,
-    in pages; moves: whether it has anything to do; reports: of free pages.
+    in pages; moves: whether it has anything to do; reports: of free pages. looks: whether any
+    period ends or page is to be scanned; works: whether any driver is polled, or guest reports.
     """
 
     ends: NDArray[np.bool_]
@@ -47,6 +45,8 @@ class _Due(NamedTuple):
     target: NDArray[np.float64]
     moves: NDArray[np.bool_]
     reports: NDArray[np.bool_]
+    looks: bool
+    works: bool
 
 
 class Ticker(Kept):
@@ -85,17 +85,7 @@ class Ticker(Kept):
     def due_in(self) -> float:
         """Seconds until a driver at work is polled, a guest reports, or an estimator is read."""
         table = self._table
-        table.tidy()
-        if not len(table):
-            return np.inf
-        working = table.runs() & (table.rest != table.target_pages())
-        polls = np.where(working, 1.0 - table.poll_due, np.inf)
-        left = np.maximum(0.0, table.every - table.period)  # and as much again for what it waits
-        readings = np.maximum(READING_SECONDS, np.ceil(left / READING_SECONDS - TICK))
-        found = min(float(polls.min()), float(readings.min()))
-        reporting = self._reporting(slice(None))
-        if self.reports_free and reporting.any():
-            found = min(found, REPORT_SECONDS - float(table.report_due[reporting].max()))
+        found = table.due_in(self.reports_free)
         for control, statistics in table.lying:
             if table.runs()[control.row]:
                 found = min(found, statistics.due_in(table.driver_seconds(control)))
@@ -122,9 +112,9 @@ class Ticker(Kept):
         """Up to the first VM whose work brings a decision about; the VM after it."""
         table = self._table
         clocks = first, table.clocks[:, first:].copy(), table.controls
-        due = self._pass_time(slice(first, None), seconds, ran[first:])
+        due = self._pass_time(first, seconds, ran[first:])
         two_scans, at = self.two_scans, first
-        for i in np.flatnonzero(due.moves | due.reports).tolist():
+        for i in np.flatnonzero(due.moves | due.reports).tolist() if due.works else ():
             row = self._at = first + i
             try:
                 self._watch(due, slice(at - first, i + 1), at, two_scans)
@@ -146,60 +136,27 @@ class Ticker(Kept):
         self._watch(due, slice(at - first, None), at, two_scans)
         return len(table)
 
-    def _pass_time(self, rows: slice, seconds: float, ran: NDArray[np.float64]) -> _Due:
-        """The clocks go on; what is due now."""
-        table = self._table
-        table.elapsed[rows] += seconds
-        table.ran[rows] += ran
-        awake = np.maximum(0.0, seconds - table.boot_left[rows])
-        table.boot_left[rows] = np.maximum(0.0, table.boot_left[rows] - seconds)
-        table.period[rows] += ran
-        table.scan_due[rows] += table.scan_rate[rows] * seconds
-        table.poll_due[rows] += awake
-        polls = _whole(table.poll_due[rows])
-        table.polls[rows] += polls
-        target = table.target_pages(rows)
-        works = table.runs(rows) & (table.rest[rows] != target)
-        table.unmoved[rows] = np.where(works, table.unmoved[rows] + awake, 0.0)
-        reports = np.zeros(len(ran), bool)
-        if self.reports_free:
-            table.report_due[rows] += awake
-            reports = self._reporting(rows) & (table.report_due[rows] >= REPORT_SECONDS - TICK)
-            table.report_due[rows][reports] -= REPORT_SECONDS * np.floor(
-                (table.report_due[rows][reports] + TICK) / REPORT_SECONDS
-            )
-        return _Due(
-            ends=table.period[rows] >= table.every[rows] - TICK,
-            pages=np.minimum(_whole(table.scan_due[rows]), table.pages[rows]).astype(np.int64),
-            polls=polls,
-            target=target,
-            moves=self._moves(rows, polls, target),
-            reports=reports,
-        )
-
-    def _reporting(self, rows: slice) -> NDArray[np.bool_]:
-        """Whose guest is there to report its free pages."""
-        table = self._table
-        return (table.has_guest[rows] > 0) & (table.boot_left[rows] <= 0)
-
-    def _moves(
-        self, rows: slice, polls: NDArray[np.float64], target: NDArray[np.float64]
-    ) -> NDArray[np.bool_]:
-        """Which drivers are polled and not at rest: their target is another, or the guest took
-        pages back.
+    def _pass_time(self, first: int, seconds: float, ran: NDArray[np.float64]) -> _Due:
+        """The clocks go on; what is due now. A driver that is polled has something to do where its
+        target is another than that at which it rests, or its guest took pages back.
         """
         table = self._table
-        moves = (polls > 0) & table.runs(rows)
-        if moves.any():
-            rest = table.rest[rows]
-            in_balloon = vm_columns.ballooned(self._engine, table.ids[rows])
-            moves &= (rest != target) | (in_balloon < rest)
-        return moves
+        told, (ends, scans, polled, reports) = table.pass_time(
+            first, ran, seconds, self.reports_free
+        )
+        due = _Due(*told, ends or scans, polled or reports)
+        if polled:
+            rest = table.rest[first:]
+            in_balloon = vm_columns.ballooned(self._engine, table.ids[first:])
+            due.moves[:] &= (rest != due.target) | (in_balloon < rest)
+        return due
 
     def _watch(self, due: _Due, which: slice, first: int, two_scans: bool) -> None:
         """Readings and scans of these VMs, the first of which is in row ``first``. What was
         marked and how pages are shared do not depend on one another, so all readings come first.
         """
+        if not due.looks:
+            return
         table = self._table
         ends, pages = due.ends[which], due.pages[which]
         if ends.any():
@@ -238,16 +195,4 @@ class Ticker(Kept):
 
     def ends_scan_pass(self) -> bool:
         """Whether every VM that is scanned has been, once; then the next pass begins."""
-        table = self._table
-        scanning = table.scan_rate > 0
-        if not scanning.any() or (table.scanned < table.pages)[scanning].any():
-            return False
-        table.scanned[scanning] = 0
-        return True
-
-
-def _whole(due: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Takes what is whole off a column; fractions wait."""
-    whole = np.floor(due + TICK)
-    np.maximum(due - whole, 0.0, out=due)
-    return whole
+        return self._table.ends_scan_pass()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pageengine.control.clocks import Clocks
 from pageengine.control.driver_faults import DriverFaults
 from pageengine.control.vm_control import VMControl
 from pageengine.core import vm_columns as columns
@@ -60,6 +61,7 @@ _COLUMNS = (
     "every",
     "pages",
 )
+_TIME = Clocks(_COLUMNS)
 _BALLOONED, _TOUCHED, _MARKED = (columns.ROWS.index(n) for n in ("ballooned", "touched", "marked"))
 
 
@@ -234,6 +236,24 @@ class VMTable:
         self.polls[row] = self.unmoved[row] = 0.0
         control.restart()
 
+    # as time goes by
+
+    def pass_time(
+        self, first: int, ran: Floats, seconds: float, reports_free: bool
+    ) -> tuple[tuple[Any, Any, Any, Any, Any, Any], tuple[bool, bool, bool, bool]]:
+        """``Clocks.pass_time`` of the VMs from row ``first`` on."""
+        return _TIME.pass_time(self._all, first, ran, seconds, reports_free)
+
+    def due_in(self, reports_free: bool) -> float:
+        """``Clocks.due_in`` of all VMs."""
+        self.tidy()
+        return _TIME.due_in(self._all, len(self), reports_free)
+
+    def ends_scan_pass(self) -> bool:
+        """``Clocks.ends_scan_pass`` of all VMs."""
+        self.tidy()
+        return _TIME.ends_scan_pass(self._all, len(self))
+
     # what a policy is shown
 
     def numbers(self) -> NDArray[np.int64]:
@@ -259,9 +279,9 @@ class VMTable:
         """And could, if there were a driver."""
         return np.minimum(self.balloon_limit[rows], self.unreserved[rows])
 
-    def target_pages(self, rows: slice = slice(None)) -> Floats:
+    def target_pages(self) -> Floats:
         """What the driver works towards: what it was told, as far as it may."""
-        return np.minimum(self.balloon_target[rows], self.balloon_max(rows)) // PAGE_BYTES
+        return _TIME.targets(self._all, len(self))
 
     def stall(self) -> Floats:
         """Share of the time since the last decision that the VM did not run. A decision in the

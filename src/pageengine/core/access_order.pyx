@@ -20,10 +20,6 @@ cdef class AccessOrder:
     turn need nothing but to be made.
     """
 
-    cdef pe_turns _turns
-    cdef object _kept
-    cdef readonly int apart, plain
-
     def __cinit__(self, table, writes, int apart, int plain):
         turns, kinds = np.array(table, np.uint8, order="C"), np.array(writes, np.bool_, order="C")
         if turns.shape != (256, PE_PLACES) or kinds.shape != (256,) or turns.max() >= COUNT:
@@ -45,8 +41,9 @@ cdef class AccessOrder:
         ppns, kinds = np.array(ppns), np.array(kinds)  # they are looked at twice
         cdef const int64_t[::1] pages = ppns
         cdef const uint8_t[::1] whats = kinds
-        cdef int64_t[::1] out_pages
-        cdef uint8_t[::1] out_whats
+        sorted_ = np.empty_like(ppns), np.empty_like(kinds)
+        cdef int64_t[::1] out_pages = sorted_[0]
+        cdef uint8_t[::1] out_whats = sorted_[1]
         cdef size_t count[PE_TURNS]
         cdef size_t n = pages.shape[0], done = 0
         cdef pe_status status = PE_OK
@@ -58,17 +55,30 @@ cdef class AccessOrder:
             vm = engine._vm(id)
             engine._check_pages(vm, pages)
             with nogil:
-                pe_turns_count(self._turns, vm, n, &pages[0], &whats[0], count)
-                if count[self.plain] == n:
-                    status = pe_turns_touch(self._turns, engine._host, vm, &pages[0], &whats[0], n,
-                                            &done)
-            if 0 < count[self.apart] < n:
-                ppns, kinds = np.empty(n, np.int64), np.empty(n, np.uint8)
-                out_pages, out_whats = ppns, kinds
-                pe_turns_sort(self._turns, vm, &pages[0], &whats[0], count, &out_pages[0],
-                              &out_whats[0])
+                status = self.look(engine._host, vm, n, &pages[0], &whats[0], &out_pages[0],
+                                   &out_whats[0], count, &done)
+        if self.sorts(n, count):
+            ppns, kinds = sorted_
         counts = tuple([count[i] for i in range(PE_TURNS)])
         return ppns, kinds, counts, done, <int>status
+
+    cdef bint sorts(self, size_t n, const size_t *count) noexcept nogil:
+        """Whether n accesses, so many of each turn, are put in order."""
+        return 0 < count[self.apart] < n
+
+    cdef pe_status look(self, pe_host *host, pe_vm *vm, size_t n, const int64_t *ppns,
+                        const uint8_t *kinds, int64_t *out_ppns, uint8_t *out_kinds, size_t *count,
+                        size_t *done) noexcept nogil:
+        """Counts the turns of accesses; makes them if they are plain, and else puts them in order
+        where that is not the one they are in (``sorts``).
+        """
+        done[0] = 0
+        pe_turns_count(self._turns, vm, n, ppns, kinds, count)
+        if count[self.plain] == n:
+            return pe_turns_touch(self._turns, host, vm, ppns, kinds, n, done)
+        if self.sorts(n, count):
+            pe_turns_sort(self._turns, vm, ppns, kinds, count, out_ppns, out_kinds)
+        return PE_OK
 
     def touch(self, Engine engine not None, uint64_t id, ppns, kinds):
         """Makes these accesses in their order: (done, status number)."""

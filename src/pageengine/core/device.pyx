@@ -29,8 +29,6 @@ cdef class Device:
     One thread at a time.
     """
 
-    cdef pe_device _device
-
     def __cinit__(self, service):
         pe_device_init(&self._device, _seconds(service, "service"))
 

@@ -13,9 +13,6 @@ cdef class Ranks:
     on each and those before it; the last is 1.
     """
 
-    cdef pe_ranks _ranks
-    cdef object _kept
-
     def __cinit__(self, names, ends):
         made = np.array(names, dtype=np.int64), np.array(ends, dtype=np.float64)
         n = made[0].size
@@ -36,9 +33,6 @@ cdef class Ranks:
 
 cdef class Draws:
     """generator: a numpy Generator, whose state goes on as if it had drawn itself."""
-
-    cdef const pe_source *_source
-    cdef object _generator, _lock
 
     def __cinit__(self, generator):
         bits = generator.bit_generator

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from pageengine.host.vm import VM
     from pageengine.policy.workingset import WorkingSet
 
+    Ran = Mapping[str, float] | NDArray[np.float64]
+
 _SHOWN = [name for name in ROWS if name in VMView.__match_args__]
 _SHOWN_ROWS = [ROWS.index(name) for name in _SHOWN]
 _KEPT = ("_ticker", "swap_rate", "_pressure")
@@ -242,14 +244,18 @@ class EngineBackend:
 
     # as time goes by
 
-    def seconds_of_each(
-        self, seconds: float, ran: Mapping[str, float] | None
-    ) -> NDArray[np.float64]:
+    def seconds_of_each(self, seconds: float, ran: Ran | None) -> NDArray[np.float64]:
         """What each VM ran, float64 [n] in order, from what ``Host.advance`` was told."""
         if not self._engine.open:
             raise errors.Closed("the host is closed")
-        ran = {} if ran is None else ran
         names = self.table.names
+        if isinstance(ran, np.ndarray):
+            if ran.shape != (len(names),) or ran.dtype != np.float64:
+                raise ValueError(f"ran must be float64 of {len(names)} VMs, got {given.shown(ran)}")
+            if not len(ran) or (ran.min() >= 0 and ran.max() <= seconds * (1 + 1e-9)):
+                return ran
+            ran = dict(zip(names, ran.tolist(), strict=True))
+        ran = {} if ran is None else ran
         if not isinstance(ran, Mapping):
             raise TypeError(f"ran must be seconds by the names of VMs, got {given.shown(ran)}")
         if not ran.keys() <= names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from pageengine.core.guest import Guest
     from pageengine.faults import FaultPlan
+    from pageengine.host.engine_backend import Ran
     from pageengine.plumbing.shapes import Row
     from pageengine.policy.guard import Limits
     from pageengine.policy.workingset import WorkingSet
@@ -419,9 +420,7 @@ class Host(SavedHost):
         return self._backend.columns(rows)
 
     def counts(self) -> dict[str, Row[np.int64]]:
-        """Those of ``columns`` that the core keeps (places and events), of all VMs: cheaper
-        still.
-        """
+        """Those of ``columns`` that the core keeps, of all VMs: cheaper still."""
         return self._backend.counts()
 
     def snapshot(self) -> Snapshot:
@@ -439,11 +438,12 @@ class Host(SavedHost):
         """Asks the policy and does what it says."""
         return self._controller.balance()
 
-    def advance(self, seconds: float, ran: Mapping[str, float] | None = None) -> None:
+    def advance(self, seconds: float, ran: Ran | None = None) -> None:
         """Lets time pass: sampling periods, the sharing scan at the plan's rates, balloon drivers,
         free page reports, and decisions when they are due. ran: seconds that each VM really
-        ran, by name (a VM that waits does not look idle); all the time by default. The policy
-        is asked at most once, at the end: steps should be no longer than the balance period (15 s).
+        ran (a VM that waits does not look idle), by name or float64 [n] in order; all the time by
+        default. The policy is asked at most once, at the end: steps should be no longer than the
+        balance period (15 s).
         """
         seconds = given.seconds(seconds, "seconds", ends="(]")
         self._controller.advance(seconds, self._backend.seconds_of_each(seconds, ran))

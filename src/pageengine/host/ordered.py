@@ -46,6 +46,10 @@ class OrderedAccesses:
         self._vm.host  # Closed
         return self._vm._batches.some(self._call(ppns, kinds), len(ppns))
 
+    def rest(self, ppns: Ppns, kinds: Kinds, done: int, status: int) -> int:
+        """As ``touch``, after so many were made and that ended with this status number."""
+        return self._vm._batches.rest(self._call(ppns, kinds), len(ppns), done, status)
+
     def _call(self, ppns: Ppns, kinds: Kinds) -> Call:
         vm, order = self._vm, self._order
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pageengine.core.records import Faults
+from pageengine.lab.counting import weighed
 from pageengine.plumbing import given
 from pageengine.units import PAGE_BYTES
 
@@ -111,12 +112,8 @@ class CostModel:
         the result.
         """
         known = [key for key in names if key in events]
-        each = np.array([[getattr(self, key)] for key in known])
-        parts = each * np.array([events[key] for key in known])
-        found: NDArray[np.float64] = parts.sum(axis=0)  # exact where two parts at most are anything
-        for i in np.flatnonzero(np.count_nonzero(parts, axis=0) > 2).tolist():
-            found[i] = fsum(parts[:, i].tolist())
-        return found
+        each = np.array([getattr(self, key) for key in known], np.float64)
+        return weighed([events[key] for key in known], each)
 
     def of_pages(self, pages: float) -> CostModel:
         """The costs of a model to scale, in which a page stands for so many: each event is as many

@@ -13,7 +13,8 @@ from pageengine.core.access_order import AccessOrder
 from pageengine.core.records import Place
 from pageengine.errors import CheckpointError
 from pageengine.host.ordered import OrderedAccesses
-from pageengine.lab.contents import ContentProfile, expand
+from pageengine.lab.access_maker import FILL, FRESH, LAST, OUT, PAGE_OUT, WRITE, ZEROED, AccessMaker
+from pageengine.lab.contents import ContentProfile
 from pageengine.lab.workloads import Accesses, Release
 from pageengine.plumbing.kept import Kept
 from pageengine.units import PAGE_BYTES
@@ -26,15 +27,10 @@ if TYPE_CHECKING:
 
     Ppns = NDArray[np.int64]
     Flags = NDArray[np.uint8]
-ABSENT, SHARED, BALLOONED, SWAPPED = (
-    int(place) for place in (Place.ABSENT, Place.SHARED, Place.BALLOONED, Place.SWAPPED)
-)
-WRITE, FILL, PAGE_OUT = 1, 2, 4  # flags of what a guest does to a page
-ZEROED = 8  # here alone: the page becomes zero
+ABSENT, SHARED, BALLOONED = map(int, (Place.ABSENT, Place.SHARED, Place.BALLOONED))
 
 # When an access is made, by its flags and the place of its page: contents are needed where a page
 # is written that is filled, or held none of its own until now.
-OUT, FRESH, LAST = range(3)
 _table = np.full((256, len(Place)), LAST, np.uint8)
 _table[np.ix_([f for f in range(16) if f & WRITE], [ABSENT, SHARED, BALLOONED])] = FRESH
 _table[[f for f in range(16) if f & WRITE and f & FILL]] = FRESH
@@ -43,21 +39,20 @@ _writes = [flags & (WRITE | PAGE_OUT) == WRITE for flags in range(256)]
 _ORDER = AccessOrder(_table, _writes, FRESH, LAST)
 
 
-class VMMemory(Kept):
+class VMMemory(AccessMaker, Kept):
     """vm: the VM. number: of its contents. What could not be done for want of memory waits,
     and is done before anything else.
     """
 
     KEPT = ("_version", "_waiting", "_arriving", "double_paging")
+    _vm: VM
+    _version: NDArray[np.int32]
+    _waiting: list[tuple[Ppns, Flags | None]]
+    _arriving: tuple[Ppns, NDArray[Any]] | None
 
     def __init__(self, vm: VM, number: int, profile: ContentProfile, bytes_: bool):
-        self._vm, self._contents, self._bytes = vm, profile.of(number), bytes_
-        self._ordered = OrderedAccesses(vm, _ORDER)
-        self._version = np.zeros(vm.pages, np.int32)
-        self._zeroes_are_private = not vm.host.sharing
-        self._waiting: list[tuple[Ppns, Flags | None]] = []
-        self._arriving: tuple[Ppns, NDArray[Any]] | None = None
-        self.double_paging = 0
+        ordered, contents = OrderedAccesses(vm, _ORDER), profile.of(number)
+        super().__init__(vm, _ORDER, ordered, contents, bytes_, vm.host.sharing)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         pages = self._vm.pages
@@ -78,11 +73,6 @@ class VMMemory(Kept):
             and (not len(ppns) or 0 <= ppns.min() <= ppns.max() < self._vm.pages)
             and (flags is None or (flags.dtype == np.uint8 and flags.shape == ppns.shape))
         )
-
-    @property
-    def waits(self) -> bool:
-        """Whether accesses wait for memory."""
-        return bool(self._waiting) or self._arriving is not None
 
     def held(self) -> tuple[Ppns, NDArray[Any]]:
         """What the pages hold that the VM has something in: their PPNs, and contents. Pages of
@@ -177,32 +167,4 @@ class VMMemory(Kept):
         """
         if flags is None:
             return ppns, None, self._vm.touch_some(ppns, False) if len(ppns) else 0
-        # A guest reads what it pages out before it puts something else there, and contents come
-        # before touches; else order within an epoch is of no consequence but to recency.
-        vm = self._vm
-        if self._zeroes_are_private:  # the place does not say that a page holds nothing of its own
-            first = ((flags & WRITE) != 0) & (self._version[ppns] == 0)
-            flags = np.where(first, flags | FILL, flags)
-        ppns, flags, (out, fresh, last, _), done = self._ordered.make(ppns, flags)
-        if last == len(ppns):
-            return ppns, flags, done
-        if out:
-            paged_out = ppns[:out] if fresh else ppns[(flags & PAGE_OUT) != 0]
-            self.double_paging += int(np.sum(vm.places_at(paged_out) == SWAPPED))
-        if not fresh:
-            return ppns, flags, self._ordered.touch(ppns, flags)
-        end = out + fresh
-        if out:
-            done = self._ordered.touch(ppns[:out], flags[:out])
-        if done == out:
-            done += self._write(ppns[out:end], flags[out:end])
-        if done == end and last:
-            done += self._ordered.touch(ppns[end:], flags[end:])
-        return ppns, flags, done
-
-    def _write(self, ppns: Ppns, flags: Flags) -> int:
-        tokens = self._contents.written(ppns, flags, ZEROED, self._version)
-        done = self._vm.write_some(ppns, expand(tokens) if self._bytes else tokens)
-        # only first use is by the profile; whatever is written over it is the VM's own
-        self._contents.go_on(ppns[:done], flags[:done], ZEROED, self._version)
-        return done
+        return self.make(ppns, flags)

@@ -12,7 +12,7 @@ import numpy as np
 from pageengine.core.events import Events
 from pageengine.core.records import GuestStats
 from pageengine.errors import CheckpointError
-from pageengine.lab import costs
+from pageengine.lab import costs, counting
 from pageengine.lab.timeline import HOST_EVENTS, VM_EVENTS
 from pageengine.plumbing.kept import checked
 
@@ -50,10 +50,10 @@ class Meter:
             self._before[:, row] += self._passed_over.get(simulated, 0)
         self._passed_over.clear()
         after = counted(running, columns, guests)
-        grown = after >= self._before
-        since, self._before = np.where(grown, after - self._before, after), after
+        since, sums = counting.since(after, self._before)
+        self._before = after
         self.events = dict(zip((*_COUNTED, *_OWN), since, strict=True))
-        self.sums = dict(zip(self.events, since.sum(axis=1).tolist(), strict=True))
+        self.sums = dict(zip(self.events, sums, strict=True))
 
     def pass_over(self, running: list[SimulatedVM], grown: Counts) -> None:
         """What has happened to these VMs is no event. grown: by how much ``counted`` grew."""
@@ -97,12 +97,10 @@ def counted(running: list[SimulatedVM], columns: Mapping[str, Counts], guests: C
     """Counters of VMs by the names of ``Meter.events``, int64 [names, n]. columns, guests: as for
     ``Meter.read``.
     """
-    return np.array(
-        [
-            *(columns[name] for name in _COUNTED),
-            [simulated.memory.double_paging for simulated in running],
-            *guests[_DISK],
-        ]
+    paged_twice = np.array([simulated.memory.double_paging for simulated in running], np.int64)
+    return counting.stacked(
+        [*[columns[name] for name in _COUNTED], paged_twice, *[guests[row] for row in _DISK]],
+        len(running),
     )
 
 

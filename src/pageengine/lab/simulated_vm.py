@@ -12,6 +12,7 @@ from pageengine.control.driver_faults import DriverFaults
 from pageengine.host.options import number_of
 from pageengine.lab.carried import TakenAlong
 from pageengine.lab.contents import find as find_contents
+from pageengine.lab.life import Life
 from pageengine.lab.memory import VMMemory
 from pageengine.lab.workloads import kept, make as make_workload, warmed
 from pageengine.plumbing import given
@@ -20,6 +21,7 @@ from pageengine.plumbing.kept import Kept
 from pageengine.units import PAGE_BYTES, PAGES_MOST, parse_pages
 
 if TYPE_CHECKING:
+    from pageengine.core.device import Device
     from pageengine.core.guest import Guest
     from pageengine.host.host import Host
     from pageengine.lab.events import Event
@@ -55,7 +57,7 @@ class GuestSpec(DriverFaults):
             parse_pages(self.swap, "swap of the guest", SWAP_MOST)
 
 
-class SimulatedVM(Kept):
+class SimulatedVM(Life, Kept):
     """spec: what it is; options: what events have changed of that; workload: what it does first, or
     what ``workloads.make`` makes that of. storage: what it waits for;
     seed: of its random draws, which go by its name, so that no order of VMs changes them.
@@ -81,6 +83,15 @@ class SimulatedVM(Kept):
         "stall",
         "idle",
     )
+    _device: Device
+    _was_blocked: bool
+    _slowness: float  # seconds that a second of running has cost lately
+    _made: float
+    _owed: float
+    _stalled: float
+    _idle: float
+    _unpaid: float
+    _since: float
     came_with: tuple[int, ...] | None  # numbers of its guest, where it came from elsewhere
 
     def __init__(
@@ -136,8 +147,7 @@ class SimulatedVM(Kept):
     def _new(self) -> None:
         """Nothing has happened yet."""
         self.held = self.blocked = self._was_blocked = False
-        self._slowness = 0.0  # seconds that a second of running has cost lately
-        self._made = self._owed = self._stalled = self._idle = self._unpaid = 0.0
+        self._slowness = self._made = self._owed = self._stalled = self._idle = self._unpaid = 0.0
         self.came_with = None
         self._since = self._device.time
         self.progress = self.stall = self.idle = 0.0
@@ -222,54 +232,6 @@ class SimulatedVM(Kept):
     def wait(self, seconds: float) -> None:
         """It loses so many seconds now, to something that is none of its accesses."""
         self._device.add(self.client, 0.0, seconds)
-
-    def live(self, now: float, until: float) -> None:
-        """Makes the accesses of its time until then, as far as it does not wait for what it did
-        before.
-        """
-        self.held, made = False, 0.0
-        if self.vm.blocked:
-            self.held = self._was_blocked = True
-            return
-        if self.memory.waits:
-            made = self._owed * self.memory.go_on()
-            self._owed = self._owed - made if self.memory.waits else 0.0
-        if not self.memory.waits and not self.over:
-            given = (until - self._device.end(self.client) - made) / (1 + self._slowness)
-            if given > 0:
-                part = self.memory.do(self.workload.step(given, now))
-                made += given * part
-                self._owed = given - given * part
-        self.held = self.memory.waits
-        self._made += made
-
-    @property
-    def over(self) -> bool:
-        """Whether its program has ended."""
-        return getattr(self.workload, "ended", False)
-
-    def take_made(self, waits: float) -> float:
-        """Seconds whose accesses were made since the last call. waits: what they will probably wait
-        for in all; a VM that waits much makes few accesses in a slice.
-        """
-        made, self._made = self._made, 0.0
-        if made > 0:
-            self._slowness = (self._slowness + waits / made) / 2
-        return made
-
-    def pass_time(self, seconds: float) -> float:
-        """So many seconds are over; in how many of them it ran. What it waited in time that counts
-        as run already, because it was behind, is counted now.
-        """
-        self._unpaid += self._device.take_waited(self.client)
-        if self.held:
-            self._unpaid += self._device.hold(self.client)
-        elif self.over:
-            self._idle += self._device.hold(self.client)
-        waited = min(seconds, self._unpaid)
-        self._unpaid -= waited
-        self._stalled += waited
-        return seconds - waited
 
     def end_row(self, epoch: float) -> None:
         """An epoch is over: progress, stall and idle are the parts of it in which the VM ran,

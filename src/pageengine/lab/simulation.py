@@ -14,12 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pageengine.errors import AdmissionError
 from pageengine.host.host import Host
 from pageengine.inline import bars
-from pageengine.lab import bounds, costs as cost_models
+from pageengine.lab import bounds, costs as cost_models, life
 from pageengine.lab.contents import find as find_contents
 from pageengine.lab.events import Event, check_events
 from pageengine.lab.meter import Meter, counted, of_guests
@@ -244,40 +242,35 @@ class Simulation(SavedSimulation):
         while now < end:
             while self.events and on_grid(self.events[0].at) <= now:
                 self._happen(self.events.pop(0), now)
-            if self.host.due <= now:  # of what happened the policy hears at once
+            due = self.host.due
+            if due <= now:  # of what happened the policy hears at once
                 self.host.balance()
+                due = self.host.due
             until = on_grid(self.events[0].at) if self.events else end
-            self._live(now, min(until, end))
+            running = list(self.running.values())
+            self._live(now, self._slices.end(now, min(until, end), due, running))
             now = self.host.time
         self._record((number + 1) * self.epoch)
 
     def _live(self, now: float, until: float) -> None:
-        """One slice, until then or a time before."""
+        """One slice."""
         running = list(self.running.values())
-        until = self._slices.end(now, until, running)
-        for i in self._turns(running):
-            running[i].live(now, until)
+        life.live(running, self._turns(running), now, until)
         columns, guests = self.host.counts(), of_guests(running)
         meter = self._slice_meter
         meter.read(running, columns, guests)
         self._storage.charge(running, meter.events)
         self._storage.serve(until, meter.sums)
         seconds = until - now
-        ran = {simulated.name: simulated.pass_time(seconds) for simulated in running}
+        ran = life.pass_time(running, seconds)
         self._slices.happened(seconds, meter.sums)
         self.host.swap_was_read(self._storage.device.read_busy)
         self.host.advance(seconds, ran)
 
     def _turns(self, running: list[SimulatedVM]) -> list[int]:
-        """VMs take turns, in an order of each slice's own that does not depend on how they are
-        listed.
-        """
+        """VMs take turns, in an order of each slice's own."""
         self._slice += 1
-        salt = np.uint64((self._slice + self.seed) * 0xBF58476D1CE4E5B9 % 2**64)
-        numbers = np.array([simulated.number for simulated in running], np.uint64)
-        keys = (numbers ^ salt) * np.uint64(0x9E3779B97F4A7C15)  # the product keeps its low bits
-        order: list[int] = np.argsort(keys, kind="stable").tolist()
-        return order
+        return life.turns(running, (self._slice + self.seed) * 0xBF58476D1CE4E5B9 % 2**64)
 
     def _record(self, end: float) -> None:
         running = list(self.running.values())

@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pageengine.lab.workloads.base import fastest
+from pageengine.lab import life
 from pageengine.plumbing.kept import Kept
 
 if TYPE_CHECKING:
@@ -40,9 +40,8 @@ class Slices(Kept):
         self._host = host
         self._rate = 0.0  # pages per second that accesses took lately
 
-    def end(self, now: float, until: float, running: list[SimulatedVM]) -> float:
-        """The end of the slice that begins now; at the latest ``until``."""
-        due = self._host.due
+    def end(self, now: float, until: float, due: float, running: list[SimulatedVM]) -> float:
+        """The end of the slice that begins now; at the latest ``until``. due: ``Host.due``."""
         longest = self._longest(running)
         if due > now:
             until = min(until, max(on_grid(due), now + 1 / GRID))
@@ -54,10 +53,10 @@ class Slices(Kept):
         return max(now + 1 / GRID, on_grid(now + left / math.ceil(left / longest)))  # equal ones
 
     def _longest(self, running: list[SimulatedVM]) -> float:
-        if any(simulated.held for simulated in running):
+        if life.any_held(running):
             return FINEST
         above, mark = self._host.headroom
-        rate = sum(fastest(simulated.workload) for simulated in running)
+        rate = sum(life.fastest(running))
         longest = math.inf
         if rate == math.inf:
             longest = UNTOLD

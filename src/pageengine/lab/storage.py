@@ -11,13 +11,16 @@ import numpy as np
 
 from pageengine.core.device import Device
 from pageengine.host.options import number_of
+from pageengine.lab import life
 from pageengine.lab.costs import EVENTS, REQUESTS, WRITES, CostModel
+from pageengine.lab.counting import weighed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pageengine.lab.simulated_vm import SimulatedVM
 COSTS = tuple(name for name in EVENTS if name not in REQUESTS)
+_EACH = np.ones(len(REQUESTS))
 CLUSTER = 32  # pages of one write
 
 
@@ -43,15 +46,10 @@ class Storage:
         """What these VMs ran, and what it cost them, is now work of theirs. events: of each,
         by name.
         """
-        costs = self.costs.stalls(events, COSTS).tolist()
-        requests = np.asarray(sum(events[name] for name in REQUESTS))
-        latency = self.costs.stalls(events, REQUESTS) / np.maximum(1, requests)
-        for simulated, cost, asked, each in zip(
-            running, costs, requests.tolist(), latency.tolist(), strict=True
-        ):
-            ran = simulated.take_made(cost + asked * (each + self.device.queued))
-            if ran or cost or asked:
-                self.device.add(simulated.client, ran, cost, asked, each)
+        costs = self.costs.stalls(events, COSTS)
+        requests = weighed([events[name] for name in REQUESTS], _EACH)
+        waits = self.costs.stalls(events, REQUESTS)
+        life.charge(running, self.device, costs, requests, waits)
 
     def serve(self, until: float, sums: Mapping[str, int]) -> None:
         """Time passes. sums: of the events since the last call."""

@@ -27,8 +27,6 @@ cdef class VMContents:
     sizes in 64 bytes.
     """
 
-    cdef pe_profile _profile
-
     def __cinit__(self, salt, vm, marks, copies, units):
         cdef const double[::1] ends = np.ascontiguousarray(marks, dtype=np.float64)
         cdef const uint8_t[::1] sizes = np.ascontiguousarray(units, dtype=np.uint8)

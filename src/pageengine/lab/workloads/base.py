@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 import numpy as np
 
 from pageengine.core.draws import Draws
+from pageengine.lab.workloads.pace import Pace
 from pageengine.plumbing import given
 from pageengine.plumbing.kept import Kept
 from pageengine.units import PAGE_BYTES, Size, parse_size
@@ -69,6 +70,18 @@ class Workload(Protocol):
 FASTEST = 1e9  # touches per second of one VM: a memory of today makes no more
 
 
+def of_pace(name: str) -> Any:
+    """An attribute of a workload that its Pace has."""
+
+    def found(self: Paced) -> Any:
+        return getattr(self.pace, name)
+
+    def set_(self: Paced, value: Any) -> None:
+        setattr(self.pace, name, value)
+
+    return property(found, set_)
+
+
 def _with_options(make: Callable[..., None]) -> Callable[..., None]:
     """A constructor whose options stay known, so that a checkpoint can tell of them."""
 
@@ -83,12 +96,17 @@ def _with_options(make: Callable[..., None]) -> Callable[..., None]:
 class Paced(Kept):
     """Base of workloads that touch pages at a rate. rate: touches per second of the VM's time;
     memory: bytes it uses, text or number (by default ``PART`` of the VM); write: part of the
-    touches that write, 0 to 1.
+    touches that write, 0 to 1. pace: what it remembers of its touches; one whose ``step`` gives
+    what that does and nothing else, ``paced``, has a step made without arrays between.
     """
 
     KEPT: ClassVar[tuple[str, ...]] = ("_due", "in_use")
     PART = 0.9
     needs_guest = False
+    PACED = False  # each class says so for itself: one that is made of it may step in another way
+    rate: float = of_pace("rate")
+    write: float = of_pace("write")
+    _due: float = of_pace("due")
     options: dict[str, Any]  # that it was made with
 
     def __init_subclass__(cls, **named: Any) -> None:
@@ -98,10 +116,8 @@ class Paced(Kept):
 
     @_with_options
     def __init__(self, *, rate: float = 1000.0, memory: Size | None = None, write: float = 0.3):
-        self.rate = float(given.real(rate, "rate", 0, FASTEST))
-        self.write = part(write, "write")
+        self.pace = Pace(float(given.real(rate, "rate", 0, FASTEST)), part(write, "write"))
         self._memory = None if memory is None else parse_size(memory, "memory")
-        self._due = 0.0
         self.in_use = 0
 
     def __repr__(self) -> str:
@@ -141,16 +157,15 @@ class Paced(Kept):
 
     def touches(self, seconds: float) -> int:
         """How many touches are due; fractions wait."""
-        self._due += self.rate * seconds
-        n = int(self._due)
-        self._due -= n
-        return n
+        return self.pace.touches(seconds)
 
     def writes(self, n: int) -> NDArray[np.bool_] | bool:
         """Which of n touches write."""
-        if self.write in (0.0, 1.0):
-            return bool(self.write)
-        return self.draws.part(self.write, n)
+        return self.pace.writes(self.draws, n)
+
+    def paced(self, seconds: float) -> list[Accesses | Release]:
+        """A step of its pace."""
+        return [Accesses(ids, write) for ids, write in self.pace.step(seconds)]
 
 
 def fastest(workload: Workload) -> float:

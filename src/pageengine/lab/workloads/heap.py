@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from pageengine.lab.workloads.base import Accesses, Paced, Release, part
+from pageengine.lab.workloads.base import Accesses, Paced, Release, of_pace, part
 from pageengine.units import Size
 
 
@@ -16,6 +16,9 @@ class Heap(Paced):
     """
 
     KEPT = (*Paced.KEPT, "_old", "_next")
+    PACED = True
+    _old: int = of_pace("reads")
+    _next: int = of_pace("first")
 
     def __init__(
         self,
@@ -33,7 +36,7 @@ class Heap(Paced):
     def start(self, pages: int, rng: np.random.Generator) -> None:
         super().start(pages, rng)
         self._young = min(max(1, int(self.young * self.pages)), max(1, self.pages - 1))
-        self._old, self._next = 0, 0
+        self.pace.in_order(self.draws, self._young, generations=True)
         self.in_use = self._young
 
     def fastest(self) -> float:
@@ -64,15 +67,8 @@ class Heap(Paced):
         return [self.once_each(np.arange(self.pages)), Release(left)]
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
-        n = self.touches(seconds)
-        found: list[Accesses | Release] = [
-            Accesses((self._next + np.arange(n)) % self._young, True)
-        ]
-        rounds, self._next = divmod(self._next + n, self._young)
-        if self._old and n:
-            reads = self._young + self.draws.below(self._old, max(1, n // 4))
-            found.append(Accesses(reads, False))
-        for _ in range(rounds):
+        found = self.paced(seconds)
+        for _ in range(self.pace.rounds):
             found += self._promote()
         self.in_use = self._young + self._old
         return found

@@ -13,6 +13,7 @@ class Idle(Paced):
     """
 
     KEPT = (*Paced.KEPT, "_filled", "_poured", "_filling")
+    PACED = True
 
     def __init__(
         self,
@@ -31,6 +32,12 @@ class Idle(Paced):
     def fastest(self) -> float:
         return max(self.fill, self.rate) if self._filling else self.rate
 
+    def start(self, pages: int, rng: np.random.Generator) -> None:
+        super().start(pages, rng)
+        active = min(self.active, self.pages)
+        self.pace.in_window(self.draws, active, active)
+        self.pace.alone = False  # until it has filled its memory
+
     def warm(self, time: float) -> list[Accesses | Release]:
         self._filled, self._filling = self.pages, False
         return [Accesses(np.arange(self.pages)[::-1], True)]
@@ -44,7 +51,6 @@ class Idle(Paced):
             seconds = (self._poured - end) / self.fill if end == self.pages else 0.0
             self._filled, self._filling = end, end < self.pages
         if not self._filling and seconds > 0:
-            n = self.touches(seconds)
-            ids = self.draws.below(min(self.active, self.pages), n)
-            found.append(Accesses(ids, self.writes(n)))
+            found += self.paced(seconds)
+            self.pace.alone = True
         return found

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pageengine.lab.workloads.base import Accesses, Paced, Release, part
+from pageengine.lab.workloads.base import Accesses, Paced, Release, of_pace, part
 from pageengine.plumbing import given
 from pageengine.units import Size
 
@@ -13,6 +13,9 @@ class Moving(Paced):
     """
 
     KEPT = (*Paced.KEPT, "_first", "_since")
+    PACED = True
+    _first: int = of_pace("first")
+    _since: float = of_pace("since")
 
     def __init__(
         self,
@@ -31,7 +34,8 @@ class Moving(Paced):
     def start(self, pages: int, rng: np.random.Generator) -> None:
         super().start(pages, rng)
         self._size = max(1, int(self.window * self.pages))
-        self._first, self._since = 0, 0.0
+        moves = int(self.move * self._size)
+        self.pace.in_window(self.draws, self._size, self.pages, moves, self.every)
         self.in_use = self._size
 
     def warm(self, time: float) -> list[Accesses | Release]:
@@ -40,10 +44,4 @@ class Moving(Paced):
         return [self.once_each((self._size + np.arange(reached)) % reached)]
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
-        self._since += seconds
-        while self._since >= self.every:
-            self._since -= self.every
-            self._first = (self._first + int(self.move * self._size)) % self.pages
-        n = self.touches(seconds)
-        ids = self.draws.window(self._first, self._size, self.pages, n)
-        return [Accesses(ids, self.writes(n))]
+        return self.paced(seconds)

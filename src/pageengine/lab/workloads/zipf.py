@@ -20,6 +20,8 @@ class Zipf(Paced):
     memory. alpha: 0 is uniform, 1 the usual skew.
     """
 
+    PACED = True
+
     def __init__(
         self,
         *,
@@ -34,14 +36,13 @@ class Zipf(Paced):
     def start(self, pages: int, rng: np.random.Generator) -> None:
         super().start(pages, rng)
         self._by_rank = rng.permutation(self.pages)
-        self._popular = Ranks(self._by_rank, popularity(self.pages, self.alpha))
+        self.pace.by_rank(self.draws, Ranks(self._by_rank, popularity(self.pages, self.alpha)))
 
     def warm(self, time: float) -> list[Accesses | Release]:
         return [self.once_each(self._by_rank[::-1])]
 
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
-        n = self.touches(seconds)
-        return [Accesses(self.draws.ranks(self._popular, n), self.writes(n))]
+        return self.paced(seconds)
 
 
 def steepness(alpha: float) -> float:

@@ -1,0 +1,44 @@
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+
+from pageengine._c.status cimport pe_status
+from pageengine._c.vm cimport pe_vm
+from pageengine.core.access_order cimport AccessOrder
+from pageengine.core.engine cimport Engine
+from pageengine.lab.workloads.pace cimport Pace
+from pageengine.stores.profile cimport VMContents
+
+
+cdef struct accesses:
+    size_t n
+    int64_t *ppns
+    uint8_t *kinds
+    int64_t *other_ppns   # room to put them in order
+    uint8_t *other_kinds
+    uint64_t *tokens      # and for what they write
+
+
+cdef class AccessMaker:
+    cdef public list _waiting
+    cdef public object _arriving, _version
+    cdef public int64_t double_paging
+    cdef public object _vm
+    cdef object _ordered
+    cdef Engine _engine
+    cdef uint64_t _id
+    cdef AccessOrder _order
+    cdef VMContents _contents
+    cdef bint _bytes, _zeroes_are_private
+
+    cdef bint waiting(self)
+    cdef bint blocked(self) except -1
+    cdef double do_paced(self, Pace pace, double seconds) except -2
+    cdef pe_vm *_there(self) except NULL
+    cdef bint _limited(self) except -1
+    cdef int _look(self, accesses *all_, size_t *count) except -1
+    cdef Py_ssize_t _make(self, accesses *all_) except -1
+    cdef Py_ssize_t _touch(self, accesses *all_, size_t first, size_t end) except -1
+    cdef Py_ssize_t _rest(self, accesses *all_, size_t first, size_t end, size_t done,
+                          pe_status status) except -1
+    cdef Py_ssize_t _write(self, accesses *all_, size_t first, size_t end) except -1
+    cdef int _paged_out(self, accesses *all_, size_t out, size_t fresh) except -1
+    cdef object _left(self, accesses *all_, size_t first)
