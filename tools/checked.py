@@ -117,7 +117,9 @@ MUSL = frozenset(
     "memcpy memmove memset mmap munmap open pow pread pwrite read realloc sched_yield snprintf "
     "sqrt strchr strcmp strlen strncmp strncpy strrchr strstr sysconf vsnprintf write "
     "pthread_mutex_lock pthread_mutex_unlock pthread_mutex_trylock posix_fallocate fprintf stderr "
-    "qsort bcmp fcntl preadv pwritev".split()
+    "pthread_mutex_init pthread_mutex_destroy pthread_cond_init pthread_cond_destroy "
+    "pthread_cond_wait pthread_cond_broadcast pthread_create pthread_join pthread_sigmask "
+    "sigfillset qsort bcmp fcntl preadv pwritev".split()
 )
 
 
