@@ -180,7 +180,7 @@ cdef class SwapSpace:
         if one is.
         """
         cdef const char *reason = NULL
-        cdef bint sound
+        cdef bint sound = False
         with self._lock:
             self._open()
             with nogil:
