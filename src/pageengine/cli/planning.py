@@ -176,18 +176,58 @@ def _tell(advice: DemandAdvice, objective: Objective, policy: str, console: Cons
 
 
 def sentence(said: Packing) -> str:
-    """What to do."""
+    """What to do; first of all, whether the data could tell."""
     if not said.ratio:
         return (
             f"No advice: on hosts of {size(said.memory)} not one VM of these fits "
             f"{_percent(said.share)} of the time, on {_percent(said.confidence)} of them."
         )
-    more = " (all VMs of the data: more may fit)" if said.edge else ""
-    return (
-        f"Place VMs until {said.ratio:.2f} times the memory of the host is provisioned{more}: on "
-        f"{_percent(said.confidence)} of hosts what they need fits, {_percent(said.share)} of the "
-        f"time. That is {said.counts[2]} VMs on a host in the middle."
+    if said.edge:
+        return (
+            f"All {said.vms} VMs fit on one host of {size(said.memory)}: the data ran out before "
+            f"the host did. The largest number of VMs that they can speak for is {said.vms}, "
+            f"{said.ratio:.2f} times the memory of the host provisioned; that is no limit, and "
+            f"where the limit is they do not tell. All need {size(round(said.peak))} together, "
+            f"{_percent(said.share)} of the time, of {size(round(said.room))} that are there: ask "
+            f"for hosts below {size(round(said.enough_for))}, or bring more VMs."
+        )
+    alike = (
+        f" Each host has over half of the {said.vms} VMs of the data, so that hosts are alike: the "
+        "band is narrower than that of hosts with VMs of their own."
+        if said.counts[2] > said.vms / 2
+        else ""
     )
+    return (
+        f"Place VMs until {said.ratio:.2f} times the memory of the host is provisioned: on "
+        f"{_percent(said.confidence)} of hosts what they need fits, {_percent(said.share)} of the "
+        f"time. That is {said.counts[2]} VMs on a host in the middle.{alike}"
+    )
+
+
+def unable(found: Backtest) -> list[str]:
+    """What the back-test cannot tell, in sentences: it comes before what it tells."""
+    told, capped, vms = [], found.capped, found.advised.vms
+    if len(capped) == len(found.fared):
+        told.append(
+            f"All {len(capped)} rules placed all {vms} VMs of the data: they ran out before any "
+            "rule did, and no rule can be told from another here."
+        )
+    elif capped:
+        told.append(
+            f"{', '.join(capped)}: placed all {vms} VMs of the data, which ran out first. What "
+            "they would place beyond that is not known, and they cannot be told apart."
+        )
+    if all(each.held == 1 for each in found.fared):
+        told.append(
+            "Every rule held on every host: that shows what caution costs, and not which rule "
+            "dares too much."
+        )
+    if found.rest_peak < found.peak:
+        told.append(
+            f"All VMs together needed {size(round(found.rest_peak))} in the rest, less than the "
+            f"{size(round(found.peak))} of the part on which was advised."
+        )
+    return told
 
 
 def _tell_band(said: Packing, console: Console) -> None:
@@ -281,6 +321,8 @@ def _tell_points(advice: DemandAdvice, objective: Objective, policy: str, consol
 
 
 def _tell_backtest(found: Backtest, console: Console) -> None:
+    for each in unable(found):
+        console.say(each)
     console.table(
         f"How it would have fared: {reading.span(found.first)} to advise on, then "
         f"{reading.span(found.rest)} to see",
@@ -288,7 +330,7 @@ def _tell_backtest(found: Backtest, console: Console) -> None:
         [
             (
                 each.name,
-                f"{each.vms:.1f}",
+                "all" if each.capped else f"{each.vms:.1f}",
                 f"{each.ratio:.2f}",
                 _percent(each.held),
                 *_bad(each.unlucky),
@@ -327,7 +369,7 @@ def as_dict(advice: DemandAdvice, objective: Objective, policy: str) -> dict[str
         "filled": advice.loads.filled,
         "packing": said,
         "points": [_plain(point) for point in advice.points],
-        "backtest": _plain(advice.backtest),
+        "backtest": {**_plain(advice.backtest), "unable": unable(advice.backtest)},
     }
 
 

@@ -164,7 +164,7 @@ def simulate(
         room,
         _specs(loads, rows, first, after, scale, interval),
         policy=_policy(policy, scale),
-        costs=cost_models.make(costs).slowed(scale / PACE),
+        costs=cost_models.make(costs).of_pages(scale).slowed(1 / PACE),
         seed=packing_.seed,
         epoch=loads.step / PACE,
         host={"estimator": lambda: AccessedBits(interval), "sharing": False},
