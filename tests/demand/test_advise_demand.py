@@ -63,7 +63,7 @@ def test_data_that_ran_out_are_said_first(capsys, table):
     status, out, _ = call(capsys, table, "--host", "64 MiB", "--overhead", "15%", "--data-only")
     text = " ".join(out.split())
     assert status == 0 and text.startswith("All 12 VMs fit on one host of 64 MiB: the data ran")
-    assert "number of VMs that they can speak for is 12, 3.00 times the memory" in text
+    assert "number of VMs that they can speak for is 12, 3 times the memory" in text
     assert "All need 48 MiB together, 99.9 % of the time, of 54.4 MiB" in text
     assert "ask for hosts below 56.5 MiB" in text and "Place VMs until" not in text
     assert "advice, each host by its own, own maxima, Coach: placed all 12 VMs" in text

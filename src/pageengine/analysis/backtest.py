@@ -91,10 +91,15 @@ def backtest(
     """part: of the slots that are the first part. The rest as for ``packing.pack``. ValueError: a
     part is empty.
     """
-    part = given.real(part, "part", 0, 1, "()")
+    part = given.real(part, "the first part (split)", 0, 1, "()")
     cut = int(round(part * loads.slots))
     if not 0 < cut < loads.slots:
-        raise ValueError(f"{loads.slots} slots cannot be split at {part:g} of them")
+        only = "one slot" if loads.slots == 1 else f"{loads.slots} slots"
+        raise ValueError(
+            f"all readings are in {only} of {loads.step:g} s, and {part:g} of that (split) leaves "
+            "nothing to advise on, or nothing to check: it takes readings of two moments at least, "
+            "and a slot (step) that is shorter than the time between them"
+        )
     room = float(memory) if room is None else given.real(room, "room", 0, memory)
     before, after = loads.cut(0, cut), loads.cut(cut, loads.slots)
     advised = packing.pack(

@@ -150,7 +150,7 @@ def pack(
     room = float(memory) if room is None else given.real(room, "room", 0, memory)
     share = float(given.real(share, "share", 0, 1, "(]"))
     confidence = float(given.real(confidence, "confidence", 0, 1, "(]"))
-    order = placing.orders(loads.names, draws, seed)
+    order = placing.orders(loads.names, placing.draws_of(draws, loads), seed)
     filled = placing.provisioned(loads.size, order)
     counts = placing.most(loads.need, order, room, share)
     ratio = ratio_of(filled, counts, memory, confidence)
