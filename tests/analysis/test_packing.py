@@ -97,6 +97,20 @@ def test_all_that_there_is_fits_is_said():
     found = pack(made(vms=5), 4096 * GIB)
     assert found.edge and found.count == 5 and found.band == (np.inf,) * 5
     assert found.ratio == made(vms=5).size.sum() / (4096 * GIB)
+    assert found.peak == pytest.approx(made(vms=5).need.sum(axis=0).max(), rel=1e-4)
+    enough = pack(made(vms=5), int(found.enough_for) - 2**20)
+    assert not enough.edge and enough.band != found.band, "a host that the data can fill"
+
+
+def test_what_all_need_together_is_of_the_stated_share_and_the_room():
+    need = np.full((4, 10), 2.0 * GIB)
+    need[:, 3] = 4 * GIB
+    of = loads(8 * GIB, need)
+    assert pack(of, 64 * GIB, share=0.9, room=32 * GIB).peak == 8 * GIB
+    found = pack(of, 64 * GIB, share=1.0, room=32 * GIB)
+    assert found.peak == 16 * GIB and found.enough_for == 32 * GIB and found.edge
+    assert pack(of, 32 * GIB, share=1.0, room=16 * GIB).edge
+    assert not pack(of, 32 * GIB, share=1.0, room=16 * GIB - 2**20).edge
 
 
 def test_not_even_one_vm_is_no_advice():
@@ -174,6 +188,18 @@ def test_a_back_test_of_what_never_changes_holds_and_places_as_advised():
     }
     assert {name: each.vms for name, each in fared.items()} == expected
     assert found.first == found.rest == 50 * 300 and found.split == 50 * 300
+    assert found.peak == found.rest_peak == 80 * GIB and found.capped == ()
+
+
+@pytest.mark.parametrize(
+    ("host", "capped"),
+    [(32, ()), (80, (ADVICE, BY_HOST, "own maxima", "Coach")), (93, 5), (161, 6), (320, 8)],
+)
+def test_rules_that_the_end_of_the_data_stopped_are_named(host, capped):
+    """40 VMs of 8 GiB that need 2: 80 GiB, 92 with VPA's margin, 160 with VMware's half."""
+    found = backtest(loads(8 * GIB, np.full((40, 100), 2 * GIB)), host * GIB, draws=20)
+    assert found.capped == capped or len(found.capped) == capped
+    assert all(each.vms == 40 for each in found.fared if each.capped)
 
 
 def test_advice_that_the_rest_does_not_keep_is_seen():

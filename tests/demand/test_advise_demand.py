@@ -58,6 +58,30 @@ def test_json_has_the_same(capsys, table):
     assert status == 1 and said["packing"]["ratio"] == 0 and "No advice" in said["advice"]
 
 
+def test_data_that_ran_out_are_said_first(capsys, table):
+    """Twelve VMs of 16 MiB that need 4: 48 MiB together, 57.6 with what a host needs itself."""
+    status, out, _ = call(capsys, table, "--host", "64 MiB", "--overhead", "15%", "--data-only")
+    text = " ".join(out.split())
+    assert status == 0 and text.startswith("All 12 VMs fit on one host of 64 MiB: the data ran")
+    assert "number of VMs that they can speak for is 12, 3 times the memory" in text
+    assert "All need 48 MiB together, 99.9 % of the time, of 54.4 MiB" in text
+    assert "ask for hosts below 56.5 MiB" in text and "Place VMs until" not in text
+    assert "advice, each host by its own, own maxima, Coach: placed all 12 VMs" in text
+    assert "Every rule held on every host" in text
+    status, out, _ = call(capsys, table, "--host", "256 MiB", "--data-only")
+    text = " ".join(out.split())
+    assert "All 8 rules placed all 12 VMs of the data" in text and "from another here" in text
+
+
+def test_hosts_that_share_most_of_their_vms_are_said_to_be_alike(capsys, table):
+    options = ["--overhead", "0.5%", "--data-only"]
+    _, said = told(capsys, table, "--host", "40 MiB", *options)
+    assert "over half of the 12 VMs of the data" in said["advice"]
+    assert said["backtest"]["unable"] and not said["packing"]["edge"]
+    _, said = told(capsys, table, "--host", "20 MiB", *options)
+    assert "over half" not in said["advice"]
+
+
 @pytest.mark.slow
 def test_hosts_are_simulated_and_drawn(capsys, table, tmp_path):
     pytest.importorskip("matplotlib")

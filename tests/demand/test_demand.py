@@ -162,7 +162,7 @@ def test_cutting_by_time_and_by_name(tmp_path):
         ("time,vm,used_parsec\n1,a,1\n", "line 1: column 'used_parsec'.*no unit of memory"),
         ("time,vm,used\n", "no readings of any VM"),
         ("time,vm,used\nx,a,1\n", r"no readings of any VM \(readings without a time"),
-        ("", "none of the kinds"),
+        ("", "an empty file"),
     ],
 )
 def test_a_file_that_is_none_says_what_would_be_right(tmp_path, text, why):
@@ -174,7 +174,7 @@ def test_a_file_that_is_none_says_what_would_be_right(tmp_path, text, why):
 def test_what_is_asked_for_wrongly(tmp_path):
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "none.csv")
-    with pytest.raises(DemandError, match="no CSV file"):
+    with pytest.raises(DemandError, match="no file in this folder"):
         load(tmp_path)
     path = table(tmp_path, "time,vm,used\n0,a,1\n")
     with pytest.raises(ValueError, match="kind must be one of bitbrains, "):

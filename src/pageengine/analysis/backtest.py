@@ -35,6 +35,8 @@ class Fared(Frozen):
         says: [text] what it is
         vms: [number] on a host, mean
         ratio: [ratio] of provisioned to the host's memory, mean
+        capped: [yes or no] whether it placed all VMs of the data on each host: the data ran out
+            before it did
         held: [share, 0 to 1] of hosts on which the VMs fitted in the rest
         unlucky: [Unlucky] what the others saw
     """
@@ -43,6 +45,7 @@ class Fared(Frozen):
     says: str
     vms: float
     ratio: float
+    capped: bool
     held: float
     unlucky: Unlucky
 
@@ -54,6 +57,8 @@ class Backtest(Frozen):
         split: [seconds] since 1970, where the first part ends
         first: [seconds] of the part on which advice was given
         rest: [seconds] of the part on which it was checked
+        peak: [bytes] that all VMs together needed in the first part, in the stated share of time
+        rest_peak: [bytes] the same in the rest
         advised: [Packing] what the first part advised
         fared: [Fared each] the advice first, then the rules of others
     """
@@ -61,8 +66,15 @@ class Backtest(Frozen):
     split: float
     first: float
     rest: float
+    peak: float
+    rest_peak: float
     advised: Packing
     fared: tuple[Fared, ...]
+
+    @property
+    def capped(self) -> tuple[str, ...]:
+        """The rules that nothing but the end of the data kept from placing more."""
+        return tuple(each.name for each in self.fared if each.capped)
 
 
 def backtest(
@@ -79,10 +91,15 @@ def backtest(
     """part: of the slots that are the first part. The rest as for ``packing.pack``. ValueError: a
     part is empty.
     """
-    part = given.real(part, "part", 0, 1, "()")
+    part = given.real(part, "the first part (split)", 0, 1, "()")
     cut = int(round(part * loads.slots))
     if not 0 < cut < loads.slots:
-        raise ValueError(f"{loads.slots} slots cannot be split at {part:g} of them")
+        only = "one slot" if loads.slots == 1 else f"{loads.slots} slots"
+        raise ValueError(
+            f"all readings are in {only} of {loads.step:g} s, and {part:g} of that (split) leaves "
+            "nothing to advise on, or nothing to check: it takes readings of two moments at least, "
+            "and a slot (step) that is shorter than the time between them"
+        )
     room = float(memory) if room is None else given.real(room, "room", 0, memory)
     before, after = loads.cut(0, cut), loads.cut(cut, loads.slots)
     advised = packing.pack(
@@ -103,6 +120,8 @@ def backtest(
         split=after.start,
         first=before.slots * loads.step,
         rest=after.slots * loads.step,
+        peak=advised.peak,
+        rest_peak=packing.peak(after, share),
         advised=advised,
         fared=tuple(
             _fared(after, order, filled, counts, name, says, memory, room, share)
@@ -129,6 +148,7 @@ def _fared(
         says=says,
         vms=float(counts.mean()),
         ratio=float(given_.mean()) / memory,
+        capped=bool((counts == order.shape[1]).all()),
         held=1 - bad.hosts,
         unlucky=bad,
     )

@@ -101,7 +101,9 @@ class Packing(Frozen):
         count: [number] of VMs that the stated share of hosts can have
         band: [ratio each] up to which 1, 10, 50, 90 and 99 of 100 hosts hold; infinite: all VMs
         counts: [number each] of VMs on 1, 10, 50, 90 and 99 of 100 hosts filled to the ratio
-        edge: [yes or no] whether so many hosts hold all VMs of the data: more may fit
+        peak: [bytes] that all VMs of the data need together, in the stated share of time
+        edge: [yes or no] whether that is there on one host: the data ran out before the host did,
+            and more VMs than they have may fit
         spread: [Spread each] by the number of VMs of a host
         unlucky: [Unlucky] what the others see
         carried: [CarriedParts] by which technique
@@ -119,11 +121,17 @@ class Packing(Frozen):
     count: int
     band: tuple[float, ...]
     counts: tuple[int, ...]
+    peak: float
     edge: bool
     spread: tuple[Spread, ...]
     unlucky: Unlucky
     carried: CarriedParts
     limits: NDArray[np.float64]
+
+    @property
+    def enough_for(self) -> float:
+        """Bytes of the largest host that the data can fill, the same part of it for VMs."""
+        return self.peak * self.memory / self.room if self.room else 0.0
 
 
 def pack(
@@ -142,7 +150,7 @@ def pack(
     room = float(memory) if room is None else given.real(room, "room", 0, memory)
     share = float(given.real(share, "share", 0, 1, "(]"))
     confidence = float(given.real(confidence, "confidence", 0, 1, "(]"))
-    order = placing.orders(loads.names, draws, seed)
+    order = placing.orders(loads.names, placing.draws_of(draws, loads), seed)
     filled = placing.provisioned(loads.size, order)
     counts = placing.most(loads.need, order, room, share)
     ratio = ratio_of(filled, counts, memory, confidence)
@@ -160,7 +168,8 @@ def pack(
         count=int(np.sort(counts)[_last(len(counts), confidence)]),
         band=tuple(_quantiles(beyond, SHARES)),
         counts=tuple(int(each) for each in _quantiles(placed, SHARES)),
-        edge=bool((placed == len(loads.names)).mean() > 1 - confidence),
+        peak=peak(loads, share),
+        edge=bool((counts == len(loads.names)).all()),  # of all or none: they are the same VMs
         spread=_spread(loads, order, share),
         unlucky=unlucky(loads, order, placed, room, share),
         carried=_carried(loads, order, placed, room, share),
@@ -206,6 +215,13 @@ def at_share(needed: NDArray[np.float64], share: float) -> NDArray[np.float64]:
     """Of each host the most it needs in that share of time, float64 [hosts]; of [hosts, slots]."""
     last = needed.shape[1] - 1 - int(np.floor((1 - share) * needed.shape[1] + 1e-9))
     return np.partition(needed, last, axis=1)[:, last]
+
+
+def peak(loads: Loads, share: float) -> float:
+    """Bytes that all VMs together need in that share of time."""
+    everyone = np.arange(len(loads.names))[None, :]
+    needed = placing.sums(loads.need, everyone, np.array([everyone.size]))
+    return float(at_share(needed, share)[0])
 
 
 def _spread(loads: Loads, order: NDArray[np.int64], share: float) -> tuple[Spread, ...]:

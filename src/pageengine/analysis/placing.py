@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pageengine.demand.base import COLUMNS
 from pageengine.demand.grid import held_over
 from pageengine.plumbing import given
 from pageengine.plumbing.frozen import Frozen
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 LEAST_THERE = 0.5  # part of the slots in which a VM must have been read
 _AT_ONCE = 1 << 22  # sums that are looked at together: 32 MiB
+_DRAWS_MOST = 1_000_000
+_CELLS_MOST = 1 << 27  # hosts times VMs, and hosts times slots: 1 GiB each
 
 
 class Loads(Frozen):
@@ -40,6 +43,8 @@ class Loads(Frozen):
         step: [seconds] of a slot
         left_out: [number] of VMs that were read in too few slots
         filled: [share, 0 to 1] of the readings that are missing: the one before was held
+        resized: [number] of VMs that were given more or less on the way
+        idle: [number] of VMs that needed nothing at all, at any reading
     """
 
     names: tuple[str, ...]
@@ -51,6 +56,8 @@ class Loads(Frozen):
     step: float
     left_out: int = 0
     filled: float = 0.0
+    resized: int = 0
+    idle: int = 0
 
     @property
     def slots(self) -> int:
@@ -67,7 +74,7 @@ class Loads(Frozen):
 def loads(demand: Demand, column: str | None = None) -> Loads:
     """The VMs of which enough is known: a size, and ``column`` ("active", or "used" where nobody
     recorded that) in half of the slots. A reading that is missing is as the one before it.
-    ValueError: there is no such VM.
+    ValueError: there is no such VM, or none that ever needed anything; it says what there is.
     """
     if column is None:
         column = "active" if np.isfinite(demand.active).any() else "used"
@@ -76,17 +83,19 @@ def loads(demand: Demand, column: str | None = None) -> Loads:
     known = np.isfinite(values)
     there = (known.mean(axis=1) >= LEAST_THERE) & np.isfinite(demand.size).any(axis=1)
     if not there.any():
+        raise ValueError(_nobody(demand, column))
+    if not np.nanmax(values[there]):
         raise ValueError(
-            f"no VM has a size and was read ({column}) in half of the {demand.slots} slots"
+            f"{column} is 0 at every reading of every VM: it was not recorded, it seems"
         )
     rows = np.flatnonzero(there)
-    size = held_over(demand.size[rows])[:, -1]
+    sizes = held_over(demand.size[rows])
     held = None
     if np.isfinite(demand.used[rows]).any(axis=1).all():
         held = np.round(held_over(demand.used[rows]))
     return Loads(
         names=tuple(demand.names[row] for row in rows),
-        size=np.round(size),
+        size=np.round(sizes[:, -1]),
         need=np.round(held_over(values[rows])),
         held=held,
         column=column,
@@ -94,12 +103,41 @@ def loads(demand: Demand, column: str | None = None) -> Loads:
         step=demand.step,
         left_out=int((~there).sum()),
         filled=1 - float(known[rows].mean()),
+        resized=int((sizes != sizes[:, :1]).any(axis=1).sum()),
+        idle=int((np.nanmax(values[rows], axis=1) == 0).sum()),
     )
+
+
+def _nobody(demand: Demand, column: str) -> str:
+    """Why no VM can be placed."""
+    read = np.isfinite(getattr(demand, column)).sum(axis=1)
+    sized = np.isfinite(demand.size).any(axis=1)
+    most = int(np.argmax(np.where(sized, read, -1) if sized.any() else read))
+    kept = [name for name in COLUMNS if np.isfinite(getattr(demand, name)).any()]
+    if not read.any():
+        why = f"{column} was never read"
+    elif not sized.any():
+        why = "no size was ever read, and how much each was given must be known"
+    else:
+        name = given.shown(demand.names[most])
+        why = f"the one that was read most, {name}, was {int(read[most])} times"
+    found = f"; {'; '.join(demand.found[:2])}" if demand.found else ""
+    return (
+        f"none of {len(demand.names)} VMs has a size and was read ({column}) in half of the "
+        f"{demand.slots} slots of {demand.step:g} s: {why}; in the data: "
+        f"{', '.join(kept) or 'nothing'}{found}"
+    )
+
+
+def draws_of(draws: int, loads: Loads) -> int:
+    """``draws``, if that many hosts of these VMs can be looked at. ValueError says how many can."""
+    most = min(_DRAWS_MOST, _CELLS_MOST // max(len(loads.names), loads.slots, 1))
+    return given.whole(draws, "draws", 1, max(1, most))
 
 
 def orders(names: tuple[str, ...], draws: int, seed: int = 0) -> NDArray[np.int64]:
     """In which order VMs come to each of so many hosts: rows of names, int64 [draws, VMs]."""
-    draws = given.whole(draws, "draws", 1, 1_000_000)
+    draws = given.whole(draws, "draws", 1, _DRAWS_MOST)
     rng = np.random.default_rng(given.whole(seed, "seed", 0, 2**64 - 1))
     by_name = np.array(sorted(range(len(names)), key=lambda row: names[row]))
     shuffled: NDArray[np.int64] = rng.permuted(np.tile(by_name, (draws, 1)), axis=1)

@@ -10,6 +10,7 @@ from pageengine import report
 from pageengine.analysis import backtest as backtests, packing, placing
 from pageengine.analysis.backtest import Backtest
 from pageengine.analysis.packing import Packing, Unlucky
+from pageengine.analysis.placing import Loads
 from pageengine.cli import demand as reading, places
 from pageengine.cli.console import Console, Usage, size
 from pageengine.cli.stopping import Stop, seconds_of
@@ -80,7 +81,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     objective = Objective.parse(arguments.slo or "stall < 2%")
     if objective.metric not in ("stall", "mean_stall"):
         raise Usage("--slo of --demand is of stall or mean_stall, which its simulations tell")
-    policy = arguments.policy or _POLICY
+    policy = _POLICY if arguments.policy is None else arguments.policy
     packed.check_policy(policy)
     found = reading.read(arguments.demand, arguments, console)
     with Stop(seconds_of(arguments)) as stop, console.progress() as show:
@@ -104,8 +105,7 @@ def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
     if not memory:
         raise Usage(f"--host {arguments.host} is no memory: such as --host '256 GiB'")
     overhead = arguments.overhead or "5%"
-    taken = _part(overhead, "--overhead") * memory if "%" in overhead else None
-    room = memory - (parse_size(overhead, "--overhead") if taken is None else taken)
+    room = memory - _taken(overhead, memory)
     if room <= 0:
         raise Usage(f"--overhead {overhead} leaves nothing of a host of {size(memory)}")
     return {
@@ -117,13 +117,23 @@ def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _taken(text: str, memory: int) -> float:
+    """What --overhead takes of a host, bytes."""
+    try:
+        return fields.part(text) * memory if "%" in text else parse_size(text, "--overhead")
+    except ValueError:
+        raise Usage(
+            f"--overhead {text!r} is no part of a host, and no size: such as '5%' or '8 GiB'"
+        ) from None
+
+
 def _part(text: str, option: str) -> float:
     try:
         part = fields.part(text if "%" in text else float(text))
     except ValueError:
         part = 0.0
     if not part:
-        raise Usage(f"{option} {text!r} is no part above 0: write it as '99%'")
+        raise Usage(f"{option} {text!r} is no part above 0 and up to 100%: write it as '99%'")
     return part
 
 
@@ -158,6 +168,16 @@ def _advice(
 # what is told
 
 
+def _odd(loads: Loads) -> str:
+    """What is odd about VMs, and how they count."""
+    told = ""
+    if loads.resized:
+        told += f" {loads.resized} changed their size, and count with the last one."
+    if loads.idle:
+        told += f" {loads.idle} needed nothing at any reading, and fill a host at no cost."
+    return told
+
+
 def _tell(advice: DemandAdvice, objective: Objective, policy: str, console: Console) -> None:
     said, loads = advice.packing, advice.loads
     console.say(sentence(said), style="bold")
@@ -165,7 +185,7 @@ def _tell(advice: DemandAdvice, objective: Objective, policy: str, console: Cons
         f"Of {len(loads.names) + loads.left_out} VMs {loads.left_out} were left out, since they "
         f"were read in under half of the {loads.slots} slots of {reading.span(loads.step)}; "
         f"{_percent(loads.filled)} of the readings are missing, and count as the one before. What "
-        f"a VM needs is what was {loads.column}."
+        f"a VM needs is what was {loads.column}.{_odd(loads)}"
     )
     _tell_band(said, console)
     _tell_unlucky(said, console)
@@ -176,18 +196,62 @@ def _tell(advice: DemandAdvice, objective: Objective, policy: str, console: Cons
 
 
 def sentence(said: Packing) -> str:
-    """What to do."""
+    """What to do; first of all, whether the data could tell."""
     if not said.ratio:
         return (
             f"No advice: on hosts of {size(said.memory)} not one VM of these fits "
             f"{_percent(said.share)} of the time, on {_percent(said.confidence)} of them."
         )
-    more = " (all VMs of the data: more may fit)" if said.edge else ""
-    return (
-        f"Place VMs until {said.ratio:.2f} times the memory of the host is provisioned{more}: on "
-        f"{_percent(said.confidence)} of hosts what they need fits, {_percent(said.share)} of the "
-        f"time. That is {said.counts[2]} VMs on a host in the middle."
+    if said.edge:
+        return (
+            f"{_all(said.vms)} on one host of {size(said.memory)}: the data ran out before the "
+            f"host did. The largest number of VMs that they can speak for is {said.vms}, "
+            f"{said.ratio:.3g} times the memory of the host provisioned; that is no limit, and "
+            f"where the limit is they do not tell. All need {size(round(said.peak))} together, "
+            f"{_percent(said.share)} of the time, of {size(round(said.room))} that are there: ask "
+            f"for hosts below {size(round(said.enough_for))}, or bring more VMs."
+        )
+    alike = (
+        f" Each host has over half of the {said.vms} VMs of the data, so that hosts are alike: the "
+        "band is narrower than that of hosts with VMs of their own."
+        if said.counts[2] > said.vms / 2
+        else ""
     )
+    return (
+        f"Place VMs until {said.ratio:.2f} times the memory of the host is provisioned: on "
+        f"{_percent(said.confidence)} of hosts what they need fits, {_percent(said.share)} of the "
+        f"time. That is {said.counts[2]} VMs on a host in the middle.{alike}"
+    )
+
+
+def _all(vms: int) -> str:
+    return f"All {vms} VMs fit" if vms > 1 else "The only VM fits"
+
+
+def unable(found: Backtest) -> list[str]:
+    """What the back-test cannot tell, in sentences: it comes before what it tells."""
+    told, capped, vms = [], found.capped, found.advised.vms
+    if len(capped) == len(found.fared):
+        told.append(
+            f"All {len(capped)} rules placed all {vms} VMs of the data: they ran out before any "
+            "rule did, and no rule can be told from another here."
+        )
+    elif capped:
+        told.append(
+            f"{', '.join(capped)}: placed all {vms} VMs of the data, which ran out first. What "
+            "they would place beyond that is not known, and they cannot be told apart."
+        )
+    if all(each.held == 1 for each in found.fared):
+        told.append(
+            "Every rule held on every host: that shows what caution costs, and not which rule "
+            "dares too much."
+        )
+    if found.rest_peak < found.peak:
+        told.append(
+            f"All VMs together needed {size(round(found.rest_peak))} in the rest, less than the "
+            f"{size(round(found.peak))} of the part on which was advised."
+        )
+    return told
 
 
 def _tell_band(said: Packing, console: Console) -> None:
@@ -277,10 +341,15 @@ def _tell_points(advice: DemandAdvice, objective: Objective, policy: str, consol
     )
     for point in advice.points:
         if point.waits:
-            console.say(f"{point.what}: waiting longest are {', '.join(point.waits)}")
+            console.say(
+                f"{point.what}: waiting longest are {'; '.join(point.waits)}. Of the mean "
+                f"{_percent(point.mean_stall)} reading takes {_percent(point.reading)}."
+            )
 
 
 def _tell_backtest(found: Backtest, console: Console) -> None:
+    for each in unable(found):
+        console.say(each)
     console.table(
         f"How it would have fared: {reading.span(found.first)} to advise on, then "
         f"{reading.span(found.rest)} to see",
@@ -288,7 +357,7 @@ def _tell_backtest(found: Backtest, console: Console) -> None:
         [
             (
                 each.name,
-                f"{each.vms:.1f}",
+                "all" if each.capped else f"{each.vms:.1f}",
                 f"{each.ratio:.2f}",
                 _percent(each.held),
                 *_bad(each.unlucky),
@@ -325,9 +394,11 @@ def as_dict(advice: DemandAdvice, objective: Objective, policy: str) -> dict[str
         "column": advice.loads.column,
         "left_out": advice.loads.left_out,
         "filled": advice.loads.filled,
+        "resized": advice.loads.resized,
+        "idle": advice.loads.idle,
         "packing": said,
         "points": [_plain(point) for point in advice.points],
-        "backtest": _plain(advice.backtest),
+        "backtest": {**_plain(advice.backtest), "unable": unable(advice.backtest)},
     }
 
 

@@ -19,6 +19,7 @@ from pageengine.demand.grid import gather
 from pageengine.demand.summary import DemandSummary, Sums, summarise
 from pageengine.errors import DemandError
 from pageengine.plumbing import given, reading
+from pageengine.units import unit_bytes
 
 __all__ = [
     "COLUMNS",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 _HEAD = 1 << 12  # bytes that are looked at to tell the kind
+_TEXTS = (".csv", ".json", ".log")  # of a folder that holds a file of its own kind each
 
 
 class DemandReader(NamedTuple):
@@ -123,11 +125,13 @@ def _all(
     found: Found,
     progress: Progress,
 ) -> Iterator[Readings]:
-    for path in paths:
+    for path in _files(paths, kind):
         reader = _find(path, kind)
         for option in options:
             if option not in reader.options:
                 raise ValueError(f"{option} does not apply to {reader.kind}, as {path} is")
+        if "unit" in options:
+            unit_bytes(options["unit"])
         total = sum(map(len, (files for _, _, files in os.walk(path)))) or 1
         seen: set[str] = set()
         progress(path, 0, total)
@@ -139,6 +143,32 @@ def _all(
         progress(path, total, total)
 
 
+def _files(paths: list[str], kind: str | None) -> Iterator[str]:
+    """Files, and folders of one kind that is read as a whole; of other folders the files."""
+    whole = {"bitbrains", "parquet", ""}
+    for path in paths:
+        if not os.path.isdir(path) or (kind or _kind_of(path)) in whole:
+            yield path
+        else:
+            yield from _inside(path)
+
+
+def _kind_of(path: str) -> str:
+    """The kind that a folder looks like; "" where it looks like none."""
+    head = _head_of(path)
+    return next((reader.kind for reader in READERS if reader.recognise(path, head)), "")
+
+
+def _inside(path: str) -> list[str]:
+    """The files of a folder that may be read, in order of their names."""
+    tables = parquet.files_in(path)
+    if any(os.path.basename(name) == parquet.TABLE for name in tables):
+        return tables  # of a result of the lab, beside which other files stand
+    names = sorted(name for name in os.listdir(path) if not name.startswith("."))
+    files = [os.path.join(path, name) for name in names if name.lower().endswith(_TEXTS)]
+    return files or tables
+
+
 def _find(path: str, kind: str | None) -> DemandReader:
     head = _head_of(path)
     if kind is not None:
@@ -147,6 +177,9 @@ def _find(path: str, kind: str | None) -> DemandReader:
     for reader in READERS:
         if reader.recognise(path, head):
             return reader
+    if not head.strip():
+        raise DemandError(f"{path}: {'nothing but blanks' if head else 'an empty file'}")
+    csv.check_names(path, head)
     raise DemandError(
         f"{path}: none of the kinds that are read ({', '.join(each.kind for each in READERS)}); "
         "say which, if it is one (kind), or write a table with columns time, vm, size, used, active"
@@ -156,10 +189,11 @@ def _find(path: str, kind: str | None) -> DemandReader:
 def _head_of(path: str) -> bytes:
     """The first bytes of a file, or of the first file of a folder that has tables."""
     if os.path.isdir(path):
-        inside = sorted(name for name in os.listdir(path) if name.lower().endswith(".csv"))
-        files = [os.path.join(path, name) for name in inside] or parquet.files_in(path)
+        files = _inside(path)
         if not files:
-            raise DemandError(f"{path}: no CSV file in this folder, and no Parquet")
+            raise DemandError(
+                f"{path}: no file in this folder whose name ends in {', '.join(_TEXTS)} or .parquet"
+            )
         path = files[0]
     reading.regular(path, DemandError)
     with open(path, "rb") as file:

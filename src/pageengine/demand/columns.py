@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pageengine.demand.base import COLUMNS
+from pageengine.demand.base import COLUMNS, Found
 from pageengine.errors import DemandError
 from pageengine.plumbing import given, reading
 from pageengine.units import unit_bytes
@@ -26,15 +26,23 @@ def kinds_in(said: Iterable[str]) -> set[str]:
     }
 
 
-def chosen(said: Sequence[str], where: str, unit: str | None) -> dict[int, tuple[str, float]]:
-    """Column -> what it is, and bytes of its unit; the first of each. unit: of columns whose names
-    have none. DemandError: time, vm or all of memory are missing, or a unit is none.
+def chosen(
+    said: Sequence[str], where: str, unit: str | None, found: Found | None = None
+) -> dict[int, tuple[str, float]]:
+    """Column -> what it is, and bytes of its unit; the first of each, and ``found`` is told of the
+    others. unit: of columns whose names have none. DemandError: time, vm or all of memory are
+    missing, or a unit is none.
     """
     names: dict[int, tuple[str, float]] = {}
     for at, name in enumerate(said):
         match = _NAME.fullmatch(name)
         what = match["what"].lower() if match else ""
-        if what not in (*NEEDED, *COLUMNS) or what in {each for each, _ in names.values()}:
+        if what not in (*NEEDED, *COLUMNS):
+            continue
+        if what in {each for each, _ in names.values()}:
+            if found is not None:
+                told = f"{where}: {given.shown(reading.clipped(name))}"
+                found.add(f"columns beside one that is {what} already: passed over", told)
             continue
         own: Any = match["unit"] if match else None
         factor = 1.0
@@ -48,7 +56,8 @@ def chosen(said: Sequence[str], where: str, unit: str | None) -> dict[int, tuple
     if missing or len(names) < 3:
         lacks = missing or [" or ".join(COLUMNS)]
         raise DemandError(
-            f"{where}: no column {' and no column '.join(lacks)}; there are {reading.some(said)}"
+            f"{where}: no column {' and no column '.join(lacks)}; there are {reading.some(said)}; "
+            "a table has time, vm, and of size, used, active what was read (size_mib: in MiB)"
         )
     return names
 

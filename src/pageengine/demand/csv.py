@@ -17,6 +17,7 @@ import numpy as np
 from pageengine.demand import columns
 from pageengine.demand.base import COLUMNS, Found, Readings
 from pageengine.demand.text import lines, names_in, rows, separator_of
+from pageengine.plumbing import given, reading
 
 _ROWS = 1 << 16  # of a batch
 _EMPTY = {"", "nan", "null", "none", "-"}
@@ -28,11 +29,18 @@ def recognise(path: str, head: bytes) -> bool:
     return {*columns.NEEDED} <= columns.kinds_in(names_in(first))
 
 
+def check_names(path: str, head: bytes) -> None:
+    """DemandError: a first line that names some of the columns, and not all that are needed."""
+    said = names_in(head.split(b"\n")[0].decode("utf-8-sig", errors="replace"))
+    if columns.kinds_in(said):
+        columns.chosen(said, f"{path}, line 1", None)
+
+
 def read(path: str, found: Found, unit: str | None = None) -> Iterator[Readings]:
     """unit: of memory in columns whose names have none."""
     text = lines(path)
     first = next(text, "")
-    names = columns.chosen(names_in(first), f"{path}, line 1", unit)
+    names = columns.chosen(names_in(first), f"{path}, line 1", unit, found)
     numbered = rows(text, path, separator_of(first), before=1)
     while block := list(islice(numbered, _ROWS)):
         kept: dict[str, list[tuple[int, float, dict[str, float]]]] = defaultdict(list)
@@ -62,7 +70,8 @@ def _row(
             try:
                 told[name] = float(text) * factor
             except ValueError:
-                found.add(f"{name} that is no number: taken as not read", where)
+                told_ = f"{where}: {given.shown(reading.clipped(text))}"
+                found.add(f"{name} that is no number: taken as not read", told_)
                 told[name] = float("nan")
     if not vm:
         found.add("lines without the name of a VM: passed over", where)

@@ -18,6 +18,7 @@ import numpy as np
 from pageengine.demand import columns
 from pageengine.demand.base import COLUMNS, Found, Readings
 from pageengine.demand.text import lines
+from pageengine.plumbing import given, reading
 from pageengine.units import KIB
 
 _DOMAIN = re.compile(r"Domain: '(?P<vm>.*)'")
@@ -84,7 +85,8 @@ def _note(told: dict[str, float], name: str, value: str, where: str, found: Foun
     try:
         told[name.removeprefix("balloon.")] = float(value)
     except ValueError:
-        found.add(f"{name} that is no number: taken as not read", where)
+        said = f"{where}: {given.shown(reading.clipped(value))}"
+        found.add(f"{name} that is no number: taken as not read", said)
 
 
 def _row(told: dict[str, float], time: float, where: str, found: Found) -> tuple[float, ...]:

@@ -23,6 +23,7 @@ import numpy as np
 from pageengine.demand.base import COLUMNS, Found, Readings
 from pageengine.demand.text import lines, rows
 from pageengine.errors import DemandError
+from pageengine.plumbing import given, reading
 from pageengine.units import MIB
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _readings(
             try:
                 told[what][n] = float(text) if text else np.nan
             except ValueError:
-                where = f"{path}, line {number} ({vm})"
+                where = f"{path}, line {number} ({vm}): {given.shown(reading.clipped(text))}"
                 found.add(f"{what} that is no number: taken as not read", where)
     share = columns.get("active", (0, ""))[1] == _SHARE
     told["size"] *= MIB

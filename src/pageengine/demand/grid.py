@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 CELLS_MOST = 1 << 28  # VMs times slots: 2 GiB a column
 _LATEST = 1e11  # seconds since 1970: what is beyond is in another unit
 _LARGEST = 2.0**60  # bytes of a VM
+_SHORTEST = 1e-3  # seconds between two readings
+_WRONG = {1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}  # since 1970, per second
+_NOW = (3e8, 4e9)  # seconds since 1970 that monitoring data are from: 1979 to 2096
 
 
 def gather(
@@ -37,19 +41,26 @@ def gather(
     series = {name: _in_order(name, some, found) for name, some in parts.items()}
     series = {name: each for name, each in series.items() if len(each[0])}
     if not series:
-        said = reading.clipped("; ".join(found.lines()), 600)
-        raise DemandError(f"{source}: no readings of any VM{f' ({said})' if said else ''}")
+        said = reading.clipped("; ".join(found.lines()), 600) or "there is nothing but a head"
+        raise DemandError(f"{source}: no readings of any VM ({said})")
     times = [each[0] for each in series.values()]
     if step is None:
         between = np.concatenate([np.diff(time) for time in times])
         step = float(np.median(between)) if len(between) else 300.0
+        if step < _SHORTEST:
+            raise DemandError(
+                f"{source}: readings of a VM are {step:g} s apart in the median: times are seconds "
+                "since 1970 or ISO 8601; if these are, say how long a slot is (step)"
+            )
     first = min(float(time[0]) for time in times)
-    slots = int((max(float(time[-1]) for time in times) - first) // step) + 1
+    last = max(float(time[-1]) for time in times)
+    slots = int((last - first) // step) + 1
     room = (reading.memory() or 1 << 40) // (2 * 8 * len(COLUMNS))
     if slots * len(series) > min(CELLS_MOST, room):
         raise DemandError(
-            f"{source}: {len(series)} VMs times {slots} slots of {step:g} s are too many: give a "
-            "longer step"
+            f"{source}: {len(series)} VMs times {slots} slots of {step:g} s are too many, from "
+            f"{_date(first)} to {_date(last)}: take out readings that are from another time, or "
+            "give a longer step"
         )
     columns = np.full((len(COLUMNS), len(series), slots), np.nan)
     for row, (time, values) in enumerate(series.values()):
@@ -63,11 +74,16 @@ def gather(
 def _possible(read: Readings, found: Found) -> Readings:
     """Without what cannot be: a moment that is none, or memory that is."""
     good = np.abs(read.time) < _LATEST
-    _say(read, ~good, "readings without a time in seconds: passed over", found)
+    none = ~good
+    for factor, unit in _WRONG.items():
+        like = none & (read.time >= _NOW[0] * factor) & (read.time <= _NOW[1] * factor)
+        _say(read, like, f"times in {unit}, it seems, and not in seconds: passed over", found)
+        none &= ~like
+    _say(read, none, "readings without a time in seconds: passed over", found)
     told: dict[str, NDArray[np.float64]] = {}
     for name in COLUMNS:
         values = getattr(read, name).copy()
-        bad = (values < 0) | (values > _LARGEST)
+        bad = (values < 0) | (values > _LARGEST) | ((name == "size") & (values == 0))
         _say(read, bad, f"{name} that is none of memory: taken as not read", found)
         values[bad] = np.nan
         told[name] = values[good]
@@ -99,14 +115,17 @@ def _in_order(
     values = np.full((len(COLUMNS), len(time)), np.nan)
     origin = np.zeros(len(time), np.int64)
     origin[which] = np.arange(len(which))
-    twice = 0
+    twice, where = 0, ""
     for column, key in zip(values, COLUMNS, strict=True):
         told = np.concatenate([getattr(each, key) for each in some])
         known = np.flatnonzero(~np.isnan(told))
         column[which[known]] = told[known]  # of several the last
-        twice = max(twice, len(known) - len(np.unique(which[known])))
+        again = np.ones(len(known), bool)
+        again[np.unique(which[known], return_index=True)[1]] = False
+        if again.sum() > twice:
+            twice, where = int(again.sum()), _place(some, int(known[again.argmax()]))
     if twice:
-        found.add("two readings of one moment: the last holds", name, twice)
+        found.add("two readings of one moment: the last holds", f"{where} ({name})", twice)
     _below_size(name, some, origin, values, found)
     return time, values
 
@@ -126,13 +145,25 @@ def _below_size(
         beyond = np.flatnonzero(column > size)
         column[beyond] = np.nan
         if len(beyond):
-            number = int(origin[beyond[0]])
-            for each in some:
-                if number < len(each.time):
-                    what = f"{key} above size: taken as not read"
-                    found.add(what, f"{each.at(number)} ({name})", len(beyond))
-                    break
-                number -= len(each.time)
+            where = _place(some, int(origin[beyond[0]]))
+            found.add(f"{key} above size: taken as not read", f"{where} ({name})", len(beyond))
+
+
+def _place(some: list[Readings], number: int) -> str:
+    """Where the reading of this number stands, counted over all of ``some``."""
+    for each in some:
+        if number < len(each.time):
+            return each.at(number)
+        number -= len(each.time)
+    return ""
+
+
+def _date(moment: float) -> str:
+    """Of seconds since 1970, as far as there are dates."""
+    try:
+        return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M}"
+    except (ValueError, OverflowError, OSError):
+        return f"{moment:g} s"
 
 
 def _means(at: NDArray[np.int64], told: NDArray[np.float64], slots: int) -> NDArray[np.float64]:

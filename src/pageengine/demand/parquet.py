@@ -16,7 +16,7 @@ import numpy as np
 from pageengine.demand import columns
 from pageengine.demand.base import COLUMNS, Found, Readings
 from pageengine.errors import DemandError
-from pageengine.plumbing import reading
+from pageengine.plumbing import given, reading
 from pageengine.units import format_size
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _ROWS = 1 << 18  # of a batch
 _TIMELINE = {"time", "vm", "size", "granted", "active"}
 _ELSEWHERE = ("swapped", "compressed")  # of a timeline: held, and not in memory as pages
 _MEMORY = 1 << 34  # bytes that a file may ask for, where nobody tells how much there is
-_TABLE = "vms.parquet"
+TABLE = "vms.parquet"
 
 
 def recognise(path: str, head: bytes) -> bool:
@@ -36,7 +36,7 @@ def recognise(path: str, head: bytes) -> bool:
 
 def files_in(path: str) -> list[str]:
     """The Parquet files of a folder; of a folder of a result those of its VMs."""
-    inside = os.path.join(path, _TABLE)
+    inside = os.path.join(path, TABLE)
     if os.path.exists(inside):
         return files_in(inside) if os.path.isdir(inside) else [inside]
     names = sorted(name for name in os.listdir(path) if name.endswith(".parquet"))
@@ -63,7 +63,7 @@ def _read_one(path: str, found: Found, unit: str | None) -> Iterator[Readings]:
             with pyarrow.parquet.ParquetFile(raw) as file:
                 names = list(file.schema_arrow.names)
                 _check_size(path, file.metadata.num_rows, len(names))
-                wanted = _wanted(names, path, unit)
+                wanted = _wanted(names, path, unit, found)
                 for part in file.iter_batches(_ROWS, columns=list(wanted)):
                     yield from _readings(part, wanted, row, path, found)
                     row += part.num_rows
@@ -81,13 +81,18 @@ def _check_size(path: str, count: int, width: int) -> None:
         raise DemandError(f"{path}: it asks for {format_size(needed)} of memory")
 
 
-def _wanted(names: list[str], path: str, unit: str | None) -> dict[str, tuple[str, float]]:
+def _wanted(
+    names: list[str], path: str, unit: str | None, found: Found
+) -> dict[str, tuple[str, float]]:
     """Column -> what it is, and bytes of its unit."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DemandError(f"{path}: {names.count(twice)} columns are called {given.shown(twice)}")
     if set(names) >= _TIMELINE:
         there = [name for name in (*_TIMELINE, *_ELSEWHERE) if name in names]
         return {name: (name, 1.0) for name in there}
-    found = columns.chosen(names, path, unit)
-    return {names[at]: what for at, what in found.items()}
+    chosen = columns.chosen(names, path, unit, found)
+    return {names[at]: what for at, what in chosen.items()}
 
 
 def _readings(

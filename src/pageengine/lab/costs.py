@@ -39,6 +39,7 @@ WRITES = ("swap_out", "guest_writes")
 
 #: The slowest and the fastest device: bytes per second, and pages per second.
 RATES = {"swap_bandwidth": (PAGE_BYTES, 1e15), "read_rate": (1e-3, 1e12)}
+CLUSTER = (1e-6, 1e6)  # pages of one write, the fewest and the most
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class CostModel:
     One device holds the swap space and the guests' disks, as hypervisors keep a VM's swap file
     beside its disk. read_rate: page reads per second that it can serve, however many wait; it does
     one after another, so whoever comes while it is busy waits in a queue first. swap_bandwidth:
-    bytes per second that it can write.
+    bytes per second that it can write. cluster: pages of one write, behind which a read waits.
 
     Sources of the defaults: copy-on-write 1-3 us; decompression about 20 us, "an order of
     magnitude" faster than a disk (WP41); swap-in 5-10 ms from a disk, 100-300 us from SATA flash,
@@ -74,11 +75,13 @@ class CostModel:
     guest_writes: float = 4.0 * US
     read_rate: float = 400e3
     swap_bandwidth: float = 1000e6
+    cluster: float = 32.0
     name: str = "nvme"
 
     def __post_init__(self) -> None:
         for key, (least, most) in RATES.items():
             object.__setattr__(self, key, given.real(getattr(self, key), key, least, most))
+        object.__setattr__(self, "cluster", given.real(self.cluster, "cluster", *CLUSTER))
         for key, value in self._seconds().items():
             object.__setattr__(self, key, given.real(value, key, 0, 1e3, "[)", "seconds"))
         given.text(self.name, "the name of costs")
@@ -117,10 +120,12 @@ class CostModel:
 
     def of_pages(self, pages: float) -> CostModel:
         """The costs of a model to scale, in which a page stands for so many: each event is as many
-        of them, so it takes as many times as long, and the device does as many times fewer.
+        of them, so it takes as many times as long, and the device does as many times fewer. One
+        write is of as many bytes as before, and holds up a read for no longer.
         """
         pages = given.real(pages, "pages", 1, 1e6)
-        return replace(self.slowed(pages), name=f"{self.name}, a page for {pages:g}")
+        cluster, name = self.cluster / pages, f"{self.name}, a page for {pages:g}"
+        return replace(self.slowed(pages), cluster=cluster, name=name)
 
     def slowed(self, factor: float) -> CostModel:
         """Each event takes so many times as long, and the device does as many times fewer."""

@@ -10,10 +10,12 @@ first.
 
 So that it is quick, it is a miniature: a page stands for ``scale`` pages, and a second for PACE
 seconds. A transfer of a page takes scale / PACE times as long, and the device serves as many fewer
-in a second, so that parts of time and bytes per second are those of the host that is meant. What a
-policy does every second it does every PACE seconds; its own amounts are scaled where it has the
-option ``miniature``, and free memory that ESX keeps is that of a host of the scaled size, which is
-a larger part of it. Contents are random, since monitoring data tell nothing of them: nothing is
+in a second, so that parts of time and bytes per second are those of the host that is meant; a write
+is of as many bytes as there, and holds up a read for as long. What a policy does every second it
+does every PACE seconds; its own amounts are scaled where it has the option ``miniature``, as ESX's
+minfree is, which falls with the size of a host. So how long VMs wait does not depend on the scale
+(tests/lab/test_packed_scale.py). A balloon moves at once: its driver's 64 MiB/s are not scaled.
+Contents are random, since monitoring data tell nothing of them: nothing is
 shared and nothing compresses.
 """
 
@@ -35,7 +37,7 @@ from pageengine.lab.workloads.demand import FollowedDemand
 from pageengine.plumbing.frozen import Frozen
 from pageengine.policy import table
 from pageengine.policy.workingset import AccessedBits
-from pageengine.units import PAGE_BYTES
+from pageengine.units import PAGE_BYTES, format_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,7 +63,9 @@ class Point(Frozen):
         needed: [part] of the room for VMs that they need at the worst moment
         stall: [share, 0 to 1] of its time that the VM waited that waited longest
         mean_stall: [share, 0 to 1] the same, mean of all VMs
-        waits: [text each] the VMs that waited longest, and how long
+        reading: [share, 0 to 1] of that, what the pages read back take on an idle device; the rest
+            is queueing, and VMs that the policy holds up
+        waits: [text each] the VMs that waited longest, how long, and what they read back
         swapped: [bytes] in swap, mean
         ballooned: [bytes] in balloons, mean
         swap_in: [bytes per second] read back from swap
@@ -74,6 +78,7 @@ class Point(Frozen):
     needed: float
     stall: float
     mean_stall: float
+    reading: float
     waits: tuple[str, ...]
     swapped: float
     ballooned: float
@@ -144,11 +149,13 @@ def simulate(
     costs: CostModel | Mapping[str, Any] | str = "nvme",
     scale: float | None = None,
     hours: float = HOURS,
+    seed: int | None = None,
     progress: Callable[[float, str], Any] | None = None,
 ) -> Point:
     """One host under a policy. scale: pages that a page stands for; None: as many as make the host
-    one of some 256 MiB. hours: before and after the worst moment. progress: as for
-    ``Simulation.run``; False of it ends the run, and what was until then is told.
+    one of some 256 MiB. hours: before and after the worst moment. seed: of what is drawn in the
+    simulation; None: that of ``packing_``. progress: as for ``Simulation.run``; False of it ends
+    the run, and what was until then is told.
     """
     scale = max(1.0, packing_.memory / PAGE_BYTES / PAGES) if scale is None else scale
     order = placing.orders(loads.names, packing_.draws, packing_.seed)[chosen.row]
@@ -160,18 +167,19 @@ def simulate(
     first, after = max(0, worst - around - lead), min(loads.slots, worst + around + 1)
     interval = loads.step / PACE  # a VM touches all that it needs from one reading to the next
     room = int(packing_.room / scale) // PAGE_BYTES * PAGE_BYTES
+    made = cost_models.make(costs)
     simulation = Simulation(
         room,
         _specs(loads, rows, first, after, scale, interval),
         policy=_policy(policy, scale),
-        costs=cost_models.make(costs).slowed(scale / PACE),
-        seed=packing_.seed,
+        costs=made.of_pages(scale).slowed(1 / PACE),
+        seed=packing_.seed if seed is None else seed,
         epoch=loads.step / PACE,
         host={"estimator": lambda: AccessedBits(interval), "sharing": False},
     )
     result = simulation.run((after - first) * loads.step / PACE, progress=progress)
     counted = _without_lead(result, min(lead, worst - first) * loads.step / PACE)
-    return _point(counted, chosen, packing_, float(needed[worst]), scale)
+    return _point(counted, chosen, packing_, float(needed[worst]), scale, made)
 
 
 def check_policy(text: str) -> None:
@@ -225,11 +233,21 @@ def _without_lead(result: Result, lead: float) -> Result:
     return replace(result, host=cut(result.host), vms=cut(result.vms))
 
 
-def _point(result: Result, chosen: Chosen, packing_: Packing, needed: float, scale: float) -> Point:
+def _point(
+    result: Result,
+    chosen: Chosen,
+    packing_: Packing,
+    needed: float,
+    scale: float,
+    costs: CostModel,
+) -> Point:
     stalls = figures.stalls(result)
     worst = sorted(stalls, key=lambda name: (-stalls[name], name))[:3]
     host = result.host
-    seconds = float(host["time"][-1] - host["time"][0]) or 1.0
+    time = host["time"]  # where each row ends
+    seconds = float(time[-1] - time[0]) * len(time) / max(1, len(time) - 1) or 1.0
+    pages = {name: float(np.sum(result.of(name)["swap_in"])) * scale for name in worst}
+    reads = float(np.sum(host["swap_in"])) * scale / seconds / PACE  # pages a second, of the host
     notes = [
         f"{name}: {note}" for name, said in result.meta.get("notes", {}).items() for note in said
     ]
@@ -240,9 +258,15 @@ def _point(result: Result, chosen: Chosen, packing_: Packing, needed: float, sca
         needed=needed / packing_.room,
         stall=max(stalls.values(), default=0.0),
         mean_stall=float(np.mean(list(stalls.values()) or [0.0])),
-        waits=tuple(f"{name} {100 * stalls[name]:.2g} %" for name in worst if stalls[name] > 0),
+        reading=reads * costs.swap_in / max(1, len(stalls)),
+        waits=tuple(
+            f"{name} {100 * stalls[name]:.2g} %, for {format_size(round(read) * PAGE_BYTES)} read "
+            "back"
+            for name, read in pages.items()
+            if stalls[name] > 0
+        ),
         swapped=float(np.mean(host["swapped"])) * scale,
         ballooned=float(np.mean(host["ballooned"])) * scale,
-        swap_in=float(np.sum(host["swap_in"])) / seconds / PACE * PAGE_BYTES * scale,
+        swap_in=reads * PAGE_BYTES,
         notes=tuple(notes),
     )

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pageengine.lab.simulated_vm import SimulatedVM
 COSTS = tuple(name for name in EVENTS if name not in REQUESTS)
 _EACH = np.ones(len(REQUESTS))
-CLUSTER = 32  # pages of one write
 
 
 class Storage:
@@ -54,4 +53,4 @@ class Storage:
     def serve(self, until: float, sums: Mapping[str, int]) -> None:
         """Time passes. sums: of the events since the last call."""
         writes = self.costs.writing(sum(sums[name] for name in WRITES))
-        self.device.serve(until, writes, self.costs.writing(CLUSTER))
+        self.device.serve(until, writes, self.costs.writing(self.costs.cluster))

@@ -55,8 +55,10 @@ class ESX:
     states: "esx2002" (6/4/2/1 % of memory), "esx5" (100/64/32/16 % of minfree), "esx6" (clear,
     high at 400 %), or a function of memory in bytes that gives
     Thresholds. margin: how far free memory must exceed a threshold on the way up. balloon_stops: as
-    said above. host_ghz: of all cores together, which caps the scan. A VM whose working set
-    nobody can tell pays no tax: nothing of it is known to be idle.
+    said above. host_ghz: of all cores together, which caps the scan. miniature: a factor for what
+    is kept free, so that a host of 64 MiB can stand for one of 64 GiB (0.001), whose minfree is a
+    smaller part of it. A VM whose working set nobody can tell pays no tax: nothing of it is known
+    to be idle.
     """
 
     name = "esx"
@@ -69,6 +71,7 @@ class ESX:
         margin: float = 0.1,
         host_ghz: float = 20.0,
         balloon_stops: bool = False,
+        miniature: float = 1.0,
     ):
         if not callable(states) and states not in list(PRESETS):
             raise ValueError(
@@ -79,17 +82,25 @@ class ESX:
         self.margin = given.real(margin, "margin", 0, 1, "[)")
         self.host_ghz = given.real(host_ghz, "host_ghz", 0, 1e9, "(]")
         self.balloon_stops = given.flag(balloon_stops, "balloon_stops")
+        self.miniature = given.real(miniature, "miniature", 0, 1, "(]")
         self._old = states == "esx2002"
 
     def __repr__(self) -> str:
         return (
             f"ESX(states={self.states!r}, idle_tax={self.idle_tax}, margin={self.margin}, "
-            f"host_ghz={self.host_ghz}, balloon_stops={self.balloon_stops})"
+            f"host_ghz={self.host_ghz}, balloon_stops={self.balloon_stops}, "
+            f"miniature={self.miniature})"
         )
 
     def thresholds(self, memory: int) -> Thresholds:
         """Free memory in bytes that bounds each state, on a host of this memory."""
-        return self.states(memory) if callable(self.states) else PRESETS[self.states](memory)
+        made = self.states if callable(self.states) else PRESETS[self.states]
+        if self.miniature == 1:
+            return made(memory)
+        of_whole = made(round(memory / self.miniature))
+        return Thresholds(
+            of_whole.names, tuple(int(each * self.miniature) for each in of_whole.bytes)
+        )
 
     def reserve(self, memory: int) -> int:
         """Free memory in bytes at which the first state below high begins."""

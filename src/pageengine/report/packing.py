@@ -30,8 +30,9 @@ def _band(axes: Any, said: Packing) -> None:
     axes.fill_between(x, y, step="post", color=style.BLUE, alpha=0.15, lw=0)
     axes.axvline(said.ratio, color=style.VERMILION, lw=1.2, ls=(0, (4, 2)))
     right = said.ratio < most / 2
+    told = f"advice {said.ratio:.2f}: {100 * said.confidence:g} % hold"
     axes.annotate(
-        f"advice {said.ratio:.2f}: {100 * said.confidence:g} % hold",
+        f"all {said.vms} VMs fit at {said.ratio:.2f}: the data ran out" if said.edge else told,
         (said.ratio, 0.04),
         xytext=(5 if right else -5, 0),
         ha="left" if right else "right",
@@ -54,7 +55,7 @@ def _fared(axes: Any, found: Backtest) -> None:
         color = colors.get(each.name, style.GREY)
         axes.barh(number, each.vms, color=color, height=0.62)
         axes.annotate(
-            f"{each.vms:.1f}, {100 * each.held:.3g} % held",
+            f"{'all ' if each.capped else ''}{each.vms:.1f}, {100 * each.held:.3g} % held",
             (each.vms, number),
             xytext=(4, 0),
             textcoords="offset points",
