@@ -15,7 +15,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-import old_glibc
+import glibc_threads
 from targets import ROOT, Target, tag_of
 
 # of what a zip file can hold, the first moment
@@ -110,7 +110,7 @@ def compiler(to: Target, scratch: Path) -> dict[str, str]:
     if to.musl:  # has another name on each system, and Python has it loaded: not asked for by name
         linked += " -nostdlib"
     elif gcc:
-        linked += f" -Wl,--no-as-needed {old_glibc.threads(gcc[0], to, scratch)}"
+        linked += f" -Wl,--no-as-needed {glibc_threads.threads(gcc[0], to, scratch)}"
     return {"CC": cc, "LDSHARED": linked, "AR": ar}
 
 

@@ -86,10 +86,10 @@ class ESX:
         self._old = states == "esx2002"
 
     def __repr__(self) -> str:
+        small = "" if self.miniature == 1 else f", miniature={self.miniature}"
         return (
             f"ESX(states={self.states!r}, idle_tax={self.idle_tax}, margin={self.margin}, "
-            f"host_ghz={self.host_ghz}, balloon_stops={self.balloon_stops}, "
-            f"miniature={self.miniature})"
+            f"host_ghz={self.host_ghz}, balloon_stops={self.balloon_stops}{small})"
         )
 
     def thresholds(self, memory: int) -> Thresholds:
