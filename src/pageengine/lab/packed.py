@@ -260,8 +260,8 @@ def _point(
         mean_stall=float(np.mean(list(stalls.values()) or [0.0])),
         reading=reads * costs.swap_in / max(1, len(stalls)),
         waits=tuple(
-            f"{name} {100 * stalls[name]:.2g} %, for {format_size(round(read) * PAGE_BYTES)} read "
-            "back"
+            f"{name} {100 * stalls[name]:.2g} %"
+            + (f", {format_size(round(read) * PAGE_BYTES)} read back" if read else "")
             for name, read in pages.items()
             if stalls[name] > 0
         ),
