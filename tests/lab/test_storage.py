@@ -6,7 +6,7 @@ import numpy as np
 
 from pageengine.host.options import number_of
 from pageengine.lab.costs import EVENTS, CostModel
-from pageengine.lab.storage import CLUSTER, COSTS, Storage
+from pageengine.lab.storage import COSTS, Storage
 
 FREE = dict.fromkeys(EVENTS, 0.0)
 
@@ -70,8 +70,8 @@ def test_writes_keep_the_device_busy_and_nobody_waits_for_them():
     storage.serve(
         9.0, dict.fromkeys(EVENTS, 0) | {"swap_out": 30, "guest_writes": 20, "swap_in": 99}
     )
-    assert storage.device.told == [("serve", 9.0, 0.5, CLUSTER / 100)]
-    assert CLUSTER == 32
+    assert storage.device.told == [("serve", 9.0, 0.5, 32 / 100)]
+    assert storage.costs.cluster == 32
 
 
 def test_a_vm_joins_at_the_time_of_the_device_with_draws_of_its_own():

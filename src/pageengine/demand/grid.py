@@ -84,7 +84,9 @@ def _possible(read: Readings, found: Found) -> Readings:
     for name in COLUMNS:
         values = getattr(read, name).copy()
         if name == "size":
-            _say(read, values == 0, "size 0, of a VM that is off, it seems: taken as not read", found)
+            _say(
+                read, values == 0, "size 0, of a VM that is off, it seems: taken as not read", found
+            )
             values[values == 0] = np.nan
         bad = (values < 0) | (values > _LARGEST)
         _say(read, bad, f"{name} that is none of memory: taken as not read", found)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pageengine.lab import build
-from pageengine.lab.scenario import Scenario
+from pageengine.lab.scenario import Scenario, ScenarioError
 from pageengine.units import PAGE_BYTES, parse_size
 
 if TYPE_CHECKING:
@@ -138,7 +138,10 @@ def of_fleet(
         for name, entry in _each(scenario)
         if name in names
     ]
-    one = Scenario(data, source=scenario.source, trusted=scenario.trusted)
+    try:
+        one = Scenario(data, source=scenario.source, trusted=scenario.trusted)
+    except ScenarioError:  # its guarantees fit on several hosts, and on none alone
+        return whole
     seconds = _try(one, policy, whole.epochs, trial, stop)
     if seconds is None:
         return whole
