@@ -14,6 +14,8 @@ from fuzz import seeds, targets
 CC = shutil.which("gcc") or shutil.which("cc") or shutil.which("clang")
 CHANGES = {  # about a second each
     "calls": 120,
+    "checkpoints": 150,
+    "demand": 300,
     "images": 700,
     "scenarios": 250,
     "traces": 700,

@@ -133,12 +133,22 @@ def test_who_carries_what_there_is_no_room_for():
     of = loads(8 * GIB, np.full((10, 10), 1 * GIB))
     order, ten = placing.orders(of.names, 5, 0), np.full(5, 10)
     carried = packing._carried(of, order, ten, 40 * GIB, 1.0)
-    assert carried == packing.CarriedParts(80 * GIB, 0, 10 * GIB, 40 * GIB, 40 * GIB, 0)
+    assert carried == packing.CarriedParts(80 * GIB, 70 * GIB, 10 * GIB, 0, 0, 0, 40 * GIB)
+    of = of.__replace__(held=np.full((10, 10), 8.0 * GIB))
+    carried = packing._carried(of, order, ten, 40 * GIB, 1.0)
+    assert carried == packing.CarriedParts(80 * GIB, 0, 10 * GIB, 40 * GIB, 40 * GIB, 0, 40 * GIB)
     tight = packing._carried(of, order, ten, 20 * GIB, 1.0)
     assert tight.balloons == pytest.approx(52 * GIB), "65 % of each"
     assert tight.swap == pytest.approx(8 * GIB)
     used = of.__replace__(held=np.full((10, 10), 3.0 * GIB))
     assert packing._carried(used, order, ten, 20 * GIB, 1.0).untouched == 50 * GIB
+
+
+def test_who_held_what_nobody_recorded_is_the_most_it_had_needed_by_then():
+    of = loads(8 * GIB, np.array([[1, 3, 2, 4], [2, 1, 1, 1]]) * float(GIB))
+    assert (placing.held_of(of) == np.array([[1, 3, 3, 4], [2, 2, 2, 2]]) * GIB).all()
+    used = np.full((2, 4), 5.0 * GIB)
+    assert placing.held_of(of.__replace__(held=used)) is used
 
 
 def test_gaps_are_held_over_and_vms_hardly_read_are_left_out():

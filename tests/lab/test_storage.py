@@ -71,6 +71,7 @@ def test_writes_keep_the_device_busy_and_nobody_waits_for_them():
         9.0, dict.fromkeys(EVENTS, 0) | {"swap_out": 30, "guest_writes": 20, "swap_in": 99}
     )
     assert storage.device.told == [("serve", 9.0, 0.5, 32 / 100)]
+    assert storage.costs.cluster == 32
 
 
 def test_a_vm_joins_at_the_time_of_the_device_with_draws_of_its_own():

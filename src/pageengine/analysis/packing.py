@@ -69,13 +69,13 @@ class CarriedParts(Frozen):
 
     Attributes:
         provisioned: [bytes] to the VMs of a host
-        untouched: [bytes] of that, never used so far: nothing need carry it; 0 where ``used`` was
-            not recorded, when all that was provisioned may be held
+        untouched: [bytes] of that, not held (``placing.held_of``): nothing need carry it
         needed: [bytes] that must be in memory
         beyond: [bytes] that are held, and for which there is no room
         balloons: [bytes] of that, what balloons can take from what VMs hold and do not need, at
             65 % of each VM at the most
         swap: [bytes] of that, the rest: compressed, swapped, or shared with others
+        at_most: [bytes] beyond, if VMs held all that was provisioned
     """
 
     provisioned: float
@@ -84,6 +84,7 @@ class CarriedParts(Frozen):
     beyond: float
     balloons: float
     swap: float
+    at_most: float
 
 
 class Packing(Frozen):
@@ -269,7 +270,7 @@ def _carried(
     rank = loads.slots - 1 - int(np.floor((1 - share) * loads.slots + 1e-9))
     slot = np.argpartition(needed, rank, axis=1)[:, rank]
     each = there * loads.need[:, slot].T
-    held = there * (loads.size[None, :] if loads.held is None else loads.held[:, slot].T)
+    held = there * placing.held_of(loads)[:, slot].T
     held = np.maximum(held, each)  # a VM may have been larger
     beyond = np.maximum(held.sum(axis=1) - room, 0)
     spare = np.minimum(held - each, BALLOON_MOST * there * loads.size).sum(axis=1)
@@ -282,4 +283,5 @@ def _carried(
         beyond=float(beyond.mean()),
         balloons=float(balloons.mean()),
         swap=float((beyond - balloons).mean()),
+        at_most=float(np.maximum(given_ - room, 0).mean()),
     )

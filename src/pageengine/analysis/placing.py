@@ -129,6 +129,14 @@ def _nobody(demand: Demand, column: str) -> str:
     )
 
 
+def held_of(loads: Loads) -> NDArray[np.float64]:
+    """Bytes that each VM holds, float64 [VMs, slots]: what was used; where nobody recorded that,
+    the most that it had needed by then. That is the least: it gave nothing back, and touched no
+    more.
+    """
+    return np.maximum.accumulate(loads.need, axis=1) if loads.held is None else loads.held
+
+
 def draws_of(draws: int, loads: Loads) -> int:
     """``draws``, if that many hosts of these VMs can be looked at. ValueError says how many can."""
     most = min(_DRAWS_MOST, _CELLS_MOST // max(len(loads.names), loads.slots, 1))

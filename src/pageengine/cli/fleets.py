@@ -8,13 +8,18 @@ import numpy as np
 from pageengine import report
 from pageengine.cli import outcome
 from pageengine.cli.console import Console, percent, size
+from pageengine.cli.outcome import Correction
 from pageengine.cli.stopping import Stop
 from pageengine.lab import build
-from pageengine.lab.fleet import FleetResult
+from pageengine.lab.estimate import Pace, of_fleet
+from pageengine.lab.fleet import Fleet, FleetResult
 from pageengine.lab.scenario import Scenario
+from pageengine.plumbing import given
 from pageengine.policy.states import STATES
+from pageengine.units import parse_size
 
 _MOST = 40
+_TRIAL = 0.5  # seconds that may be spent on the estimate
 
 
 def run(
@@ -27,15 +32,15 @@ def run(
     """Runs the fleet of a scenario as the command's arguments say; the exit status."""
     fleet = build.fleet(scenario, policy=arguments.policy, seed=arguments.seed)
     assert scenario.fleet is not None
-    console.say(
-        f"{scenario.name}: {len(scenario.vms)} VMs on {scenario.fleet['hosts']} hosts of "
-        f"{size(scenario.host['memory'])}, {outcome.span(scenario.seconds)} in rounds of "
-        f"{outcome.span(fleet.round)}."
-    )
     with Stop(max_time) as stop, console.progress() as show:
+        said = None
+        if not arguments.json:
+            said = _foretell(console, scenario, fleet, arguments.policy, jobs, max_time, stop)
+        pace, correction = Pace(scenario), Correction(console, said)
 
         def progress(now: float, what: str) -> bool:
             if what:
+                correction.hear(pace.taken, pace.left(now))
                 told = f"{scenario.name}: {outcome.span(now)}, {what}"
                 show(scenario.name, told, int(now), int(scenario.seconds))
             return not stop()
@@ -48,6 +53,40 @@ def run(
     tell(console, result)
     outcome.end(console, result, folder)
     return stop.status if result.partial else 0
+
+
+def _foretell(
+    console: Console,
+    scenario: Scenario,
+    fleet: Fleet,
+    policy: str | None,
+    jobs: int,
+    max_time: float | None,
+    stop: Stop,
+) -> float | None:
+    """What will be run, how long it takes (seconds, None where that is not known), and which VMs no
+    host can ever take.
+    """
+    guess = of_fleet(scenario, jobs, policy=policy, trial=_TRIAL, stop=stop)
+    limit = f", at most {outcome.span(max_time)} of real time" if max_time else ""
+    speed = "" if guess.seconds is None else f" and about {outcome.span(guess.seconds)}"
+    console.say(
+        f"{scenario.name}: {len(scenario.vms)} VMs on {len(fleet.memory)} hosts of "
+        f"{size(scenario.host['memory'])}, {outcome.span(scenario.seconds)} in rounds of "
+        f"{outcome.span(fleet.round)}; takes about {size(guess.memory)} of memory{speed}, {jobs} at "
+        f"a time{limit}."
+    )
+    if fleet.homeless:
+        first = fleet.specs[fleet.homeless[0]]
+        console.say(
+            f"No host takes {given.listed(fleet.homeless)}, were it empty: {first.name} is of "
+            f"{size(parse_size(first.size))}, with {size(parse_size(first.reservation))} promised, "
+            f"and a host of {size(scenario.host['memory'])} takes what is promised up to its "
+            f"memory and working sets up to {percent(fleet.admission.full, 1)} of it (full, unseen, "
+            "overcommit in [fleet]). They wait for ever.",
+            style="bold red",
+        )
+    return guess.seconds
 
 
 def found(result: FleetResult) -> dict[str, Any]:

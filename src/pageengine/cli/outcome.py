@@ -16,6 +16,25 @@ if TYPE_CHECKING:
 
 _MOST = 40
 
+_SOON = 2.0  # seconds after which a run's own pace is trusted more
+
+
+class Correction:
+    """Says anew how long a run takes, when its pace shows that what was said is wrong by a factor
+    of two. said: seconds; None: nothing was."""
+
+    def __init__(self, console: Console, said: float | None):
+        self._console, self._said = console, said
+
+    def hear(self, taken: float, left: float | None) -> None:
+        """taken, left: seconds, by the run's own pace."""
+        if self._said is None or left is None or taken < _SOON:
+            return
+        total = taken + left
+        if not self._said / 2 <= total <= self._said * 2:
+            self._said = total
+            self._console.say(f"By its pace it takes about {span(total)} in all.")
+
 
 def found(result: Result) -> dict[str, Any]:
     """What the tables hold, for JSON: amounts in bytes, times in seconds, shares as parts of 1."""

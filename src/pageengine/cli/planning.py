@@ -288,7 +288,7 @@ def _tell_carried(said: Packing, used: bool, console: Console) -> None:
     carried = said.carried
     rows = [
         ("provisioned", carried.provisioned),
-        ("never touched", carried.untouched),
+        ("not held", carried.untouched),
         ("must be in memory", carried.needed),
         ("held, and no room for it", carried.beyond),
         ("  of that balloons can take", carried.balloons),
@@ -297,11 +297,13 @@ def _tell_carried(said: Packing, used: bool, console: Console) -> None:
     console.table(
         "Who carries it, on a host in the mean at its busiest",
         ("", "memory"),
-        [(what, size(round(value))) for what, value in rows if used or what != "never touched"],
+        [(what, size(round(value))) for what, value in rows],
         caption=(
             "held: what was used"
             if used
-            else "held: all that was provisioned, since nobody recorded what was used"
+            else "held: the most that each had needed by then, since nobody recorded what was "
+            "used; that is the least, and if they held all that was provisioned, there would be no "
+            f"room for {size(round(carried.at_most))}"
         )
         + "; balloons: at most 65 % of each VM, and nothing that it needs",
     )

@@ -9,6 +9,7 @@ from typing import Any
 from pageengine import report
 from pageengine.cli import fleets, outcome, places, values
 from pageengine.cli.console import Console, Show, Usage, size
+from pageengine.cli.outcome import Correction
 from pageengine.cli.stopping import Stop, add_max_time, seconds_of
 from pageengine.lab import build, fields, resume
 from pageengine.lab.estimate import Pace, estimate
@@ -47,7 +48,6 @@ exit status 130 after Ctrl-C, 143 after SIGTERM, 124 after --max-time.
 
 CHECKPOINT = "checkpoint.pe"
 _TRIAL = 0.5  # seconds that may be spent on the estimate
-_SOON = 2.0  # seconds after which a run's own pace is trusted more
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -163,23 +163,6 @@ def _foretell(
         f"takes about {size(guess.memory)} of memory{speed}{limit}."
     )
     return guess.seconds
-
-
-class Correction:
-    """Says anew how long a run takes, when its pace shows that what was said is wrong by a factor
-    of two. said: seconds; None: nothing was."""
-
-    def __init__(self, console: Console, said: float | None):
-        self._console, self._said = console, said
-
-    def hear(self, taken: float, left: float | None) -> None:
-        """taken, left: seconds, by the run's own pace."""
-        if self._said is None or left is None or taken < _SOON:
-            return
-        total = taken + left
-        if not self._said / 2 <= total <= self._said * 2:
-            self._said = total
-            self._console.say(f"By its pace it takes about {outcome.span(total)} in all.")
 
 
 def follow(

@@ -122,6 +122,9 @@ cdef class StateIn:
         cdef pe_status status = pe_state_in_end(&self._in)
         self._well()
         check(status)
+        if self._left():
+            raise errors.CheckpointError(
+                f"there are {self._left()} bytes after its end: it is not one file as it was saved")
 
     def __reduce__(self):
         raise TypeError("a StateIn cannot be pickled")

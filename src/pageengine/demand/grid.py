@@ -83,7 +83,12 @@ def _possible(read: Readings, found: Found) -> Readings:
     told: dict[str, NDArray[np.float64]] = {}
     for name in COLUMNS:
         values = getattr(read, name).copy()
-        bad = (values < 0) | (values > _LARGEST) | ((name == "size") & (values == 0))
+        if name == "size":
+            _say(
+                read, values == 0, "size 0, of a VM that is off, it seems: taken as not read", found
+            )
+            values[values == 0] = np.nan
+        bad = (values < 0) | (values > _LARGEST)
         _say(read, bad, f"{name} that is none of memory: taken as not read", found)
         values[bad] = np.nan
         told[name] = values[good]

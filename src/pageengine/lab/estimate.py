@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pageengine.lab import build
-from pageengine.lab.scenario import Scenario
+from pageengine.lab.scenario import Scenario, ScenarioError
 from pageengine.units import PAGE_BYTES, parse_size
 
 if TYPE_CHECKING:
@@ -114,6 +114,62 @@ def estimate(
         memory += scenario.host["memory"]
     seconds = _try(scenario, policy, epochs, trial, stop) if trial else None
     return Estimate(epochs, memory, seconds)
+
+
+def of_fleet(
+    scenario: Scenario,
+    jobs: int = 1,
+    *,
+    policy: Policy | str | None = None,
+    trial: float = 0.0,
+    stop: Callable[[], bool] | None = None,
+) -> Estimate:
+    """As ``estimate``, of a scenario with a section [fleet]: one host is tried, with as many of its
+    VMs as are placed there at first, and what all take is shared among ``jobs``. VMs that grow and
+    move later are not foreseen: a run's own pace tells more (``Pace``).
+    """
+    whole = estimate(scenario)
+    if scenario.fleet is None or not trial:
+        return whole
+    names = _first_host(scenario)
+    data = {key: value for key, value in scenario.data.items() if key not in ("fleet", "event")}
+    data["vm"] = [
+        {key: value for key, value in entry.items() if key != "count"} | {"name": name}
+        for name, entry in _each(scenario)
+        if name in names
+    ]
+    try:
+        one = Scenario(data, source=scenario.source, trusted=scenario.trusted)
+    except ScenarioError:  # its guarantees fit on several hosts, and on none alone
+        return whole
+    seconds = _try(one, policy, whole.epochs, trial, stop)
+    if seconds is None:
+        return whole
+    seconds *= Work(scenario).total / Work(one).total
+    return replace(whole, seconds=seconds / min(jobs, scenario.fleet["hosts"]))
+
+
+def _first_host(scenario: Scenario) -> set[str]:
+    """The VMs of one host: the first in order of their starts that fit, as the fleet reckons, and
+    no more than its part of them where they are spread.
+    """
+    told: Any = scenario.fleet
+    vms = sorted(scenario.vms, key=lambda vm: vm[1]["start"])
+    room, names = told["full"] * scenario.host["memory"], set[str]()
+    most = -(-len(vms) // told["hosts"]) if told["placement"] == "spread" else len(vms)
+    for name, entry in vms[:most]:
+        room -= told["unseen"] * entry["size"]
+        if room < 0 and names:
+            break
+        names.add(name)
+    return names
+
+
+def _each(scenario: Scenario) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, what was written of it) of every VM; those of a count have each its own."""
+    for written in scenario.data["vm"]:
+        for name in scenario.groups[written["name"]]:
+            yield name, dict(written)
 
 
 def _try(

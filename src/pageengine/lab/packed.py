@@ -2,9 +2,9 @@
 what goes to swap, and who waits.
 
 Each point is a host that was drawn, filled to a ratio, in the hours around the moment at which its
-VMs need most. VMs follow their series (``lab/workloads/demand.py``) and start with what they held,
-or, where nobody recorded it, with the most they had needed by then: what was never needed costs
-nobody a wait, in whatever way the host is rid of it. The first quarter of an hour is not counted:
+VMs need most. VMs follow their series (``lab/workloads/demand.py``) and start with what they held
+(``placing.held_of``): what was never needed costs nobody a wait, in whatever way the host is rid of
+it. The first quarter of an hour is not counted:
 a host that has run for long has put out what nobody uses, one that was filled at once must find it
 first.
 
@@ -204,16 +204,15 @@ def _specs(
     interval: float,
 ) -> list[VMSpec]:
     time = loads.step / PACE * np.arange(after - first)
+    holds = placing.held_of(loads)[:, first]
     found = []
     for row in rows.tolist():
         need = loads.need[row, first:after]
         size = max(loads.size[row], need.max())
         pages = max(_LEAST_PAGES, int(np.ceil(size / scale / PAGE_BYTES)))
-        before = loads.need[row, : first + 1].max()
-        held = before if loads.held is None else loads.held[row, first]
         workload = FollowedDemand(
             series=[[at, int(amount)] for at, amount in zip(time.tolist(), need, strict=True)],
-            held=int(held),
+            held=int(holds[row]),
             interval=interval,
             scale=scale,
         )
@@ -260,8 +259,8 @@ def _point(
         mean_stall=float(np.mean(list(stalls.values()) or [0.0])),
         reading=reads * costs.swap_in / max(1, len(stalls)),
         waits=tuple(
-            f"{name} {100 * stalls[name]:.2g} %, for {format_size(round(read) * PAGE_BYTES)} read "
-            "back"
+            f"{name} {100 * stalls[name]:.2g} %"
+            + (f", {format_size(round(read) * PAGE_BYTES)} read back" if read else "")
             for name, read in pages.items()
             if stalls[name] > 0
         ),

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from pageengine.errors import CheckpointError
 from pageengine.lab import build
+from pageengine.lab.saved import told_spec
 from pageengine.lab.scenario import Scenario
 from pageengine.lab.simulation import Simulation
+from pageengine.plumbing import given
 from pageengine.policy.base import hooks
 from pageengine.units import format_size
 
@@ -87,6 +89,18 @@ def _known(wanted: Simulation) -> bool:
     return "class" in described(wanted.host.policy)
 
 
+def _of_vms(made: Simulation, wanted: Simulation) -> list[str]:
+    """What is said otherwise of the first VM of which something is."""
+    for name, spec in wanted.specs.items():
+        said, asked = told_spec(made.specs[name]), told_spec(spec)
+        other = [key for key in asked if said[key] != asked[key]]
+        if other:
+            key = other[0]
+            had, has = given.shown(said[key]), given.shown(asked[key])
+            return [f"a VM {name!r} whose {key} is {had}, not {has}"]
+    return []
+
+
 def _check(
     made: Simulation, wanted: Simulation, scenario: Scenario, file: Path, seeds: bool = True
 ) -> None:
@@ -96,9 +110,14 @@ def _check(
         for what, shown in (("memory", format_size), ("epoch", str), ("seed", str))
         if getattr(made, what) != getattr(wanted, what) and (seeds or what != "seed")
     ]
-    sizes = [{name: spec.size for name, spec in of.specs.items()} for of in (made, wanted)]
-    if sizes[0] != sizes[1]:
-        differs.append("other VMs")
+    if made.specs.keys() != wanted.specs.keys():
+        differs.append(
+            f"other VMs: {given.listed(sorted(made.specs.keys() ^ wanted.specs.keys()))}"
+        )
+    else:
+        differs += _of_vms(made, wanted)
+    if made.costs != wanted.costs:
+        differs.append(f"other costs ({made.costs.name}, not {wanted.costs.name})")
     if differs:
         raise CheckpointError(
             f"{os.fspath(file)}: it is of another scenario than {scenario.name}: it has "

@@ -107,7 +107,7 @@ def _state(of: Simulation) -> dict[str, Any]:
         "costs": of.costs,
         "check_every": of._check_every,
         "record": of._records,
-        "specs": [_told_spec(spec) for spec in of.specs.values()],
+        "specs": [told_spec(spec) for spec in of.specs.values()],
         "events": [_told_event(event) for event in of.events],
         "waiting": list(of._made),
         "overrides": {
@@ -128,7 +128,8 @@ def _state(of: Simulation) -> dict[str, Any]:
     }
 
 
-def _told_spec(spec: VMSpec) -> dict[str, Any]:
+def told_spec(spec: VMSpec) -> dict[str, Any]:
+    """What a checkpoint says of a VM, by the names of the fields."""
     told = {field.name: getattr(spec, field.name) for field in fields(spec)}
     told["workload"] = workloads.told_of(spec.workload)
     told["contents"] = find_contents(spec.contents)  # it may have been the name of a file

@@ -30,7 +30,7 @@ class Books:
         rule: Admission,
         admits: Callable[[int, Collection[int]], bool] | None = None,
     ):
-        self._rule, self._admits = rule, admits
+        self._rule, self.rule = rule, admits
         self._entries: dict[str, _Entry] = {}
         self._of: dict[str, dict[str, Newcomer]] = {name: {} for name in memory}
         self._memory = dict(memory)
@@ -80,10 +80,10 @@ class Books:
         ]
 
     def _policy_admits(self, host: HostView, vm: Newcomer) -> bool:
-        if self._admits is None:
+        if self.rule is None:
             return True
         sizes = [each.size for each in self._of[host.name].values()]
-        return self._admits(host.memory, [*sizes, vm.size])
+        return self.rule(host.memory, [*sizes, vm.size])
 
     def place(self, vm: Newcomer, host: str) -> None:
         """The VM goes to this host, from wherever it was."""

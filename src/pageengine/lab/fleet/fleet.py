@@ -129,6 +129,12 @@ class Fleet:
         for vm in self.specs.values():
             Simulation.check(vm)
 
+    @property
+    def homeless(self) -> tuple[str, ...]:
+        """VMs that none of the hosts would take, were it empty: they wait for ever."""
+        empty = Books(self.memory, self.admission, self._books.rule)
+        return tuple(vm for vm in self.specs if not empty.may_take(self._newcomer(vm)))
+
     def run(
         self,
         seconds: float,
