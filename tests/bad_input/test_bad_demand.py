@@ -22,7 +22,7 @@ GOOD = HEAD + rows("{t},a,16,4") + rows("{t},b,16,4")
 REFUSED = {
     "": "t.csv: an empty file",
     " \n \n": "t.csv: nothing but blanks",
-    "time,size,active\n0,1,2\n": "line 1: no column vm; there are 'time', 'size', 'active'; a table",
+    "time,size,active\n0,1,2\n": "line 1: no column vm; there are 'time', 'size', 'active'; a",
     "vm,size,active\na,1,2\n": "line 1: no column time",
     "time,vm\n0,a\n": "line 1: no column size or used or active",
     "time,vm,size_parsec\n0,a,1\n": "column 'size_parsec': 'parsec' is no unit of memory",

@@ -73,8 +73,8 @@ def _foretell(
     console.say(
         f"{scenario.name}: {len(scenario.vms)} VMs on {len(fleet.memory)} hosts of "
         f"{size(scenario.host['memory'])}, {outcome.span(scenario.seconds)} in rounds of "
-        f"{outcome.span(fleet.round)}; takes about {size(guess.memory)} of memory{speed}, {jobs} at "
-        f"a time{limit}."
+        f"{outcome.span(fleet.round)}; takes about {size(guess.memory)} of memory{speed}, {jobs} "
+        f"at a time{limit}."
     )
     if fleet.homeless:
         first = fleet.specs[fleet.homeless[0]]
@@ -82,8 +82,8 @@ def _foretell(
             f"No host takes {given.listed(fleet.homeless)}, were it empty: {first.name} is of "
             f"{size(parse_size(first.size))}, with {size(parse_size(first.reservation))} promised, "
             f"and a host of {size(scenario.host['memory'])} takes what is promised up to its "
-            f"memory and working sets up to {percent(fleet.admission.full, 1)} of it (full, unseen, "
-            "overcommit in [fleet]). They wait for ever.",
+            f"memory and working sets up to {percent(fleet.admission.full, 1)} of it (full, "
+            "unseen, overcommit in [fleet]). They wait for ever.",
             style="bold red",
         )
     return guess.seconds
