@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pageengine.plumbing import given
-from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot, VMView
 from pageengine.policy.ksm import PAGES_TO_SCAN, SLEEP_MILLISECS, Scanner
-from pageengine.policy.ladder import VMNumbers, plans
-from pageengine.policy.watermarks import Watermarks, by_consumption, optional, state_of, with_limits
+from pageengine.policy.ladder import VMNumbers
+from pageengine.policy.watermarks import Watermarks, optional
 
 PRESSURE, CRITICAL = 0.20, 0.05
 GUEST_FREE = 0.20
@@ -73,28 +72,23 @@ class KVM:
         return self.marks.low(memory)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        m, need = VMNumbers(snapshot.vms), self.marks.need(snapshot)
+        m = VMNumbers(snapshot.vms)
         scan, memo = self.scanner.rates(snapshot)
         balloon = None
         if self.balloon:
             targets, remembered = mom(snapshot)
             balloon = optional(m, targets)
             memo |= remembered
-        return Plan(
-            state=state_of(need),
-            vms=plans(
-                m,
-                balloon=balloon,
-                reclaim=with_limits(m, by_consumption(m, need)),
-                technique="ladder" if self.zswap else "swap",
-                scan=scan,
-            ),
-            wake_below=self.marks.low(snapshot.memory),
-            again=SAMPLE_SECONDS if self.balloon else MOM_SECONDS,
+        return self.marks.plan(
+            snapshot,
+            m,
+            balloon,
+            SAMPLE_SECONDS if self.balloon else MOM_SECONDS,
+            memo,
+            technique="ladder" if self.zswap else "swap",
+            scan=scan,
             scan_rule="two-scans",
             report_free=self.report_free,
-            migrate=migration(snapshot, m),
-            memo=memo,
         )
 
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pageengine.plumbing import given
-from pageengine.policy.advice import migration
 from pageengine.policy.base import Plan, Snapshot
 from pageengine.policy.ksm import PAGES_TO_SCAN, SLEEP_MILLISECS, Scanner
-from pageengine.policy.ladder import VMNumbers, plans
-from pageengine.policy.watermarks import Watermarks, by_consumption, state_of, with_limits
+from pageengine.policy.ladder import VMNumbers
+from pageengine.policy.watermarks import Watermarks
 from pageengine.units import MIB
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class Proxmox:
         return self.marks.low(memory)
 
     def decide(self, snapshot: Snapshot) -> Plan:
-        m, need = VMNumbers(snapshot.vms), self.marks.need(snapshot)
+        m = VMNumbers(snapshot.vms)
         scan, memo = self.scanner.rates(snapshot)
         balloon = None
         last: Any = snapshot.memo.get("round_time", -ROUND_SECONDS)
@@ -73,20 +72,9 @@ class Proxmox:
         if snapshot.time - last >= ROUND_SECONDS:
             last = snapshot.time
             balloon = self._round(m, snapshot)
-        return Plan(
-            state=state_of(need),
-            vms=plans(
-                m,
-                balloon=balloon,
-                reclaim=with_limits(m, by_consumption(m, need)),
-                technique="swap",
-                scan=scan,
-            ),
-            wake_below=self.marks.low(snapshot.memory),
-            again=ROUND_SECONDS,
-            scan_rule="two-scans",
-            migrate=migration(snapshot, m),
-            memo=memo | {"round_time": last},
+        memo |= {"round_time": last}
+        return self.marks.plan(
+            snapshot, m, balloon, ROUND_SECONDS, memo, scan=scan, scan_rule="two-scans"
         )
 
     def _round(self, m: VMNumbers, snapshot: Snapshot) -> NDArray[np.object_] | None:

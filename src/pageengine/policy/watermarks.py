@@ -65,9 +65,13 @@ class Watermarks:
         balloon: NDArray[np.object_] | None,
         again: float,
         memo: Mapping[str, Any],
+        *,
+        technique: str = "swap",
+        scan: NDArray[Any] | None = None,
+        **more: Any,
     ) -> Plan:
         """Balloon targets (a column, None for who stays as it is), and the kernel's swap
-        underneath.
+        underneath. scan: a column too; more: of the whole plan, by its own names.
         """
         need = self.need(snapshot)
         return Plan(
@@ -76,12 +80,14 @@ class Watermarks:
                 m,
                 balloon=balloon,
                 reclaim=with_limits(m, by_consumption(m, need)),
-                technique="swap",
+                technique=technique,
+                scan=scan,
             ),
             wake_below=self.low(snapshot.memory),
             again=again,
             migrate=migration(snapshot, m),
             memo=memo,
+            **more,
         )
 
 
