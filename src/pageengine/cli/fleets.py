@@ -68,13 +68,10 @@ def _foretell(
     host can ever take.
     """
     guess = of_fleet(scenario, jobs, policy=policy, trial=_TRIAL, stop=stop)
-    limit = f", at most {outcome.span(max_time)} of real time" if max_time else ""
-    speed = "" if guess.seconds is None else f" and about {outcome.span(guess.seconds)}"
     console.say(
         f"{scenario.name}: {len(scenario.vms)} VMs on {len(fleet.memory)} hosts of "
         f"{size(scenario.host['memory'])}, {outcome.span(scenario.seconds)} in rounds of "
-        f"{outcome.span(fleet.round)}; takes about {size(guess.memory)} of memory{speed}, {jobs} "
-        f"at a time{limit}."
+        f"{outcome.span(fleet.round)}; {outcome.takes(guess, max_time, f', {jobs} at a time')}"
     )
     if fleet.homeless:
         first = fleet.specs[fleet.homeless[0]]

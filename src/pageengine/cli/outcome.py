@@ -12,6 +12,7 @@ from pageengine.lab.results import Result
 from pageengine.policy.states import STATES
 
 if TYPE_CHECKING:
+    from pageengine.lab.estimate import Estimate
     from pageengine.lab.fleet import FleetResult
 
 _MOST = 40
@@ -34,6 +35,15 @@ class Correction:
         if not self._said / 2 <= total <= self._said * 2:
             self._said = total
             self._console.say(f"By its pace it takes about {span(total)} in all.")
+
+
+def takes(guess: "Estimate", max_time: float | None, beside: str = "") -> str:
+    """What a run takes, for the end of a sentence. max_time: seconds after which it ends. beside:
+    what else there is to say of its time.
+    """
+    speed = "" if guess.seconds is None else f" and about {span(guess.seconds)}"
+    limit = f", at most {span(max_time)} of real time" if max_time else ""
+    return f"takes about {size(guess.memory)} of memory{speed}{beside}{limit}."
 
 
 def found(result: Result) -> dict[str, Any]:

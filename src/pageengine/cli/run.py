@@ -155,12 +155,10 @@ def _foretell(
     console: Console, scenario: Scenario, policy: str | None, max_time: float | None, stop: Stop
 ) -> float | None:
     guess = estimate(scenario, policy=policy, trial=_TRIAL, stop=stop)
-    limit = f", at most {outcome.span(max_time)} of real time" if max_time else ""
-    speed = "" if guess.seconds is None else f" and about {outcome.span(guess.seconds)}"
     console.say(
         f"{scenario.name}: {len(scenario.vms)} VMs on {size(scenario.host['memory'])}, "
         f"{outcome.span(scenario.seconds)} in {guess.epochs:,} epochs; "
-        f"takes about {size(guess.memory)} of memory{speed}{limit}."
+        f"{outcome.takes(guess, max_time)}"
     )
     return guess.seconds
 
