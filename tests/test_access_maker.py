@@ -7,9 +7,9 @@ import pickle
 
 import numpy as np
 import pytest
+from ordered_accesses import OrderedAccesses
 
 import pageengine as pe
-from pageengine.host.ordered import OrderedAccesses
 from pageengine.lab.access_maker import FILL, PAGE_OUT, WRITE, ZEROED
 from pageengine.lab.contents import PROFILES, expand
 from pageengine.lab.memory import _ORDER, VMMemory

@@ -7,10 +7,10 @@ import pickle
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
+from ordered_accesses import OrderedAccesses
 
 import pageengine as pe
 from pageengine.core.access_order import COUNT, AccessOrder
-from pageengine.host.ordered import OrderedAccesses
 
 TABLE = np.random.default_rng(2).integers(0, COUNT, (256, len(pe.Place)), dtype=np.uint8)
 WRITES = np.random.default_rng(4).integers(0, 2, 256).astype(bool)

@@ -5,10 +5,10 @@ whole after each, and every page still holds what its own VM wrote.
 
 import numpy as np
 from fuzz import scratch
+from ordered_accesses import OrderedAccesses
 
 from pageengine import Guest, Host, errors
 from pageengine.core.access_order import AccessOrder
-from pageengine.host.ordered import OrderedAccesses
 from pageengine.stores.codec import Codec, codecs
 
 DICTIONARY = (b"\xff" * 8, b"\0\0\0\0\0\0\0\x80", b"\x40\0\0\0\0\0\0\0", b"\x3f\0\0\0\0\0\0\0")

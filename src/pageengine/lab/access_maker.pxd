@@ -22,7 +22,6 @@ cdef class AccessMaker:
     cdef public object _arriving, _version
     cdef public int64_t double_paging
     cdef public object _vm
-    cdef object _ordered
     cdef Engine _engine
     cdef uint64_t _id
     cdef AccessOrder _order

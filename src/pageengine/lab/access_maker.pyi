@@ -3,7 +3,6 @@ from typing import Final
 import numpy as np
 
 from pageengine.core.access_order import AccessOrder
-from pageengine.host.ordered import OrderedAccesses
 from pageengine.host.vm import VM
 from pageengine.plumbing.shapes import Row
 from pageengine.stores.profile import VMContents
@@ -21,7 +20,6 @@ class AccessMaker:
         self,
         vm: VM,
         order: AccessOrder,
-        ordered: OrderedAccesses,
         contents: VMContents,
         bytes_: bool,
         sharing: bool,

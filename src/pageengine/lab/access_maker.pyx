@@ -44,14 +44,14 @@ cdef void _lay_out(accesses *self, char *room, size_t n) noexcept:
 
 
 cdef class AccessMaker:
-    """vm: the VM; order: of turns OUT, FRESH and LAST, and ordered: OrderedAccesses by it.
-    contents: VMContents; bytes_: whether the host holds bytes; sharing: whether it shares pages.
+    """vm: the VM; order: of turns OUT, FRESH and LAST. contents: VMContents; bytes_: whether the
+    host holds bytes; sharing: whether it shares pages.
     """
 
-    def __init__(self, vm, AccessOrder order not None, ordered, VMContents contents not None,
+    def __init__(self, vm, AccessOrder order not None, VMContents contents not None,
                  bint bytes_, bint sharing):
         self._vm, self._engine, self._id = vm, vm._engine, vm._id
-        self._order, self._ordered, self._contents, self._bytes = order, ordered, contents, bytes_
+        self._order, self._contents, self._bytes = order, contents, bytes_
         self._zeroes_are_private = not sharing
         self._version = np.zeros(vm.pages, np.int32)
         self._waiting, self._arriving, self.double_paging = [], None, 0
@@ -227,7 +227,14 @@ cdef class AccessMaker:
         if status == PE_OK and not self._limited():
             return done
         ppns, kinds = self._left(all_, first)
-        return self._ordered.rest(ppns[:end - first], kinds[:end - first], done, <int>status)
+        return self._touch_rest(ppns[:end - first], kinds[:end - first], done, <int>status)
+
+    def _touch_rest(self, ppns, kinds, done, status):
+        def call(start):
+            return self._order.touch(self._engine, self._id, ppns[start:], kinds[start:])
+
+        with self._vm._lock:
+            return self._vm._batches.rest(call, len(ppns), done, status)
 
     cdef Py_ssize_t _write(self, accesses *all_, size_t first, size_t end) except -1:
         """Makes these writes with what they write: how many were made."""
@@ -263,7 +270,8 @@ cdef class AccessMaker:
         if self._bytes:
             return self._vm.write_some(ppns, expand(tokens))
         batches = self._vm._batches
-        return batches.rest(*batches.write(ppns, tokens), done, status)
+        with self._vm._lock:
+            return batches.rest(*batches.write(ppns, tokens), done, status)
 
     cdef int _paged_out(self, accesses *all_, size_t out, size_t fresh) except -1:
         """Counts the pages that a guest reads out and that lie in swap space."""

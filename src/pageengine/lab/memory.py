@@ -12,7 +12,6 @@ import numpy as np
 from pageengine.core.access_order import AccessOrder
 from pageengine.core.records import Place
 from pageengine.errors import CheckpointError
-from pageengine.host.ordered import OrderedAccesses
 from pageengine.lab.access_maker import FILL, FRESH, LAST, OUT, PAGE_OUT, WRITE, ZEROED, AccessMaker
 from pageengine.lab.contents import ContentProfile
 from pageengine.lab.workloads import Accesses, Release
@@ -51,8 +50,7 @@ class VMMemory(AccessMaker, Kept):
     _arriving: tuple[Ppns, NDArray[Any]] | None
 
     def __init__(self, vm: VM, number: int, profile: ContentProfile, bytes_: bool):
-        ordered, contents = OrderedAccesses(vm, _ORDER), profile.of(number)
-        super().__init__(vm, _ORDER, ordered, contents, bytes_, vm.host.sharing)
+        super().__init__(vm, _ORDER, profile.of(number), bytes_, vm.host.sharing)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         pages = self._vm.pages

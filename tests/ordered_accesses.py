@@ -1,23 +1,8 @@
-"""Accesses whose order follows from what each does and from where its page lies, for programs that
-put their own VMs together (the lab).
+"""Accesses in the order of an AccessOrder, each turn by a call of its own: what the lab's
+AccessMaker, which makes all in one call, is held against.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from pageengine.core.access_order import AccessOrder
 from pageengine.plumbing.lock import serialised
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from pageengine.host.batches import Call
-    from pageengine.host.vm import VM
-
-    Ppns = NDArray[np.int64]
-    Kinds = NDArray[np.uint8]
 
 
 @serialised
@@ -26,10 +11,10 @@ class OrderedAccesses:
     Errors as of ``VM.touch_some``.
     """
 
-    def __init__(self, vm: VM, order: AccessOrder):
+    def __init__(self, vm, order):
         self._vm, self._order, self._lock = vm, order, vm._lock
 
-    def make(self, ppns: Ppns, kinds: Kinds) -> tuple[Ppns, Kinds, tuple[int, ...], int]:
+    def make(self, ppns, kinds):
         """(PPNs, kinds in the order in which they are made, how many there are of each turn, how
         many were made). Batches that are plain are made at once, as ``touch_some`` does; of others
         none is made.
@@ -41,19 +26,15 @@ class OrderedAccesses:
             done = vm._batches.rest(self._call(ppns, kinds), len(ppns), done, status)
         return ppns, kinds, count, done
 
-    def touch(self, ppns: Ppns, kinds: Kinds) -> int:
+    def touch(self, ppns, kinds):
         """Makes them in the order they came in, as far as it goes: how many were made."""
         self._vm.host  # Closed
         return self._vm._batches.some(self._call(ppns, kinds), len(ppns))
 
-    def rest(self, ppns: Ppns, kinds: Kinds, done: int, status: int) -> int:
-        """As ``touch``, after so many were made and that ended with this status number."""
-        return self._vm._batches.rest(self._call(ppns, kinds), len(ppns), done, status)
-
-    def _call(self, ppns: Ppns, kinds: Kinds) -> Call:
+    def _call(self, ppns, kinds):
         vm, order = self._vm, self._order
 
-        def call(start: int) -> tuple[int, int]:
+        def call(start):
             return order.touch(vm._engine, vm._id, ppns[start:], kinds[start:])
 
         return call
