@@ -9,9 +9,10 @@ decision may take.
 import numpy as np
 import pytest
 from beside import shortest
+from hot_paths import view
 from peers import imported
 
-from pageengine.policy import POLICIES, GuestView, Limits, Snapshot, VMPlan, VMView, find
+from pageengine.policy import POLICIES, GuestView, Limits, Snapshot, VMPlan, find
 from pageengine.policy.entitlement import Claims, _holdings, entitle
 from pageengine.policy.guard import guard
 
@@ -68,23 +69,13 @@ def one_vm(i, draw):
     size = int(draw.choice([256, 512, 1024, 4096])) * MIB
     held = int(draw.random() * size) // PAGE * PAGE
     reservation = int(draw.choice([0, held // 2])) // PAGE * PAGE
-    return VMView(
-        name=f"vm{i}",
-        size=size,
-        consumed=held,
-        granted=held,
-        shared=0,
-        swapped=0,
-        compressed=0,
-        ballooned=0,
-        mapped=held,
+    return view(
+        f"vm{i}",
+        size,
+        held,
         shares=int(draw.choice([1000, 5000, 10240])),
         reservation=reservation,
-        limit=size,
-        blocked=False,
-        active=held // 3 // PAGE * PAGE,
         balloon_max=int(size * 0.65) - reservation if size * 0.65 > reservation else 0,
-        stall=0.0,
         guest=GuestView(total=size, free=size // 4),
     )
 

@@ -252,34 +252,31 @@ for each in ("clock", "lru", "fifo"):
     guest(each)
 
 
+def view(name, size, held, **more):
+    """Of a VM without a limit of which so much is in memory, a third of that active. more: what
+    there is to say of it beside.
+    """
+    from pageengine.policy import VMView
+
+    nothing = dict.fromkeys(("shared", "swapped", "compressed", "ballooned"), 0)
+    plain = {"limit": size, "blocked": False, "active": held // 3 // PAGE * PAGE, "stall": 0.0}
+    return VMView(
+        name=name, size=size, consumed=held, granted=held, mapped=held, **nothing, **plain, **more
+    )
+
+
 def snapshot():
     """Of a host with a hundred VMs that is a little short of memory."""
-    from pageengine.policy import Snapshot, VMView
+    from pageengine.policy import Snapshot
 
     draw, mib = np.random.Generator(np.random.Philox(3)), 2**20
     vms = []
     for number in range(100):
         size = int(draw.choice([256, 512, 1024, 4096])) * mib
         held = int(draw.random() * size) // PAGE * PAGE
+        shares = int(draw.choice([1000, 5000, 10240]))
         vms.append(
-            VMView(
-                name=f"vm{number}",
-                size=size,
-                consumed=held,
-                granted=held,
-                shared=0,
-                swapped=0,
-                compressed=0,
-                ballooned=0,
-                mapped=held,
-                shares=int(draw.choice([1000, 5000, 10240])),
-                reservation=0,
-                limit=size,
-                blocked=False,
-                active=held // 3 // PAGE * PAGE,
-                balloon_max=size // 2,
-                stall=0.0,
-            )
+            view(f"vm{number}", size, held, shares=shares, reservation=0, balloon_max=size // 2)
         )
     held = sum(vm.consumed for vm in vms)
     return Snapshot(held + held // 4000, held // 4000, 2**50, tuple(vms))
