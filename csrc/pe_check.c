@@ -226,8 +226,7 @@ static bool check_chunks(walk *self)
         owned += host->vm_of_chunk[c] != PE_NONE;
     for (uint32_t i = 0; i < host->vm_count; ++i) {
         const pe_vm *vm = host->vms[i];
-        uint64_t const up = (1u << PE_CHUNK_SHIFT) - 1;
-        uint64_t const chunks = vm ? ((uint64_t)vm->pages + up) >> PE_CHUNK_SHIFT : 0;
+        uint64_t const chunks = vm ? pe_host_chunks_of(vm->pages) : 0;
         expected += chunks;
         if (vm && (vm->index != i || vm->id != ((uint64_t)host->lives[i] << 32 | i)))
             return broken(self, "H2: a VM's id is not made of its index and the lives before");

@@ -54,6 +54,21 @@ static int64_t call(const pe_file_calls *calls, int file, bool write, const pe_p
     return (write ? calls->write : calls->read)(calls->context, file, pieces, n, at, error);
 }
 
+/* Whether it goes on after a call that moved `got` bytes; else *error is what ended it. */
+static bool goes_on(int64_t got, bool write, uint64_t *done, uint32_t *interruptions, int *error)
+{
+    if (got > 0) {
+        *done += (uint64_t)got;
+        *interruptions = 0;
+        return true;
+    }
+    if (got == 0) {
+        *error = write ? EIO : 0;
+        return false;
+    }
+    return *error == EINTR && ++*interruptions < INTERRUPTIONS_MAX;
+}
+
 static pe_status move(const pe_file_calls *calls, int file, bool write, uint64_t first, uint32_t n,
                       const uint8_t *const *pages, int *error)
 {
@@ -65,18 +80,39 @@ static pe_status move(const pe_file_calls *calls, int file, bool write, uint64_t
         uint32_t used = gather(pieces, n, pages, done);
         uint64_t at = (first << PE_PAGE_SHIFT) + done;
         int64_t got = call(calls, file, write, pieces, used, at, error);
-        if (got > 0) {
-            done += (uint64_t)got;
-            interruptions = 0;
-        } else if (got == 0) {
-            *error = write ? EIO : 0;
-            return PE_ERR_BACKING;
-        } else if (*error != EINTR || ++interruptions == INTERRUPTIONS_MAX) {
+        if (!goes_on(got, write, &done, &interruptions, error)) {
             return PE_ERR_BACKING;
         }
     }
     *error = 0;
     return PE_OK;
+}
+
+static pe_status move_bytes(int file, bool write, uint64_t *at, uint8_t *bytes, size_t n,
+                            int *error)
+{
+    uint64_t const first = *at;
+    uint32_t interruptions = 0;
+    while (*at - first < n) {
+        *error = 0;
+        pe_piece const piece = {bytes + (*at - first), n - (size_t)(*at - first)};
+        int64_t const got = call(NULL, file, write, &piece, 1, *at, error);
+        if (!goes_on(got, write, at, &interruptions, error)) {
+            return PE_ERR_BACKING;
+        }
+    }
+    *error = 0;
+    return PE_OK;
+}
+
+pe_status pe_file_write_bytes(int file, uint64_t *at, uint8_t *bytes, size_t n, int *error)
+{
+    return move_bytes(file, true, at, bytes, n, error);
+}
+
+pe_status pe_file_read_bytes(int file, uint64_t *at, uint8_t *bytes, size_t n, int *error)
+{
+    return move_bytes(file, false, at, bytes, n, error);
 }
 
 pe_status pe_file_write_pages(const pe_file_calls *calls, int file, uint64_t first, uint32_t n,

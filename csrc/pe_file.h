@@ -25,4 +25,11 @@ PE_MUST_USE pe_status pe_file_write_pages(const pe_file_calls *calls, int file, 
 PE_MUST_USE pe_status pe_file_read_pages(const pe_file_calls *calls, int file, uint64_t first,
                                          uint32_t n, uint8_t *const *pages, int *error);
 
+/* n bytes to or from byte *at of the file, which goes on as they come; the system's own calls. Ends
+   as pages do. */
+PE_MUST_USE pe_status pe_file_write_bytes(int file, uint64_t *at, uint8_t *bytes, size_t n,
+                                          int *error);
+PE_MUST_USE pe_status pe_file_read_bytes(int file, uint64_t *at, uint8_t *bytes, size_t n,
+                                         int *error);
+
 #endif

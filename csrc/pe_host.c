@@ -26,11 +26,6 @@
 #include "pe_crew.h"
 #include "pe_page.h"
 
-static uint32_t chunks_of(uint32_t pages)
-{
-    return (uint32_t)(((uint64_t)pages + (1u << PE_CHUNK_SHIFT) - 1) >> PE_CHUNK_SHIFT);
-}
-
 static pe_status init_contents(pe_host *self)
 {
     uint32_t const frames = self->config.frames;
@@ -110,6 +105,15 @@ void pe_host_delete(pe_host *self)
     pe_memory_freed(memory, self);
 }
 
+void pe_host_group_init(const pe_host *self, pe_group *group, uint64_t salt)
+{
+    pe_hash_key_init(&group->key, salt, self->hashing);
+    group->salt = salt;
+    group->zero_hash = pe_content_zero_hash(self, group);
+    group->zero_frame = PE_NONE;
+    group->vms = 0;
+}
+
 /* The index of the salt's group, a new one if need be; the group gains no VM yet. */
 static pe_status group_for(pe_host *self, uint64_t salt, uint32_t *index)
 {
@@ -130,12 +134,7 @@ static pe_status group_for(pe_host *self, uint64_t salt, uint32_t *index)
         self->groups = grown;
         unused = self->group_count++;
     }
-    pe_group *group = &self->groups[unused];
-    pe_hash_key_init(&group->key, salt, self->hashing);
-    group->salt = salt;
-    group->zero_hash = pe_content_zero_hash(self, group);
-    group->zero_frame = PE_NONE;
-    group->vms = 0;
+    pe_host_group_init(self, &self->groups[unused], salt);
     *index = unused;
     return PE_OK;
 }
@@ -192,7 +191,7 @@ static pe_status prepare_vm(pe_host *self, uint32_t pages, uint64_t salt,
     if (status == PE_OK)
         status = group_for(self, salt, &group);
     if (status == PE_OK)
-        status = find_chunks(self, chunks_of(pages), first_chunk);
+        status = find_chunks(self, (uint32_t)pe_host_chunks_of(pages), first_chunk);
     if (status == PE_OK && self->zcache)
         status = pe_zcache_groups(self->zcache, index + 1);
     if (status == PE_OK)
@@ -221,7 +220,7 @@ pe_status pe_host_add_vm(pe_host *self, uint32_t pages, uint64_t salt, uint64_t 
         pe_memory_freed(self->config.memory, vm);
         return status;
     }
-    for (uint32_t c = 0; c < chunks_of(pages); ++c)
+    for (uint32_t c = 0; c < pe_host_chunks_of(pages); ++c)
         self->vm_of_chunk[first_chunk + c] = vm->index;
     self->groups[vm->group].vms += 1;
     self->vms[vm->index] = vm;
@@ -238,7 +237,7 @@ pe_status pe_host_remove_vm(pe_host *self, uint64_t id)
         pe_page_drop(self, vm, ppn);
         pe_vm_put(vm, ppn, PE_ABSENT, 0);
     }
-    for (uint32_t c = 0; c < chunks_of(vm->pages); ++c)
+    for (uint32_t c = 0; c < pe_host_chunks_of(vm->pages); ++c)
         self->vm_of_chunk[(vm->base >> PE_CHUNK_SHIFT) + c] = PE_NONE;
     pe_assert(self->groups[vm->group].vms > 0);
     self->groups[vm->group].vms -= 1;

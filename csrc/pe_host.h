@@ -80,9 +80,17 @@ typedef struct pe_host {
     pe_window windows[2];
 } pe_host;
 
+/* Chunks that hold the numbers of so many pages. */
+static inline uint64_t pe_host_chunks_of(uint64_t pages)
+{
+    return (pages + (1u << PE_CHUNK_SHIFT) - 1) >> PE_CHUNK_SHIFT;
+}
+
 PE_MUST_USE pe_status pe_host_new(pe_host **out, const pe_host_config *config);
 void pe_host_delete(pe_host *self); /* NULL is fine; closes its duplicate of the swap file */
 
+/* A group of this salt, without VMs and without a zero page. */
+void pe_host_group_init(const pe_host *self, pe_group *group, uint64_t salt);
 /* Adds a VM; its id to *id. cache_limit_bytes bounds its slots in the compression cache. */
 PE_MUST_USE pe_status pe_host_add_vm(pe_host *self, uint32_t pages, uint64_t salt,
                                      uint64_t cache_limit_bytes, uint64_t *id);

@@ -177,13 +177,8 @@ static pe_status load_groups(const pe_host_state_work *self)
     if (!host->groups)
         return PE_ERR_NO_MEMORY;
     host->group_count = (uint32_t)n;
-    for (uint32_t g = 0; g < n; ++g) {
-        pe_group *group = &host->groups[g];
-        group->salt = pe_state_get64(self->in);
-        pe_hash_key_init(&group->key, group->salt, host->hashing);
-        group->zero_hash = pe_content_zero_hash(host, group);
-        group->zero_frame = PE_NONE;
-    }
+    for (uint32_t g = 0; g < n; ++g)
+        pe_host_group_init(host, &host->groups[g], pe_state_get64(self->in));
     return self->in->status;
 }
 
@@ -193,7 +188,7 @@ static pe_status load_vm(const pe_host_state_work *self, uint32_t index, uint64_
     pe_state_in *in = self->in;
     uint64_t const group = pe_state_get_most(in, host->group_count, bad_vm);
     uint64_t const chunk = pe_state_get_most(in, host->chunk_count, bad_vm);
-    uint64_t const chunks = (pages + (1u << PE_CHUNK_SHIFT) - 1) >> PE_CHUNK_SHIFT;
+    uint64_t const chunks = pe_host_chunks_of(pages);
     bool two_scans = false;
     if (pages >= UINT32_MAX || group >= host->group_count || chunk + chunks > host->chunk_count)
         (void)pe_state_refuse(in, bad_vm);

@@ -17,10 +17,9 @@
    Costs: a copy and a hash of each byte, which together are faster than the system's own copy. */
 #include "pe_state.h"
 
-#include "pe_os.h"
+#include "pe_file.h"
 #include "pe_rng.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #define MAGIC "pageengine state"
@@ -30,7 +29,6 @@
 #define SALT UINT64_C(0x5361766564537461)
 #define PACKED_HEAD 9u
 #define PACKED_MOST (PACKED_HEAD + 8u * PE_STATE_PART + 8u) /* stores may go beyond the end */
-#define INTERRUPTIONS_MAX 1000u
 
 static uint64_t checksum_of(const pe_hash_key *key, const uint8_t *bytes, size_t n, uint64_t head,
                             uint64_t number)
@@ -64,19 +62,10 @@ void pe_state_fail(pe_state_out *self, pe_status status)
 
 static void to_file(pe_state_out *self, uint8_t *bytes, size_t n)
 {
-    uint32_t interruptions = 0;
-    for (size_t done = 0; done < n && self->status == PE_OK;) {
-        int error = 0;
-        pe_piece const piece = {bytes + done, n - done};
-        int64_t const got = pe_os_write(self->file, &piece, 1, self->at, &error);
-        if (got > 0) {
-            done += (size_t)got;
-            self->at += (uint64_t)got;
-            interruptions = 0;
-        } else if (got == 0 || error != EINTR || ++interruptions == INTERRUPTIONS_MAX) {
-            fail(self, PE_ERR_BACKING, got == 0 ? EIO : error);
-        }
-    }
+    int error = 0;
+    pe_status const status = pe_file_write_bytes(self->file, &self->at, bytes, n, &error);
+    if (status != PE_OK)
+        fail(self, status, error);
 }
 
 static void to_memory(pe_state_out *self, const uint8_t *bytes, size_t n)
@@ -255,24 +244,15 @@ static bool fetch(pe_state_in *self, uint8_t *to, size_t n, const char *reason)
         self->at += n;
         return true;
     }
-    uint32_t interruptions = 0;
-    for (size_t done = 0; done < n;) {
-        int error = 0;
-        pe_piece const piece = {to + done, n - done};
-        int64_t const got = pe_os_read(self->file, &piece, 1, self->at, &error);
-        if (got > 0) {
-            done += (size_t)got;
-            self->at += (uint64_t)got;
-            interruptions = 0;
-        } else if (got == 0) {
-            return pe_state_refuse(self, reason);
-        } else if (error != EINTR || ++interruptions == INTERRUPTIONS_MAX) {
-            self->status = PE_ERR_BACKING;
-            self->error = error;
-            return false;
-        }
-    }
-    return true;
+    int error = 0;
+    pe_status const status = pe_file_read_bytes(self->file, &self->at, to, n, &error);
+    if (status == PE_OK)
+        return true;
+    if (error == 0) /* the file ends */
+        return pe_state_refuse(self, reason);
+    self->status = status;
+    self->error = error;
+    return false;
 }
 
 /* The next block, verified; false: there is none. */

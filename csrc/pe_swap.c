@@ -97,6 +97,14 @@ void pe_swap_fini(pe_swap *self)
     memset(self, 0, sizeof *self);
 }
 
+pe_status pe_swap_make_copies(pe_swap *self)
+{
+    if (self->copies == NULL) {
+        self->copies = pe_memory_zeroed(self->memory, PE_SWAP_CLUSTER_MAX, PE_PAGE_BYTES);
+    }
+    return self->copies == NULL ? PE_ERR_NO_MEMORY : PE_OK;
+}
+
 pe_status pe_swap_grow(pe_swap *self, uint32_t slots)
 {
     uint32_t before = self->slots.count;

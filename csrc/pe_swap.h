@@ -13,7 +13,7 @@ typedef struct pe_swap {
     uint32_t reached;        /* slots from here on were never taken, nor their checksums touched */
     uint64_t *checksums;     /* per slot: salted hash of what was written; token mode: the token */
     const uint8_t **scratch; /* page pointers of one cluster */
-    uint8_t *copies;         /* pages of one cluster; NULL until a batch was written */
+    uint8_t *copies;         /* pages of one cluster; NULL until a batch was written or saved */
     pe_hash_key key;         /* of the checksums */
     int file;                /* descriptor of its own, or -1 in token mode */
     int error;               /* errno of the last failed file operation, captured there */
@@ -34,6 +34,8 @@ PE_MUST_USE static inline pe_status pe_swap_init(pe_swap *self, uint32_t slots, 
     return pe_swap_init_in(self, slots, file, NULL, NULL);
 }
 void pe_swap_fini(pe_swap *self); /* closes its descriptor, and the caller's never */
+/* Room in `copies` for the pages of one cluster, from now on. */
+PE_MUST_USE pe_status pe_swap_make_copies(pe_swap *self);
 /* Now at least `slots` slots; contents stay. */
 PE_MUST_USE pe_status pe_swap_grow(pe_swap *self, uint32_t slots);
 

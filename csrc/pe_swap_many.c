@@ -29,10 +29,7 @@ pe_status pe_swap_write_many(pe_swap *self, uint32_t n, const uint8_t *pages, pe
                              uint32_t *done)
 {
     uint32_t taken = 0;
-    if (self->copies == NULL) {
-        self->copies = pe_memory_zeroed(self->memory, PE_SWAP_CLUSTER_MAX, PE_PAGE_BYTES);
-    }
-    pe_status status = self->copies == NULL ? PE_ERR_NO_MEMORY : PE_OK;
+    pe_status status = pe_swap_make_copies(self);
     while (taken < n && status == PE_OK) {
         pe_slot first = PE_NONE;
         uint32_t run = pe_swap_take_run(self, n - taken, &first);

@@ -56,13 +56,6 @@ static pe_status save_pages(pe_swap *self, pe_state_out *out, pe_slot *slot)
     return PE_OK;
 }
 
-static pe_status make_copies(pe_swap *self)
-{
-    if (!self->copies)
-        self->copies = pe_memory_zeroed(self->memory, PE_SWAP_CLUSTER_MAX, PE_PAGE_BYTES);
-    return self->copies ? PE_OK : PE_ERR_NO_MEMORY;
-}
-
 pe_status pe_swap_save(pe_swap *self, pe_state_out *out, pe_slot *slot)
 {
     uint64_t const read = self->read, read_calls = self->read_calls;
@@ -80,7 +73,7 @@ pe_status pe_swap_save(pe_swap *self, pe_state_out *out, pe_slot *slot)
         }
         return PE_OK;
     }
-    pe_status status = make_copies(self);
+    pe_status status = pe_swap_make_copies(self);
     if (status == PE_OK)
         status = save_pages(self, out, slot);
     self->read = read; /* what is saved is not accessed */
@@ -128,7 +121,7 @@ static pe_status load_pages(pe_swap *self, pe_state_in *in)
 static pe_status load_contents(pe_swap *self, pe_state_in *in)
 {
     if (self->file >= 0) {
-        pe_status const status = make_copies(self);
+        pe_status const status = pe_swap_make_copies(self);
         return status == PE_OK ? load_pages(self, in) : status;
     }
     uint32_t first = 0, n;

@@ -26,8 +26,6 @@
 
 #include <string.h>
 
-#define SAMPLE_TRIES_PER_PAGE 8u
-
 static const char *const event_names[PE_EVENTS] = {
     [PE_EV_ACCESSES] = "accesses",
     [PE_EV_FAULTS_ABSENT] = "faults_absent",
@@ -165,7 +163,7 @@ void pe_vm_sample_begin(pe_vm *self, uint32_t n)
         pe_vm_sample_end(self, &size, &touched);
     self->sampling = true;
     self->sample_from = self->rng;
-    uint64_t const tries = (uint64_t)n * SAMPLE_TRIES_PER_PAGE;
+    uint64_t const tries = (uint64_t)n * PE_SAMPLE_TRIES_PER_PAGE;
     for (uint64_t i = 0; i < tries && self->sample_size < n; ++i) {
         uint32_t const ppn = pe_rng_below(&self->rng, self->pages);
         self->sample_draws += 1;

@@ -93,6 +93,7 @@ void pe_vm_pin(pe_vm *self, uint32_t ppn, bool pinned);
 PE_MUST_USE pe_status pe_vm_keep_checksums(pe_vm *self);
 uint64_t pe_vm_bytes(const pe_vm *self); /* memory of its bookkeeping */
 
+#define PE_SAMPLE_TRIES_PER_PAGE 8u /* draws at most, some of which hit a page again */
 /* Sampling (OSDI 2002 section 5.3): marks up to n different random pages, not ballooned ones; ends
    a period that is open. */
 void pe_vm_sample_begin(pe_vm *self, uint32_t n);

@@ -9,8 +9,6 @@
    can make. */
 #include "pe_vm_state.h"
 
-#define DRAWS_PER_PAGE 8u
-
 static const struct {
     uint64_t bit;
     unsigned shift;
@@ -64,7 +62,8 @@ bool pe_vm_load(pe_vm *self, bool *two_scans, pe_state_in *in)
     self->sample_size = (uint32_t)pe_state_get_most(in, self->pages, bad);
     self->sample_touched = (uint32_t)pe_state_get_most(in, self->sample_size, bad);
     /* the end of a period repeats them all */
-    self->sample_draws = pe_state_get_most(in, (uint64_t)self->pages * DRAWS_PER_PAGE, bad);
+    self->sample_draws = pe_state_get_most(in, (uint64_t)self->pages * PE_SAMPLE_TRIES_PER_PAGE,
+                                           bad);
     self->sample_from.key = pe_state_get64(in);
     self->sample_from.counter = pe_state_get64(in);
     self->rng.key = pe_state_get64(in);

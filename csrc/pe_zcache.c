@@ -132,16 +132,6 @@ static bool reserve_records(pe_zcache *self)
     return true;
 }
 
-static void list_add(pe_zcache *self, uint32_t f)
-{
-    lent *frame = &self->frames[f];
-    frame->prev = PE_NONE;
-    frame->next = self->partial[frame->cls];
-    if (frame->next != PE_NONE)
-        self->frames[frame->next].prev = f;
-    self->partial[frame->cls] = f;
-}
-
 static void list_remove(pe_zcache *self, uint32_t f)
 {
     const lent *frame = &self->frames[f];
@@ -172,7 +162,7 @@ static uint32_t take_cell(pe_zcache *self, uint32_t cls, pe_frame spare, bool *u
         self->free_frame = self->frames[f].next;
         self->frames[f] = (lent){.frame = spare, .cls = cls};
         self->total.frames += 1;
-        list_add(self, f);
+        pe_zcache_list_add(self, f);
     }
     lent *frame = &self->frames[f];
     *cell = (uint16_t)lowest_clear(frame->used);
@@ -180,18 +170,6 @@ static uint32_t take_cell(pe_zcache *self, uint32_t cls, pe_frame spare, bool *u
     if (frame->used == pe_zcache_all_cells(self, cls))
         list_remove(self, f);
     return f;
-}
-
-static void ring_append(pe_zcache *self, group *own, pe_blob b)
-{
-    record *blob = &self->blobs[b];
-    blob->prev = own->newest;
-    blob->next = PE_NONE;
-    if (own->newest != PE_NONE)
-        self->blobs[own->newest].next = b;
-    else
-        own->oldest = b;
-    own->newest = b;
 }
 
 pe_status pe_zcache_store(pe_zcache *self, uint32_t g, uint64_t owner, const void *payload,
@@ -213,7 +191,7 @@ pe_status pe_zcache_store(pe_zcache *self, uint32_t g, uint64_t owner, const voi
     self->free_blob = blob->next;
     *blob = (record){.owner = owner, .length = (uint16_t)length, .stamp = ++self->stamp};
     blob->lent = take_cell(self, cls, spare, used_spare, &blob->cell);
-    ring_append(self, own, b);
+    pe_zcache_ring_append(self, own, b);
     pe_zcache_count(&own->stats, (uint32_t)length, room, true);
     pe_zcache_count(&self->total, (uint32_t)length, room, true);
     if (self->config.pool)
@@ -245,7 +223,7 @@ static pe_frame give_cell(pe_zcache *self, const record *blob)
     lent *frame = &self->frames[f];
     pe_assert(frame->used >> blob->cell & 1);
     if (frame->used == pe_zcache_all_cells(self, frame->cls))
-        list_add(self, f);
+        pe_zcache_list_add(self, f);
     frame->used &= ~(UINT64_C(1) << blob->cell);
     if (frame->used)
         return PE_NONE;

@@ -67,6 +67,30 @@ static inline void pe_zcache_count(pe_zcache_stats *stats, uint32_t length, uint
     *(length <= PE_PAGE_BYTES / 4 ? &stats->quarter : &stats->half) += one;
 }
 
+/* A partly filled frame goes to the head of its class's list. */
+static inline void pe_zcache_list_add(pe_zcache *self, uint32_t f)
+{
+    pe_zcache_lent *frame = &self->frames[f];
+    frame->prev = PE_NONE;
+    frame->next = self->partial[frame->cls];
+    if (frame->next != PE_NONE)
+        self->frames[frame->next].prev = f;
+    self->partial[frame->cls] = f;
+}
+
+/* A blob becomes the newest of its group. */
+static inline void pe_zcache_ring_append(pe_zcache *self, pe_zcache_group *own, pe_blob b)
+{
+    pe_zcache_record *blob = &self->blobs[b];
+    blob->prev = own->newest;
+    blob->next = PE_NONE;
+    if (own->newest != PE_NONE)
+        self->blobs[own->newest].next = b;
+    else
+        own->oldest = b;
+    own->newest = b;
+}
+
 static inline uint8_t *pe_zcache_cell_bytes(const pe_zcache *self, const pe_zcache_record *blob)
 {
     const pe_zcache_lent *frame = &self->frames[blob->lent];

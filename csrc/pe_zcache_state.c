@@ -118,16 +118,6 @@ void pe_zcache_save(const pe_zcache *self, pe_state_out *out)
 
 /* ---- in */
 
-static void link_partial(pe_zcache *self, uint32_t f)
-{
-    pe_zcache_lent *frame = &self->frames[f];
-    frame->prev = PE_NONE;
-    frame->next = self->partial[frame->cls];
-    if (frame->next != PE_NONE)
-        self->frames[frame->next].prev = f;
-    self->partial[frame->cls] = f;
-}
-
 static bool load_frames(pe_zcache *self, const pe_zcache_keeper *keeper, uint32_t n,
                         pe_state_in *in)
 {
@@ -152,7 +142,7 @@ static bool load_frames(pe_zcache *self, const pe_zcache_keeper *keeper, uint32_
     }
     for (uint32_t f = n; f-- > 0;) /* a list begins with what was added last */
         if (self->frames[f].used != pe_zcache_all_cells(self, self->frames[f].cls))
-            link_partial(self, f);
+            pe_zcache_list_add(self, f);
     return true;
 }
 
@@ -169,11 +159,8 @@ static bool add_blob(pe_zcache *self, uint32_t g, pe_zcache_record blob, uint64_
         return false;
     open[blob.lent] &= ~(UINT64_C(1) << blob.cell);
     self->free_blob = self->blobs[b].next;
-    blob.prev = own->newest;
-    blob.next = PE_NONE;
     self->blobs[b] = blob;
-    *(own->newest != PE_NONE ? &self->blobs[own->newest].next : &own->oldest) = b;
-    own->newest = b;
+    pe_zcache_ring_append(self, own, b);
     uint32_t const room = self->size[self->frames[blob.lent].cls];
     pe_zcache_count(&own->stats, blob.length, room, true);
     pe_zcache_count(&self->total, blob.length, room, true);

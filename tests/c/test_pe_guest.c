@@ -1,5 +1,5 @@
-/* sources: csrc/pe_guest.c csrc/pe_guest_*.c csrc/pe_status.c csrc/pe_os.c csrc/pe_state.c
-            csrc/pe_hash.c csrc/pe_cpu.c */
+/* sources: csrc/pe_guest.c csrc/pe_guest_*.c csrc/pe_status.c csrc/pe_os.c csrc/pe_file.c
+            csrc/pe_state.c csrc/pe_hash.c csrc/pe_cpu.c */
 /* A guest that loses a page is a leak that no host can see. Boundaries, every allocation failing in
    turn, and each structure broken on purpose: the right rule is named. Each with every replacement;
    which page goes is told apart from the outside (tests/test_guest.py), what is here is where times

@@ -1,5 +1,5 @@
-/* sources: csrc/pe_guest.c csrc/pe_guest_*.c csrc/pe_status.c csrc/pe_os.c csrc/pe_state.c
-            csrc/pe_hash.c csrc/pe_cpu.c */
+/* sources: csrc/pe_guest.c csrc/pe_guest_*.c csrc/pe_status.c csrc/pe_os.c csrc/pe_file.c
+            csrc/pe_state.c csrc/pe_hash.c csrc/pe_cpu.c */
 /* A guest of any size under any operations: ids of every value, aligned or not, flags of every
    value, room for the operations exactly as the contract asks. After each operation the guest must
    be whole, its numbers add up to its pages, and what it tells the host are pages that it has. */

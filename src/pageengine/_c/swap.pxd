@@ -5,6 +5,9 @@ from pageengine._c.status cimport pe_status
 
 
 cdef extern from "pe_swap.h" nogil:
+    enum:
+        PE_SWAP_READ_MAX
+
     ctypedef uint32_t pe_slot
 
     ctypedef struct pe_swap:

@@ -12,6 +12,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from pageengine._c.state cimport *
 from pageengine._c.status cimport PE_ERR_BACKING, PE_ERR_STATE, PE_ERR_SWAP_CORRUPT, PE_OK
 from pageengine._c.status cimport pe_status
+from pageengine._c.swap cimport PE_SWAP_READ_MAX
 from pageengine.core.engine cimport Engine
 from pageengine.plumbing._status cimport check
 
@@ -142,15 +143,13 @@ def save(Engine engine not None, StateOut out not None):
         error = engine.error[2]
         raise errors.SwapError(
             error, f"the host cannot be saved: slot {slot} of its swap file, or one of the next "
-            f"{_READ_MOST}, cannot be read: {os.strerror(error) if error else 'the file ends'}")
+            f"{PE_SWAP_READ_MAX}, cannot be read: "
+            f"{os.strerror(error) if error else 'the file ends'}")
     if status == PE_ERR_SWAP_CORRUPT:
         raise errors.SwapCorruption(
             f"the host cannot be saved: slot {slot} of its swap file, or one of the next "
-            f"{_READ_MOST}, does not hold what was written to it")
+            f"{PE_SWAP_READ_MAX}, does not hold what was written to it")
     check(status)
-
-
-_READ_MOST = 32
 
 
 def vms(Engine engine not None):
