@@ -31,7 +31,9 @@ OURS_LATER = {
     for name in (
         "core.guest",
         "images",
+        "inline.markup",
         "lab",
+        "plumbing.embedding",
         "stores.libraries",
         "policy.esx",
         "policy.kvm",

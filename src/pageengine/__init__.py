@@ -20,7 +20,6 @@ from pageengine.core.records import (
 )
 from pageengine.host.host import Host
 from pageengine.host.vm import VM
-from pageengine.plumbing.embedding import get_include, get_library_dir, get_pkgconfig_dir
 from pageengine.plumbing.firstuse import at_first_use
 from pageengine.stores.codec import codecs
 from pageengine.units import PAGE_BYTES, format_size, parse_size
@@ -28,12 +27,16 @@ from pageengine.units import PAGE_BYTES, format_size, parse_size
 if TYPE_CHECKING:
     from pageengine import demand, images, tokens, traces
     from pageengine.core.guest import Guest
+    from pageengine.plumbing.embedding import get_include, get_library_dir, get_pkgconfig_dir
 
 __version__ = "0.1.0"
 __getattr__, __dir__ = at_first_use(
     globals(),
     {
         "Guest": "core.guest",
+        "get_include": "plumbing.embedding",
+        "get_library_dir": "plumbing.embedding",
+        "get_pkgconfig_dir": "plumbing.embedding",
         "load_ipython_extension": "inline.tracebacks",
         "unload_ipython_extension": "inline.tracebacks",
     },

@@ -100,7 +100,7 @@ class _Writer:
         if array.dtype.kind not in _KINDS or array.dtype.itemsize > 8:
             raise TypeError(f"{where} cannot be saved: an array of {array.dtype}")
         self.arrays.append(array)
-        return ["a", len(self.arrays) - 1, array.dtype.str.lstrip("<>=|"), list(array.shape)]
+        return ["a", len(self.arrays) - 1, *_head(array)]
 
 
 def _keys(value: Mapping[Any, Any], where: str) -> Any:

@@ -11,12 +11,12 @@ from typing import NamedTuple
 cimport cython
 import numpy as np
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from pageengine._c.guest cimport *
 from pageengine._c.state cimport *
 from pageengine._c.status cimport PE_ERR_ARGUMENT, PE_ERR_STATE, PE_OK, pe_status
+from pageengine.core.state cimport StateOut
 from pageengine.plumbing._status cimport check
 
 from pageengine import errors
@@ -206,18 +206,11 @@ cdef class Guest:
 
     def state(self) -> bytes:
         """The guest as it is, to ``restore`` one of the same size and replacement from."""
-        cdef pe_state_out out
-        cdef pe_status status
-        pe_state_out_begin(&out, -1, 0)
-        try:
-            with self._lock:
-                with nogil:
-                    pe_guest_save(self._guest, &out)
-                    status = pe_state_out_end(&out)
-            check(status)
-            return PyBytes_FromStringAndSize(<char *>out.bytes, out.length)
-        finally:
-            pe_state_out_fini(&out)
+        cdef StateOut out = StateOut()
+        with self._lock:
+            with nogil:
+                pe_guest_save(self._guest, &out._out)
+        return out.end()
 
     def restore(self, const uint8_t[::1] state not None):
         """Becomes the guest that ``state`` was told of; CheckpointError, and it stays as it is:

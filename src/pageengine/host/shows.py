@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pageengine.inline import markup
 from pageengine.policy.base import hooks
 
 if TYPE_CHECKING:
@@ -16,16 +15,20 @@ if TYPE_CHECKING:
 
 def host_html(host: Host) -> str:
     """Where the host's memory is, and a row for each VM; of one that is closed, that it is."""
+    from pageengine.inline import markup  # where there is a notebook only
+
     return markup.shown(lambda: _host(host), host)
 
 
 def vm_html(vm: VM) -> str:
     """Where its pages are, and what it is promised; of one that was removed, that it was."""
+    from pageengine.inline import markup  # as above
+
     return markup.shown(lambda: _vm(vm), vm)
 
 
 def _host(host: Host) -> str:
-    from pageengine.inline import hosts  # where there is a notebook only
+    from pageengine.inline import hosts  # as above
 
     with host._lock:
         said = (
