@@ -19,7 +19,7 @@ from pageengine.cli import COMMANDS, bare, console, main
 from pageengine.host.vm import VM
 
 PAGE = 4096
-NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
+NAMES = COMMANDS
 linux = pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs /proc")
 
 

@@ -19,7 +19,7 @@ from pageengine.cli.console import plain
 from pageengine.live.state import Saved, StateFile
 
 jsonschema = pytest.importorskip("jsonschema")
-NAMES = sorted(command.__name__.rpartition(".")[2] for command in COMMANDS)
+NAMES = sorted(COMMANDS)
 SCENARIO = """\
 [host]
 memory = "24 MiB"

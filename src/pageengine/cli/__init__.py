@@ -7,62 +7,40 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
 from pageengine import __version__
-from pageengine.cli import (
-    about,
-    advise,
-    capture,
-    codecs,
-    compare,
-    demand,
-    demo,
-    docs,
-    doctor,
-    ending,
-    examples,
-    govern,
-    overcommit,
-    paper,
-    policies,
-    record,
-    release,
-    replay,
-    run,
-    scan,
-    sweep,
-    techniques,
-    top,
-)
+from pageengine.cli import ending
 from pageengine.cli.console import Console
 from pageengine.plumbing.visible import visible
 
 __all__ = ["main", "make_parser"]
 
+#: Each is a module of that name here, with HELP, DESCRIPTION, EPILOG, add_arguments and run.
 COMMANDS = (
-    demo,
-    scan,
-    capture,
-    overcommit,
-    demand,
-    run,
-    compare,
-    advise,
-    sweep,
-    paper,
-    top,
-    doctor,
-    record,
-    govern,
-    release,
-    replay,
-    policies,
-    techniques,
-    codecs,
-    examples,
-    docs,
-    about,
+    "demo",
+    "scan",
+    "capture",
+    "overcommit",
+    "demand",
+    "run",
+    "compare",
+    "advise",
+    "sweep",
+    "paper",
+    "top",
+    "doctor",
+    "record",
+    "govern",
+    "release",
+    "replay",
+    "policies",
+    "techniques",
+    "codecs",
+    "examples",
+    "docs",
+    "about",
 )
 
 EPILOG = """\
@@ -93,8 +71,8 @@ class _Parser(argparse.ArgumentParser):
             super()._print_message(message, file)
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+def make_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser of all commands, or of some; only those are loaded."""
     parser = _Parser(
         prog="pageengine",
         description="A memory manager for overcommitted hosts: page sharing, compression and swap, "
@@ -104,9 +82,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"pageengine {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in COMMANDS:
+    for name in names:
+        command = import_module(f"{__name__}.{name}")
         sub = commands.add_parser(
-            command.__name__.rpartition(".")[2],
+            name,
             help=command.HELP,
             description=command.DESCRIPTION,
             epilog=command.EPILOG,
@@ -124,7 +103,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.path.append(os.getcwd())
 
     def command() -> int:
-        arguments = make_parser().parse_args(argv)
+        asked = (sys.argv[1:] if argv is None else argv)[:1]  # the others would not be looked at
+        parser = make_parser(asked) if asked and asked[0] in COMMANDS else make_parser()
+        arguments = parser.parse_args(argv)
         status: int = arguments.run(arguments, Console(json=arguments.json))
         return status
 
