@@ -102,16 +102,13 @@ def backtest(
         )
     room = float(memory) if room is None else given.real(room, "room", 0, memory)
     before, after = loads.cut(0, cut), loads.cut(cut, loads.slots)
-    advised = packing.pack(
-        before, memory, room=room, share=share, confidence=confidence, draws=draws, seed=seed
-    )
-    order = placing.orders(loads.names, draws, seed)
-    filled = placing.provisioned(loads.size, order)
+    advised, drawn = packing.packed(before, memory, room, share, confidence, draws, seed)
+    order, filled, fitted = drawn
     placed = {
         (ADVICE, f"provisioned at most {advised.ratio:.2f} times the host"): placing.up_to(
             filled, advised.ratio * memory
         ),
-        (BY_HOST, "as many as fitted on it so far"): placing.most(before.need, order, room, share),
+        (BY_HOST, "as many as fitted on it so far"): fitted,
     }
     for rule in RULES:
         limit = room if rule.part is None else rule.part * memory

@@ -12,7 +12,7 @@ exactly, where the room is a multiple of a.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -135,6 +135,16 @@ class Packing(Frozen):
         return self.peak * self.memory / self.room if self.room else 0.0
 
 
+class Drawn(NamedTuple):
+    """Hosts as they are filled: in which order VMs come to each (``placing.orders``), what the
+    first n of them were given (``placing.provisioned``), and how many fit, int64 [hosts].
+    """
+
+    order: NDArray[np.int64]
+    filled: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+
 def pack(
     loads: Loads,
     memory: int,
@@ -148,6 +158,19 @@ def pack(
     """The advice of ``loads`` for hosts of ``memory`` bytes, of which ``room`` (all of it) is for
     VMs. share: of time in which they must fit. confidence: of hosts on which that must be so.
     """
+    return packed(loads, memory, room, share, confidence, draws, seed)[0]
+
+
+def packed(
+    loads: Loads,
+    memory: int,
+    room: float | None,
+    share: float,
+    confidence: float,
+    draws: int,
+    seed: int,
+) -> tuple[Packing, Drawn]:
+    """As ``pack``, and the hosts that it looked at."""
     room = float(memory) if room is None else given.real(room, "room", 0, memory)
     share = float(given.real(share, "share", 0, 1, "(]"))
     confidence = float(given.real(confidence, "confidence", 0, 1, "(]"))
@@ -157,7 +180,7 @@ def pack(
     ratio = ratio_of(filled, counts, memory, confidence)
     placed = placing.up_to(filled, ratio * memory)
     beyond = _next(filled, counts) / memory
-    return Packing(
+    advice = Packing(
         memory=memory,
         room=room,
         share=share,
@@ -171,11 +194,12 @@ def pack(
         counts=tuple(int(each) for each in _quantiles(placed, SHARES)),
         peak=peak(loads, share),
         edge=bool((counts == len(loads.names)).all()),  # of all or none: they are the same VMs
-        spread=_spread(loads, order, share),
+        spread=_spread(loads, order, filled, share),
         unlucky=unlucky(loads, order, placed, room, share),
         carried=_carried(loads, order, placed, room, share),
         limits=np.sort(beyond),
     )
+    return advice, Drawn(order, filled, counts)
 
 
 def ratio_of(
@@ -199,7 +223,7 @@ def _next(filled: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.
 
 def _last(hosts: int, confidence: float) -> int:
     """Of hosts in rising order, the number of the first that may not fail."""
-    return min(hosts - 1, int(np.floor((1 - confidence) * hosts + 1e-9)))
+    return min(hosts - 1, placing.others(hosts, confidence))
 
 
 def _quantiles(
@@ -214,8 +238,13 @@ def _quantiles(
 
 def at_share(needed: NDArray[np.float64], share: float) -> NDArray[np.float64]:
     """Of each host the most it needs in that share of time, float64 [hosts]; of [hosts, slots]."""
-    last = needed.shape[1] - 1 - int(np.floor((1 - share) * needed.shape[1] + 1e-9))
+    last = _rank(needed.shape[1], share)
     return np.partition(needed, last, axis=1)[:, last]
+
+
+def _rank(slots: int, share: float) -> int:
+    """Of slots in rising order, the number of the last in that share of them."""
+    return slots - 1 - placing.others(slots, share)
 
 
 def peak(loads: Loads, share: float) -> float:
@@ -225,8 +254,9 @@ def peak(loads: Loads, share: float) -> float:
     return float(at_share(needed, share)[0])
 
 
-def _spread(loads: Loads, order: NDArray[np.int64], share: float) -> tuple[Spread, ...]:
-    filled = placing.provisioned(loads.size, order)
+def _spread(
+    loads: Loads, order: NDArray[np.int64], filled: NDArray[np.float64], share: float
+) -> tuple[Spread, ...]:
     found = []
     for vms in (each for each in COUNTS if each <= len(loads.names)):
         needed = placing.sums(loads.need, order, np.full(len(order), vms))
@@ -241,8 +271,7 @@ def unlucky(
     """What the hosts see with so many VMs each, int [hosts], that have too many."""
     needed = placing.sums(loads.need, order, counts)
     over = needed > room
-    allowed = int(np.floor((1 - share) * loads.slots + 1e-9))
-    bad = over.sum(axis=1) > allowed
+    bad = over.sum(axis=1) > placing.others(loads.slots, share)
     if not bad.any():
         return Unlucky(0.0)
     time, most = over[bad].mean(axis=1), needed[bad].max(axis=1) - room
@@ -267,7 +296,7 @@ def _carried(
 ) -> CarriedParts:
     there = placing.on_host(order, counts)
     needed = there @ loads.need
-    rank = loads.slots - 1 - int(np.floor((1 - share) * loads.slots + 1e-9))
+    rank = _rank(loads.slots, share)
     slot = np.argpartition(needed, rank, axis=1)[:, rank]
     each = there * loads.need[:, slot].T
     held = there * placing.held_of(loads)[:, slot].T

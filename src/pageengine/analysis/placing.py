@@ -188,6 +188,11 @@ def _summed(
     return found.astype(np.float64)
 
 
+def others(count: int, share: float) -> int:
+    """Of so many, how many need not be in that share of them."""
+    return int(np.floor((1 - share) * count + 1e-9))
+
+
 def most(
     need: NDArray[np.float64], order: NDArray[np.int64], room: float, share: float = 1.0
 ) -> NDArray[np.int64]:
@@ -197,7 +202,7 @@ def most(
     units, unit = _in_units(need)
     room = np.floor(room / unit)
     tight = units[:, units.sum(axis=0) > room]  # in the others all of them fit
-    allowed = int(np.floor((1 - share) * need.shape[1] + 1e-9))
+    allowed = others(need.shape[1], share)
     hosts = max(1, _AT_ONCE // max(1, tight.shape[1]))
     parts = [
         _most(tight, order[first : first + hosts], room, allowed)

@@ -1,15 +1,15 @@
 """pageengine demand: what monitoring data say of the memory of VMs."""
 
 import argparse
+import dataclasses
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pageengine import demand, report
 from pageengine.cli import places
 from pageengine.cli.console import Console, percent, size
 from pageengine.demand import Demand, DemandSummary, Sums
+from pageengine.demand.grid import date
 from pageengine.plumbing import writing
 
 HELP = "what monitoring data say of the memory of VMs"
@@ -38,16 +38,12 @@ def _bytes(value: float) -> str:
     return size(round(value))
 
 
-def _date(moment: float) -> str:
-    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M}"
-
-
 _ROWS: dict[str, Callable[[Sums], str]] = {
     "mean": lambda sums: _bytes(sums.mean),
     "P95": lambda sums: _bytes(sums.p95),
     "P99": lambda sums: _bytes(sums.p99),
     "peak": lambda sums: _bytes(sums.peak),
-    "peak at (UTC)": lambda sums: _date(sums.peak_time),
+    "peak at (UTC)": lambda sums: date(sums.peak_time),
     "own maxima, added": lambda sums: _bytes(sums.maxima),
     "missing": lambda sums: percent(sums.missing, 1),
 }
@@ -103,7 +99,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         places.picture(arguments.output)
     found = read(arguments.file, arguments, console)
     summary = demand.summarise(found)
-    console.result({"names": found.names, **_as_dict(summary)})
+    console.result({"names": found.names, **dataclasses.asdict(summary)})
     _tell(summary, console)
     tell_found(summary.found, console)
     if arguments.output:
@@ -111,18 +107,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _as_dict(summary: DemandSummary) -> dict[str, Any]:
-    told = {name: getattr(summary, name) for name in summary.__match_args__}
-    return {
-        name: {key: getattr(each, key) for key in each.__match_args__}
-        if isinstance(each, Sums)
-        else each
-        for name, each in told.items()
-    }
-
-
 def _tell(summary: DemandSummary, console: Console) -> None:
-    begin, end = (_date(each) for each in (summary.start, summary.start + summary.span))
+    begin, end = (date(each) for each in (summary.start, summary.start + summary.span))
     missing = f"{percent(summary.missing, 1)} of the readings are missing"
     console.say(
         f"{summary.vms} VMs, {span(summary.span)} from {begin} to {end} UTC: {summary.slots} "

@@ -4,7 +4,7 @@ other, and the demand of all of them on one grid of time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -80,10 +80,6 @@ class Found:
             f"{what}: {count} ({'at' if count == 1 else 'first at'} {where})"
             for what, (count, where) in self._kinds.items()
         )
-
-
-#: Reads a file or folder: (path, where to say what was wrong) -> readings.
-Reader = Callable[[str, Found], Iterator[Readings]]
 
 
 class Demand(Frozen):

@@ -59,7 +59,7 @@ def gather(
     if slots * len(series) > min(CELLS_MOST, room):
         raise DemandError(
             f"{source}: {len(series)} VMs times {slots} slots of {step:g} s are too many, from "
-            f"{_date(first)} to {_date(last)}: take out readings that are from another time, or "
+            f"{date(first)} to {date(last)}: take out readings that are from another time, or "
             "give a longer step"
         )
     columns = np.full((len(COLUMNS), len(series), slots), np.nan)
@@ -163,7 +163,7 @@ def _place(some: list[Readings], number: int) -> str:
     return ""
 
 
-def _date(moment: float) -> str:
+def date(moment: float) -> str:
     """Of seconds since 1970, as far as there are dates."""
     try:
         return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M}"

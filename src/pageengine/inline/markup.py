@@ -53,9 +53,7 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: str
     top = "".join(f"<th>{text(cell)}</th>" for cell in head)
     body = "".join(
         f"<tr><th style='text-align:left'>{text(name)}</th>"
-        + "".join(
-            f"<td style='text-align:right;white-space:nowrap'>{text(cell)}</td>" for cell in cells
-        )
+        + "".join(f"<td style='{_NUMBER}'>{text(cell)}</td>" for cell in cells)
         + "</tr>"
         for name, *cells in rows
     )

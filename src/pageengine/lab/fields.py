@@ -133,12 +133,17 @@ def positive_duration(value: Any) -> float:
     return seconds
 
 
+def _of_percent(value: Any) -> Any:
+    """The number of a text such as "75 %", None of any other text; what is no text as it is."""
+    if not isinstance(value, str):
+        return value
+    percent = parse_percent(value)
+    return None if percent is None else percent / 100
+
+
 def part(value: Any) -> float:
     """A fraction, 0 to 1, from 0.75 or "75 %"."""
-    number = value
-    if isinstance(value, str):
-        percent = parse_percent(value)
-        number = None if percent is None else percent / 100
+    number = _of_percent(value)
     if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
         raise ValueError("is not a part: write a number from 0 to 1, or '75 %'")
     return float(number)
@@ -146,10 +151,7 @@ def part(value: Any) -> float:
 
 def factor(value: Any) -> float:
     """A number above 0, or a text such as "150 %"."""
-    number = value
-    if isinstance(value, str):
-        percent = parse_percent(value)
-        number = None if percent is None else percent / 100
+    number = _of_percent(value)
     if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number <= 100:
         raise ValueError("is no factor: write a number above 0, up to 100, or '150 %'")
     return float(number)

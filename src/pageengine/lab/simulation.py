@@ -12,6 +12,7 @@ import time as clock
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pageengine.errors import AdmissionError
@@ -97,7 +98,6 @@ class Simulation(SavedSimulation):
         self._storage, self._slices = Storage(self.costs, self.seed), Slices(self.host)
         self._slice_meter, self._slice = Meter(), 0
         self._made: dict[str, Workload] = {}  # of VMs that have not started yet
-        self._arriving: TakenAlong | None = None  # of the VM that starts now
         for spec in self.specs.values():  # what is wrong with a workload is said before the start
             self._made[spec.name] = self.check(spec)
 
@@ -185,9 +185,7 @@ class Simulation(SavedSimulation):
             return True
         if carried is not None:
             self._overrides[spec.name] = dict(carried.overrides)
-            self._arriving = carried
-        self._happen(Event(now, "start", spec.name), now)
-        self._arriving = None
+        self._happen(Event(now, "start", spec.name), now, carried)
         if spec.name not in self.running:
             self._forget(spec.name)
         return spec.name in self.running
@@ -248,13 +246,12 @@ class Simulation(SavedSimulation):
                 due = self.host.due
             until = on_grid(self.events[0].at) if self.events else end
             running = list(self.running.values())
-            self._live(now, self._slices.end(now, min(until, end), due, running))
+            self._live(running, now, self._slices.end(now, min(until, end), due, running))
             now = self.host.time
         self._record((number + 1) * self.epoch)
 
-    def _live(self, now: float, until: float) -> None:
-        """One slice."""
-        running = list(self.running.values())
+    def _live(self, running: list[SimulatedVM], now: float, until: float) -> None:
+        """One slice of all that run."""
         life.live(running, self._turns(running), now, until)
         columns, guests = self.host.counts(), of_guests(running)
         meter = self._slice_meter
@@ -283,9 +280,10 @@ class Simulation(SavedSimulation):
 
     # events
 
-    def _happen(self, event: Event, now: float) -> None:
+    def _happen(self, event: Event, now: float, carried: TakenAlong | None = None) -> None:
+        """carried: what the VM that starts took along from elsewhere."""
         if event.kind == "start":
-            self._start(event.vm, now)
+            self._start(event.vm, now, carried)
         elif event.kind == "stop":
             if event.vm in self.running:
                 self._stop(event.vm)
@@ -299,7 +297,7 @@ class Simulation(SavedSimulation):
             self._set(event)
         self._log.append({"time": now, "what": event.what, "vm": event.vm})
 
-    def _start(self, name: str, now: float) -> None:
+    def _start(self, name: str, now: float, carried: TakenAlong | None) -> None:
         if name in self.running:
             return
         spec, options = self.specs[name], self._overrides.get(name, {})
@@ -309,15 +307,15 @@ class Simulation(SavedSimulation):
             if workload is None or "workload" in options:
                 workload = options.get("workload", spec.workload)
             simulated = SimulatedVM(
-                self.host, spec, options, workload, self._storage, self.seed, self._arriving
+                self.host, spec, options, workload, self._storage, self.seed, carried
             )
         except AdmissionError as error:
             self.refused.append(name)
             self._log.append({"time": now, "what": f"{name} is refused: {error}", "vm": name})
             return
         self.running[name] = simulated
-        if self._arriving is not None:
-            self._arrive(simulated, self._arriving)
+        if carried is not None:
+            self._arrive(simulated, carried)
         elif spec.warm or getattr(simulated.workload, "starts_warm", False):
             self._warm(simulated, now)
 
@@ -340,10 +338,12 @@ class Simulation(SavedSimulation):
     @contextmanager
     def _no_event(self, of: list[SimulatedVM]) -> Iterator[None]:
         """What happens to these VMs meanwhile is no event."""
-        names = [each.name for each in of]
-        before = counted(of, self.host.columns(names), of_guests(of))
+        read = self.host.counts  # of all VMs that there are, which is cheaper
+        if len(of) < len(self.running):
+            read = partial(self.host.columns, [each.name for each in of])
+        before = counted(of, read(), of_guests(of))
         yield
-        grown = counted(of, self.host.columns(names), of_guests(of)) - before
+        grown = counted(of, read(), of_guests(of)) - before
         for meter in (self._meter, self._slice_meter):
             meter.pass_over(of, grown)
 

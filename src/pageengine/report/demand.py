@@ -1,12 +1,12 @@
 """What all VMs together were given, held and used, over time: how much of what is provisioned
 nobody needs at one moment."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from pageengine.demand.base import Demand
+from pageengine.demand.grid import date
 from pageengine.demand.summary import Sums, summarise, total
 from pageengine.report import style
 
@@ -42,8 +42,7 @@ def draw(figure: Any, demand: Demand) -> None:
     if needed is not None:
         _mark(axes, needed, found.start)
     _name_lines(axes, told, needed, factor, unit)
-    begin = datetime.fromtimestamp(found.start, UTC)
-    axes.set_title(f"{TITLE}, from {begin:%Y-%m-%d %H:%M} UTC")
+    axes.set_title(f"{TITLE}, from {date(found.start)} UTC")
 
 
 def _thinned(

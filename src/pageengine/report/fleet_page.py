@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pageengine.inline.markup import size
+from pageengine.inline.markup import percent, size
 from pageengine.lab.fleet.results import FleetResult
 from pageengine.plumbing.visible import on_page
 from pageengine.policy.states import STATES
@@ -50,10 +50,10 @@ def figures(result: FleetResult) -> tuple[list[str], list[list[str]]]:
     """Head and rows of the table of the whole."""
     told = result.summary
     rows = [
-        ["VMs waited for memory, mean", _percent(told["stall"])],
-        ["the worst VM in its worst round", _percent(told["worst_stall"])],
+        ["VMs waited for memory, mean", percent(told["stall"])],
+        ["the worst VM in its worst round", percent(told["worst_stall"])],
         ["hosts with VMs, most at a time", str(told["hosts_used"])],
-        ["working sets were more than a host's memory", _percent(told["full"])],
+        ["working sets were more than a host's memory", percent(told["full"])],
         ["least free memory of a host", format_size(told["free_least"])],
         ["swapped out by all hosts, most", format_size(told["swapped_most"])],
         ["VMs moved", f"{told['moved']:,}"],
@@ -77,7 +77,7 @@ def hosts(result: FleetResult) -> tuple[list[str], list[list[str]]]:
                 f"{own['vms'].mean():.3g}",
                 size(own["active"].mean()),
                 size(own["active"].max()),
-                _percent(float(own["stall"].mean())),
+                percent(float(own["stall"].mean())),
                 STATES[int(own["state"].max())],
             ]
         )
@@ -86,7 +86,7 @@ def hosts(result: FleetResult) -> tuple[list[str], list[list[str]]]:
 
 def _worst(result: FleetResult) -> tuple[list[str], list[list[str]]]:
     stalls = sorted(result.stalls().items(), key=lambda item: (-item[1], item[0]))
-    return ["VM", "waited"], [[name, _percent(share)] for name, share in stalls[:_VMS_MOST]]
+    return ["VM", "waited"], [[name, percent(share)] for name, share in stalls[:_VMS_MOST]]
 
 
 def _moves(result: FleetResult) -> str:
@@ -107,7 +107,3 @@ def _moves(result: FleetResult) -> str:
         return ""
     head = ["time", "VM", "from", "to", "sent", "took", "stood still"]
     return table(f"VMs that moved ({len(moves['vm'])} in all)", head, rows)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"

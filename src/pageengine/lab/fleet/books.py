@@ -8,15 +8,9 @@ that one old look showed. There is one entry per VM, so none is on two hosts.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pageengine.lab.fleet.views import Admission, HostView, Newcomer
-
-
-@dataclass(frozen=True)
-class _Entry:
-    host: str
-    vm: Newcomer
 
 
 class Books:
@@ -31,15 +25,14 @@ class Books:
         admits: Callable[[int, Collection[int]], bool] | None = None,
     ):
         self._rule, self.rule = rule, admits
-        self._entries: dict[str, _Entry] = {}
+        self._host_of: dict[str, str] = {}  # of each VM that is entered
         self._of: dict[str, dict[str, Newcomer]] = {name: {} for name in memory}
         self._memory = dict(memory)
         self._views: dict[str, HostView] = {}
 
     def host_of(self, vm: str) -> str | None:
         """Where the VM is, or is going; None: nowhere."""
-        entry = self._entries.get(vm)
-        return entry.host if entry else None
+        return self._host_of.get(vm)
 
     def on(self, host: str) -> tuple[str, ...]:
         """The VMs of a host."""
@@ -47,7 +40,7 @@ class Books:
 
     def known(self, vm: str) -> Newcomer:
         """The VM as it is entered."""
-        return self._entries[vm].vm
+        return self._of[self._host_of[vm]][vm]
 
     def view(self, host: str) -> HostView:
         """What is reckoned of a host now."""
@@ -88,16 +81,16 @@ class Books:
     def place(self, vm: Newcomer, host: str) -> None:
         """The VM goes to this host, from wherever it was."""
         self.forget(vm.name)
-        self._entries[vm.name] = _Entry(host, vm)
+        self._host_of[vm.name] = host
         self._of[host][vm.name] = vm
         self._views.pop(host, None)
 
     def forget(self, vm: str) -> None:
         """The VM is nowhere."""
-        entry = self._entries.pop(vm, None)
-        if entry:
-            del self._of[entry.host][vm]
-            self._views.pop(entry.host, None)
+        host = self._host_of.pop(vm, None)
+        if host is not None:
+            del self._of[host][vm]
+            self._views.pop(host, None)
 
     def saw(self, host: str, active: Iterable[tuple[str, int]]) -> None:
         """A look at a host: working sets of VMs that run there. What is entered and was not seen
@@ -105,6 +98,5 @@ class Books:
         """
         mine = self._of[host]
         for name, seen in active:
-            vm = mine[name] = replace(mine[name], active=seen)
-            self._entries[name] = _Entry(host, vm)
+            mine[name] = replace(mine[name], active=seen)
         self._views.pop(host, None)

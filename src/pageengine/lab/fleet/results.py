@@ -249,13 +249,12 @@ def summary_of(tables: Mapping[str, Columns]) -> dict[str, Any]:
     hosts, vms, moves = tables["hosts"], tables["vms"], tables["moves"]
     if not len(hosts["time"]):
         return {}
-    used = [int(np.sum(hosts["vms"][hosts["time"] == t] > 0)) for t in np.unique(hosts["time"])]
     there = hosts["vms"] > 0
     full = hosts["active"][there] > hosts["memory"][there]
     return {
         "stall": float(np.mean(vms["stall"])) if len(vms["stall"]) else 0.0,
         "worst_stall": float(np.max(vms["stall"])) if len(vms["stall"]) else 0.0,
-        "hosts_used": max(used),
+        "hosts_used": int(max(np.bincount(_round(hosts), there))),
         "full": float(np.mean(full)) if len(full) else 0.0,
         "free_least": int(np.min(hosts["free_least"])),
         "swapped_most": int(max(np.bincount(_round(hosts), hosts["swapped"]))),

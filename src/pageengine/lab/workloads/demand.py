@@ -69,7 +69,7 @@ class FollowedDemand(Paced):
         else:
             self._time, amount, used = _of_file(given.path(file, "file"), vm, column)
             if self._held is None:
-                at = int(np.clip(np.searchsorted(self._time, self._begin, "right") - 1, 0, None))
+                at = self._reading(0.0)
                 self._held = None if np.isnan(used[at]) else int(used[at])
         self._amount, self._missing = last_known(amount)
 
