@@ -27,7 +27,6 @@ from pageengine.plumbing.visible import on_page, visible
 
 #: What may be in a name of a file, and does something: colour, title, C1, direction, line, markup.
 HOSTILE = "\x1b[31mA\x1b]0;B\x07\x9b1mC\u202eD\u2028E\x7f[red]F:heart:<b>&$x$\udcff"
-NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
 HARMLESS = {"Cc": "\n", "Cf": "", "Cs": "", "Zl": "", "Zp": ""}  # category -> what is right of it
 
 
@@ -59,7 +58,7 @@ def test_what_cannot_be_seen_is_written_out():
     assert on_page("<i>'\"\x1b") == r"&lt;i&gt;&#x27;&quot;\x1b"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_no_argument_that_is_wrong_reaches_the_terminal(name, capsys):
     assert shown(capsys, name, f"--{HOSTILE}")[0] == 2
     for given in ([HOSTILE], ["/" + HOSTILE, "-o", HOSTILE], [HOSTILE, "--memory", HOSTILE]):
