@@ -84,6 +84,22 @@ def test_more_memory_never_hurts_and_equal_vms_get_the_same(alone):
     assert told.age[-1] == np.inf and (told.missed[-1] == 0).all()
 
 
+def test_a_vm_that_stands_for_three_is_three(alone):
+    one, other = seen(alone[0]), seen(alone[2])
+    sizes, rates = [2000, 12_000, 23_500, 24_500], [2000.0, 1000.0]
+    told = mix([one, other], rates, sizes, stall=1e-4, counts=[3, 1])
+    each = mix([one, one, one, other], [2000.0, 2000.0, 2000.0, 1000.0], sizes, stall=1e-4)
+    for name in ("missed", "held", "rates"):
+        assert getattr(told, name) == pytest.approx(getattr(each, name)[:, 2:], rel=1e-9)
+    assert told.age == pytest.approx(each.age, rel=1e-9)
+
+
+@pytest.mark.parametrize("counts", [[1], [1, 0], [1, float("nan")]])
+def test_each_vm_stands_for_one_at_least(counts):
+    with pytest.raises(ValueError, match="counts"):
+        mix([ReuseTimes(), ReuseTimes()], [1.0, 1.0], [10], counts=counts)
+
+
 def test_who_waits_for_what_it_misses_makes_fewer_accesses_and_holds_less(alone):
     vms = [seen(ids) for ids in alone]
     quick, slow = (mix(vms, RATES, [8000], stall=stall) for stall in (0.0, 1e-3))

@@ -12,7 +12,7 @@ from pageengine.lab import advise, curve
 from pageengine.lab.advise import bounds
 from pageengine.lab.objective import METRICS, Objective
 from pageengine.lab.scenario import Scenario, ScenarioError
-from pageengine.lab.search import search
+from pageengine.lab.search import band, search, supposed
 
 MIB = 2**20
 SCENARIO = Scenario(
@@ -57,6 +57,22 @@ def test_the_search_finds_the_end_from_anywhere(last, end, near):
 
     assert search(good, last, near) == (None if end < 0 else end)
     assert len(set(calls)) <= 2 * np.log2(last + 2) + 3
+
+
+@given(some.integers(0, 60), some.integers(-1, 60), some.integers(0, 60))
+def test_both_ends_are_looked_at_where_it_is_told_where_to_begin(last, end, near):
+    end, near, known = min(end, last), min(near, last), {}
+    found = band(lambda index, seed: index <= end, last, [1], known, near)
+    assert found == {1: None if end < 0 else end} and {0, last} <= known[1].keys()
+    assert len(known[1]) <= 2 * np.log2(abs(near - end) + 2) + 4
+
+
+@given(some.integers(0, 60), some.integers(-1, 60))
+def test_where_a_figure_should_cease_to_hold_is_found_by_halving(last, end):
+    asked = []
+    at = supposed(lambda index: asked.append(index) or index, lambda figure: figure <= end, last)
+    assert at == max(0, min(end, last)) and len(asked) <= np.log2(last + 1) + 1
+    assert supposed(lambda index: float("nan"), bool, last + 1) is None
 
 
 def test_the_most_vms_with_a_band_over_seeds():

@@ -78,18 +78,20 @@ def test_a_curve_is_the_same():
 @given(
     last=some.integers(0, 40),
     ends=some.lists(some.integers(-1, 41), min_size=1, max_size=3),
+    near=some.none() | some.integers(0, 40),
 )
 @settings(deadline=None)
-def test_what_a_search_asks_was_foretold(last, ends):
+def test_what_a_search_asks_was_foretold(last, ends, near):
     """The first that is to come is the next question, and the next after it is among the next few,
-    whatever the answer is."""
+    whatever the answer is, and wherever the search begins."""
+    near = None if near is None else min(near, last)
     seeds = range(len(ends))
     known, before = {}, set()
 
     def good(index, seed):
         nonlocal before
         coming = []
-        for each in to_come(last, seeds, known):
+        for each in to_come(last, seeds, known, near):
             coming.append(each)
             if len(coming) == 3:
                 break
@@ -98,11 +100,11 @@ def test_what_a_search_asks_was_foretold(last, ends):
         before = set(coming[1:])
         return index <= ends[seed]
 
-    found = band(good, last, seeds, known)
+    found = band(good, last, seeds, known, near)
     answers = [None if found[seed] is None else found[seed] for seed in seeds]
     if None not in answers:
         assert answers == [min(end, last) for end in ends]
-    assert list(to_come(last, seeds, known)) == []
+    assert list(to_come(last, seeds, known, near)) == []
 
 
 def test_what_is_not_expected_any_more_is_given_up():

@@ -47,23 +47,34 @@ class Mix(NamedTuple):
 
 
 def mix(
-    seen: Sequence[ReuseTimes], rates: ArrayLike, sizes: ArrayLike, *, stall: float = 0.0
+    seen: Sequence[ReuseTimes],
+    rates: ArrayLike,
+    sizes: ArrayLike,
+    *,
+    stall: float = 0.0,
+    counts: ArrayLike | None = None,
 ) -> Mix:
     """VMs in one LRU memory, at each of its sizes.
 
     seen: of each VM alone. rates: accesses per second of each VM while it waits for nothing, float
     [VMs]. sizes: pages of the memory, int or float [n]. stall: seconds that a VM waits for an
-    access that misses. ValueError: a rate for each VM is not given, or one is not above 0.
+    access that misses. counts: how many alike each VM stands for, int [VMs]; one each where it is
+    not given. ValueError: a rate or count for each VM is not given, or one is not above 0.
     """
     fastest = np.asarray(rates, dtype=np.float64)
     if fastest.shape != (len(seen),) or not len(seen):
         raise ValueError(f"rates must be one for each of {len(seen)} VMs, got {given.shown(rates)}")
     if not (np.isfinite(fastest).all() and (fastest > 0).all()):
         raise ValueError(f"rates are accesses per second, above 0, got {given.shown(rates)}")
+    alike = np.ones(len(seen)) if counts is None else np.asarray(counts, dtype=np.float64)
+    if alike.shape != fastest.shape or not (np.isfinite(alike).all() and (alike > 0).all()):
+        raise ValueError(
+            f"counts must be one above 0 for each of {len(seen)} VMs, got {given.shown(counts)}"
+        )
     stall = given.real(stall, "stall", 0)
     waits = [Waits.of(each) for each in seen]
     memory = np.atleast_1d(np.asarray(sizes, dtype=np.float64))
-    rows = [_at(waits, fastest, size, stall) for size in memory]
+    rows = [_at(waits, fastest, alike, size, stall) for size in memory]
     age, missed, held, settled = (np.array(column) for column in zip(*rows, strict=True))
     return Mix(memory, age, missed, held, settled)
 
@@ -75,11 +86,17 @@ class _Row(NamedTuple):
     rates: NDArray[np.float64]
 
 
-def _at(waits: list[Waits], fastest: NDArray[np.float64], size: float, stall: float) -> _Row:
+def _at(
+    waits: list[Waits],
+    fastest: NDArray[np.float64],
+    alike: NDArray[np.float64],
+    size: float,
+    stall: float,
+) -> _Row:
     """One size of memory: rates follow from what is missed, and that from rates."""
     rates = fastest
     for _ in range(_ROUNDS):
-        age, held = _share(waits, rates, size)
+        age, held = _share(waits, rates, alike, size)
         parts = [vm.missed_with(pages) for vm, pages in zip(waits, held[:, None], strict=True)]
         missed = np.concatenate(parts)
         follow = fastest / (1 + fastest * missed * stall)
@@ -90,14 +107,14 @@ def _at(waits: list[Waits], fastest: NDArray[np.float64], size: float, stall: fl
 
 
 def _share(
-    waits: list[Waits], rates: NDArray[np.float64], size: float
+    waits: list[Waits], rates: NDArray[np.float64], alike: NDArray[np.float64], size: float
 ) -> tuple[float, NDArray[np.float64]]:
     """(the age at which pages go, pages of each VM): the age at which all hold the size."""
     told = np.array([vm.held[-1] for vm in waits])
-    if size > told.sum():
+    if size > (alike * told).sum():
         every = np.array([vm.footprint for vm in waits])
-        more = every.sum() - told.sum()
-        part = min(1.0, (size - told.sum()) / more) if more else 1.0
+        more = (alike * (every - told)).sum()
+        part = min(1.0, (size - (alike * told).sum()) / more) if more else 1.0
         return np.inf, told + part * (every - told) + (
             0 if all(vm.whole for vm in waits) else np.nan
         )
@@ -107,7 +124,7 @@ def _share(
     held = np.array(
         [np.interp(ages * rate, vm.time, vm.held) for vm, rate in zip(waits, rates, strict=True)]
     )
-    age = float(np.interp(size, held.sum(axis=0), ages))
+    age = float(np.interp(size, (alike[:, None] * held).sum(axis=0), ages))
     short = any(
         age * rate > vm.time[-1] and not vm.whole for vm, rate in zip(waits, rates, strict=True)
     )

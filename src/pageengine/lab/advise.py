@@ -1,7 +1,9 @@
 """How far may I go? The most VMs, the least memory, the smallest balloon minimum with which an
 objective still holds, over several seeds.
 
-The first seed looks at the whole scale coarsely and then halves; the others begin where it ended.
+Where misses in one memory that all share can be told from each VM alone (``lab.forecast``), the
+first seed looks at both ends of the scale and around the end so foretold; else at the whole scale
+coarsely; and then halves. The others begin where it ended.
 The answer of each seed is the value up to which everything that was tried holds, seen from the
 careful end (the fewest VMs, the most memory). The band is from the smallest to the largest of
 them, and the advice is its careful end, at which every seed is tried. Nothing is assumed of the
@@ -17,11 +19,12 @@ from pageengine.inline import bars
 from pageengine.lab import untested
 from pageengine.lab.advice import Advice, counts
 from pageengine.lab.ahead import Cell, Runs, ahead, quiet
+from pageengine.lab.forecast import Forecast
 from pageengine.lab.objective import Objective
 from pageengine.lab.promises import DoesNotFit
 from pageengine.lab.results import Result
 from pageengine.lab.scenario import Scenario, ScenarioError
-from pageengine.lab.search import Turn, band, to_come, turn
+from pageengine.lab.search import Turn, band, supposed, to_come, turn
 from pageengine.units import PAGE_BYTES
 
 Run = Callable[..., Result]
@@ -95,6 +98,8 @@ def advise(
     going = None if stop is None else lambda *_: not stop()
     with ahead(jobs, quiet(run)) as runs:
         trials = _Trials(scenario, advice, policy, runs, told, going)
+        if run is None and (counts(key) or key == "host.memory"):
+            trials.foretell()
         try:
             trials.search(seeds)
         except _Cut as cut:
@@ -130,6 +135,7 @@ class _Trials:
         self.used: dict[tuple[int, int], Mapping[str, untested.Used]] = {}
         self._figures: dict[int, dict[int, float]] = {}
         self._good: dict[int, dict[int, bool]] = {}
+        self._near: int | None = None  # where the first seed begins
         self._scenario = scenario
         self._changed: dict[int, Scenario | None] = {}  # None: it does not even fit
         for point in range(_LOOKED_AT):  # what is wrong with a value is said before the first run
@@ -147,19 +153,29 @@ class _Trials:
             self._changed[index] = changed
         return self._changed[index]
 
+    def foretell(self) -> None:
+        """Begins where the objective should cease to hold."""
+        forecast = Forecast(self._advice.objective)
+
+        def figure(index: int) -> float:
+            changed = self._at(index)
+            return float("inf") if changed is None else forecast.figure(changed)
+
+        self._near = supposed(figure, self._advice.objective.holds, self.last)
+
     def search(self, seeds: Sequence[int]) -> None:
         """Finds every seed's answer."""
 
         def holds(index: int, seed: int) -> bool:
             return self._holds(index, seed, seeds)
 
-        found = band(holds, self.last, seeds, self._good)
+        found = band(holds, self.last, seeds, self._good, self._near)
         for seed, index in found.items():
             self._advice.answers[seed] = None if index is None else self._advice.at(index)
 
     def _to_come(self, seeds: Sequence[int]) -> Iterator[Cell]:
         """Runs that may be asked for, the soonest first."""
-        for index, seed in islice(to_come(self.last, seeds, self._good), _AHEAD):
+        for index, seed in islice(to_come(self.last, seeds, self._good, self._near), _AHEAD):
             changed = self._at(index)
             if changed is not None:
                 yield Cell(changed, self._policy, seed)

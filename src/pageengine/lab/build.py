@@ -164,7 +164,7 @@ def check(scenario: Scenario, policy: Policy | str | None = None, *, fleets: boo
     _vms_of(scenario)
     for number, entry in enumerate(scenario.entries):
         with scenario.section("vm", number, "workload"):
-            workload = _workload(scenario, entry, entry["workload"])
+            workload = workload_of(scenario, entry, entry["workload"])
             workload.start(entry["size"] // PAGE_BYTES, np.random.default_rng(0))
     vms, options = dict(scenario.vms), {e.key for e in happen if e.kind == "policy"}
     for number, entry in enumerate(scenario.data.get("event", ())):
@@ -177,7 +177,7 @@ def check(scenario: Scenario, policy: Policy | str | None = None, *, fleets: boo
             elif event.key == "workload" and event.vm:
                 own = vms[event.vm]
                 with scenario.section("event", number, "to"):
-                    workload = _workload(scenario, own, event.value)
+                    workload = workload_of(scenario, own, event.value)
                     workload.start(own["size"] // PAGE_BYTES, np.random.default_rng(0))
     with scenario.section("host", key="costs"):
         costs.make(scenario.host["costs"])
@@ -218,7 +218,7 @@ def _vms_of(scenario: Scenario) -> list[VMSpec]:
     specs = []
     for number, entry in enumerate(scenario.entries):
         with scenario.section("vm", number, "workload"):
-            _workload(scenario, entry, entry["workload"])
+            workload_of(scenario, entry, entry["workload"])
         with scenario.section("vm", number, "contents"):
             told = entry["contents"]
             if isinstance(told, str) and told.endswith(".json"):
@@ -244,7 +244,7 @@ def _vms_of(scenario: Scenario) -> list[VMSpec]:
     return specs
 
 
-def _workload(scenario: Scenario, entry: Mapping[str, Any], told: Any) -> workloads.Workload:
+def workload_of(scenario: Scenario, entry: Mapping[str, Any], told: Any) -> workloads.Workload:
     """A workload of an entry, or what an event makes of it."""
     return workloads.make_for(_beside(scenario, told), bool(entry["guest"]))
 

@@ -1,11 +1,12 @@
 """Searching a scale of values for the end up to which they are good, when most of what is known is
-that it should be one end: a coarse look first, then halving, and what does not fit that is said.
+that it should be one end: a coarse look first, or one where the end is supposed to be, then
+halving, and what does not fit that is said.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, isnan
 
 #: Points of the coarse look, both ends among them.
 COARSE = 5
@@ -50,17 +51,22 @@ def band(
     last: int,
     seeds: Sequence[int],
     known: dict[int, dict[int, bool]] | None = None,
+    near: int | None = None,
 ) -> dict[int, int | None]:
     """Each seed's answer, asking ``good(index, seed)``: the first seed looks over the whole scale,
-    the others begin where it ended, and the careful end of them all is tried with every seed.
-    known: what was tried, by seed; filled in.
+    or, with ``near``, at both its ends and around there; the others begin where it ended, and the
+    careful end of them all is tried with every seed. known: what was tried, by seed; filled in.
     """
     tried = {} if known is None else known
 
     def find(seed: int, near: int | None) -> int | None:
         return search(lambda index: good(index, seed), last, near, tried.setdefault(seed, {}))
 
-    near = None
+    if near is not None:
+        for index in (0, last):
+            own = tried.setdefault(seeds[0], {})
+            if index not in own:
+                own[index] = good(index, seeds[0])
     for seed in seeds:
         near = find(seed, near)
         if near is None:
@@ -87,7 +93,10 @@ class _Asked(Exception):
 
 
 def to_come(
-    last: int, seeds: Sequence[int], known: Mapping[int, Mapping[int, bool]]
+    last: int,
+    seeds: Sequence[int],
+    known: Mapping[int, Mapping[int, bool]],
+    near: int | None = None,
 ) -> Iterator[tuple[int, int]]:
     """What ``band`` may ask, (index, seed): the next question, those after it for each answer that
     it may have, and so on, without end but that of the search; some more than once."""
@@ -95,7 +104,7 @@ def to_come(
     while ways:
         way = ways.popleft()
         try:
-            band(_ask, last, seeds, way)
+            band(_ask, last, seeds, way, near)
         except _Asked as asked:
             index, seed = asked.question
             yield index, seed
@@ -149,3 +158,19 @@ def turn(
             if flips or falls:
                 found.append(Turn(seed, careful, before, bold, after, flips))
     return max(found, key=lambda one: (one.flips, one.before - one.after), default=None)
+
+
+def supposed(
+    figure: Callable[[int], float], holds: Callable[[float], bool], last: int
+) -> int | None:
+    """The index up to which a figure that rises should hold, by halving; 0 where it never does.
+    None: it is NaN somewhere on the way.
+    """
+    low, bad = 0, last + 1
+    while bad - low > 1:
+        middle = (low + bad) // 2
+        told = figure(middle)
+        if isnan(told):
+            return None
+        low, bad = (middle, bad) if holds(told) else (low, middle)
+    return low
