@@ -30,10 +30,10 @@ DAY, SETTLES = 86400.0, 3600.0  # the first hour, in which hosts come to rest, i
 
 
 def specs(demand: measured.Demand, scale: float) -> Iterator[VMSpec]:
-    """A VM for each that has a reading."""
+    """A VM for each of which size and use were read."""
     times = demand.step * np.arange(demand.slots)
     for name, size, active in zip(demand.names, demand.size, demand.active, strict=True):
-        if not np.isfinite(active).any():
+        if not (np.isfinite(active).any() and np.isfinite(size).any()):
             continue
         pages = max(1, round(float(np.nanmax(size)) / scale / PAGE_BYTES))
         read = [a if np.isnan(a) else int(a) for a in active.tolist()]

@@ -172,6 +172,12 @@ def test_warnings_are_lines_like_any_other(capsys):
     assert err.startswith("pageengine: warning: \\x1b[31m") and err.count("\n") == 1
 
 
+@pytest.mark.filterwarnings("always")
+def test_what_is_deprecated_is_not_told_to_who_runs_a_command(capsys):
+    assert status_of(lambda: warnings.warn("x", DeprecationWarning, stacklevel=1) or 0) == 0
+    assert not capsys.readouterr().err
+
+
 def test_a_fault_of_the_program_is_shown_and_obeys_no_name(capsys):
     def fail():
         raise KeyError(HOSTILE) from RuntimeError(HOSTILE)

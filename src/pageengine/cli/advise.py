@@ -20,9 +20,11 @@ HELP = "how far to go: most VMs, least memory, for an objective"
 DESCRIPTION = f"""\
 Searches for the most VMs (--vary vm.count) or the least memory (host.memory,
 vm.NAME.balloon_min, vm.NAME.reservation, vm.NAME.limit) with which an objective still holds, once
-for each of several seeds: first over the whole scale coarsely, then by halving. The advice is the
-careful end of the band, and every seed is tried there. What the runs did not try (memory that was
-never used, working sets that were not filled, chance) is said, and so is a curve that turns back.
+for each of several seeds: first at both ends of the scale and where one LRU that the VMs share
+would end the objective, which is told from each VM alone (or over the whole scale coarsely, where
+that cannot be told), then by halving. The advice is the careful end of the band, and every seed is
+tried there. What the runs did not try (memory that was never used, working sets that were not
+filled, chance) is said, and so is a curve that turns back.
 
 vm.count keeps the mix of the scenario's VMs as nearly as whole numbers can, and shows it.
 

@@ -134,7 +134,9 @@ def _end(number: int, _frame: object) -> None:
 
 @contextmanager
 def _warnings() -> Iterator[None]:
-    """Warnings are lines on standard error like any other."""
+    """Warnings are lines on standard error like any other; but what is deprecated (such as, since
+    Python 3.12, processes that are forked where a library has threads) is for who writes programs.
+    """
 
     def show(
         message: Warning | str,
@@ -144,7 +146,8 @@ def _warnings() -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        say_error(f"warning: {message}")
+        if not issubclass(category, DeprecationWarning):
+            say_error(f"warning: {message}")
 
     with warnings.catch_warnings():
         warnings.showwarning = show

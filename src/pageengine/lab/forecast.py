@@ -33,7 +33,7 @@ _AT_ONCE = 200_000  # accesses, about
 _FILES = 2**40  # where blocks of files are, among pages
 
 
-class _Look(NamedTuple):
+class _Alone(NamedTuple):
     """What a VM does alone. rate: accesses per second, of pages and of blocks of files. whole:
     whether it was looked at for as long as the scenario is."""
 
@@ -68,7 +68,7 @@ class Forecast:
 
     def __init__(self, objective: Objective):
         self._of: Callable[[_Told], float] = _FIGURES.get(objective.metric, lambda _: float("nan"))
-        self._looks: dict[str, _Look] = {}
+        self._looks: dict[str, _Alone] = {}
 
     def figure(self, scenario: Scenario) -> float:
         """The objective's figure; NaN where looks were too short to tell."""
@@ -94,7 +94,7 @@ class Forecast:
         # pages stay for longer than the scenario lasts: none that left is accessed again in it
         return self._of(_Told(nothing, nothing, vms))
 
-    def _look(self, scenario: Scenario, number: int) -> _Look:
+    def _look(self, scenario: Scenario, number: int) -> _Alone:
         entry = scenario.entries[number]
         key = json.dumps([entry["workload"], entry["size"], entry["guest"]], default=str)
         if key not in self._looks:
@@ -104,7 +104,7 @@ class Forecast:
         return self._looks[key]
 
 
-def _look(workload: Workload, pages: int, seconds: float) -> _Look:
+def _look(workload: Workload, pages: int, seconds: float) -> _Alone:
     workload.start(pages, np.random.Generator(np.random.Philox(0)))
     seen = ReuseTimes(min(1.0, _WATCHED / pages))
     step, most = seconds / _STEPS, fastest(workload)
@@ -116,4 +116,4 @@ def _look(workload: Workload, pages: int, seconds: float) -> _Look:
             if isinstance(each, Accesses) and each.kind != "zero":
                 seen.see(each.ids + (_FILES if each.kind == "file" else 0))
         time += step
-    return _Look(seen, seen.accesses / time, time >= seconds)
+    return _Alone(seen, seen.accesses / time, time >= seconds)
