@@ -9,8 +9,9 @@ from pageengine.lab import advise, build, forecast
 from pageengine.lab.forecast import Forecast
 from pageengine.lab.objective import METRICS, Objective
 from pageengine.lab.scenario import Scenario
+from pageengine.lab.workloads import Accesses
 
-MIB, COST = 2**20, 1e-3
+MIB, COST, KINDS = 2**20, 1e-3, ("memory", "file", "zero")
 
 
 def uniform(vms=4, memory=40 * MIB, rate=400.0, alpha=0.0, **run):
@@ -28,7 +29,10 @@ def uniform(vms=4, memory=40 * MIB, rate=400.0, alpha=0.0, **run):
     return Scenario({"host": host, "run": run, "vm": [{**vm, "contents": "random"}]})
 
 
-def foretold(scenario, metric="stall"):
+def foretold(scenario, metric="stall", work=None):
+    if work:
+        vms = [{**vm, "workload": work} for vm in scenario.data["vm"]]
+        scenario = Scenario({**scenario.data, "vm": vms})
     return Forecast(Objective(metric, 1.0)).figure(scenario)
 
 
@@ -53,7 +57,7 @@ def test_uniform_touches_miss_what_memory_does_not_hold(vms):
 
 
 def test_what_all_of_them_touch_fits_or_it_does_not():
-    assert foretold(uniform(2)) == 0
+    assert foretold(uniform(2)) == foretold(uniform(2, memory=32 * MIB)) == 0
     assert foretold(uniform(40, memory=2**30)) == 0
     assert foretold(uniform(40, memory=2**29)) > 0
 
@@ -68,16 +72,74 @@ def test_every_figure_grows_with_vms_and_falls_with_memory(metric):
 
 
 def test_a_run_too_short_to_miss_what_it_touched_waits_for_nothing():
-    """2,000 touches of 3,686 pages each: pages that go come again after the end."""
-    assert foretold(uniform(4, duration=5.0)) < 0.2 * foretold(uniform(4))
+    """2,000 touches of 3,686 pages each: pages that go come again after the end. Of what was there
+    before nothing is known.
+    """
+    short = uniform(4, duration=5.0)
+    cold = Scenario({**short.data, "vm": [{**vm, "warm": False} for vm in short.data["vm"]]})
+    assert foretold(cold) == 0 and np.isnan(foretold(short))
 
 
-def test_a_look_that_ends_before_the_scenario_tells_nothing_of_longer_waits(monkeypatch):
-    monkeypatch.setattr(forecast, "_ACCESSES", 200_000)
-    scenario = uniform(4, rate=1e6, duration=3600.0).changed("vm.u.size", 2**30)
-    assert np.isnan(foretold(scenario.changed("host.memory", 3 * 2**30)))
-    assert np.isnan(foretold(scenario.changed("host.memory", 2**33)))
-    assert np.isfinite(foretold(scenario.changed("host.memory", 2**30)))
+def test_a_scenario_too_long_to_be_looked_at_is_told_nothing_of(monkeypatch):
+    monkeypatch.setattr(forecast, "_ACCESSES", 20_000)
+    assert np.isnan(foretold(uniform(4))) and np.isfinite(foretold(uniform(4, duration=40.0)))
+    assert foretold(uniform(2, memory=2**30)) == 0  # whatever they do
+
+
+def test_a_working_set_is_seen_in_a_vm_of_any_size():
+    work = {"kind": "zipf", "alpha": 0.0, "rate": 4000.0, "memory": 4 * MIB}
+    each = [
+        foretold(uniform(8, memory=16 * MIB).changed("vm.u.size", size), work=work)
+        for size in (2**24, 2**30, 2**36)
+    ]
+    assert each[0] > 0.5 and each == pytest.approx(3 * [each[0]], abs=0.02)
+
+
+def test_vms_that_access_nothing_are_of_the_mean():
+    scenario = uniform(4)
+    silent = {**scenario.data["vm"][0], "name": "s", "workload": {"kind": "zipf", "rate": 0.0}}
+    both = Scenario({**scenario.data, "vm": [*scenario.data["vm"], {**silent, "count": 12}]})
+    assert foretold(both, "mean_stall") == pytest.approx(foretold(scenario, "mean_stall") / 4)
+    assert foretold(both) == foretold(scenario)
+
+
+def test_kinds_that_are_alike_are_looked_at_once_and_told_as_one():
+    scenario = uniform(4)
+    (vm,) = scenario.data["vm"]
+    four = [{**vm, "count": 1, "name": f"u{number}"} for number in range(4)]
+    assert foretold(Scenario({**scenario.data, "vm": four})) == foretold(scenario)
+    own = [
+        {**vm, "count": 1, "name": f"u{number}", "size": (16 + number) * MIB}
+        for number in range(60)
+    ]
+    assert np.isnan(foretold(Scenario({**scenario.data, "vm": own})))  # too many for a mix
+
+
+def test_what_wakes_for_one_page_at_a_time_is_not_sorted_each_time(monkeypatch):
+    """A heap without a young part gives a batch for each few touches."""
+    calls, see = [], forecast.ReuseTimes.see
+    monkeypatch.setattr(
+        forecast.ReuseTimes, "see", lambda self, ids: calls.append(len(ids)) or see(self, ids)
+    )
+    scenario, work = uniform(4), {"kind": "heap", "rate": 2000.0, "young": 0}
+    assert np.isfinite(foretold(scenario, work=work)) and sum(calls) > 100_000 > 10_000 * len(calls)
+
+
+def test_a_look_ends_when_it_is_told_to():
+    scenario, asked = uniform(4, duration=600.0), []
+    advice = advise.advise(
+        scenario,
+        "stall < 2%",
+        "vm.count",
+        seeds=[1],
+        stop=lambda: asked.append(0) or len(asked) > 5,
+    )
+    assert advice.partial == "stopped" and not advice.tried and len(asked) == 6
+
+
+def test_pages_of_any_kind_of_number_are_pages():
+    ids = forecast._ids([Accesses(np.arange(3, dtype=np.int32), kind=kind) for kind in KINDS])
+    assert ids.dtype == np.int64 and len(np.unique(ids)) == 6
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -96,7 +158,7 @@ def test_the_lab_is_not_far_from_it(vms):
 @pytest.mark.parametrize("key, low, high", [("vm.count", 1, 33), ("host.memory", None, None)])
 def test_the_search_begins_there_and_ends_where_the_other_does(key, low, high, monkeypatch):
     scenario, bounds = (
-        uniform(4, duration=4.0, rate=1000.0),
+        uniform(4, duration=10.0, rate=1000.0),
         {"low": low, "high": high, "seeds": [1]},
     )
     advice = advise.advise(scenario, "stall < 20%", key, **bounds)

@@ -98,9 +98,9 @@ def advise(
     going = None if stop is None else lambda *_: not stop()
     with ahead(jobs, quiet(run)) as runs:
         trials = _Trials(scenario, advice, policy, runs, told, going)
-        if run is None and (counts(key) or key == "host.memory"):
-            trials.foretell()
         try:
+            if run is None and scenario.fleet is None and (counts(key) or key == "host.memory"):
+                trials.foretell()
             trials.search(seeds)
         except _Cut as cut:
             return replace(advice, answers={}, partial=str(cut))
@@ -154,14 +154,18 @@ class _Trials:
         return self._changed[index]
 
     def foretell(self) -> None:
-        """Begins where the objective should cease to hold."""
-        forecast = Forecast(self._advice.objective)
+        """Chooses where the first seed begins: where the objective should cease to hold."""
+        forecast = Forecast(self._advice.objective, self._watch)
 
         def figure(index: int) -> float:
             changed = self._at(index)
             return float("inf") if changed is None else forecast.figure(changed)
 
         self._near = supposed(figure, self._advice.objective.holds, self.last)
+
+    def _watch(self) -> None:
+        if self._going is not None and not self._going():
+            raise _Cut("stopped")
 
     def search(self, seeds: Sequence[int]) -> None:
         """Finds every seed's answer."""

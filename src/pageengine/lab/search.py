@@ -53,9 +53,10 @@ def band(
     known: dict[int, dict[int, bool]] | None = None,
     near: int | None = None,
 ) -> dict[int, int | None]:
-    """Each seed's answer, asking ``good(index, seed)``: the first seed looks over the whole scale,
-    or, with ``near``, at both its ends and around there; the others begin where it ended, and the
-    careful end of them all is tried with every seed. known: what was tried, by seed; filled in.
+    """Each seed's answer, asking ``good(index, seed)``: the first seed looks over the whole scale;
+    with ``near``, where the end should be, at both ends of the scale and, if they are as they
+    should be, around there. The others begin where it ended, and the careful end of them all is
+    tried with every seed. known: what was tried, by seed; filled in.
     """
     tried = {} if known is None else known
 
@@ -63,10 +64,12 @@ def band(
         return search(lambda index: good(index, seed), last, near, tried.setdefault(seed, {}))
 
     if near is not None:
+        own = tried.setdefault(seeds[0], {})
         for index in (0, last):
-            own = tried.setdefault(seeds[0], {})
             if index not in own:
                 own[index] = good(index, seeds[0])
+        if not own[0] or own[last] or near == last:  # not so, then: nothing is known
+            near = None
     for seed in seeds:
         near = find(seed, near)
         if near is None:
@@ -163,8 +166,8 @@ def turn(
 def supposed(
     figure: Callable[[int], float], holds: Callable[[float], bool], last: int
 ) -> int | None:
-    """The index up to which a figure that rises should hold, by halving; 0 where it never does.
-    None: it is NaN somewhere on the way.
+    """The index up to which a figure that rises should hold, by halving; at 0 it is
+    taken to. None: it is NaN somewhere on the way.
     """
     low, bad = 0, last + 1
     while bad - low > 1:
