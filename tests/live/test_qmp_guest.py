@@ -415,10 +415,14 @@ def open_files():
 def test_memory_is_read_where_qemu_says_that_it_is(fake):
     size = fake.size = 8 * MIB
     fake.stats = {"stat-total-memory": size, "stat-free-memory": 0}
-    with mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+    with mmap.mmap(-1, size + 2 * MIB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
         memory.madvise(mmap.MADV_NOHUGEPAGE)
-        memory[: 2 * MIB] = b"x" * (2 * MIB)
-        fake.memory_at = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        memory[MIB : 3 * MIB] = b"x" * (2 * MIB)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        fake.memory_at = start + MIB
+        libc = ctypes.CDLL(None)
+        for guard in (start, start + MIB + size):  # or it could be one mapping with what is beside
+            assert libc.mprotect(ctypes.c_void_p(guard), ctypes.c_size_t(MIB), 0) == 0
         found = looked_at(fake)
         assert (found.granted, found.resident, found.swapped) == (2 * MIB, 2 * MIB, 0)
         assert found.overhead > 0
