@@ -20,7 +20,7 @@ from pageengine.analysis.reuse import ReuseTimes
 from pageengine.lab import build, costs
 from pageengine.lab.objective import Objective
 from pageengine.lab.scenario import Scenario
-from pageengine.lab.workloads import Accesses, Release, Workload, fastest, warmed
+from pageengine.lab.workloads import Accesses, Release, Workload, fastest, starts_warm, warmed
 from pageengine.units import PAGE_BYTES
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Forecast:
                 workload.start(pages, np.random.Generator(np.random.Philox(0)))
             whole = pages if workload.needs_guest else workload.in_use
             seen = ReuseTimes(min(1.0, _WATCHED / max(whole, 1)))
-            warm = entry["warm"] or getattr(workload, "starts_warm", False)
+            warm = entry["warm"] or starts_warm(workload)
             filled = len(np.unique(_ids(warmed(workload, 0.0)))) if warm else 0
             time = (scenario.seconds, scenario.run["epoch"])
             rate = _look(workload, seen, *time, self._watch)

@@ -166,8 +166,8 @@ def turn(
 def supposed(
     figure: Callable[[int], float], holds: Callable[[float], bool], last: int
 ) -> int | None:
-    """The index up to which a figure that rises should hold, by halving; at 0 it is
-    taken to. None: it is NaN somewhere on the way.
+    """The index up to which a figure that rises should hold, by halving; at 0 it is taken to.
+    None: it is NaN somewhere on the way.
     """
     low, bad = 0, last + 1
     while bad - low > 1:

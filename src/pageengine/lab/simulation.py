@@ -29,7 +29,7 @@ from pageengine.lab.simulated_vm import SimulatedVM
 from pageengine.lab.slices import Slices, on_grid
 from pageengine.lab.specs import VMSpec, by_name
 from pageengine.lab.storage import Storage
-from pageengine.lab.workloads import Workload, make_for
+from pageengine.lab.workloads import Workload, make_for, starts_warm
 from pageengine.plumbing import given
 from pageengine.plumbing.lock import locks_itself, serialised
 from pageengine.policy.base import hooks
@@ -316,7 +316,7 @@ class Simulation(SavedSimulation):
         self.running[name] = simulated
         if carried is not None:
             self._arrive(simulated, carried)
-        elif spec.warm or getattr(simulated.workload, "starts_warm", False):
+        elif spec.warm or starts_warm(simulated.workload):
             self._warm(simulated, now)
 
     def _warm(self, simulated: SimulatedVM, now: float) -> None:

@@ -6,7 +6,15 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pageengine.lab.workloads.base import Accesses, Release, Workload, burst, fastest, warmed
+from pageengine.lab.workloads.base import (
+    Accesses,
+    Release,
+    Workload,
+    burst,
+    fastest,
+    starts_warm,
+    warmed,
+)
 from pageengine.lab.workloads.boot import Boot
 from pageengine.lab.workloads.demand import FollowedDemand
 from pageengine.lab.workloads.fileserver import FileServer
@@ -29,6 +37,7 @@ __all__ = [
     "fastest",
     "make",
     "make_for",
+    "starts_warm",
     "warmed",
 ]
 

@@ -180,6 +180,11 @@ def burst(workload: Workload) -> int:
     return 0 if says is None else says()
 
 
+def starts_warm(workload: Workload) -> bool:
+    """Whether it begins with what it would hold after a long run, whatever its VM is told to do."""
+    return bool(getattr(workload, "starts_warm", False))
+
+
 def warmed(workload: Workload, time: float) -> list[Accesses | Release]:
     """Its ``warm(time)``; where it does not say, the pages from 0 on that it uses, written."""
     says = getattr(workload, "warm", None)
