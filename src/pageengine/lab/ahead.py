@@ -10,7 +10,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, TimeoutError
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    ProcessPoolExecutor,
+    TimeoutError,
+    wait,
+)
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -142,7 +148,8 @@ class Ahead:
             return None
 
     def _begin(self, cell: Cell) -> _Begun:
-        if not self._free:  # those that were given up have ended long ago, but for a few
+        while not self._free:  # those that were given up have ended long ago, but for a few
+            wait([each.future for each in self._stopping], return_when=FIRST_COMPLETED)
             self._reuse()
         place = self._free.pop()
         self._board[2 * place + _TIME] = self._board[2 * place + _STOP] = 0.0
