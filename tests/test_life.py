@@ -18,6 +18,7 @@ BUILT_IN = {
     "sequential": {"rate": 900.0, "write": 1.0},
     "idle": {"rate": 60.0, "fill": 400.0, "write": 0.0},
     "heap": {"rate": 500.0, "young": 0.2},
+    "demand": {"series": [[0, "2 MiB"], [9, "4 MiB"], [12, "1 MiB"]], "interval": 2.0},
 }
 
 
@@ -40,9 +41,9 @@ def of_its_own(kind):
 
 
 CROWDED = {
-    "room": ("32 MiB", {}),
-    "limits": ("18 MiB", {"limit": 2 * MIB}),
-    "out of memory": ("20 MiB", {"swap": "3 MiB"}),
+    "room": ("40 MiB", {}),
+    "limits": ("24 MiB", {"limit": 2 * MIB}),
+    "out of memory": ("22 MiB", {"swap": "3 MiB"}),
 }
 
 
@@ -86,7 +87,10 @@ def test_it_is_made_at_once(monkeypatch):
     run = simulation(built_in, "64 MiB")
     for _ in range(10):
         run.step()
-    assert not {"Zipf", "Moving", "Sequential"} & set(asked) and {"Idle", "Heap"} <= set(asked)
+    assert not {"Zipf", "Moving", "Sequential", "FollowedDemand"} & set(asked) and {
+        "Idle",
+        "Heap",
+    } <= set(asked)
     run.finish()
 
 
@@ -131,10 +135,11 @@ def test_lists_that_do_not_fit_are_refused():
     run = simulation(built_in, "64 MiB")
     run.step()
     running, three = list(run.running.values()), np.zeros(3)
-    with pytest.raises(ValueError, match="10 VMs are charged what 3 did"):
+    n = len(running)
+    with pytest.raises(ValueError, match=f"{n} VMs are charged what 3 did"):
         life.charge(running, Device(1e-3), three, three, three)
-    with pytest.raises(IndexError, match="no VM 10 among 10"):
-        life.live(running, [10], 0.0, 1.0)
+    with pytest.raises(IndexError, match=f"no VM {n} among {n}"):
+        life.live(running, [n], 0.0, 1.0)
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(running[0])
     gone = running[0]

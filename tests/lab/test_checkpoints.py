@@ -97,6 +97,7 @@ def test_a_run_goes_on_as_if_nothing_had_been_between(policy):
     "options",
     [
         {"packing": "dense", "victims": "random", "estimator": "idle-age"},
+        {"estimator": {"kind": "idle-age", "seconds": 40, "period": 20}},
         pytest.param({"sharing": False, "estimator": "accessed-bits"}, marks=slow),
         pytest.param({"compression": None, "victims": "random"}, marks=slow),
         pytest.param({"cache_limit": "1 MiB", "swap": "40 MiB"}, marks=slow),

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from pageengine.core.draws import Draws
 from pageengine.errors import DemandError
 from pageengine.lab import Simulation, VMSpec, build
 from pageengine.lab.scenario import Scenario
 from pageengine.lab.workloads import make, warmed
+from pageengine.lab.workloads.pace import AHEAD, Pace
 
 MIB = 2**20
 SERIES = [[0, "4 MiB"], [300, "8 MiB"], [600, "2 MiB"]]
@@ -22,6 +24,32 @@ def touched(workload, time, seconds=60.0):
     """The distinct pages of so many seconds, step by step."""
     ids = [step.ids for number in range(int(seconds)) for step in workload.step(1.0, time + number)]
     return np.unique(np.concatenate(ids))
+
+
+def test_numbers_are_read_off_as_numpy_does():
+    """A straight line between readings, wherever time goes, and a bound on the next minutes."""
+    rng = np.random.default_rng(3)
+    time = np.cumsum(rng.integers(60, 900, 40)).astype(float)
+    amount = rng.uniform(0, 3000 * 4096, 40)
+    workload = started(series=np.column_stack((time, amount)), begin=time[2])
+    for now in [*rng.uniform(-10, time[-1], 300), *(time - time[2])]:
+        workload.step(0.0, float(now))
+        expected = max(1, round(float(np.interp(now + time[2], time, amount / 4096))))
+        assert abs(workload.in_use - expected) <= (1 if expected > 1 else 0), now
+        ahead = np.interp(now + time[2] + np.arange(0, AHEAD), time, amount / 4096).max()
+        most = workload.fastest() * workload.interval
+        assert round(ahead) <= most <= round(amount.max() / 4096), now
+
+
+def test_an_array_is_the_same_as_pairs_and_is_kept_as_it_was():
+    numbers = np.array([[0, 4 * MIB], [300, 8 * MIB], [600, np.nan], [900, 2 * MIB]])
+    pairs = [[at, size if np.isnan(size) else int(size)] for at, size in numbers.tolist()]
+    one, other = started(series=numbers, interval=9.0), started(series=pairs, interval=9.0)
+    numbers[:] = 0
+    for now in np.arange(0.0, 1000.0, 7.0):
+        assert touched(one, now, 3).tolist() == touched(other, now, 3).tolist()
+    saved = one.options["series"]
+    assert np.array_equal(saved, other.options["series"], equal_nan=True) and saved[1, 0] == 300
 
 
 @pytest.mark.parametrize(
@@ -93,6 +121,13 @@ def test_a_page_may_stand_for_more_and_readings_above_the_vm_are_said():
         ({"series": []}, "must rise"),
         ({"series": [[0]]}, "a list of"),
         ({"series": [[0, float("nan")]]}, "no reading"),
+        ({"series": np.zeros((0, 2))}, "must rise"),
+        ({"series": np.zeros(4)}, r"numbers \[n, 2\], got float64 \[4\]"),
+        ({"series": np.array([["a", "b"]])}, "got <U1"),
+        ({"series": np.array([[0.0, 1.0], [np.nan, 1.0]])}, "row 1 of the series .* nan as sec"),
+        ({"series": np.array([[0.0, 1.0], [9.0, -2.0]])}, "row 1 of the series .* -2 as bytes"),
+        ({"series": np.array([[0.0, np.inf]])}, "row 0 of the series .* inf as bytes"),
+        ({"series": np.array([[0.0, np.nan]])}, "no reading"),
     ],
 )
 def test_what_is_no_series_is_said(options, says):
@@ -119,3 +154,44 @@ def test_the_host_reads_it_exactly_in_a_scenario(tmp_path):
     sampled = VMSpec("web", 64 * MIB, {"kind": "demand", "series": [[0, "16 MiB"]]})
     noisy = Simulation(256 * MIB, [sampled], epoch=60).run(600).of("web")
     assert np.std(noisy["active"][2:]) > 0
+
+
+@pytest.mark.parametrize(
+    ("told", "period"),
+    [("", 150.0), ('estimator = { kind = "accessed-bits", period = 30 }\n', 30.0)],
+)
+def test_a_scenario_reads_as_often_as_a_vm_touches(tmp_path, told, period):
+    """A reading that comes sooner would see a part of what is active and no more."""
+    vm = (
+        '[[vm]]\nname = "{}"\nsize = "64 MiB"\n'
+        'workload = {{ kind = "demand", series = [[0, "16 MiB"]], interval = {} }}\n'
+    )
+    (tmp_path / "lab.toml").write_text(
+        f'[host]\nmemory = "256 MiB"\n{told}[run]\nduration = 600\nepoch = 30\n'
+        + vm.format("fast", 60)
+        + vm.format("slow", 150)
+    )
+    with build.simulation(Scenario.load(tmp_path / "lab.toml")).host as host:
+        assert host._new_estimator().period == period
+    slow = build.run(Scenario.load(tmp_path / "lab.toml")).of("slow")
+    assert np.isclose(slow["active"][-1], 16 * MIB * min(1, period / 150), rtol=0.01)
+
+
+def test_a_pace_takes_no_series_that_cannot_be():
+    pace, draws = Pace(0.0, 0.0), Draws(np.random.Generator(np.random.Philox(1)))
+    for times, pages, interval in (
+        ([], [], 1.0),
+        ([0.0], [1.0, 2.0], 1.0),
+        ([1.0, 1.0], [1.0, 2.0], 1.0),
+        ([np.nan], [1.0], 1.0),
+        ([0.0], [-1.0], 1.0),
+        ([0.0], [np.nan], 1.0),
+        ([0.0], [2.0**32], 1.0),
+        ([0.0], [1.0], 0.0),
+    ):
+        with pytest.raises(ValueError, match="no series of"):
+            pace.by_series(draws, np.array(times), np.array(pages), interval)
+    pace.by_series(draws, np.array([0.0, 10.0]), np.array([0.0, 2.0**32 - 1]), 1.0)
+    for now in (-np.inf, np.nan, np.inf, 5.0):
+        pace.at(now)
+        assert 1 <= pace.size < 2**32 and pace.rate == pace.size

@@ -148,6 +148,10 @@ PYTHON_TESTS: dict[str, tuple[str, ...]] = {
         "tests/contracts/test_every_state.py",
         "tests/lab/test_checkpoints.py",
     ),
+    "src/pageengine/plumbing/kinds.py": (
+        "tests/bad_input/test_bad_scenarios.py",
+        "tests/contracts/test_every_workload.py",
+    ),
     "src/pageengine/plumbing/kept.py": (
         "tests/test_state.py",
         "tests/contracts/test_every_state.py",

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from pageengine.core.guest import Guest
     from pageengine.faults import FaultPlan
     from pageengine.host.engine_backend import Ran
+    from pageengine.host.options import Estimator
     from pageengine.plumbing.shapes import Row
     from pageengine.policy.guard import Limits
-    from pageengine.policy.workingset import WorkingSet
 
 _EVENT_NAMES = Events.__match_args__
 RATE_MOST = 1e15  # bytes per second: no memory is as fast
@@ -60,8 +60,9 @@ class Host(SavedHost):
     reserve_swap: refuse VMs whose size - reservation the swap space could not hold (ESX).
     policy: an object with ``decide(snapshot) -> Plan``, or a name such as "esx6"
     (``policy.POLICIES``); ``policy.Plain()`` by default.
-    estimator: of working sets: "sampling", "accessed-bits", "idle-age", or a function without
-    arguments that makes one (policy.workingset).
+    estimator: of working sets: "sampling", "accessed-bits", "idle-age", a table of one's kind and
+    options ({"kind": "accessed-bits", "period": 300}), or a function without arguments that makes
+    one (policy.workingset).
     victims: "clock" (second chance) or "random" (as ESX chooses).
     threads: of one call, 1 to 64; None: as docs/embedding.md says. No result depends on it.
     faults: a ``faults.FaultPlan`` that makes operations fail on purpose, or None.
@@ -84,7 +85,7 @@ class Host(SavedHost):
         policy: Policy | str | None = None,
         victims: str = "clock",
         reserve_swap: bool = False,
-        estimator: str | Callable[[], WorkingSet] = "sampling",
+        estimator: Estimator = "sampling",
         threads: int | None = None,
         faults: FaultPlan | None = None,
     ):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from pageengine.plumbing import given
+from pageengine.plumbing import given, kinds
 from pageengine.policy.workingset import ESTIMATORS, WorkingSet
 from pageengine.units import Size, parse_percent, parse_size
 
 SALT_MOST = 4096  # characters: a salt may be a key or a certificate's print
+#: What makes estimators of working sets, as ``find_estimator`` takes it.
+Estimator = str | Mapping[str, Any] | Callable[[], WorkingSet]
 _OWN = 2**63
 THREADS_MOST = 64  # PE_THREADS_MAX
 THREADS_UNASKED = 8  # beyond that memory is the limit, and others want processors too
@@ -66,12 +68,37 @@ def thread_count(threads: int | None) -> int:
     return min(os.cpu_count() or 1, THREADS_UNASKED)
 
 
+class ChosenEstimator:
+    """Makes the estimator of a table, which a checkpoint has."""
+
+    def __init__(self, table: Mapping[str, Any]):
+        self.table = dict(table)
+        self._made, self._options = kinds.chosen(table, ESTIMATORS, "estimator")
+        self()
+
+    def __call__(self) -> WorkingSet:
+        return self._made(**self._options)
+
+
 def find_estimator(value: Any) -> Callable[[], WorkingSet]:
-    """A function that makes a working-set estimator, by name or as it is."""
+    """A function that makes a working-set estimator, by name, of a table ``{"kind": name, option:
+    value, ...}``, or as it is.
+    """
     if callable(value):
         function: Callable[[], WorkingSet] = value
         return function
+    if isinstance(value, Mapping) and "kind" in value:
+        return ChosenEstimator(value)
     try:
         return ESTIMATORS[given.choice(value, "estimator", ESTIMATORS)]
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{error}; a function that makes one will do, too") from None
+        raise type(error)(
+            f"{error}; a table of its kind and options, or a function that makes one, will do, too"
+        ) from None
+
+
+def told_estimator(made: Callable[[], WorkingSet]) -> str | dict[str, Any] | None:
+    """What ``find_estimator`` was given; None where that is somebody's own."""
+    if isinstance(made, ChosenEstimator):
+        return made.table
+    return next((name for name, each in ESTIMATORS.items() if each is made), None)

@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from pageengine.core.checkpoint import File
     from pageengine.core.engine import Engine
     from pageengine.faults import FaultPlan
+    from pageengine.host.options import Estimator
     from pageengine.policy.base import Policy
-    from pageengine.policy.workingset import WorkingSet
-
-    Estimator = str | Callable[[], WorkingSet]
 
 
 @serialised

@@ -12,10 +12,10 @@ from pageengine.control.driver_faults import DriverFaults
 from pageengine.core import checkpoint, state as streams
 from pageengine.errors import CheckpointError
 from pageengine.host.admission import ResourceAllocation
+from pageengine.host.options import told_estimator
 from pageengine.host.vm import VM
 from pageengine.plumbing import given, reading
 from pageengine.policy import base, guard
-from pageengine.policy.workingset import ESTIMATORS
 from pageengine.units import PAGE_BYTES
 
 if TYPE_CHECKING:
@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from pageengine.core.guest import Guest
     from pageengine.faults import FaultPlan
     from pageengine.host.host import Host
+    from pageengine.host.options import Estimator
     from pageengine.policy.base import Policy
-    from pageengine.policy.workingset import WorkingSet
 
-    Estimator = str | Callable[[], WorkingSet]
 #: What stands in a checkpoint of a host beside plain values.
 RECORDS = (
     base.Plan,
@@ -48,12 +47,11 @@ def state_of(host: Host) -> dict[str, Any]:
     """All of a host but what the core keeps, as values of a checkpoint."""
     from pageengine.policy.kept import described  # which loads all policies
 
-    names = [name for name, made in ESTIMATORS.items() if made is host._new_estimator]
     return {
         "options": {name: getattr(host, name) for name in _OPTIONS},
         "cache_limit": host._cache_limit,
         "swap": host._promises.has_swap,
-        "estimator": names[0] if names else None,
+        "estimator": told_estimator(host._new_estimator),
         "promises": host._promises.state(),
         "vms": [_vm_state(host, vm) for vm in host._vms.values()],
         "backend": host._backend.state(),

@@ -141,8 +141,10 @@ def _host_options(scenario: Scenario) -> dict[str, Any]:
         options["compression"] = host["compression"]
     else:
         options["compression"] = None
-    if _exact(scenario):
-        options.setdefault("estimator", "accessed-bits")
+    followed = [e["workload"] for e in scenario.entries if e["workload"].get("kind") == "demand"]
+    if followed:  # an estimate already: noise of another would come on top
+        slowest = max(given.seconds(each.get("interval", 60.0), "interval") for each in followed)
+        options.setdefault("estimator", {"kind": "accessed-bits", "period": slowest})
     return options
 
 
@@ -262,11 +264,6 @@ def _beside(scenario: Scenario, workload: dict[str, Any]) -> dict[str, Any]:
     paths = {key: workload[key] for key in _PATHS if isinstance(workload.get(key), str)}
     beside = Path(scenario.source).parent
     return {**workload, **{key: str(beside / path) for key, path in paths.items()}}
-
-
-def _exact(scenario: Scenario) -> bool:
-    """Whether a VM follows an estimate already: noise of another would come on top."""
-    return any(entry["workload"].get("kind") == "demand" for entry in scenario.entries)
 
 
 def _guest(value: Any) -> GuestSpec | None:

@@ -119,6 +119,7 @@ cdef class Life:
         """Its next step; the part of it that was made."""
         cdef double part = -1
         if self._pace is not None and self.vm.guest is None:
+            self._pace.at(now)
             part = (<AccessMaker?>self.memory).do_paced(self._pace, seconds)
         return part if part >= 0 else self.memory.do(self._workload.step(seconds, now))
 
@@ -211,7 +212,7 @@ def fastest(list running):
 
 cdef object _fastest(Life life):
     if life._pace is not None and life._pace.alone and not life._pace.generations:
-        return life._pace.rate
+        return life._pace.fastest()
     return fastest_of(life._workload)
 
 

@@ -36,7 +36,6 @@ from pageengine.lab.specs import VMSpec
 from pageengine.lab.workloads.demand import FollowedDemand
 from pageengine.plumbing.frozen import Frozen
 from pageengine.policy import table
-from pageengine.policy.workingset import AccessedBits
 from pageengine.units import PAGE_BYTES, format_size
 
 if TYPE_CHECKING:
@@ -175,7 +174,7 @@ def simulate(
         costs=made.of_pages(scale).slowed(1 / PACE),
         seed=packing_.seed if seed is None else seed,
         epoch=loads.step / PACE,
-        host={"estimator": lambda: AccessedBits(interval), "sharing": False},
+        host={"estimator": {"kind": "accessed-bits", "period": interval}, "sharing": False},
     )
     result = simulation.run((after - first) * loads.step / PACE, progress=progress)
     counted = _without_lead(result, min(lead, worst - first) * loads.step / PACE)
@@ -211,7 +210,7 @@ def _specs(
         size = max(loads.size[row], need.max())
         pages = max(_LEAST_PAGES, int(np.ceil(size / scale / PAGE_BYTES)))
         workload = FollowedDemand(
-            series=[[at, int(amount)] for at, amount in zip(time.tolist(), need, strict=True)],
+            series=np.column_stack((time, np.floor(need))),
             held=int(holds[row]),
             interval=interval,
             scale=scale,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pageengine.core.checkpoint import File
     from pageengine.core.engine import Engine
     from pageengine.faults import FaultPlan
-    from pageengine.host.saved import Estimator
+    from pageengine.host.options import Estimator
     from pageengine.lab.simulation import Simulation
     from pageengine.lab.workloads import Workload
     from pageengine.policy.base import Policy

@@ -32,8 +32,9 @@ HOST = {
         fields.either("clock", "random"), "which pages are compressed or swapped", "clock"
     ),
     "estimator": Field(
-        fields.text,
-        "how active memory is estimated; sampling, but accessed-bits where a VM follows `demand`",
+        fields.anything,
+        "how active memory is estimated, by kind or as a table of it and its options; sampling, but"
+        " accessed-bits where a VM follows `demand`, with its `interval` as period",
     ),
     "reserve_swap": Field(
         fields.truth, "whether a VM needs swap space of its size less its reservation", False

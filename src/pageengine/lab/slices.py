@@ -4,7 +4,8 @@ VMs take turns in slices. As long as none of them can use up the free memory tha
 before the next mark, one slice is as good as many. Where memory is short, a slice is short against
 what can happen in it: at the rate at which memory went lately, half of what is free above the mark
 goes; at the highest rate that workloads can touch pages, no more than that and half of what lies
-below it. Bursts of a workload come at once, however short the slice.
+below it. Bursts of a workload come at once, however short the slice. No slice is longer than the
+time for which workloads say how fast they are.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pageengine.lab import life
+from pageengine.lab.workloads.pace import AHEAD
 from pageengine.plumbing.kept import Kept
 
 if TYPE_CHECKING:
@@ -57,11 +59,11 @@ class Slices(Kept):
             return FINEST
         above, mark = self._host.headroom
         rate = sum(life.fastest(running))
-        longest = math.inf
+        longest = AHEAD
         if rate == math.inf:
             longest = UNTOLD
         elif rate > 0:
-            longest = (above + mark / 2) / rate
+            longest = min(longest, (above + mark / 2) / rate)
         if self._rate > 0:
             longest = min(longest, above / (2 * self._rate))
         return max(FINEST, longest)

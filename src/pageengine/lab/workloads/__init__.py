@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,7 +25,7 @@ from pageengine.lab.workloads.replay import Replay
 from pageengine.lab.workloads.sequential import Sequential
 from pageengine.lab.workloads.toucher import Toucher
 from pageengine.lab.workloads.zipf import Zipf
-from pageengine.plumbing import given
+from pageengine.plumbing import given, kinds
 
 __all__ = [
     "WORKLOADS",
@@ -80,18 +79,10 @@ def make(what: Workload | Mapping[str, Any] | str) -> Workload:
         raise ValueError(
             f"a workload is a table with its kind, {{kind = 'zipf'}}, got {given.shown(what)}"
         )
-    options = dict(what)
-    kind = options.pop("kind")
-    if not isinstance(kind, str) or kind not in WORKLOADS:
-        raise ValueError(given.unknown("workload", kind, WORKLOADS))
-    made = WORKLOADS[kind]
-    known = [p for p in inspect.signature(made).parameters if p != "self"]
-    for key in options:
-        if key not in known:
-            raise ValueError(given.unknown(f"option of {kind}", key, known))
+    made, options = kinds.chosen(what, WORKLOADS, "workload")
     try:
         return made(**options)
     except TypeError as error:
-        raise ValueError(f"workload {kind}: {error}") from None
+        raise ValueError(f"workload {what['kind']}: {error}") from None
     except RecursionError:
-        raise ValueError(f"workload {kind}: one is in another too many times") from None
+        raise ValueError(f"workload {what['kind']}: one is in another too many times") from None

@@ -134,10 +134,11 @@ class Paced(Kept):
         self.in_use = wanted
 
     def fastest(self) -> float:
-        """The most touches per second of its own time that it may make from now on. A step of s
-        seconds has at most ``fastest() * s + burst()`` of them, asked before the step.
+        """The most touches per second of its own time that it may make in the next ``AHEAD``
+        seconds, than which no slice is longer. A step of s seconds has at most
+        ``fastest() * s + burst()`` of them, asked before the step.
         """
-        return self.rate
+        return self.pace.fastest()
 
     def burst(self) -> int:
         """How many touches a step may have beyond its seconds times ``fastest``: the one for which

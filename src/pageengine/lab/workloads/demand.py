@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pageengine.lab.workloads.base import Accesses, Paced, Release
+from pageengine.lab.workloads.base import Accesses, Paced, Release, of_pace
 from pageengine.plumbing import given
 from pageengine.units import PAGE_BYTES, Size, parse_size
 
@@ -29,18 +29,21 @@ class FollowedDemand(Paced):
     is active again is what was active before. It starts with what it held, like a VM that is warm.
 
     file, vm, column: monitoring data (``pageengine.demand``), whose VM, and "active", "used" or
-    "size" of it; or series: [[seconds, amount], ...]. begin: seconds from the first reading to the
-    host's time 0. held: memory that it holds when it starts; by itself what was ``used`` then, or
+    "size" of it; or series: [[seconds, amount], ...], or float64 [n, 2] of seconds and bytes, which
+    checkpoints hold in less room and time. begin: seconds from the first reading to the host's
+    time 0. held: memory that it holds when it starts; by itself what was ``used`` then, or
     all of its memory where nobody knows. scale: pages of the series that one page stands for.
 
     Readings are what is touched: they are an estimate already, with what their estimator missed and
     added. A host that reads them by an estimator with noise of its own has it twice; a scenario
-    takes "accessed-bits" therefore, which is exact with periods of ``interval``.
+    takes {"kind": "accessed-bits", "period": interval} therefore, which is exact.
     """
 
     KEPT = (*Paced.KEPT, "_next", "_now")
     PART = 1.0
+    PACED = True
     starts_warm = True
+    _next: int = of_pace("first")
 
     def __init__(
         self,
@@ -48,7 +51,7 @@ class FollowedDemand(Paced):
         file: str | None = None,
         vm: str | None = None,
         column: str = "active",
-        series: Iterable[Any] | None = None,
+        series: Iterable[Any] | NDArray[Any] | None = None,
         begin: float = 0.0,
         held: Size | None = None,
         interval: float = 60.0,
@@ -65,7 +68,9 @@ class FollowedDemand(Paced):
         if series is not None:
             if vm is not None:
                 raise ValueError("vm names a VM of a file, and a series is of one VM: say one")
-            self._time, amount = _series(series)
+            readings = _series(series)
+            self.options["series"] = readings  # so that nobody changes what a checkpoint tells
+            self._time, amount = readings.T.copy()
         else:
             self._time, amount, used = _of_file(given.path(file, "file"), vm, column)
             if self._held is None:
@@ -92,40 +97,40 @@ class FollowedDemand(Paced):
         super().start(pages, rng)
         wanted = self._amount / (self.scale * PAGE_BYTES)
         self._beyond = int((np.ceil(wanted) > pages).sum())
-        self._wanted = np.minimum(wanted, pages)
-        self._most = np.maximum.accumulate(self._wanted[::-1])[::-1]  # from each reading on
-        self._next, self._now = 0, 0.0
-        self.in_use = self._pages_at(0.0)
+        time, wanted = self._time - self._begin, np.minimum(wanted, pages)
+        self.pace.by_series(self.draws, time, wanted, self.interval)
+
+    @property
+    def in_use(self) -> int:
+        """As many pages as the series says now."""
+        return self.pace.size
+
+    @in_use.setter
+    def in_use(self, pages: int) -> None:
+        """What the base says of all of its memory, and a checkpoint of what was read off."""
+
+    @property
+    def _now(self) -> float:
+        return self.pace.now
+
+    @_now.setter
+    def _now(self, time: float) -> None:
+        self.pace.at(time)
 
     def warm(self, time: float) -> list[Accesses | Release]:
-        self._now, self.in_use = time, self._pages_at(time)
+        self.pace.at(time)
         held = self.pages
         if self._held is not None:
             held = min(held, max(self.in_use, round(self._held / (self.scale * PAGE_BYTES))))
         return [self.once_each(np.arange(held)[::-1])]  # what is active was touched last
 
-    def fastest(self) -> float:
-        return float(np.ceil(self._most[self._reading(self._now)])) / self.interval
-
     def step(self, seconds: float, time: float) -> list[Accesses | Release]:
-        self._now, self.in_use = time, self._pages_at(time)
-        self._due += self.in_use * seconds / self.interval
-        n = int(self._due)
-        self._due -= n
-        if not n:
-            return []
-        self._next %= self.in_use  # what was due may come when there is less
-        ids = (self._next + np.arange(n)) % self.in_use
-        self._next += n
-        return [Accesses(ids, self.writes(n))]
+        self.pace.at(time)
+        return self.paced(seconds)
 
     def _reading(self, time: float) -> int:
         """The number of the last reading until then, or the first."""
         return max(0, int(np.searchsorted(self._time, time + self._begin, "right")) - 1)
-
-    def _pages_at(self, time: float) -> int:
-        """A VM that runs touches one page at least."""
-        return max(1, round(float(np.interp(time + self._begin, self._time, self._wanted))))
 
 
 def last_known(amount: Column) -> tuple[Column, int]:
@@ -140,12 +145,35 @@ def last_known(amount: Column) -> tuple[Column, int]:
     return held_over(amount), int(len(amount) - known.sum())
 
 
-def _series(series: Iterable[Any]) -> tuple[Column, Column]:
-    readings = [_pair(each) for each in given.several(series, "series")]
-    time = np.array([at for at, _ in readings])
-    if not len(time) or (np.diff(time) <= 0).any():
+def _series(series: Iterable[Any] | NDArray[Any]) -> NDArray[np.float64]:
+    """Readings, [n, 2] of seconds and bytes."""
+    if isinstance(series, np.ndarray):
+        readings = _looked_at(series)
+    else:
+        pairs = [_pair(each) for each in given.several(series, "series")]
+        readings = np.array(pairs, np.float64).reshape(-1, 2)
+    if not len(readings) or (np.diff(readings[:, 0]) <= 0).any():
         raise ValueError(f"the times of the series must rise, got {given.shown(series)}")
-    return time, np.array([amount for _, amount in readings])
+    return readings
+
+
+def _looked_at(array: NDArray[Any]) -> NDArray[np.float64]:
+    """A copy, looked at as every pair of a list is."""
+    if array.dtype.kind not in "iuf" or array.ndim != 2 or array.shape[1] != 2:
+        raise ValueError(
+            f"series must be a list of [seconds, amount] or numbers [n, 2], got {array.dtype} "
+            f"{list(array.shape)}"
+        )
+    readings = np.array(array, np.float64)
+    missing = np.isnan(readings) & (False, True)
+    wrong = ~missing & ~((readings >= 0) & (readings <= (given.SECONDS_MOST, given.MOST)))
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise ValueError(
+            f"row {row} of the series must be seconds and bytes, or NaN for no reading, got "
+            f"{readings[row, column]:g} as {('seconds', 'bytes')[column]}"
+        )
+    return readings
 
 
 def _pair(told: Any) -> tuple[float, float]:

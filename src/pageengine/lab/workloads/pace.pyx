@@ -7,21 +7,26 @@ wants them.
 
 import numpy as np
 
+from libc.math cimport rint
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memset
 
 from pageengine._c.draws cimport pe_draws_part, pe_draws_ranks, pe_draws_window
 
+AHEAD = 600.0  # seconds for which a workload says how fast it may be
+cdef double HORIZON = AHEAD
 cdef double MOST_TOUCHES = 2.0**40  # of one step: no computer holds as many
 
 
 cdef class Pace:
     """rate: touches per second; write: part of them that write, 0 to 1; due: fractions of touches
-    that wait. Which pages they are of is said by ``by_rank``, ``in_window`` or ``in_order``.
+    that wait. Which pages they are of is said by ``by_rank``, ``in_window``, ``in_order`` or
+    ``by_series``.
 
     first: where the window begins, or the next page in order. since: seconds that the window has
     not moved. reads: pages of the old generation; rounds: that the last step ended, as
-    ``in_order`` says. alone: whether a step is what is here and nothing else.
+    ``in_order`` says. size: pages that are touched now. alone: whether a step is what is here and
+    nothing else. now: the time of the host, which only ``by_series`` goes by.
     """
 
     def __init__(self, double rate, double write):
@@ -29,6 +34,8 @@ cdef class Pace:
         self.kind, self.alone = NO_PAGES, False
         self.draws, self.ranks = None, None
         self.every = float("inf")
+        self.times = self.readings = None
+        self.now = 0.0
 
     def by_rank(self, Draws draws not None, Ranks ranks not None):
         """Touches go by popularity."""
@@ -54,10 +61,74 @@ cdef class Pace:
         self._begin(IN_ORDER, draws)
         self.size, self.generations = pages, generations
 
+    def by_series(self, Draws draws not None, const double[::1] times not None,
+                  const double[::1] pages not None, double interval):
+        """Touches go in order through the first so many pages, all of them once per ``interval``
+        seconds. How many is read off a series at the time that ``at`` says: on a straight line from
+        one reading to the next, before the first as the first, after the last as the last; one
+        page at least. times: float64 [n], rising; pages: float64 [n].
+        """
+        moments, readings = np.array(times), np.array(pages)  # which nobody else changes
+        rising = (np.diff(moments) > 0).all() and np.isfinite(moments).all()
+        if not 0 < len(moments) == len(readings) or not rising or not interval > 0 \
+                or not (0 <= readings.min() <= readings.max() < 2**32):
+            raise ValueError(f"no series of {len(moments)} times and {len(readings)} readings")
+        self._begin(IN_ORDER, draws)
+        self.times, self.readings, self.interval = moments, readings, interval
+        self.reading_now = -1
+        self.at(0.0)
+
+    cpdef void at(self, double time) noexcept:
+        """The time of the host is this. Only ``by_series`` goes by it."""
+        cdef Py_ssize_t i
+        cdef double wanted
+        self.now = time
+        if self.times is None:
+            return
+        i = self.reading_now
+        if i < 0 or time < self.times[i] or (i + 1 < self.times.shape[0]
+                                             and time >= self.times[i + 1]):
+            self._look_up()
+            i = self.reading_now
+        wanted = self.readings[i]
+        if i + 1 < self.times.shape[0] and time > self.times[i]:
+            wanted += (self.readings[i + 1] - wanted) * (
+                (time - self.times[i]) / (self.times[i + 1] - self.times[i]))
+        self.size = max(1, <int64_t>rint(wanted))
+        self.rate = self.size / self.interval
+        if self.first >= self.size:
+            self.first %= self.size  # what was due may come when there is less
+
+    cdef void _look_up(self) noexcept:
+        """The last reading until now, or the first; and the most from there until ``AHEAD`` seconds
+        after the next.
+        """
+        cdef Py_ssize_t low = 0, high = self.times.shape[0], middle, last = high - 1
+        cdef double until
+        while low < high:
+            middle = (low + high) // 2
+            if self.times[middle] <= self.now:
+                low = middle + 1
+            else:
+                high = middle
+        self.reading_now = low = max(0, low - 1)
+        until = max(self.now, self.times[min(low + 1, last)]) + HORIZON
+        self.most = self.readings[low]
+        while low < last and self.times[low] < until:
+            low += 1
+            self.most = max(self.most, self.readings[low])
+
+    cpdef double fastest(self) noexcept:
+        """The most touches per second in the next ``AHEAD`` seconds."""
+        if self.times is None:
+            return self.rate
+        return max(1.0, rint(self.most)) / self.interval
+
     cdef void _begin(self, int kind, Draws draws) noexcept:
         self.kind, self.draws, self.alone = kind, draws, True
         self.first, self.since, self.reads, self.rounds = 0, 0.0, 0, 0
         self.generations, self.every = False, float("inf")
+        self.times = self.readings = None
 
     def touches(self, double seconds):
         """How many touches are due; fractions wait."""
