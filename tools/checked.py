@@ -119,7 +119,7 @@ MUSL = frozenset(
     "pthread_mutex_lock pthread_mutex_unlock pthread_mutex_trylock posix_fallocate fprintf stderr "
     "pthread_mutex_init pthread_mutex_destroy pthread_cond_init pthread_cond_destroy "
     "pthread_cond_wait pthread_cond_broadcast pthread_create pthread_join pthread_sigmask "
-    "sigfillset qsort bcmp fcntl preadv pwritev".split()
+    "sigfillset qsort bcmp fcntl preadv pwritev ceil floor".split()
 )
 
 
