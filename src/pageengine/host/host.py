@@ -60,9 +60,8 @@ class Host(SavedHost):
     reserve_swap: refuse VMs whose size - reservation the swap space could not hold (ESX).
     policy: an object with ``decide(snapshot) -> Plan``, or a name such as "esx6"
     (``policy.POLICIES``); ``policy.Plain()`` by default.
-    estimator: of working sets: "sampling", "accessed-bits", "idle-age", a table of one's kind and
-    options ({"kind": "accessed-bits", "period": 300}), or a function without arguments that makes
-    one (policy.workingset).
+    estimator: of working sets (policy.workingset): "sampling", "accessed-bits", "idle-age", a table
+    such as {"kind": "accessed-bits", "period": 300}, or a function that makes one.
     victims: "clock" (second chance) or "random" (as ESX chooses).
     threads: of one call, 1 to 64; None: as docs/embedding.md says. No result depends on it.
     faults: a ``faults.FaultPlan`` that makes operations fail on purpose, or None.
