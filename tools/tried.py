@@ -36,7 +36,7 @@ EMULATED = (
 #: What the tests ask for that has wheels for every processor and C library.
 NEEDED = ["pytest>=8", "hypothesis>=6.100", "pytest-benchmark>=4", "rich>=13", "zstandard>=0.22"]
 NEEDED += ["xxhash>=3.4", "jsonschema>=4.18"]
-FOR_MUSL = [*NEEDED, "pytest-xdist>=3.6"]
+FOR_MUSL = [*NEEDED, "pytest-xdist>=3.6", "matplotlib>=3.8", "pyarrow>=15"]
 
 
 def wheels(paths: list[Path], musl: Path | None = None) -> None:
