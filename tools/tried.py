@@ -27,8 +27,8 @@ SUITES = {"3.11": "bookworm", "3.13": "trixie", "3.14": "forky"}
 DEBIAN = {"x86_64": "amd64", "aarch64": "arm64"}
 COMPILERS = re.compile(r"(.*-)?(gcc|g\+\+|cc|c\+\+|c89|c99|tcc|clang|clang\+\+|cpp)(-[\d.]+)?")
 TESTS = ["-q", "-p", "no:cacheprovider", "--benchmark-disable"]
-#: Run in a bare system, which has few of the packages that tests ask for, and under emulation, where
-#: a test takes ten times as long and can start no Python: what is computed in C, from Python.
+#: Run in a bare system, which has few of the tests' packages, and under emulation, where
+#: a test takes ten times as long and starts no Python: what is computed in C, from Python.
 EMULATED = (
     "test_access_order test_codec test_device test_draws test_frames test_guest test_hashing "
     "test_host test_model test_profile test_sharing test_swap test_tokens test_zcache policy"

@@ -77,7 +77,8 @@ class ChosenEstimator:
         self()
 
     def __call__(self) -> WorkingSet:
-        return self._made(**self._options)
+        made: WorkingSet = self._made(**self._options)
+        return made
 
 
 def find_estimator(value: Any) -> Callable[[], WorkingSet]:
