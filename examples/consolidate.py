@@ -43,8 +43,10 @@ def specs(demand: measured.Demand, scale: float) -> Iterator[VMSpec]:
         yield VMSpec(name, pages * PAGE_BYTES, work, contents="mixed")
 
 
-def run(vms: list[VMSpec], hosts: int, *, policy: str, moves: bool, told: Any) -> FleetResult:
-    """So many hosts for the time that was asked for."""
+def run(
+    vms: list[VMSpec], hosts: int, *, step: float, policy: str, moves: bool, told: Any
+) -> FleetResult:
+    """So many hosts for the time that was asked for. step: seconds between readings."""
     fleet = Fleet(
         hosts,
         vms,
@@ -54,7 +56,7 @@ def run(vms: list[VMSpec], hosts: int, *, policy: str, moves: bool, told: Any) -
         admission=Admission(full=100.0, unseen=0.2),
         migration=Precopy(bandwidth=int(1.25e9 / told.scale)) if moves else None,
         costs=CostModel().of_pages(told.scale),
-        host={"estimator": {"kind": "accessed-bits", "period": EPOCH}},
+        host={"estimator": {"kind": "accessed-bits", "period": step}},
         epoch=EPOCH,
         round=ROUND,
         seed=told.seed,
@@ -65,7 +67,7 @@ def run(vms: list[VMSpec], hosts: int, *, policy: str, moves: bool, told: Any) -
         part = max(0.0, now - SETTLES) / (told.days * DAY - SETTLES)
         if what and sys.stderr.isatty():
             done = f"{policy}, {hosts} hosts: {now / DAY:.2f} of {told.days:g} days, {what}"
-            print(f"\r{done:<70}", end="", file=sys.stderr, flush=True)
+            print(f"{done:<70}\r", end="", file=sys.stderr, flush=True)
         return not what or waits(fleet.so_far()) * part < OFTEN
 
     return fleet.run(told.days * DAY, jobs=told.jobs, dask=told.dask, progress=hopeful)
@@ -85,9 +87,7 @@ def held(result: FleetResult) -> bool:
 def fewest(
     run_on: Callable[[int], FleetResult], first: int, most: int
 ) -> tuple[int, FleetResult | None]:
-    """The least number of hosts that hold the objective, and their result; None: not even most.
-    One that does not hold it is found out early, so that a step up costs little.
-    """
+    """The least number of hosts that hold the objective, and their result; None: not even most."""
     best, n = None, first
     while n >= 1:  # down as long as it holds, or up until it does
         result = run_on(n)
@@ -161,11 +161,11 @@ def main() -> None:
     rows = []
     for policy in told.policy or POLICIES:
         for moves in (False, True):
-            tried = partial(run, vms, policy=policy, moves=moves, told=told)
+            tried = partial(run, vms, step=demand.step, policy=policy, moves=moves, told=told)
             n, best = fewest(tried, first, int(provisioned) + 1)
             rows.append((policy, moves, n, best))
             print(f"{policy:10} {'moving' if moves else 'staying':8} {n:4} hosts:", end=" ")
-            print("not held" if best is None else said(best, told.scale), flush=True)
+            print(f"{'not held' if best is None else said(best, told.scale):<50}", flush=True)
     with open(told.output, "wb") as file:
         file.write(report.saved(draw(rows, provisioned)))
 

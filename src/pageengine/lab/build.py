@@ -16,6 +16,7 @@ from pageengine.lab.scenario import Scenario, ScenarioError
 from pageengine.lab.simulated_vm import GuestSpec
 from pageengine.lab.simulation import Simulation
 from pageengine.lab.specs import VMSpec
+from pageengine.lab.workloads.demand import INTERVAL
 from pageengine.plumbing import given
 from pageengine.policy import table
 from pageengine.units import PAGE_BYTES
@@ -143,7 +144,9 @@ def _host_options(scenario: Scenario) -> dict[str, Any]:
         options["compression"] = None
     followed = [e["workload"] for e in scenario.entries if e["workload"].get("kind") == "demand"]
     if followed:  # an estimate already: noise of another would come on top
-        slowest = max(given.seconds(each.get("interval", 60.0), "interval") for each in followed)
+        slowest = max(
+            given.seconds(each.get("interval", INTERVAL), "interval") for each in followed
+        )
         options.setdefault("estimator", {"kind": "accessed-bits", "period": slowest})
     return options
 

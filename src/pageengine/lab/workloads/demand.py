@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pageengine.demand import Demand
 
     Column = NDArray[np.float64]
+INTERVAL = 60.0  # seconds in which all that is active is touched once, where nobody says
 _FILES = 4  # whose demand is kept, since many VMs are of one
 
 
@@ -54,7 +55,7 @@ class FollowedDemand(Paced):
         series: Iterable[Any] | NDArray[Any] | None = None,
         begin: float = 0.0,
         held: Size | None = None,
-        interval: float = 60.0,
+        interval: float = INTERVAL,
         scale: float = 1.0,
         write: float = 0.3,
     ):
