@@ -9,7 +9,7 @@ import pytest
 from beside import shortest
 
 from pageengine import Host
-from pageengine.lab import Simulation, VMSpec
+from pageengine.lab import GuestSpec, Simulation, VMSpec
 from pageengine.lab.workloads import Accesses
 
 EPOCH, FILLED, EPOCHS = 5.0, 120, 60
@@ -103,7 +103,7 @@ LENGTH, SETTLED, SOME = 10.0, 60, 20
 SLOW = {"idle": {"rate": 2.0, "fill": 50.0}}
 
 
-def crowded():
+def crowded(guest=None):
     draw = np.random.Generator(np.random.Philox(3))
     kinds = draw.choice(
         ["zipf", "moving", "idle", "heap", "sequential"], 40, p=[0.35, 0.2, 0.3, 0.1, 0.05]
@@ -115,6 +115,7 @@ def crowded():
             {"kind": str(kind), "rate": 40.0, **SLOW.get(str(kind), {})},
             driver=False,
             contents="mixed",
+            guest=guest,
         )
         for i, kind in enumerate(kinds)
     ]
@@ -122,8 +123,9 @@ def crowded():
 
 
 @pytest.mark.benchmark(group="lab: a crowded host of a fleet")
-def bench_crowded_host(benchmark):
-    simulation = crowded()
+@pytest.mark.parametrize("guest", [None, GuestSpec(kernel=0)], ids=["no guest", "guests"])
+def bench_crowded_host(benchmark, guest):
+    simulation = crowded(guest)
     run(simulation, SETTLED)
     firsts = iter(range(SETTLED, 10**9, SOME))
     benchmark.pedantic(lambda: run(simulation, SOME, next(firsts)), rounds=5)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pageengine.core.device import Device
-from pageengine.lab import Simulation, VMSpec, life
+from pageengine.lab import GuestSpec, Simulation, VMSpec, life
 from pageengine.lab.workloads import WORKLOADS, Workload, fastest
 
 MIB = 2**20
@@ -44,6 +44,11 @@ CROWDED = {
     "room": ("40 MiB", {}),
     "limits": ("24 MiB", {"limit": 2 * MIB}),
     "out of memory": ("22 MiB", {"swap": "3 MiB"}),
+    "guests": ("30 MiB", {"guest": GuestSpec(kernel="128 KiB")}),
+    "guests out of memory": (
+        "22 MiB",
+        {"swap": "3 MiB", "guest": GuestSpec(kernel="128 KiB", swap="256 KiB")},
+    ),
 }
 
 
@@ -53,7 +58,7 @@ def test_what_is_made_at_once_is_what_steps_are(kind):
     found = simulation(built_in, memory, **options)
     expected = simulation(of_its_own, memory, **options)
     held = 0
-    for _ in range(25):
+    for _ in range(10 if "guests" in kind else 25):
         for run in (found, expected):
             run.step()
         for one, other in zip(found.running.values(), expected.running.values(), strict=True):
@@ -70,10 +75,12 @@ def test_what_is_made_at_once_is_what_steps_are(kind):
         assert np.array_equal(one.vms[name], other.vms[name]), name
     for name in one.host:
         assert np.array_equal(one.host[name], other.host[name]), name
-    assert bool(held) == (kind == "out of memory")
+    assert bool(held) == ("out of memory" in kind)
+    assert ("guests" in kind) == bool(one.vms["guest_swapped"].any())
 
 
-def test_it_is_made_at_once(monkeypatch):
+@pytest.mark.parametrize("guest", [None, GuestSpec(kernel="128 KiB")])
+def test_it_is_made_at_once(monkeypatch, guest):
     """But for what fills memory at first, and rounds of a heap."""
     asked = []
     for kind in BUILT_IN:
@@ -84,7 +91,7 @@ def test_it_is_made_at_once(monkeypatch):
             return step(self, seconds, time)
 
         monkeypatch.setattr(WORKLOADS[kind], "step", kept)
-    run = simulation(built_in, "64 MiB")
+    run = simulation(built_in, "64 MiB", guest=guest)
     for _ in range(10):
         run.step()
     assert not {"Zipf", "Moving", "Sequential", "FollowedDemand"} & set(asked) and {

@@ -71,12 +71,11 @@ def guest_view(table: VMTable, control: VMControl) -> GuestView:
 
 def _guest_numbers(table: VMTable) -> Numbers:
     """``Guest.numbers`` of each, int64 [numbers, n]; nothing where there is no guest model."""
-    told = np.zeros((len(GuestStats.__match_args__), len(table)), np.int64)
-    rows = np.flatnonzero(table.has_guest)
-    if len(rows):
-        guests = [table.controls[row].vm.guest for row in rows.tolist()]
-        told[:, rows] = np.array([guest.numbers() for guest in guests if guest is not None]).T
-    return told
+    if not table.has_guest.any():
+        return np.zeros((len(GuestStats.__match_args__), len(table)), np.int64)
+    from pageengine.core.guest import numbers_of  # which hosts without guests need not
+
+    return numbers_of([control.vm.guest for control in table.controls])
 
 
 def _count(table: VMTable, numbers: Numbers, told: Numbers, stall: Floats) -> None:

@@ -1,10 +1,11 @@
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pageengine.core.records import GuestStats
-from pageengine.plumbing.shapes import Row
+from pageengine.plumbing.shapes import Row, Table
 
 PAGE_BYTES: int
 PAGES_MOST: int
@@ -18,6 +19,7 @@ NUMBERS: tuple[str, ...]
 REPLACEMENTS: tuple[str, ...]
 
 def find_replacement(name: str) -> str: ...
+def numbers_of(guests: Sequence[Guest | None]) -> Table[np.int64]: ...
 
 class Ops(NamedTuple):
     done: int

@@ -27,6 +27,7 @@ from pageengine.units import PAGE_BYTES, PAGES_MOST
 
 WRITE, FILL, PAGE_OUT = 1, 2, 4
 KINDS = {"memory": 0, "file": 1}
+cdef int MEMORY = KINDS["memory"]
 SWAP_MOST = 2**31 - 1  # pages
 LEVELS = 7  # numbers that are amounts of memory; the others are counts
 
@@ -58,12 +59,6 @@ cdef class Guest:
     needed: "clock" (second chance, in batches), "lru" (the least recently used) or "fifo".
     """
 
-    cdef pe_guest *_guest
-    cdef object _lock
-    cdef readonly uint32_t pages
-    cdef readonly str replacement
-    cdef uint32_t _swap_pages, _kernel_pages
-
     def __init__(self, pages, *, swap_pages=None, kernel_pages=0, replacement="clock"):
         if self._guest != NULL:
             raise RuntimeError("the guest is initialised already")
@@ -92,12 +87,33 @@ cdef class Guest:
     def __dealloc__(self):
         pe_guest_delete(self._guest)
 
+    cdef int touch_memory(self, const int64_t *ids, const uint8_t *write, size_t n,
+                          pe_guest_ops *ops) except -1:
+        """As ``access``, of n virtual pages, none negative; write: one of each. ops: with room for
+        2 n + PE_GUEST_BATCH.
+        """
+        cdef pe_guest_made made = [0, 0]
+        cdef pe_guest_touches touches
+        touches.kind, touches.n = <pe_guest_kind>MEMORY, n
+        touches.write, touches.all_write = write, False
+        touches.ids, touches.stride = ids, sizeof(int64_t)
+        check(self._make(&touches, ops, &made))
+        return 0
+
+    cdef pe_status _make(self, const pe_guest_touches *touches, pe_guest_ops *ops,
+                         pe_guest_made *made) except *:
+        cdef pe_status status
+        with self._lock:
+            with nogil:
+                status = pe_guest_touch(self._guest, touches, ops, made)
+        return status
+
     cdef object _touch(self, kind, const int64_t[:] ids, write, pe_guest_ops *ops,
                        pe_guest_made *made):
         cdef const uint8_t[::1] flags
         cdef int number = _kind(kind)
         cdef pe_guest_touches touches
-        cdef pe_status status = <pe_status>0
+        cdef pe_status status
         touches.kind, touches.n = <pe_guest_kind>number, ids.shape[0]
         each = as_write_flags(write, touches.n)
         touches.write, touches.all_write = NULL, each is None and write
@@ -107,9 +123,7 @@ cdef class Guest:
         if each is not None:
             flags = each
             touches.write = &flags[0]
-        with self._lock:
-            with nogil:
-                status = pe_guest_touch(self._guest, &touches, ops, made)
+        status = self._make(&touches, ops, made)
         if status == PE_ERR_ARGUMENT:
             raise ValueError(f"ids must be 0 or more, got {ids[made.done]}")
         check(status)
@@ -267,6 +281,25 @@ cdef class Guest:
                 whole = pe_guest_check(self._guest, &reason)
         if not whole:
             raise errors.CorruptState(reason.decode())
+
+
+def numbers_of(guests):
+    """``Guest.numbers`` of each, int64 [numbers, n]; zeroes for None."""
+    cdef uint64_t numbers[PE_GUEST_NUMBERS]
+    cdef Py_ssize_t i, column
+    cdef Guest guest
+    found = np.zeros((1 + PE_GUEST_NUMBERS, len(guests)), np.int64)
+    cdef int64_t[:, ::1] view = found
+    for column, each in enumerate(guests):
+        if each is None:
+            continue
+        guest = each
+        with guest._lock:
+            pe_guest_numbers(guest._guest, numbers)
+        view[0, column] = guest.pages * <int64_t>PAGE_BYTES
+        for i in range(PE_GUEST_NUMBERS):
+            view[1 + i, column] = numbers[i] * <int64_t>PAGE_BYTES if i < LEVELS else numbers[i]
+    return found
 
 
 @cython.final

@@ -4,6 +4,7 @@ from pageengine._c.status cimport pe_status
 from pageengine._c.vm cimport pe_vm
 from pageengine.core.access_order cimport AccessOrder
 from pageengine.core.engine cimport Engine
+from pageengine.core.guest cimport Guest
 from pageengine.lab.workloads.pace cimport Pace
 from pageengine.stores.profile cimport VMContents
 
@@ -31,6 +32,9 @@ cdef class AccessMaker:
     cdef bint waiting(self)
     cdef bint blocked(self) except -1
     cdef double do_paced(self, Pace pace, double seconds) except -2
+    cdef double _by_guest(self, Guest guest, accesses *touches, size_t n) except -2
+    cdef double _both(self, accesses *first, accesses *behind, int flags) except -2
+    cdef object _waits_from(self, accesses *all_, size_t first, bint flags)
     cdef pe_vm *_there(self) except NULL
     cdef bint _limited(self) except -1
     cdef int _look(self, accesses *all_, size_t *count) except -1

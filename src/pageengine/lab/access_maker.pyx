@@ -8,6 +8,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
+from pageengine._c.guest cimport PE_GUEST_BATCH, pe_guest_ops
 from pageengine._c.host cimport pe_host_vm
 from pageengine._c.place cimport PE_SWAPPED
 from pageengine._c.profile cimport pe_profile_next, pe_profile_written
@@ -32,6 +33,8 @@ cdef enum:
     T_FRESH = 1
     T_LAST = 2
     PER_ACCESS = 3 * 8 + 2  # bytes of room, see accesses
+    FIRST = 1
+    BEHIND = 2
 
 
 cdef void _lay_out(accesses *self, char *room, size_t n) noexcept:
@@ -41,6 +44,29 @@ cdef void _lay_out(accesses *self, char *room, size_t n) noexcept:
     self.other_ppns, self.tokens = self.ppns + n, <uint64_t *>self.ppns + 2 * n
     self.kinds = <uint8_t *>(self.ppns + 3 * n)
     self.other_kinds = self.kinds + n
+
+
+cdef accesses _split(accesses *all_, size_t n) noexcept:
+    """Those behind the n-th, in no need of room; the first n are left."""
+    cdef accesses behind = all_[0]
+    behind.n, behind.ppns, behind.kinds = all_.n - n, all_.ppns + n, all_.kinds + n
+    all_.n = n
+    return behind
+
+
+cdef size_t _most(size_t n) noexcept:
+    """What a guest does for n touches at most; PER_ACCESS times that keeps numbers aligned."""
+    return (2 * n + PE_GUEST_BATCH + 3) // 4 * 4 if n else 0
+
+
+cdef int _touch_guest(Guest guest, accesses *touches, accesses *found) except -1:
+    """What a guest does for these touches, which ``found`` has room for."""
+    cdef pe_guest_ops ops
+    ops.ppn, ops.flags, ops.n, ops.room = found.ppns, found.kinds, 0, found.n
+    if touches.n:
+        guest.touch_memory(touches.ppns, touches.kinds, touches.n, &ops)
+    found.n = ops.n
+    return 0
 
 
 cdef class AccessMaker:
@@ -99,7 +125,7 @@ cdef class AccessMaker:
         """Makes the touches of so many seconds, while nothing waits; the part of them that was
         made. -1: it is no step of the pace alone, and nothing was done.
         """
-        cdef Py_ssize_t n = pace.due_in(seconds), reads, made
+        cdef Py_ssize_t n = pace.due_in(seconds), reads
         cdef accesses all_, behind
         cdef char *room
         if n < 0 or not pace.alone or not pace.possible() or pace.ends_round(n):
@@ -114,27 +140,57 @@ cdef class AccessMaker:
         try:
             _lay_out(&all_, room, n + reads)
             pace.draw(seconds, n, reads, all_.ppns, all_.kinds)
-            behind = all_  # reads are another batch, made after the first
-            behind.n, behind.ppns, behind.kinds = reads, all_.ppns + n, all_.kinds + n
-            all_.n, made = n, 0
-            try:
-                made = self._make(&all_)
-                if made == n and reads:
-                    made += self._make(&behind)
-            finally:
-                if made < n and reads:
-                    self._waiting = [(self._left(&behind, 0)[0], None)]
-            if made == n + reads:
-                return 1
-            if made < n:
-                ppns, kinds = self._left(&all_, made)
-                kinds = kinds if pace.all_write() or pace.some() else None
-                self._waiting.insert(0, (ppns, kinds))
-            else:
-                self._waiting = [(self._left(&behind, made - n)[0], None)]
-            return 1 - <double>(n + reads - made) / <double>(n + reads)
+            guest = self._vm.guest
+            if guest is not None:
+                return self._by_guest(guest, &all_, n)
+            behind = _split(&all_, n)
+            return self._both(&all_, &behind, FIRST if pace.all_write() or pace.some() else 0)
         finally:
             free(room)
+
+    cdef double _by_guest(self, Guest guest, accesses *touches, size_t n) except -2:
+        """Makes what a guest does to the VM's pages for these touches of its virtual pages, those
+        behind the n-th as another batch; the part that was made.
+        """
+        cdef accesses first, behind, reads = _split(touches, n)
+        cdef size_t most = _most(n), most_behind = _most(reads.n)
+        cdef char *room = <char *>malloc((most + most_behind) * PER_ACCESS)
+        if room == NULL:
+            raise MemoryError
+        try:
+            _lay_out(&first, room, most)
+            _lay_out(&behind, room + most * PER_ACCESS, most_behind)
+            _touch_guest(guest, touches, &first)
+            _touch_guest(guest, &reads, &behind)
+            return self._both(&first, &behind, FIRST | BEHIND)
+        finally:
+            free(room)
+
+    cdef double _both(self, accesses *first, accesses *behind, int flags) except -2:
+        """Makes these, and then those behind them; the part that was made. The rest waits. flags:
+        FIRST, BEHIND where some of these are not only read.
+        """
+        cdef size_t n = first.n, reads = behind.n, made = 0
+        try:
+            if n:
+                made = self._make(first)
+            if made == n and reads:
+                made += self._make(behind)
+        finally:
+            if made < n and reads:
+                self._waiting = [self._waits_from(behind, 0, flags & BEHIND)]
+        if made == n + reads:
+            return 1
+        if made < n:
+            self._waiting.insert(0, self._waits_from(first, made, flags & FIRST))
+        else:
+            self._waiting = [self._waits_from(behind, made - n, flags & BEHIND)]
+        return 1 - <double>(n + reads - made) / <double>(n + reads)
+
+    cdef object _waits_from(self, accesses *all_, size_t first, bint flags):
+        """From there on, as it waits."""
+        ppns, kinds = self._left(all_, first)
+        return ppns, kinds if flags else None
 
     cdef object _left(self, accesses *all_, size_t first):
         """From there on, as arrays."""

@@ -118,7 +118,7 @@ cdef class Life:
     cdef double _do(self, double seconds, double now) except? -1:
         """Its next step; the part of it that was made."""
         cdef double part = -1
-        if self._pace is not None and self.vm.guest is None:
+        if self._pace is not None:
             self._pace.at(now)
             part = (<AccessMaker?>self.memory).do_paced(self._pace, seconds)
         return part if part >= 0 else self.memory.do(self._workload.step(seconds, now))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pageengine.core.events import Events
+from pageengine.core.guest import numbers_of
 from pageengine.core.records import GuestStats
 from pageengine.errors import CheckpointError
 from pageengine.lab import costs, counting
@@ -106,8 +107,4 @@ def counted(running: list[SimulatedVM], columns: Mapping[str, Counts], guests: C
 
 def of_guests(running: list[SimulatedVM]) -> Counts:
     """GUEST of each VM's guest, int64 [names, n]; nothing where there is none."""
-    found = np.zeros((len(GUEST), len(running)), np.int64)
-    for row, simulated in enumerate(running):
-        if simulated.vm.guest is not None:
-            found[:, row] = simulated.vm.guest.numbers()
-    return found
+    return numbers_of([simulated.vm.guest for simulated in running])
