@@ -424,3 +424,29 @@ def test_what_needs_no_slot_is_not_held_back():
         plan = Plan(vms={"b": compress, "a": VMPlan(reclaim=300 * PAGE, technique="swap")})
         won = host.apply(plan)
         assert won.compressed == 200 and won.frames == 150 and won.swapped == 0
+
+
+def test_a_vm_of_shared_pages_alone_keeps_nobody_from_writing():
+    """It is asked first, and the one page that can be written falls to it: a host in want of memory
+    stood still for good.
+    """
+    with host_of("16 MiB", swap="16 MiB") as host:
+        same = pe.tokens.make_tokens(np.arange(1, 41), np.full(40, 64 * 63))
+        for name in "ab":
+            host.add_vm(name, "2 MiB").write(np.arange(40), same)
+        host.scan()
+        assert host["a"].stats.private == 0
+        fill(host.add_vm("c", "2 MiB"), 40)
+        host.swap_bandwidth = 20 * PAGE
+        host.advance(0.05)
+        won = host.apply(swap(a=PAGE, b=PAGE, c=30 * PAGE))
+        assert swapped(host) == [0, 0, 1] and won.frames == 1
+        assert host.apply(swap(a=PAGE, c=PAGE)).swapped == 0  # that was all
+
+
+def test_a_page_can_be_written_at_last_however_slow_the_device():
+    with with_bandwidth(4) as host:
+        for _ in range(4):
+            assert host.apply(swap(a=PAGE)).swapped == 0
+            host.advance(0.0625)
+        assert host.apply(swap(a=PAGE)).swapped == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,8 @@ from pageengine.units import PAGE_BYTES
 if TYPE_CHECKING:
     from pageengine.control.backend import Request
 
-    Asked = list[tuple[Request, int, str]]
+    One = tuple[Request, int, str]
+    Asked = list[One]
 
 #: Seconds of writing that may be under way: their frames are free when the device has them.
 WRITE_WINDOW = 0.05
@@ -48,7 +50,8 @@ class SwapRate(Kept):
         pages = self.bandwidth / PAGE_BYTES
         writing = max(seconds - self._read, seconds / 2)
         self._read = 0.0
-        self._left = min(self._left + pages * writing, pages * max(seconds, WRITE_WINDOW))
+        most = max(1.0, pages * max(seconds, WRITE_WINDOW))  # a page at least, however slow
+        self._left = min(self._left + pages * writing, most)
 
     def within(self, asked: Asked) -> Asked:
         """Of (request, frames, technique) as many frames as swap space can take by now, from each
@@ -71,3 +74,17 @@ class SwapRate(Kept):
                 frames = part
             found.append((request, frames, technique))
         return found
+
+    def left_for(self, asked: Asked) -> Iterator[One]:
+        """After ``within``, where swap space could not take all: what it still can, for each in
+        turn. Those who had a part of it may hold nothing that can be written, such as shared pages
+        alone; without this nobody would win anything, now or later.
+        """
+        writes = [each for each in asked if each[2] in _WRITES]
+        if self.bandwidth is None or sum(frames for _, frames, _ in writes) <= self._left:
+            return
+        for request, frames, technique in writes:
+            left = int(self._left)
+            if left <= 0:
+                return
+            yield request, min(frames, left), technique

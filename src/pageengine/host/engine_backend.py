@@ -206,21 +206,31 @@ class EngineBackend:
         self._vms[vm].block(blocked)
 
     def reclaim(self, requests: Sequence[Request]) -> Reclaimed:
-        won, failure = Reclaimed(), None
+        won, failures = Reclaimed(), []
         asked = [(request, self._frames(request), request.technique) for request in requests]
-        for request, frames, technique in self.swap_rate.within(asked):
-            # what compression cannot take while the device is busy is not looked for everywhere
-            brief = technique != request.technique
-            result, status = self.reclaim_frames(self._vms[request.vm], frames, technique, brief)
-            self.swap_rate.wrote(result.swapped + result.evicted)
-            won += result
-            if status and STATUS_NAMES[status] != "PE_NO_SLOT":
-                done = result.swapped + result.evicted
-                vms = self._vms.values()
-                failure = failure or error_of(status, self._engine, request.vm, done, vms)
-        if failure:
-            raise failure
+        for each in self.swap_rate.within(asked):
+            won += self._reclaim_one(*each, failures)
+        for each in self.swap_rate.left_for(asked):
+            if won.frames:
+                break
+            won += self._reclaim_one(*each, failures)
+        if failures:
+            raise failures[0]
         return won
+
+    def _reclaim_one(
+        self, request: Request, frames: int, technique: str, failures: list[Exception]
+    ) -> Reclaimed:
+        """failures: errors of the swap file are added to it."""
+        # what compression cannot take while the device is busy is not looked for everywhere
+        brief = technique != request.technique
+        result, status = self.reclaim_frames(self._vms[request.vm], frames, technique, brief)
+        self.swap_rate.wrote(result.swapped + result.evicted)
+        if status and STATUS_NAMES[status] != "PE_NO_SLOT":
+            done = result.swapped + result.evicted
+            vms = self._vms.values()
+            failures.append(error_of(status, self._engine, request.vm, done, vms))
+        return result
 
     def reclaim_frames(
         self, vm: VM, frames: int, technique: str, brief: bool = False

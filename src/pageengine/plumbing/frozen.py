@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from inspect import Signature
 
 _REQUIRED = object()
-_set_fields = object.__setattr__  # all at once: hosts have thousands of records a step
 
 
 class _Fresh:
@@ -68,7 +67,7 @@ class Frozen:
     def __init__(self, *args: Any, **named: Any) -> None:
         names = self.__match_args__
         if len(args) == len(names) and not named:
-            _set_fields(self, "__dict__", dict(zip(names, args, strict=True)))
+            self.__dict__.update(zip(names, args, strict=True))  # hosts have thousands a step
             return
         said = named
         if args:
@@ -82,7 +81,7 @@ class Frozen:
         for name in self._made_anew:
             if isinstance(values[name], _Fresh):
                 values[name] = values[name].factory()
-        _set_fields(self, "__dict__", values)
+        self.__dict__.update(values)
 
     def _what_is_wrong(self, args: tuple[Any, ...], named: dict[str, Any]) -> str:
         names, what = self.__match_args__, f"{type(self).__name__}.__init__()"
@@ -119,7 +118,7 @@ class Frozen:
         if cls.__init__ is not Frozen.__init__ or len(values) != len(cls.__match_args__):
             return cls(**values)
         made = cls.__new__(cls)  # what __init__ would look at holds for this one already
-        _set_fields(made, "__dict__", values)
+        made.__dict__.update(values)
         return made
 
 

@@ -63,14 +63,13 @@ def _leaving(
     while missing > 0 and order:
         at = min(bisect.bisect_left(amounts, missing), len(order) - 1)
         i, amount = order.pop(at), amounts.pop(at)
-        leaving.append((i, missing))
+        leaving.append((i, missing, amount))
         missing -= amount
+    there = f"more {when}than the {format_size(memory)} there are for them; this one {verb}s"
     return tuple(
         Migration(
             m.names[i],
-            f"the VMs {verb} {format_size(short)} more {when}than the "
-            f"{format_size(memory)} there are for them; "
-            f"this one {verb}s {format_size(int(needs[i]))}",
+            f"the VMs {verb} {format_size(short)} {there} {format_size(amount)}",
         )
-        for i, short in leaving
+        for i, short, amount in leaving
     )

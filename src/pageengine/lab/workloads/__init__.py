@@ -71,10 +71,10 @@ def make(what: Workload | Mapping[str, Any] | str) -> Workload:
     """A workload of its name, or of a table ``{"kind": name, option: value, ...}``; one that is
     made already is returned as it is.
     """
-    if isinstance(what, Workload):
-        return what
     if isinstance(what, str):
         what = {"kind": what}
+    elif not isinstance(what, Mapping) and isinstance(what, Workload):  # asked last: it is slow
+        return what
     if not isinstance(what, Mapping) or "kind" not in what:
         raise ValueError(
             f"a workload is a table with its kind, {{kind = 'zipf'}}, got {given.shown(what)}"

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from pageengine.errors import CheckpointError
 from pageengine.lab import workloads
 from pageengine.plumbing import given, reading
 
 _MADE, _OWN = "made workload", "own workload"
+_PLAIN = (str, int, float, list, tuple, np.ndarray, type(None))
 
 
 def told_of(workload: Any) -> Any:
@@ -18,6 +21,8 @@ def told_of(workload: Any) -> Any:
     """
     if isinstance(workload, Mapping):
         return {key: told_of(value) for key, value in workload.items()}
+    if isinstance(workload, _PLAIN):  # before the slow question
+        return workload
     if not isinstance(workload, workloads.Workload):
         return workload
     kinds = [kind for kind, made in workloads.WORKLOADS.items() if made is type(workload)]
