@@ -238,5 +238,5 @@ def test_numbers_of_many_are_those_of_each():
     expected = [(0,) * (1 + len(NUMBERS)) if each is None else each.numbers() for each in guests]
     assert list(map(tuple, numbers_of(guests).T.tolist())) == expected
     assert numbers_of([]).shape == (1 + len(NUMBERS), 0)
-    with pytest.raises(TypeError):
+    with pytest.raises(AttributeError):
         numbers_of([object()])

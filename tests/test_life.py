@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pageengine.core.device import Device
+from pageengine.core.guest import Guest
 from pageengine.lab import GuestSpec, Simulation, VMSpec, life
 from pageengine.lab.workloads import WORKLOADS, Workload, fastest
 
@@ -77,6 +78,26 @@ def test_what_is_made_at_once_is_what_steps_are(kind):
         assert np.array_equal(one.host[name], other.host[name]), name
     assert bool(held) == ("out of memory" in kind)
     assert ("guests" in kind) == bool(one.vms["guest_swapped"].any())
+
+
+def test_a_guest_of_ones_own_is_asked():
+    class Own(Guest):
+        """Could do anything with a touch."""
+
+        touched = 0
+
+        def access(self, kind, ids, write=False):
+            self.touched += len(ids)
+            return super().access(kind, ids, write)
+
+    run = simulation(built_in, "64 MiB", guest=GuestSpec(kernel="128 KiB"))
+    run.step()
+    own = Own(1024, kernel_pages=32)
+    run.host["zipf0"].guest = own
+    before = run.host["zipf0"].stats.accesses
+    run.step()
+    assert 600 < own.touched <= run.host["zipf0"].stats.accesses - before
+    run.finish()
 
 
 @pytest.mark.parametrize("guest", [None, GuestSpec(kernel="128 KiB")])

@@ -19,3 +19,4 @@ cdef class Guest:
     cdef object _touch(self, kind, const int64_t[:] ids, write, pe_guest_ops *ops,
                        pe_guest_made *made)
     cdef uint32_t _some(self, pages) except? 0
+    cdef int _count(self, int64_t *numbers) except -1

@@ -28,6 +28,8 @@ from pageengine.units import PAGE_BYTES, PAGES_MOST
 WRITE, FILL, PAGE_OUT = 1, 2, 4
 KINDS = {"memory": 0, "file": 1}
 cdef int MEMORY = KINDS["memory"]
+cdef enum:
+    NUMBERS_OF_A_GUEST = 1 + PE_GUEST_NUMBERS
 SWAP_MOST = 2**31 - 1  # pages
 LEVELS = 7  # numbers that are amounts of memory; the others are counts
 
@@ -209,14 +211,20 @@ cdef class Guest:
 
     def numbers(self) -> tuple:
         """What ``stats`` says, in its order: cheaper."""
-        cdef uint64_t numbers[PE_GUEST_NUMBERS]
+        cdef int64_t numbers[NUMBERS_OF_A_GUEST]
+        self._count(numbers)
+        return tuple([numbers[i] for i in range(NUMBERS_OF_A_GUEST)])
+
+    cdef int _count(self, int64_t *numbers) except -1:
+        """Its size, amounts in bytes, and events."""
+        cdef uint64_t counts[PE_GUEST_NUMBERS]
         cdef int i
         with self._lock:
-            pe_guest_numbers(self._guest, numbers)
-        return (self.pages * <uint64_t>PAGE_BYTES, *[
-            numbers[i] * <uint64_t>PAGE_BYTES if i < <int>LEVELS else numbers[i]
-            for i in range(PE_GUEST_NUMBERS)
-        ])
+            pe_guest_numbers(self._guest, counts)
+        numbers[0] = self.pages * <int64_t>PAGE_BYTES
+        for i in range(PE_GUEST_NUMBERS):
+            numbers[1 + i] = counts[i] * <uint64_t>PAGE_BYTES if i < <int>LEVELS else counts[i]
+        return 0
 
     def state(self) -> bytes:
         """The guest as it is, to ``restore`` one of the same size and replacement from."""
@@ -284,21 +292,18 @@ cdef class Guest:
 
 
 def numbers_of(guests):
-    """``Guest.numbers`` of each, int64 [numbers, n]; zeroes for None."""
-    cdef uint64_t numbers[PE_GUEST_NUMBERS]
+    """``numbers()`` of each, int64 [numbers, n]; zeroes for None."""
+    cdef int64_t numbers[NUMBERS_OF_A_GUEST]
     cdef Py_ssize_t i, column
-    cdef Guest guest
-    found = np.zeros((1 + PE_GUEST_NUMBERS, len(guests)), np.int64)
+    found = np.zeros((NUMBERS_OF_A_GUEST, len(guests)), np.int64)
     cdef int64_t[:, ::1] view = found
     for column, each in enumerate(guests):
-        if each is None:
+        if type(each) is not Guest:  # none, or somebody's own
+            found[:, column] = 0 if each is None else each.numbers()
             continue
-        guest = each
-        with guest._lock:
-            pe_guest_numbers(guest._guest, numbers)
-        view[0, column] = guest.pages * <int64_t>PAGE_BYTES
-        for i in range(PE_GUEST_NUMBERS):
-            view[1 + i, column] = numbers[i] * <int64_t>PAGE_BYTES if i < LEVELS else numbers[i]
+        (<Guest>each)._count(numbers)
+        for i in range(NUMBERS_OF_A_GUEST):
+            view[i, column] = numbers[i]
     return found
 
 

@@ -130,6 +130,9 @@ cdef class AccessMaker:
         cdef char *room
         if n < 0 or not pace.alone or not pace.possible() or pace.ends_round(n):
             return -1
+        guest = self._vm.guest
+        if guest is not None and type(guest) is not Guest:
+            return -1
         reads = pace.reading(n)
         if n == 0:
             pace.draw(seconds, 0, 0, NULL, NULL)
@@ -140,7 +143,6 @@ cdef class AccessMaker:
         try:
             _lay_out(&all_, room, n + reads)
             pace.draw(seconds, n, reads, all_.ppns, all_.kinds)
-            guest = self._vm.guest
             if guest is not None:
                 return self._by_guest(guest, &all_, n)
             behind = _split(&all_, n)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from pageengine.plumbing import given
@@ -20,8 +21,13 @@ def chosen(
     if not isinstance(kind, str) or kind not in kinds:
         raise ValueError(given.unknown(what, kind, kinds))
     made = kinds[kind]
-    known = [name for name in inspect.signature(made).parameters if name != "self"]
+    known = _options(made)
     for key in options:
         if key not in known:
             raise ValueError(given.unknown(f"option of {kind}", key, known))
     return made, options
+
+
+@cache  # a fleet makes the same few kinds thousands of times
+def _options(made: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(name for name in inspect.signature(made).parameters if name != "self")
