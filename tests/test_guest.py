@@ -10,15 +10,7 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 import pageengine as pe
-from pageengine.core.guest import (
-    FILL,
-    NUMBERS,
-    PAGE_OUT,
-    REPLACEMENTS,
-    WRITE,
-    Guest,
-    numbers_of,
-)
+from pageengine.core.guest import FILL, NUMBERS, PAGE_OUT, REPLACEMENTS, WRITE, Guest
 
 PAGE = 4096
 
@@ -230,13 +222,3 @@ def test_double_paging_is_what_a_guest_writes_out_that_its_host_has_swapped():
         assert vm.stats.swap_in >= memory.double_paging
         host.check()
         guest.check()
-
-
-def test_numbers_of_many_are_those_of_each():
-    guests = [Guest(64, kernel_pages=3), None, Guest(40)]
-    guests[2].access("memory", np.arange(60), True)
-    expected = [(0,) * (1 + len(NUMBERS)) if each is None else each.numbers() for each in guests]
-    assert list(map(tuple, numbers_of(guests).T.tolist())) == expected
-    assert numbers_of([]).shape == (1 + len(NUMBERS), 0)
-    with pytest.raises(AttributeError):
-        numbers_of([object()])

@@ -20,7 +20,8 @@ from pageengine.control.clocks import Clocks
 from pageengine.control.vm_table import _COLUMNS as COLUMNS
 from pageengine.core.access_order import COUNT, AccessOrder
 from pageengine.core.draws import Draws, Ranks
-from pageengine.core.guest import Guest, numbers_of
+from pageengine.core.guest import Guest
+from pageengine.core.guests import numbers_of
 from pageengine.core.state import StateIn, StateOut
 from pageengine.faults import FaultPlan
 from pageengine.lab import counting, life
@@ -129,7 +130,7 @@ CALLS = {
     "core.guest.Guest.inflate": lambda: full_guest().inflate(8, True),
     "core.guest.Guest.deflate": lambda: Guest(64).deflate(8),
     "core.guest.Guest.report_free": lambda: Guest(2048).report_free(),
-    "core.guest.numbers_of": lambda: numbers_of([Guest(64), None]),
+    "core.guests.numbers_of": lambda: numbers_of([Guest(64), None]),
     "core.vm_columns.numbers": columns("numbers"),
     "core.vm_columns.ballooned": columns("ballooned"),
     "core.vm_columns.end_samples": columns("end_samples"),

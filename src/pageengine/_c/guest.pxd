@@ -9,7 +9,8 @@ cdef extern from "pe_guest.h" nogil:
     ctypedef struct pe_guest
 
     ctypedef enum pe_guest_kind:
-        pass
+        PE_GUEST_MEMORY
+        PE_GUEST_FILE
 
     ctypedef struct pe_guest_ops:
         int64_t *ppn

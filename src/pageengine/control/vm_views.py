@@ -73,7 +73,7 @@ def _guest_numbers(table: VMTable) -> Numbers:
     """``Guest.numbers`` of each, int64 [numbers, n]; nothing where there is no guest model."""
     if not table.has_guest.any():
         return np.zeros((len(GuestStats.__match_args__), len(table)), np.int64)
-    from pageengine.core.guest import numbers_of  # which hosts without guests need not
+    from pageengine.core.guests import numbers_of  # which hosts without guests need not
 
     return numbers_of([control.vm.guest for control in table.controls])
 

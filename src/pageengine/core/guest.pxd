@@ -1,7 +1,10 @@
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint32_t
 
-from pageengine._c.guest cimport pe_guest, pe_guest_made, pe_guest_ops, pe_guest_touches
+from pageengine._c.guest cimport *
 from pageengine._c.status cimport pe_status
+
+cdef enum:
+    NUMBERS_OF = 1 + PE_GUEST_NUMBERS  # what a guest's numbers are
 
 
 cdef class Guest:
@@ -12,8 +15,6 @@ cdef class Guest:
     cdef uint32_t _swap_pages, _kernel_pages
 
     cdef pe_guest *_made(self) except NULL
-    cdef int touch_memory(self, const int64_t *ids, const uint8_t *write, size_t n,
-                          pe_guest_ops *ops) except -1
     cdef pe_status _make(self, const pe_guest_touches *touches, pe_guest_ops *ops,
                          pe_guest_made *made) except *
     cdef object _touch(self, kind, const int64_t[:] ids, write, pe_guest_ops *ops,

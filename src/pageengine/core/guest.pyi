@@ -1,11 +1,10 @@
-from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pageengine.core.records import GuestStats
-from pageengine.plumbing.shapes import Row, Table
+from pageengine.plumbing.shapes import Row
 
 PAGE_BYTES: int
 PAGES_MOST: int
@@ -19,7 +18,6 @@ NUMBERS: tuple[str, ...]
 REPLACEMENTS: tuple[str, ...]
 
 def find_replacement(name: str) -> str: ...
-def numbers_of(guests: Sequence[Guest | None]) -> Table[np.int64]: ...
 
 class Ops(NamedTuple):
     done: int

@@ -26,10 +26,7 @@ from pageengine.core.records import GuestStats
 from pageengine.units import PAGE_BYTES, PAGES_MOST
 
 WRITE, FILL, PAGE_OUT = 1, 2, 4
-KINDS = {"memory": 0, "file": 1}
-cdef int MEMORY = KINDS["memory"]
-cdef enum:
-    NUMBERS_OF_A_GUEST = 1 + PE_GUEST_NUMBERS
+KINDS = {"memory": PE_GUEST_MEMORY, "file": PE_GUEST_FILE}
 SWAP_MOST = 2**31 - 1  # pages
 LEVELS = 7  # numbers that are amounts of memory; the others are counts
 
@@ -88,19 +85,6 @@ cdef class Guest:
 
     def __dealloc__(self):
         pe_guest_delete(self._guest)
-
-    cdef int touch_memory(self, const int64_t *ids, const uint8_t *write, size_t n,
-                          pe_guest_ops *ops) except -1:
-        """As ``access``, of n virtual pages, none negative; write: one of each. ops: with room for
-        2 n + PE_GUEST_BATCH.
-        """
-        cdef pe_guest_made made = [0, 0]
-        cdef pe_guest_touches touches
-        touches.kind, touches.n = <pe_guest_kind>MEMORY, n
-        touches.write, touches.all_write = write, False
-        touches.ids, touches.stride = ids, sizeof(int64_t)
-        check(self._make(&touches, ops, &made))
-        return 0
 
     cdef pe_status _make(self, const pe_guest_touches *touches, pe_guest_ops *ops,
                          pe_guest_made *made) except *:
@@ -211,9 +195,9 @@ cdef class Guest:
 
     def numbers(self) -> tuple:
         """What ``stats`` says, in its order: cheaper."""
-        cdef int64_t numbers[NUMBERS_OF_A_GUEST]
+        cdef int64_t numbers[NUMBERS_OF]
         self._count(numbers)
-        return tuple([numbers[i] for i in range(NUMBERS_OF_A_GUEST)])
+        return tuple([numbers[i] for i in range(NUMBERS_OF)])
 
     cdef int _count(self, int64_t *numbers) except -1:
         """Its size, amounts in bytes, and events."""
@@ -289,22 +273,6 @@ cdef class Guest:
                 whole = pe_guest_check(self._guest, &reason)
         if not whole:
             raise errors.CorruptState(reason.decode())
-
-
-def numbers_of(guests):
-    """``numbers()`` of each, int64 [numbers, n]; zeroes for None."""
-    cdef int64_t numbers[NUMBERS_OF_A_GUEST]
-    cdef Py_ssize_t i, column
-    found = np.zeros((NUMBERS_OF_A_GUEST, len(guests)), np.int64)
-    cdef int64_t[:, ::1] view = found
-    for column, each in enumerate(guests):
-        if type(each) is not Guest:  # none, or somebody's own
-            found[:, column] = 0 if each is None else each.numbers()
-            continue
-        (<Guest>each)._count(numbers)
-        for i in range(NUMBERS_OF_A_GUEST):
-            view[i, column] = numbers[i]
-    return found
 
 
 @cython.final

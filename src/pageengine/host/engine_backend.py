@@ -206,7 +206,7 @@ class EngineBackend:
         self._vms[vm].block(blocked)
 
     def reclaim(self, requests: Sequence[Request]) -> Reclaimed:
-        won, failures = Reclaimed(), []
+        won, failures = Reclaimed(), list[Exception]()
         asked = [(request, self._frames(request), request.technique) for request in requests]
         for each in self.swap_rate.within(asked):
             won += self._reclaim_one(*each, failures)

@@ -5,17 +5,9 @@ from pageengine._c.vm cimport pe_vm
 from pageengine.core.access_order cimport AccessOrder
 from pageengine.core.engine cimport Engine
 from pageengine.core.guest cimport Guest
+from pageengine.lab.accesses cimport *
 from pageengine.lab.workloads.pace cimport Pace
 from pageengine.stores.profile cimport VMContents
-
-
-cdef struct accesses:
-    size_t n
-    int64_t *ppns
-    uint8_t *kinds
-    int64_t *other_ppns   # room to put them in order
-    uint8_t *other_kinds
-    uint64_t *tokens      # and for what they write
 
 
 cdef class AccessMaker:

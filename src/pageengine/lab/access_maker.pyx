@@ -8,7 +8,6 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from pageengine._c.guest cimport PE_GUEST_BATCH, pe_guest_ops
 from pageengine._c.host cimport pe_host_vm
 from pageengine._c.place cimport PE_SWAPPED
 from pageengine._c.profile cimport pe_profile_next, pe_profile_written
@@ -32,41 +31,8 @@ cdef enum:
     T_OUT = 0
     T_FRESH = 1
     T_LAST = 2
-    PER_ACCESS = 3 * 8 + 2  # bytes of room, see accesses
     FIRST = 1
     BEHIND = 2
-
-
-cdef void _lay_out(accesses *self, char *room, size_t n) noexcept:
-    """room: of n times PER_ACCESS."""
-    self.n = n
-    self.ppns = <int64_t *>room
-    self.other_ppns, self.tokens = self.ppns + n, <uint64_t *>self.ppns + 2 * n
-    self.kinds = <uint8_t *>(self.ppns + 3 * n)
-    self.other_kinds = self.kinds + n
-
-
-cdef accesses _split(accesses *all_, size_t n) noexcept:
-    """Those behind the n-th, in no need of room; the first n are left."""
-    cdef accesses behind = all_[0]
-    behind.n, behind.ppns, behind.kinds = all_.n - n, all_.ppns + n, all_.kinds + n
-    all_.n = n
-    return behind
-
-
-cdef size_t _most(size_t n) noexcept:
-    """What a guest does for n touches at most; PER_ACCESS times that keeps numbers aligned."""
-    return (2 * n + PE_GUEST_BATCH + 3) // 4 * 4 if n else 0
-
-
-cdef int _touch_guest(Guest guest, accesses *touches, accesses *found) except -1:
-    """What a guest does for these touches, which ``found`` has room for."""
-    cdef pe_guest_ops ops
-    ops.ppn, ops.flags, ops.n, ops.room = found.ppns, found.kinds, 0, found.n
-    if touches.n:
-        guest.touch_memory(touches.ppns, touches.kinds, touches.n, &ops)
-    found.n = ops.n
-    return 0
 
 
 cdef class AccessMaker:
@@ -111,7 +77,7 @@ cdef class AccessMaker:
         if room == NULL:
             raise MemoryError
         try:
-            _lay_out(&all_, room, n)
+            lay_out(&all_, room, n)
             memcpy(all_.ppns, &pages[0], n * sizeof(int64_t))
             memcpy(all_.kinds, &whats[0], n)
             done = self._make(&all_)
@@ -141,11 +107,11 @@ cdef class AccessMaker:
         if room == NULL:
             raise MemoryError
         try:
-            _lay_out(&all_, room, n + reads)
+            lay_out(&all_, room, n + reads)
             pace.draw(seconds, n, reads, all_.ppns, all_.kinds)
             if guest is not None:
                 return self._by_guest(guest, &all_, n)
-            behind = _split(&all_, n)
+            behind = split(&all_, n)
             return self._both(&all_, &behind, FIRST if pace.all_write() or pace.some() else 0)
         finally:
             free(room)
@@ -154,16 +120,16 @@ cdef class AccessMaker:
         """Makes what a guest does to the VM's pages for these touches of its virtual pages, those
         behind the n-th as another batch; the part that was made.
         """
-        cdef accesses first, behind, reads = _split(touches, n)
-        cdef size_t most = _most(n), most_behind = _most(reads.n)
+        cdef accesses first, behind, reads = split(touches, n)
+        cdef size_t most = most_of_guest(n), most_behind = most_of_guest(reads.n)
         cdef char *room = <char *>malloc((most + most_behind) * PER_ACCESS)
         if room == NULL:
             raise MemoryError
         try:
-            _lay_out(&first, room, most)
-            _lay_out(&behind, room + most * PER_ACCESS, most_behind)
-            _touch_guest(guest, touches, &first)
-            _touch_guest(guest, &reads, &behind)
+            lay_out(&first, room, most)
+            lay_out(&behind, room + most * PER_ACCESS, most_behind)
+            touch_guest(guest, touches, &first)
+            touch_guest(guest, &reads, &behind)
             return self._both(&first, &behind, FIRST | BEHIND)
         finally:
             free(room)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pageengine.core.events import Events
-from pageengine.core.guest import numbers_of
+from pageengine.core.guests import numbers_of
 from pageengine.core.records import GuestStats
 from pageengine.errors import CheckpointError
 from pageengine.lab import costs, counting
