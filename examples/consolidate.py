@@ -1,5 +1,4 @@
-"""How few hosts hold what was measured of real VMs, under which policy, with and without VMs that
-move.
+"""How few hosts hold what was measured of real VMs, by policy, with and without VMs that move.
 
     python examples/consolidate.py rnd/2013-7 -o consolidated.png
     python examples/consolidate.py rnd/2013-7 --days 1 --every 5 --memory "64 GiB" --jobs 2
@@ -7,7 +6,7 @@ move.
 FILE is anything that `pageengine demand` reads, such as the folder of the Bitbrains trace (Grid
 Workloads Archive T-12, "rnd"). Every VM follows its readings, touches what is active once from one
 to the next, and holds all of its memory when it begins. What guests would give a balloon no such
-data tell, so there are none: hosts page. VMs are spread over n hosts; the least n is looked for
+data tell: there are none, hosts page. VMs are spread over n hosts; the least n is looked for
 with which VMs wait for memory more than 1 % of an hour in less than 1 % of all hours, up and down
 from where all working sets together fit 99 % of the time, or from --first. A page stands for
 --scale; costs, links and what ESX keeps free go with it.
@@ -28,7 +27,7 @@ from pageengine.lab.choice import parse
 from pageengine.policy import Policy, table
 from pageengine.units import PAGE_BYTES, parse_size
 
-POLICIES = ("esx6", "esx6:idle_tax=0", "kvm", "plain")
+POLICIES = ("esx6", "esx6:idle_tax=0", "kvm:balloon=false", "plain")
 WAITS, OFTEN = 0.01, 0.01  # the objective
 EPOCH, ROUND = 300.0, 3600.0
 DAY, SETTLES = 86400.0, 3600.0  # the first hour, in which hosts come to rest, is not judged

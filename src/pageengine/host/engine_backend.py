@@ -211,7 +211,7 @@ class EngineBackend:
         for each in self.swap_rate.within(asked):
             won += self._reclaim_one(*each, failures)
         for each in self.swap_rate.left_for(asked):
-            if won.frames:
+            if won.frames or failures:
                 break
             won += self._reclaim_one(*each, failures)
         if failures:
