@@ -176,7 +176,7 @@ def main() -> None:
     rows = []
     for policy in told.policy or POLICIES:
         n = told.first or first
-        for moves in (False, True):
+        for moves in (False, True):  # moving: one host less
             tried = partial(run, vms, step=demand.step, policy=policy, moves=moves, told=told)
             n, best = fewest(tried, max(1, n - moves), int(provisioned) + 1)
             rows.append((policy, moves, n, best))

@@ -97,8 +97,7 @@ def parse_pages(value: Size, what: str = "size", most: int = given.MOST // PAGE_
 
 def format_size(size: float) -> str:
     """Bytes as short text with three significant digits: ``"512 MiB"``, ``"1.50 GiB"``."""
-    if type(size) is not int or not -(10**24) <= size <= 10**24:
-        size = given.real(size, "size", -1e24, 1e24)
+    size = given.real(size, "size", -1e24, 1e24)
     sign, size = ("-", -size) if size < 0 else ("", size)
     for unit, factor in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if size >= factor:

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 DEEPEST = 64  # values within values
 _KINDS = {"b": "bool", "i": "int", "u": "uint", "f": "float"}
 _SIGN = np.uint64(1 << 63)
-_PLAIN = frozenset((bool, int, float, str))
-_LEAF = _PLAIN | {type(None)}  # most of what there is; they are not looked at by a call each
+_PLAIN = (bool, int, float, str)
 
 
 class Records:
@@ -74,7 +73,7 @@ class _Writer:
         """The value as JSON has it. TypeError: it cannot stand in a file, ``where`` says which."""
         if depth > DEEPEST:
             raise TypeError(f"{where} is too deep to be saved")
-        if type(value) in _LEAF:
+        if value is None or type(value) in _PLAIN:
             return value
         if isinstance(value, np.generic):
             return self.plain(value.item(), where, depth)
@@ -83,20 +82,11 @@ class _Writer:
         deeper = depth + 1
         if isinstance(value, (list, tuple)):
             what = "l" if isinstance(value, list) else "t"
-            return [
-                what,
-                *[
-                    v if type(v) in _LEAF else self.plain(v, f"{where}[{i}]", deeper)
-                    for i, v in enumerate(value)
-                ],
-            ]
+            return [what, *(self.plain(v, f"{where}[{i}]", deeper) for i, v in enumerate(value))]
         if isinstance(value, Mapping):
             return [
                 "d",
-                *[
-                    [k, v if type(v) in _LEAF else self.plain(v, f"{where}.{k}", deeper)]
-                    for k, v in _keys(value, where)
-                ],
+                *([k, self.plain(v, f"{where}.{k}", deeper)] for k, v in _keys(value, where)),
             ]
         name = self._records.name(value)
         if name is None:
@@ -189,14 +179,9 @@ class _Reader:
             what, *rest = told
             make = {"l": list, "t": tuple}.get(what)
             if make is not None:
-                return make(
-                    each if type(each) in _LEAF else self._value(each, depth + 1) for each in rest
-                )
+                return make(self._value(each, depth + 1) for each in rest)
             if what == "d":
-                return {
-                    key: value if type(value) in _LEAF else self._value(value, depth + 1)
-                    for key, value in rest
-                }
+                return {key: self._value(value, depth + 1) for key, value in rest}
             if what == "a":
                 return self._arrays[given.whole(rest[0], "the number of an array")]
             if what == "r":

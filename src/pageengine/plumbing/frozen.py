@@ -67,7 +67,8 @@ class Frozen:
     def __init__(self, *args: Any, **named: Any) -> None:
         names = self.__match_args__
         if len(args) == len(names) and not named:
-            self.__dict__.update(zip(names, args, strict=True))  # hosts have thousands a step
+            # in place: twice as fast as a dict of its own; hosts have thousands of these a step
+            self.__dict__.update(zip(names, args, strict=True))
             return
         said = named
         if args:

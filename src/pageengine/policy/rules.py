@@ -57,7 +57,8 @@ def _check_vm(view: VMView, plan: VMPlan, techniques: Collection[str]) -> None:
         _check_amount(getattr(plan, what), what, view.name)
     if plan.reclaim is None:
         raise PlanError(f"reclaim of {view.name!r} is None; it must be a number, 0 or more")
-    _check_flag(plan.blocked, "blocked", view.name)
+    if type(plan.blocked) is not bool:  # the text is made for those alone
+        _check_flag(plan.blocked, f"blocked of {view.name!r}")
     if not isinstance(plan.technique, str) or plan.technique not in RECLAIM:
         raise PlanError(
             f"technique of {view.name!r} is {given.shown(plan.technique)}; "
@@ -89,7 +90,7 @@ def _check_vm(view: VMView, plan: VMPlan, techniques: Collection[str]) -> None:
 def _check_host(snapshot: Snapshot, plan: Plan) -> None:
     for what in ("wake_below", "wake_above", "again"):
         _check_amount(getattr(plan, what), what, "")
-    _check_flag(plan.report_free, "report_free", "")
+    _check_flag(plan.report_free, "report_free")
     try:
         given.text(plan.state, "state")
     except (TypeError, ValueError) as error:
@@ -122,12 +123,11 @@ def _check_amount(value: Any, what: str, name: str) -> None:
         ) from None
 
 
-def _check_flag(value: Any, what: str, name: str) -> None:
+def _check_flag(value: Any, what: str) -> None:
     try:
         given.flag(value, what)
     except TypeError as error:
-        of = f"{what} of {name!r}" if name else what
-        raise PlanError(str(error).replace(what, of, 1)) from None
+        raise PlanError(str(error)) from None
 
 
 def _instead(name: object, views: Iterable[str]) -> str:

@@ -21,9 +21,8 @@ def told_of(workload: Any) -> Any:
     """
     if isinstance(workload, Mapping):
         return {key: told_of(value) for key, value in workload.items()}
-    if isinstance(workload, _PLAIN):  # before the slow question
-        return workload
-    if not isinstance(workload, workloads.Workload):
+    # the protocol is asked last: that is slow
+    if isinstance(workload, _PLAIN) or not isinstance(workload, workloads.Workload):
         return workload
     kinds = [kind for kind, made in workloads.WORKLOADS.items() if made is type(workload)]
     if not kinds:
