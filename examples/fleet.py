@@ -3,6 +3,7 @@
     python examples/fleet.py                            200 hosts, 8,000 VMs, 24 hours
     python examples/fleet.py --hosts 8 --vms 320 --hours 2 --jobs 2
     python examples/fleet.py --dask tcp://head:8786     on a cluster; "local": on one here
+    python examples/fleet.py --checkpoint day.pe        kept every hour; goes on from it, if there
 
 A model to scale: a page stands for 64, so hosts of 16 GiB are 256 MiB here, and a link of 10 Gbit/s
 moves 20 MB a second. Prints a line per hour; what moving gains is seen with --stay beside it.
@@ -33,7 +34,15 @@ def all_vms(count: int, seed: int) -> Iterator[VMSpec]:
         yield VMSpec(f"m{number}", size, work, driver=False, contents="mixed")
 
 
-def day(hosts: int, vms: int, hours: float, stay: bool, seed: int = 1, **where: Any) -> FleetResult:
+def day(
+    hosts: int,
+    vms: int,
+    hours: float,
+    stay: bool,
+    checkpoint: str | None = None,
+    seed: int = 1,
+    **where: Any,
+) -> FleetResult:
     """Runs a fleet. where: as for ``Fleet.run``."""
     fleet = Fleet(
         hosts,
@@ -45,13 +54,16 @@ def day(hosts: int, vms: int, hours: float, stay: bool, seed: int = 1, **where: 
         admission=Admission(full=1.2, unseen=0.5),
         migration=None if stay else Precopy(bandwidth="20 MB"),
     )
+    if checkpoint and os.path.exists(checkpoint):
+        fleet.resume(checkpoint)
+
+    def tell(now: float, what: str) -> None:
+        if what and now % 3600 == 0:
+            print(f"hour {now / 3600:3.0f}: {what}", flush=True)
+            if checkpoint:
+                fleet.save(checkpoint)
+
     return fleet.run(3600 * hours, progress=tell, **where)
-
-
-def tell(now: float, what: str) -> None:
-    """A line per hour."""
-    if what and now % 3600 == 0:
-        print(f"hour {now / 3600:3.0f}: {what}", flush=True)
 
 
 def main() -> None:
@@ -61,6 +73,7 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=24)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--dask", metavar="ADDRESS", help="a Dask cluster, or 'local'")
+    parser.add_argument("--checkpoint", metavar="FILE", help="where the fleet is kept every hour")
     parser.add_argument("--stay", action="store_true", help="nobody moves")
     for figure, value in day(**vars(parser.parse_args())).summary.items():
         print(f"{figure:14} {value:,.6g}")

@@ -47,6 +47,36 @@ def test_a_run_that_is_resumed_tells_what_an_uninterrupted_one_does(lab, capsys)
     assert "Goes on at 16 s" in capsys.readouterr().out
 
 
+FLEET = """\
+[host]
+memory = "12 MiB"
+[run]
+duration = 40
+epoch = 5
+[fleet]
+hosts = 2
+round = 10
+placement = "first-fit"
+[[vm]]
+name = "a"
+count = 5
+size = "6 MiB"
+workload = { kind = "zipf", rate = 400 }
+"""
+
+
+def test_so_does_a_fleet_that_is_resumed(lab, capsys):
+    (lab / "few.toml").write_text(FLEET)
+    plain = told(capsys, "run", "few.toml", "-o", "plain")
+    kept = told(capsys, "run", "few.toml", "-o", "out", "--checkpoint", "15s")
+    resumed = told(capsys, "run", "few.toml", "-o", "out", "--resume", "--jobs", "2")
+    assert plain["digest"] == kept["digest"] == resumed["digest"]
+    assert main(["run", "few.toml", "-o", "out", "--resume"]) == 0
+    assert "Goes on at 30 s" in capsys.readouterr().out
+    assert main(["run", "few.toml", "-o", "out", "--resume", "--policy", "kvm"]) == 2
+    assert "policy was 'ESX', not 'KVM'" in capsys.readouterr().err
+
+
 def test_without_a_checkpoint_it_begins_at_the_start(lab, capsys):
     assert main(["run", "lab.toml", "-o", "out", "--checkpoint", "8s", "--resume"]) == 0
     assert "it begins at the start" in capsys.readouterr().out

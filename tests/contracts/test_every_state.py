@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pageengine.core import checkpoint
-from pageengine.lab.saved import _RECORDS
+from pageengine.lab.saved import RECORDS
 from pageengine.lab.workloads import WORKLOADS, Accesses, kept
 from pageengine.policy import kept as policies
 from pageengine.policy.table import POLICIES, UNLISTED
@@ -28,8 +28,8 @@ OPTIONS = {
 
 
 def through_a_file(values, tmp_path):
-    checkpoint.write(tmp_path / "values", values, _RECORDS)
-    return checkpoint.read(tmp_path / "values", _RECORDS, lambda values, _: values)
+    checkpoint.write(tmp_path / "values", values, RECORDS)
+    return checkpoint.read(tmp_path / "values", RECORDS, lambda values, _: values)
 
 
 def other_than(value):

@@ -186,7 +186,7 @@ def test_the_programs_of_the_page_print_what_it_says(capsys):
         printed = capsys.readouterr().out
         for expected in re.findall(r"^(?:print.*\S)? *# (.*)$", block, re.MULTILINE):
             assert expected in printed
-    assert len(re.findall(r"```python", text)) == 4
+    assert len(re.findall(r"```python", text)) == 3
 
 
 def test_the_page_has_every_placement():

@@ -7,6 +7,7 @@ import numpy as np
 
 from pageengine import report
 from pageengine.cli import outcome
+from pageengine.cli.checkpoints import Checkpoints
 from pageengine.cli.console import Console, percent, size
 from pageengine.cli.outcome import Correction
 from pageengine.cli.stopping import Stop
@@ -28,13 +29,17 @@ def run(
     scenario: Scenario,
     jobs: int,
     max_time: float | None,
+    kept: Checkpoints,
 ) -> int:
     """Runs the fleet of a scenario as the command's arguments say; the exit status."""
     fleet = build.fleet(scenario, policy=arguments.policy, seed=arguments.seed)
     assert scenario.fleet is not None
     with Stop(max_time) as stop, console.progress() as show:
         said = None
-        if not arguments.json:
+        if file := kept.found(console):
+            fleet.resume(file)
+            kept.goes_on(console, fleet.time)
+        elif not arguments.json:
             said = _foretell(console, scenario, fleet, arguments.policy, jobs, max_time, stop)
         pace, correction = Pace(scenario), Correction(console, said)
 
@@ -45,7 +50,8 @@ def run(
                 show(scenario.name, told, int(now), int(scenario.seconds))
             return not stop()
 
-        result = fleet.run(scenario.seconds, jobs=jobs, dask=arguments.dask, progress=progress)
+        told = kept.saving(fleet.save, fleet.time, progress)
+        result = fleet.run(scenario.seconds, jobs=jobs, dask=arguments.dask, progress=told)
         if result.partial and stop.why:
             result.meta["partial"] = stop.why
         folder = report.save(result, arguments.output) if arguments.output else None

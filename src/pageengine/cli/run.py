@@ -3,19 +3,16 @@
 import argparse
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 from pageengine import report
-from pageengine.cli import fleets, outcome, places, values
+from pageengine.cli import checkpoints, fleets, outcome, places, values
 from pageengine.cli.console import Console, Show, Usage, size
 from pageengine.cli.outcome import Correction
 from pageengine.cli.stopping import Stop, add_max_time, seconds_of
-from pageengine.lab import build, fields, resume
+from pageengine.lab import build, resume
 from pageengine.lab.estimate import Pace, estimate
 from pageengine.lab.results import can_save
 from pageengine.lab.scenario import Scenario
-from pageengine.lab.simulation import Simulation
 
 HELP = "simulate a scenario: VMs, workloads, a policy, time"
 DESCRIPTION = """\
@@ -46,7 +43,6 @@ examples:
 exit status 130 after Ctrl-C, 143 after SIGTERM, 124 after --max-time.
 """
 
-CHECKPOINT = "checkpoint.pe"
 _TRIAL = 0.5  # seconds that may be spent on the estimate
 
 
@@ -64,16 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     values.add_seed(parser, "another seed than the file's")
     values.add_jobs(parser, "hosts of a fleet")
     values.add_dask(parser, "run the hosts of a fleet")
-    parser.add_argument(
-        "--checkpoint",
-        metavar="EVERY",
-        help="write the whole state to DIR/checkpoint.pe that often (simulated time: 10min)",
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on from DIR/checkpoint.pe, if it is there; else from the start",
-    )
+    checkpoints.add_arguments(parser)
     add_max_time(parser)
 
 
@@ -84,25 +71,26 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         if not can_save():
             raise Usage('-o needs the package pyarrow: pip install "pageengine[report]"')
         places.folder(arguments.output)
+    kept = checkpoints.asked(arguments)
     if scenario.fleet is not None:
         hosts = scenario.fleet["hosts"]
         jobs = values.jobs(arguments, hosts, estimate(scenario).memory // hosts)
-        return fleets.run(arguments, console, scenario, jobs, max_time)
+        return fleets.run(arguments, console, scenario, jobs, max_time, kept)
     values.jobs(arguments, 1)
     if arguments.dask is not None:
         raise Usage("--dask runs the hosts of a [fleet], and the scenario has one host")
-    every, file = _checkpoints(arguments)
     with Stop(max_time) as stop, console.progress() as show:
         said = None
         chosen = {"policy": arguments.policy, "seed": arguments.seed}
-        made = _resumed(console, scenario, file, chosen) if arguments.resume and file else None
-        if not arguments.json and made is None:
-            said = _foretell(console, scenario, arguments.policy, max_time, stop)
-        if made is None:
+        if file := kept.found(console):
+            made = resume.resumed(scenario, file, **chosen)
+            kept.goes_on(console, made.host.time)
+        else:
+            if not arguments.json:
+                said = _foretell(console, scenario, arguments.policy, max_time, stop)
             made = build.simulation(scenario, **chosen)
         told = follow(show, scenario.name, scenario, stop, Correction(console, said))
-        if every and file:
-            told = resume.saving_every(file, every, made, told)
+        told = kept.saving(made.save, made.host.time, told)
         result = build.run(scenario, **chosen, made=made, progress=told)
         if result.partial and stop.why:
             result.meta["partial"] = stop.why
@@ -121,34 +109,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.say()
     outcome.end(console, result, folder)
     return stop.status if result.partial else 0
-
-
-def _checkpoints(arguments: argparse.Namespace) -> tuple[float | None, Path | None]:
-    """Seconds between checkpoints, None for none, and their file."""
-    if not (arguments.checkpoint or arguments.resume):
-        return None, None
-    if not arguments.output:
-        raise Usage("--checkpoint and --resume need a folder for the checkpoint: -o DIR")
-    file = Path(arguments.output) / CHECKPOINT
-    if not arguments.checkpoint:
-        return None, file
-    try:
-        every = fields.positive_duration(arguments.checkpoint)
-    except ValueError as error:
-        raise Usage(f"--checkpoint {arguments.checkpoint!r} {error}") from None
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return every, file
-
-
-def _resumed(
-    console: Console, scenario: Scenario, file: Path, chosen: dict[str, Any]
-) -> Simulation | None:
-    if not file.exists():
-        console.say(f"There is no {file}: it begins at the start.")
-        return None
-    made = resume.resumed(scenario, file, **chosen)
-    console.say(f"Goes on at {outcome.span(made.host.time)}, from {file}.")
-    return made
 
 
 def _foretell(

@@ -14,7 +14,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
     from pageengine.core.engine import Engine
 
     File = str | os.PathLike[str] | BinaryIO
+    Load = Callable[[Engine | None], None]
 DEEPEST = 64  # values within values
 _KINDS = {"b": "bool", "i": "int", "u": "uint", "f": "float"}
 _SIGN = np.uint64(1 << 63)
 _PLAIN = (bool, int, float, str)
+_WRONG = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)
 
 
 class Records:
@@ -230,9 +233,10 @@ def _head(array: np.ndarray) -> list[Any]:
     return [array.dtype.str.lstrip("<>=|"), list(array.shape)]
 
 
-def read(file: File, records: Records, made: Callable[[Any, Callable[[Engine], None]], Any]) -> Any:
+def read(file: File, records: Records, made: Callable[[Any, Load], Any]) -> Any:
     """Reads a checkpoint and returns what ``made(values, load)`` makes of it, which is to call
-    ``load(engine)`` where a host stands in it. CheckpointError names the file and what is wrong.
+    ``load(engine)`` where a host stands in it, and ``load(None)`` where nothing more is to be
+    there. CheckpointError names the file and what is wrong.
     """
     if hasattr(file, "read"):
         opened: Any = file
@@ -256,13 +260,14 @@ def _read(
     begin: Callable[[], streams.StateIn],
     name: object,
     records: Records,
-    made: Callable[[Any, Callable[[Engine], None]], Any],
+    made: Callable[[Any, Load], Any],
 ) -> Any:
     try:
         source = begin()
 
-        def load(engine: Engine) -> None:
-            streams.load(engine, source)
+        def load(engine: Engine | None) -> None:
+            if engine is not None:
+                streams.load(engine, source)
             source.end()
 
         return made(_Reader(source, records).values(), load)
@@ -270,4 +275,17 @@ def _read(
         raise CheckpointError(f"{name}: {error}") from None
 
 
-__all__ = ["CheckpointError", "Records", "fields_of", "read", "write"]
+@contextmanager
+def looked_at(what: str) -> Iterator[None]:
+    """While values of a file are made into something: what goes wrong is a CheckpointError."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except _WRONG as error:
+        raise CheckpointError(
+            f"its values are not those of {what}: {reading.brief(error)}"
+        ) from None
+
+
+__all__ = ["CheckpointError", "Records", "fields_of", "looked_at", "read", "write"]

@@ -67,18 +67,18 @@ def branch(scenario: Scenario, file: Path, policy: Policy | str) -> Simulation:
         wanted.host.close()
 
 
-def saving_every(file: Path, every: float, made: Simulation, told: Progress | None) -> Progress:
-    """A progress function that saves the simulation every so many seconds of its time, and else
-    does what ``told`` does.
+def saving_every(every: float, save: Callable[[], None], now: float, told: Progress) -> Progress:
+    """A progress function that saves what runs every so many seconds of its time from ``now`` on,
+    and else does what ``told`` does.
     """
-    due = made.host.time + every
+    due = now + every
 
     def progress(now: float, state: str = "") -> Any:
         nonlocal due
         if now >= due:
-            made.save(file)
+            save()
             due += every * max(1, int((now - due) / every) + 1)
-        return told(now, state) if told else None
+        return told(now, state)
 
     return progress
 

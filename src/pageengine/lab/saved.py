@@ -19,14 +19,13 @@ from pageengine.lab.simulated_vm import GuestSpec, SimulatedVM
 from pageengine.lab.specs import VMSpec
 from pageengine.lab.storage import Storage
 from pageengine.lab.workloads import kept as workloads
-from pageengine.plumbing import given, reading
+from pageengine.plumbing import given
 from pageengine.plumbing.lock import serialised
 
 if TYPE_CHECKING:
     import os
 
-    from pageengine.core.checkpoint import File
-    from pageengine.core.engine import Engine
+    from pageengine.core.checkpoint import File, Load
     from pageengine.faults import FaultPlan
     from pageengine.host.options import Estimator
     from pageengine.lab.simulation import Simulation
@@ -34,9 +33,8 @@ if TYPE_CHECKING:
     from pageengine.policy.base import Policy
 
     Own = Mapping[str, Workload]
-_RECORDS = checkpoint.Records(*hosts.RECORDS, GuestSpec, ContentProfile, CostModel, Event)
+RECORDS = checkpoint.Records(*hosts.RECORDS, GuestSpec, ContentProfile, CostModel, Event)
 _OPTIONS = ("memory", "seed", "epoch", "name")
-_WRONG = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)
 
 
 @serialised
@@ -53,7 +51,7 @@ class SavedSimulation:
         """
         simulation: Any = self
         values = {"simulation": _state(simulation), "host": hosts.state_of(simulation.host)}
-        checkpoint.write(file, values, _RECORDS, simulation.host._engine)
+        checkpoint.write(file, values, RECORDS, simulation.host._engine)
 
     def branch(self, policy: Policy | str, events: Iterable[Event] = ()) -> None:
         """Another policy decides from this moment on, and what is recorded begins here. events: of
@@ -81,23 +79,20 @@ class SavedSimulation:
         ``Host.load``.
         """
 
-        def made(values: Any, load: Callable[[Engine], None]) -> Any:
+        def made(values: Any, load: Load) -> Any:
             if not isinstance(values, Mapping) or values.keys() != {"simulation", "host"}:
                 raise CheckpointError("it is no checkpoint of a simulation (Host.load?)")
             options: dict[str, Any] = {"policy": policy, "estimator": estimator}
             options |= {"swap_dir": swap_dir, "faults": faults}
             host = hosts.restored(values["host"], load, **options)
             try:
-                return _restored(cls, host, values["simulation"], workloads or {})
-            except BaseException as error:
+                with checkpoint.looked_at("a simulation"):
+                    return _restored(cls, host, values["simulation"], workloads or {})
+            except BaseException:
                 host.close()
-                if isinstance(error, _WRONG) and not isinstance(error, CheckpointError):
-                    raise CheckpointError(
-                        f"its values are not those of a simulation: {reading.brief(error)}"
-                    ) from None
                 raise
 
-        found: Self = checkpoint.read(file, _RECORDS, made)
+        found: Self = checkpoint.read(file, RECORDS, made)
         return found
 
 
@@ -108,12 +103,9 @@ def _state(of: Simulation) -> dict[str, Any]:
         "check_every": of._check_every,
         "record": of._records,
         "specs": [told_spec(spec) for spec in of.specs.values()],
-        "events": [_told_event(event) for event in of.events],
+        "events": [told_event(event) for event in of.events],
         "waiting": list(of._made),
-        "overrides": {
-            name: {key: workloads.told_of(value) for key, value in changed.items()}
-            for name, changed in of._overrides.items()
-        },
+        "overrides": {name: workloads.told_of(o) for name, o in of._overrides.items()},
         "running": {name: simulated.state() for name, simulated in of.running.items()},
         "device": of._storage.device.state(),
         "slices": of._slices.state(),
@@ -136,11 +128,18 @@ def told_spec(spec: VMSpec) -> dict[str, Any]:
     return told
 
 
-def _told_event(event: Event) -> tuple[Any, ...]:
+def told_event(event: Event) -> tuple[Any, ...]:
+    """What a checkpoint says of an event."""
     return event.at, event.kind, event.vm, event.key, workloads.told_of(event.value)
 
 
-def _own(given_: Own, name: str) -> Callable[[str], Any]:
+def revived_event(told: Any, own: Own) -> Event:
+    """The event that ``told_event`` told of."""
+    at, kind, vm, key, value = told
+    return Event(at, kind, vm, key, workloads.revived(value, find_own(own, vm)))
+
+
+def find_own(given_: Own, name: str) -> Callable[[str], Any]:
     """Finds the workload of somebody's own for a VM."""
 
     def find(kind: str) -> Any:
@@ -155,10 +154,10 @@ def _own(given_: Own, name: str) -> Callable[[str], Any]:
 
 
 def _restored(cls: Any, host: Any, state: Mapping[str, Any], own: Own) -> Any:
-    specs = [
-        VMSpec(**{**told, "workload": workloads.revived(told["workload"], _own(own, told["name"]))})
-        for told in state["specs"]
-    ]
+    specs = []
+    for told in state["specs"]:
+        work = workloads.revived(told["workload"], find_own(own, told["name"]))
+        specs.append(VMSpec(**{**told, "workload": work}))
     made: Any = cls(
         vms=specs,
         **{key: state["options"][key] for key in _OPTIONS},
@@ -167,19 +166,16 @@ def _restored(cls: Any, host: Any, state: Mapping[str, Any], own: Own) -> Any:
         record=state["record"],
         host=host,
     )
-    made.events = [
-        Event(at, kind, vm, key, workloads.revived(value, _own(own, vm)))
-        for at, kind, vm, key, value in state["events"]
-    ]
+    made.events = [revived_event(told, own) for told in state["events"]]
     made._made = {name: made._made[name] for name in state["waiting"]}
     made._overrides = {
-        name: {key: workloads.revived(value, _own(own, name)) for key, value in changed.items()}
+        name: workloads.revived(changed, find_own(own, name))
         for name, changed in state["overrides"].items()
     }
     made._storage = Storage.resumed(made.costs, made.seed, state["device"])
     for name, told in state["running"].items():
         made.running[name] = SimulatedVM.resumed(
-            host, made.specs[name], made._storage, made.seed, told, _own(own, name)
+            host, made.specs[name], made._storage, made.seed, told, find_own(own, name)
         )
     if made.running.keys() != host.vms.keys():
         raise CheckpointError("its VMs are not those of its host")

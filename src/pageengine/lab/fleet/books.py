@@ -92,6 +92,16 @@ class Books:
             del self._of[host][vm]
             self._views.pop(host, None)
 
+    def state(self) -> dict[str, list[Newcomer]]:
+        """What is entered, by host."""
+        return {host: list(vms.values()) for host, vms in self._of.items()}
+
+    def restore(self, state: Mapping[str, Iterable[Newcomer]]) -> None:
+        """Enters what ``state`` said, in books in which nothing is."""
+        for host, vms in state.items():
+            for vm in vms:
+                self.place(vm, host)
+
     def saw(self, host: str, active: Iterable[tuple[str, int]]) -> None:
         """A look at a host: working sets of VMs that run there. What is entered and was not seen
         stays as it was.

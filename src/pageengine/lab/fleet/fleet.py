@@ -28,6 +28,7 @@ from pageengine.lab.fleet.moves import Move, decide
 from pageengine.lab.fleet.precopy import Precopy
 from pageengine.lab.fleet.results import KIND, FleetResult, Rows, summary_of
 from pageengine.lab.fleet.rounds import Arrival, HostSpec, Look
+from pageengine.lab.fleet.saved import SavedFleet
 from pageengine.lab.fleet.views import Admission, Newcomer
 from pageengine.lab.simulation import Simulation
 from pageengine.lab.specs import VMSpec, by_name
@@ -52,7 +53,7 @@ class PlacementError(PageEngineError, ValueError):
     """A placement named a host that may not take the VM."""
 
 
-class Fleet:
+class Fleet(SavedFleet):
     """hosts: machine memory by name, or how many of ``memory`` there are, host-1 and so on. vms:
     VMSpecs; each is placed when it starts. policy, costs, seed, epoch, host (options of a Host by
     name), guard, record: of every host, as for ``Simulation``; of one seed, so that what a VM does
@@ -118,6 +119,7 @@ class Fleet:
         self._looks: dict[str, Look] = {}
         self._left: Counter[str] = Counter()  # VMs that left each host after the last round
         self._rows, self._ran, self.time = Rows(), False, 0.0
+        self._between = True  # two rounds, with nothing half done
 
     def _try_out(self) -> None:
         """What is wrong with hosts or VMs is said before the start."""
@@ -147,7 +149,7 @@ class Fleet:
         progress: Callable[[float, str], Any] | bool | None = None,
         max_time: float | None = None,
     ) -> FleetResult:
-        """Runs for ``seconds`` of simulated time, a whole number of epochs. jobs, dask, executor:
+        """Runs until ``seconds`` of simulated time are over, whole epochs. jobs, dask, executor:
         where (``lab.fleet.crew``). progress(time, what), called after every round, and now and
         then meanwhile with an empty text: when it returns False the run ends; True for a bar in a
         notebook. max_time: seconds of real time after which it ends. What was cut short, also by
@@ -157,6 +159,7 @@ class Fleet:
             raise ValueError("a fleet runs once: make another")
         left = bounds.whole_epochs(given.seconds(seconds, "seconds"), self.epoch, "seconds")
         bounds.epochs(seconds, self.epoch, len(self.specs))
+        left -= self._epochs_over(seconds)
         self._ran, began, partial = True, clock.monotonic(), ""
         if max_time is not None:
             given.real(max_time, "max_time", unit="seconds")
@@ -173,13 +176,16 @@ class Fleet:
         with crew(jobs, dask=dask, executor=executor) as workers:
             try:
                 while left and not stop():
+                    self._between = False
+                    if self._looks and self.migration:
+                        self._move(workers, stop)
                     epochs = min(left, self._epochs_a_round)
                     self._round(workers, epochs, stop)
+                    self._between = True
                     left -= epochs
-                    if left and self.migration:
-                        self._move(workers, stop)
-                    if told:
-                        told(self.time, f"{self._rows.moves} moved")
+                    if told and told(self.time, f"{self._rows.moves} moved") is False:
+                        partial = "stopped"
+                        break
             except CalledOff:
                 pass
             except KeyboardInterrupt:
@@ -310,16 +316,11 @@ class Fleet:
         found = workers.all(rounds.result, calls, bool)
         return dict(zip(self._states, found, strict=True))
 
-    def _result(self, seconds: float, partial: str, timelines: dict[str, Result]) -> FleetResult:
-        tables = self._rows.tables()
-        meta = {
-            "kind": KIND,
-            "name": self.name,
-            **self.meta,
+    def _told(self) -> dict[str, Any]:
+        """What it was made as, but for its policy and VMs, in plain values."""
+        return {
             "seed": self.seed,
-            "memory": sum(self.memory.values()),
             "hosts": dict(self.memory),
-            "seconds": float(seconds),
             "epoch": self.epoch,
             "round": self.round,
             "costs": self._costs,
@@ -327,6 +328,17 @@ class Fleet:
             "admission": asdict(self.admission),
             "migration": asdict(self.migration) if self.migration else None,
             "contents": self._contents,
+        }
+
+    def _result(self, seconds: float, partial: str, timelines: dict[str, Result]) -> FleetResult:
+        tables = self._rows.tables()
+        meta = {
+            "kind": KIND,
+            "name": self.name,
+            **self.meta,
+            **self._told(),
+            "memory": sum(self.memory.values()),
+            "seconds": float(seconds),
             "refused": sorted(self._waiting),
             "notes": {},
             "thresholds": {},

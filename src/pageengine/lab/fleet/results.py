@@ -229,12 +229,45 @@ class Rows:
         """So many VMs had no host in the round that ended then."""
         self._add("waiting", (time, vms))
 
+    def state(self) -> dict[str, Any]:
+        """The tables as arrays, texts as a list of those that there are and whole numbers into it;
+        and the events.
+        """
+        told: dict[str, Any] = {"events": self.events}
+        for name, table in self.tables().items():
+            told[name] = {key: _indexed(column) for key, column in table.items()}
+        return told
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on with what ``state`` said. ValueError: columns that are of different lengths."""
+        tables = {}
+        for name, table in self._tables.items():
+            told = state[name]
+            tables[name] = {key: _spelt(told[key]) for key in table}
+            if len({len(values) for values in tables[name].values()}) > 1:
+                raise ValueError(f"columns of {name} are of different lengths")
+        self._tables, self.events = tables, list(state["events"])
+
     def tables(self) -> dict[str, dict[str, NDArray[Any]]]:
         """hosts, vms, moves and waiting as columns."""
         return {
             name: {key: np.array(values, _kind(key)) for key, values in table.items()}
             for name, table in self._tables.items()
         }
+
+
+def _indexed(column: NDArray[Any]) -> Any:
+    if column.dtype.kind != "U":
+        return column
+    texts, which = np.unique(column, return_inverse=True)
+    return texts.tolist(), which.astype(np.int64)
+
+
+def _spelt(told: Any) -> list[Any]:
+    if isinstance(told, np.ndarray):
+        return list(told.tolist())
+    texts, which = told
+    return [texts[i] for i in which.tolist()]
 
 
 def _kind(column: str) -> Any:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import copy
 import io
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pageengine.lab.fleet import transit
 from pageengine.lab.simulation import Simulation
 from pageengine.policy.advice import migration
 from pageengine.policy.kept import described
@@ -77,8 +77,9 @@ class HostSpec:
 
 @dataclass(frozen=True)
 class Arrival:
-    """A VM that comes to a host. events: what is to happen to it. carried: what it took along from
-    another, as ``leave`` gave it. waits: seconds that the move costs it.
+    """A VM that comes to a host. events: what is to happen to it, where it begins. carried: what it
+    took along from another, as ``leave`` gave it, with what is to happen to it. waits: seconds that
+    the move costs it.
     """
 
     spec: VMSpec
@@ -131,7 +132,7 @@ def run_round(
     simulation = host.opened(state)
     watch = _Watch(simulation)
     for each in arrivals:
-        _take(simulation, each)
+        _take(host, simulation, each)
     for _ in range(epochs):
         simulation.step()
         watch.look()
@@ -144,7 +145,7 @@ def leave(
 ) -> tuple[bytes, tuple[bytes, ...]]:
     """VMs leave the host: its state after that, and what each takes along."""
     simulation = host.opened(state)
-    carried = tuple(pickle.dumps(simulation.leave(name)) for name in names)
+    carried = tuple(transit.packed(simulation.leave(name)) for name in names)
     return _kept(simulation), carried
 
 
@@ -160,11 +161,15 @@ def _kept(simulation: Simulation) -> bytes:
     return file.getvalue()
 
 
-def _take(simulation: Simulation, arrival: Arrival) -> None:
-    carried = None if arrival.carried is None else pickle.loads(arrival.carried)
-    taken = simulation.add(arrival.spec, events=arrival.events, carried=carried)
+def _take(host: HostSpec, simulation: Simulation, arrival: Arrival) -> None:
+    carried, events, name = None, arrival.events, arrival.spec.name
+    if arrival.carried is not None:
+        own = copy.deepcopy(host.workloads.get(name))
+        carried = transit.unpacked(arrival.carried, arrival.spec, own)
+        events = carried.events
+    taken = simulation.add(arrival.spec, events=events, carried=carried)
     if taken and arrival.waits:
-        simulation.running[arrival.spec.name].wait(arrival.waits)
+        simulation.running[name].wait(arrival.waits)
 
 
 class _Watch:
