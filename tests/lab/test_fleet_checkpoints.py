@@ -224,7 +224,13 @@ def lies():
     def packed(state):
         state["hosts"]["a"] = "a host"
 
-    return [hosts, twice, waiting, rows, text, look, time, packed]
+    def past(state):
+        state["time"] = -60.0
+
+    def between(state):
+        state["carried"] = {"v0": (np.zeros(40, np.uint8), 0.0)}
+
+    return [hosts, twice, waiting, rows, text, look, time, packed, past, between]
 
 
 @pytest.mark.parametrize("lie", lies(), ids=lambda lie: lie.__name__)
@@ -233,6 +239,8 @@ def test_what_somebody_made_up_is_refused(kept, lie):
     lie(values["state"])
     checkpoint.write(file := io.BytesIO(), values, RECORDS)
     made = fleet()
-    with pytest.raises(CheckpointError, match="not those of a fleet|of another kind"):
+    with pytest.raises(
+        CheckpointError, match="not those of a fleet|of another kind|no saved state"
+    ):
         made.resume(io.BytesIO(file.getvalue()))
     assert made.time == 0.0

@@ -15,6 +15,7 @@ import numpy as np
 
 from pageengine.core import checkpoint
 from pageengine.errors import CheckpointError
+from pageengine.lab.fleet import transit
 from pageengine.lab.fleet.rounds import Look
 from pageengine.lab.fleet.views import Newcomer
 from pageengine.lab.saved import RECORDS, told_event, told_spec
@@ -151,6 +152,7 @@ def _restore(fleet: Any, told: Mapping[str, Any]) -> None:
     """All of it is looked at before any of it is taken."""
     state = checked(told, _state(fleet), "a fleet")
     hosts, vms = fleet._hosts.keys(), fleet.specs.keys()
+    time = given.seconds(state["time"], "the time of a fleet")
     _names(state["hosts"], hosts)
     for found in (state["looks"], state["books"]):
         _names(found, hosts, all_=False)
@@ -163,10 +165,13 @@ def _restore(fleet: Any, told: Mapping[str, Any]) -> None:
     if len(set(entered)) < len(entered):
         raise ValueError("a VM is on two hosts")
     states = {host: _unpacked(state["hosts"][host]) for host in hosts}
-    carried = {vm: (_unpacked(data), float(w)) for vm, (data, w) in state["carried"].items()}
+    carried = {}
+    for vm, (data, waits) in state["carried"].items():
+        carried[vm] = _unpacked(data) or b"", given.seconds(waits, "what a move costs")
+        transit.unpacked(carried[vm][0], fleet.specs[vm], None)
     fleet._rows.restore(state["rows"])
     fleet._books.restore(books)
-    fleet.time, fleet._states, fleet._carried = float(state["time"]), states, carried
+    fleet.time, fleet._states, fleet._carried = time, states, carried
     fleet._waiting = list(state["waiting"])
     fleet._refused = {vm: set(each) for vm, each in state["refused"].items()}
     fleet._looks = looks
