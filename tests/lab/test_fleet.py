@@ -3,6 +3,8 @@ result may depend on how it was run, no VM may be lost or be on two hosts, and o
 a simulation is.
 """
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -132,6 +134,18 @@ def test_moving_costs_what_the_model_says():
             for host in ALL:
                 taken = moves["seconds"][(moves[key] == host) & (moves["time"] == time)]
                 assert taken.sum() <= 60
+
+
+def test_no_more_leave_a_host_in_a_round_than_was_said(found):
+    def most(result):
+        leave = zip(result.moves["source"], result.moves["time"], strict=True)
+        return max(Counter(leave).values())
+
+    assert most(found) > 1, "or nothing is tried"
+    assert most(fleet(migration=Precopy(bandwidth=2**22, per_round=1)).run(480)) == 1
+    for wrong in (0, 1.5, "many"):
+        with pytest.raises((TypeError, ValueError), match="per_round"):
+            Precopy(per_round=wrong)
 
 
 def test_without_migration_nobody_moves(found):

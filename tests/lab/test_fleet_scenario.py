@@ -61,6 +61,9 @@ def test_the_keys_are_those_of_a_fleet(file):
     other = Scenario.load(file).changed("fleet.migrate", False).changed("fleet.overcommit", 2)
     fleet = build.fleet(other, seed=9)
     assert fleet.migration is None and fleet.admission.overcommit == 2 and fleet.seed == 9
+    assert build.fleet(Scenario.load(file)).migration.per_round is None
+    few = Scenario.load(file).changed("fleet.per_round", 2)
+    assert build.fleet(few).migration.per_round == 2
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _Kind = TypeVar("_Kind", GuestSpec, DriverFaults)
 _HOST = ("packing", "cache_limit", "swap", "sharing", "victims", "estimator", "reserve_swap")
+_PRECOPY = ("bandwidth", "downtime", "slowdown", "per_round")
 _PATHS = ("trace", "file")  # options of workloads
 _VM = (
     "size",
@@ -117,9 +118,7 @@ def fleet(
             round=told["round"],
             placement=told["placement"],
             admission=Admission(**{key: told[key] for key in ("full", "overcommit", "unseen")}),
-            migration=Precopy(**{key: told[key] for key in ("bandwidth", "downtime", "slowdown")})
-            if told["migrate"]
-            else None,
+            migration=Precopy(**{key: told[key] for key in _PRECOPY}) if told["migrate"] else None,
             events=_seen(scenario, happen),
             guard=scenario.guard,
             name=scenario.name,

@@ -107,6 +107,7 @@ FLEET = {
     "bandwidth": Field(fields.bandwidth, "bytes per second over which a VM moves", 1_250_000_000),
     "downtime": Field(fields.duration, "how long a VM may stand still when it moves", 0.3),
     "slowdown": Field(fields.part, "part of its speed that a VM loses while it is copied", 0.12),
+    "per_round": Field(fields.count, "VMs that leave a host in one round at the most"),
 }
 
 _LIMITS = {

@@ -2,7 +2,7 @@
 
 A host's policy says who should leave (``policy.advice``), a placement says where to, of the hosts
 that may take it. Every host sends and receives over one link, one VM after the other, so no more
-move in a round than it has time for.
+move in a round than it has time for; fewer, where ``Precopy.per_round`` says so.
 """
 
 from __future__ import annotations
@@ -41,8 +41,10 @@ def decide(
     free = dict.fromkeys(looks, seconds)  # of each link
     moves = []
     for source, look in looks.items():
-        at = {vm: i for i, vm in enumerate(look.vms)}
+        at, sent = {vm: i for i, vm in enumerate(look.vms)}, 0
         for name in look.advice:
+            if sent == model.per_round:
+                break
             i = at[name]
             active, held = int(look.active[i]), int(look.held[i])
             cost = model.cost(held, float(look.written[i]), active)
@@ -56,4 +58,5 @@ def decide(
             for host in (source, target):
                 free[host] -= cost.seconds
             moves.append(Move(name, source, target, cost))
+            sent += 1
     return moves

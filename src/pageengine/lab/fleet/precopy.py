@@ -40,6 +40,8 @@ class Precopy:
     (QEMU's default). rounds: after so many it ends in any case, and so it does when more than
     ``most`` times what the VM holds has been sent (Xen's 29 and 3). slowdown: part of its speed
     that a VM loses while it is copied (12 % of a web server's throughput in NSDI 2005, figure 8).
+    per_round: VMs that leave a host in one round at the most; None: as many as its link has time
+    for.
     """
 
     bandwidth: int | str = 1_250_000_000
@@ -47,15 +49,18 @@ class Precopy:
     rounds: int = 29
     most: float = 3.0
     slowdown: float = 0.12
+    per_round: int | None = None
 
     def __post_init__(self) -> None:
-        told = {
+        told: dict[str, int | float] = {
             "bandwidth": parse_size(self.bandwidth, "bandwidth"),
             "downtime": given.seconds(self.downtime, "downtime"),
             "rounds": given.whole(self.rounds, "rounds", 1, 1000),
             "most": float(given.real(self.most, "most", 1)),
             "slowdown": float(given.real(self.slowdown, "slowdown", 0, 1)),
         }
+        if self.per_round is not None:
+            told["per_round"] = given.whole(self.per_round, "per_round", 1)
         if not told["bandwidth"]:
             raise ValueError("bandwidth must be more than nothing: no VM can move over it")
         for key, value in told.items():
