@@ -52,13 +52,13 @@ class Checkpoints:
         console.say(f"Goes on at {outcome.span(now)}, from {self.file}.")
 
     def saving(
-        self, save: Callable[[Path], None], now: float, told: Callable[[float, str], Any]
+        self, keep: Callable[[Path], None], now: float, told: Callable[[float, str], Any]
     ) -> Callable[[float, str], Any]:
         """The progress function ``told``, which also saves as often as was asked, from ``now``."""
         file = self.file
         if file is None or self.every is None:
             return told
-        return resume.saving_every(self.every, lambda: save(file), now, told)
+        return resume.saving_every(self.every, lambda: keep(file), now, told)
 
 
 def asked(arguments: argparse.Namespace) -> Checkpoints:

@@ -67,7 +67,7 @@ def branch(scenario: Scenario, file: Path, policy: Policy | str) -> Simulation:
         wanted.host.close()
 
 
-def saving_every(every: float, save: Callable[[], None], now: float, told: Progress) -> Progress:
+def saving_every(every: float, keep: Callable[[], None], now: float, told: Progress) -> Progress:
     """A progress function that saves what runs every so many seconds of its time from ``now`` on,
     and else does what ``told`` does.
     """
@@ -76,7 +76,7 @@ def saving_every(every: float, save: Callable[[], None], now: float, told: Progr
     def progress(now: float, state: str = "") -> Any:
         nonlocal due
         if now >= due:
-            save()
+            keep()
             due += every * max(1, int((now - due) / every) + 1)
         return told(now, state)
 
