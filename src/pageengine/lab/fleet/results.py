@@ -43,7 +43,8 @@ HOSTS = (
     "came",
     "left",
 )
-VMS = ("vm", "host", "time", "size", "active", "consumed", "held", "stall", "written")
+SEEN = ("size", "active", "consumed", "held", "stall", "written")  # of each VM in a look
+VMS = ("vm", "host", "time", *SEEN)
 MOVES = (
     "vm",
     "source",
@@ -209,7 +210,7 @@ class Rows:
             ),
         )
         rows = self._tables["vms"]
-        for key in ("size", "active", "consumed", "held", "stall", "written"):
+        for key in SEEN:
             rows[key].extend(getattr(look, key).tolist())
         rows["vm"].extend(look.vms)
         rows["host"].extend([host] * len(look.vms))

@@ -16,6 +16,7 @@ import numpy as np
 from pageengine.core import checkpoint
 from pageengine.errors import CheckpointError
 from pageengine.lab.fleet import transit
+from pageengine.lab.fleet.results import SEEN
 from pageengine.lab.fleet.rounds import Look
 from pageengine.lab.fleet.views import Newcomer
 from pageengine.lab.saved import RECORDS, told_event, told_spec
@@ -26,7 +27,6 @@ from pageengine.policy.kept import described
 if TYPE_CHECKING:
     from pageengine.core.checkpoint import File, Load
     from pageengine.lab.fleet.fleet import Fleet
-_COLUMNS = ("size", "active", "consumed", "held", "stall", "written")
 
 
 class SavedFleet:
@@ -187,7 +187,7 @@ def _names(found: Any, there: Any, *, all_: bool = True) -> None:
 def _looked(look: Look, vms: Any) -> Look:
     _names(look.vms, vms, all_=False)
     _names(look.advice, set(look.vms), all_=False)
-    for column in _COLUMNS:
+    for column in SEEN:
         if getattr(look, column).shape != (len(look.vms),):
             raise ValueError(f"{column} of a look has another length than its VMs")
     return look
