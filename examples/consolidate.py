@@ -65,6 +65,7 @@ def run(
         placement="spread",
         admission=Admission(full=100.0, unseen=0.2),
         migration=Precopy(bandwidth=int(1.25e9 / told.scale), per_round=1) if moves else None,
+        leaving="balance",
         costs=CostModel().of_pages(told.scale),
         host={"estimator": {"kind": "accessed-bits", "period": step}},
         epoch=EPOCH,

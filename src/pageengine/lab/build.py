@@ -119,6 +119,7 @@ def fleet(
             placement=told["placement"],
             admission=Admission(**{key: told[key] for key in ("full", "overcommit", "unseen")}),
             migration=Precopy(**{key: told[key] for key in _PRECOPY}) if told["migrate"] else None,
+            leaving=told["leaving"],
             events=_seen(scenario, happen),
             guard=scenario.guard,
             name=scenario.name,

@@ -3,6 +3,7 @@ tables; a test holds the two together."""
 
 from pageengine.lab import fields
 from pageengine.lab.fields import Field
+from pageengine.lab.fleet.leaving import LEAVING
 from pageengine.lab.fleet.placements import PLACEMENTS
 from pageengine.policy.guard.limits import KINDS
 
@@ -96,7 +97,12 @@ FLEET = {
         fields.either(*PLACEMENTS), "which of the hosts that may take a VM gets it", "best-fit"
     ),
     "round": Field(fields.positive_duration, "time between two decisions of the fleet", 600.0),
-    "migrate": Field(fields.truth, "whether VMs move when their host's policy advises it", True),
+    "migrate": Field(fields.truth, "whether VMs move from host to host", True),
+    "leaving": Field(
+        fields.either(*LEAVING),
+        "who moves: whom a host's policy advises, or who evens hosts out",
+        "advice",
+    ),
     "full": Field(
         fields.factor, "most of a host's memory that working sets may take where a VM comes", 0.9
     ),

@@ -1,0 +1,80 @@
+"""Who leaves a host for another. A rule yields a VM, the host that it should leave, and the one
+that it should go to (None: the placement is asked), one after the other: what came of the last is
+in the books when it is asked for the next. Whether there is time for a move is not its business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+from pageengine.plumbing import given
+
+if TYPE_CHECKING:
+    from pageengine.lab.fleet.books import Books
+    from pageengine.lab.fleet.rounds import Look
+    from pageengine.lab.fleet.views import HostView
+
+__all__ = ["LEAVING", "Leaving", "find"]
+
+Leaving: TypeAlias = "Callable[[Mapping[str, Look], Books], Iterator[tuple[str, str, str | None]]]"
+GAIN = 0.05  # part of its memory by which a move to balance relieves the fuller host at least
+
+
+def advised(looks: Mapping[str, Look], books: Books) -> Iterator[tuple[str, str, str | None]]:
+    """Whom each host's policy advises to leave."""
+    for source, look in looks.items():
+        for vm in look.advice:
+            yield vm, source, None
+
+
+def balanced(looks: Mapping[str, Look], books: Books) -> Iterator[tuple[str, str, str | None]]:
+    """The VM that makes the fullest host and the emptiest most alike, over and over, as VMware DRS
+    does by greedy moves. A host is as full as the working sets of its VMs fill its memory.
+    """
+    tried: set[str] = set()
+    while True:
+        views = sorted(map(books.view, looks), key=_full, reverse=True)
+        for source in views[:-1]:
+            found = _evens(source, views[-1], looks[source.name], books, tried)
+            if found is not None:
+                break
+        else:
+            return
+        tried.add(found)
+        there = books.may_take(books.known(found), (source.name,))
+        if there:
+            yield found, source.name, min(there, key=_full).name
+
+
+def _evens(
+    source: HostView, target: HostView, look: Look, books: Books, tried: set[str]
+) -> str | None:
+    """The VM with which the fuller of the two is relieved most; None: of none by enough."""
+    best, least = None, _full(source) - GAIN
+    for name in look.vms:
+        if name in tried or books.host_of(name) != source.name:
+            continue
+        active = books.known(name).active
+        fuller = max(
+            (source.active - active) / source.memory, (target.active + active) / target.memory
+        )
+        if fuller <= least and (best is None or fuller < least):
+            best, least = name, fuller
+    return best
+
+
+def _full(host: HostView) -> float:
+    return host.active / host.memory
+
+
+LEAVING: dict[str, Leaving] = {"advice": advised, "balance": balanced}
+
+
+def find(leaving: Leaving | str) -> Leaving:
+    """The rule of this name; a function of one's own is returned as it is."""
+    if callable(leaving):
+        return leaving
+    if not isinstance(leaving, str) or leaving not in LEAVING:
+        raise ValueError(given.unknown("rule of who leaves", leaving, LEAVING))
+    return LEAVING[leaving]
