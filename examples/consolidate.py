@@ -8,8 +8,8 @@ Workloads Archive T-12, "rnd"). Every VM follows its readings, touches what is a
 to the next, and holds all of its memory when it begins. What guests would give a balloon no such
 data tell: there are none, hosts page. VMs are spread over n hosts; the least n is looked for
 with which VMs wait for memory more than 1 % of an hour in less than 1 % of all hours, up and down
-from where all working sets together fit 99 % of the time, or from --first. Where VMs move, one an
-hour may leave a host. A page stands for --scale; costs, links and what ESX keeps free go with it.
+from where all working sets together fit 99 % of the time, or from --first. Where VMs move,
+they even hosts out. A page stands for --scale; costs, links and what ESX keeps free go with it.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def run(
         policy=in_scale(policy, told.scale),
         placement="spread",
         admission=Admission(full=100.0, unseen=0.2),
-        migration=Precopy(bandwidth=int(1.25e9 / told.scale), per_round=1) if moves else None,
+        migration=Precopy(bandwidth=int(1.25e9 / told.scale)) if moves else None,
         leaving="balance",
         costs=CostModel().of_pages(told.scale),
         host={"estimator": {"kind": "accessed-bits", "period": step}},

@@ -21,7 +21,7 @@ from pageengine.inline import bars
 from pageengine.lab import bounds
 from pageengine.lab.contents import find as find_contents
 from pageengine.lab.events import Event, check_events
-from pageengine.lab.fleet import leaving as rules_of_leaving, placements, rounds
+from pageengine.lab.fleet import leaving as leaving_rules, placements, rounds
 from pageengine.lab.fleet.books import Books
 from pageengine.lab.fleet.crew import CalledOff, Crew, crew
 from pageengine.lab.fleet.moves import Move, decide
@@ -59,7 +59,7 @@ class Fleet(SavedFleet):
     name), guard, record: of every host, as for ``Simulation``; of one seed, so that what a VM does
     does not depend on where it runs. round: seconds between two decisions of the fleet. placement:
     a name (``lab.fleet.placements``) or a function. admission: which VMs a host may take.
-    migration: what moving costs; None: no VM moves. leaving: who moves, a name or a function
+    migration: what moving costs; None: no VM moves. leaving: who moves, a name
     (``lab.fleet.leaving``). events: of the VMs, or of the policy of every
     host. Used once.
 
@@ -77,7 +77,7 @@ class Fleet(SavedFleet):
         placement: placements.Placement | str = "best-fit",
         admission: Admission | None = None,
         migration: Precopy | None = None,
-        leaving: rules_of_leaving.Leaving | str = "advice",
+        leaving: str = "advice",
         events: Iterable[Event] = (),
         guard: Limits | None = None,
         name: str = "",
@@ -89,7 +89,7 @@ class Fleet(SavedFleet):
         self.placement = placements.find(placement)
         self.admission = _of(Admission, admission, "admission") or Admission()
         self.migration = _of(Precopy, migration, "migration")
-        self.leaving = rules_of_leaving.find(leaving)
+        self.leaving, self._leaving = leaving, leaving_rules.find(leaving)
         self._events: dict[str, tuple[Event, ...]] = {}
         all_ = given.several(events, "events")
         check_events(all_, self.specs)
@@ -280,7 +280,7 @@ class Fleet(SavedFleet):
         """
         assert self.migration is not None
         moves = decide(
-            self._looks, self._books, self.migration, self.leaving, self._choose, self.round
+            self._looks, self._books, self.migration, self._leaving, self._choose, self.round
         )
         leaving: dict[str, list[Move]] = {}
         for move in moves:
@@ -329,8 +329,8 @@ class Fleet(SavedFleet):
             "epoch": self.epoch,
             "round": self.round,
             "costs": self._costs,
-            "placement": _called(self.placement, placements.PLACEMENTS),
-            "leaving": _called(self.leaving, rules_of_leaving.LEAVING),
+            "placement": _called(self.placement),
+            "leaving": self.leaving,
             "admission": asdict(self.admission),
             "migration": asdict(self.migration) if self.migration else None,
             "contents": self._contents,
@@ -392,9 +392,9 @@ def _of(kind: type[_Kind], value: _Kind | None, what: str) -> _Kind | None:
     return value
 
 
-def _called(rule: Any, rules: Mapping[str, Any]) -> str:
-    """The name of one of these rules; of a function of one's own, what that is called."""
-    for name, each in rules.items():
-        if each is rule:
+def _called(placement: placements.Placement) -> str:
+    """The name of a placement; of a function of one's own, what that is called."""
+    for name, each in placements.PLACEMENTS.items():
+        if each is placement:
             return name
-    return str(getattr(rule, "__name__", type(rule).__name__))
+    return str(getattr(placement, "__name__", type(placement).__name__))

@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from pageengine.lab.fleet.rounds import Look
     from pageengine.lab.fleet.views import HostView
 
-__all__ = ["LEAVING", "Leaving", "find"]
-
 Leaving: TypeAlias = "Callable[[Mapping[str, Look], Books], Iterator[tuple[str, str, str | None]]]"
-GAIN = 0.05  # part of its memory by which a move to balance relieves the fuller host at least
+EVEN = 0.1  # parts of memory by which a host may be fuller than the emptiest
+GAIN = 0.01  # and by which a move at least relieves the fuller of two hosts
 
 
 def advised(looks: Mapping[str, Look], books: Books) -> Iterator[tuple[str, str, str | None]]:
@@ -29,22 +28,26 @@ def advised(looks: Mapping[str, Look], books: Books) -> Iterator[tuple[str, str,
 
 
 def balanced(looks: Mapping[str, Look], books: Books) -> Iterator[tuple[str, str, str | None]]:
-    """The VM that makes the fullest host and the emptiest most alike, over and over, as VMware DRS
-    does by greedy moves. A host is as full as the working sets of its VMs fill its memory.
+    """The VM that makes the fullest host and the emptiest most alike, over and over until hosts are
+    about as full, as VMware DRS does by greedy moves. A host is as full as the working sets of its
+    VMs fill its memory.
     """
     tried: set[str] = set()
     while True:
         views = sorted(map(books.view, looks), key=_full, reverse=True)
-        for source in views[:-1]:
+        for source in views:
+            if _full(source) - _full(views[-1]) <= EVEN:
+                return
             found = _evens(source, views[-1], looks[source.name], books, tried)
             if found is not None:
                 break
         else:
             return
         tried.add(found)
-        there = books.may_take(books.known(found), (source.name,))
-        if there:
-            yield found, source.name, min(there, key=_full).name
+        vm = books.known(found)
+        target = min(books.may_take(vm, (source.name,)), key=_full, default=None)
+        if target and _fuller(source, target, vm.active) <= _full(source) - GAIN:
+            yield found, source.name, target.name
 
 
 def _evens(
@@ -55,13 +58,15 @@ def _evens(
     for name in look.vms:
         if name in tried or books.host_of(name) != source.name:
             continue
-        active = books.known(name).active
-        fuller = max(
-            (source.active - active) / source.memory, (target.active + active) / target.memory
-        )
+        fuller = _fuller(source, target, books.known(name).active)
         if fuller <= least and (best is None or fuller < least):
             best, least = name, fuller
     return best
+
+
+def _fuller(source: HostView, target: HostView, active: int) -> float:
+    """How full the fuller of the two is when so many bytes have moved."""
+    return max((source.active - active) / source.memory, (target.active + active) / target.memory)
 
 
 def _full(host: HostView) -> float:
@@ -71,10 +76,8 @@ def _full(host: HostView) -> float:
 LEAVING: dict[str, Leaving] = {"advice": advised, "balance": balanced}
 
 
-def find(leaving: Leaving | str) -> Leaving:
-    """The rule of this name; a function of one's own is returned as it is."""
-    if callable(leaving):
-        return leaving
+def find(leaving: str) -> Leaving:
+    """The rule of this name."""
     if not isinstance(leaving, str) or leaving not in LEAVING:
         raise ValueError(given.unknown("rule of who leaves", leaving, LEAVING))
     return LEAVING[leaving]
