@@ -64,6 +64,8 @@ def test_the_keys_are_those_of_a_fleet(file):
     assert build.fleet(Scenario.load(file)).migration.per_round is None
     few = Scenario.load(file).changed("fleet.per_round", 2)
     assert build.fleet(few).migration.per_round == 2
+    assert build.fleet(few).leaving == "advice"
+    assert build.fleet(few.changed("fleet.leaving", "balance")).leaving == "balance"
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_hosts_of_other_sizes_are_as_full_as_their_memory_is():
 
 
 def test_nobody_moves_for_little():
-    assert moved({"a": (1000, {"p": 300, "q": 40}), "b": (1000, {"r": 240})})[0] == []
+    assert moved({"a": (1000, {"p": 300, "q": 40}), "b": (1000, {"r": 250})})[0] == []
     assert moved({"a": (1000, {"p": 300, "q": 9}), "b": (1000, {"r": 10})})[0] == []
 
 

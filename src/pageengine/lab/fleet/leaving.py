@@ -35,10 +35,11 @@ def balanced(looks: Mapping[str, Look], books: Books) -> Iterator[tuple[str, str
     tried: set[str] = set()
     while True:
         views = sorted(map(books.view, looks), key=_full, reverse=True)
+        emptiest = min(map(books.view, looks), key=_full)
         for source in views:
-            if _full(source) - _full(views[-1]) <= EVEN:
+            if _full(source) - _full(emptiest) <= EVEN:
                 return
-            found = _evens(source, views[-1], looks[source.name], books, tried)
+            found = _evens(source, emptiest, looks[source.name], books, tried)
             if found is not None:
                 break
         else:
