@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     Ppns = NDArray[np.int64]
     Flags = NDArray[np.uint8]
+PUT_OUT = [int(Place.COMPRESSED), int(Place.SWAPPED)]
 ABSENT, SHARED, BALLOONED = map(int, (Place.ABSENT, Place.SHARED, Place.BALLOONED))
 
 # When an access is made, by its flags and the place of its page: contents are needed where a page
@@ -79,6 +80,8 @@ class VMMemory(AccessMaker, Kept):
         """
         places = self._vm.places
         ppns = np.flatnonzero((places != ABSENT) & (places != BALLOONED))
+        put_out = np.isin(places[ppns], PUT_OUT)  # which come first, and are older where they come
+        ppns = np.concatenate([ppns[put_out], ppns[~put_out]])
         contents = self._vm.peek(ppns)
         own = contents.reshape(len(ppns), -1).any(axis=1) | (self._version[ppns] > 0)
         return ppns[own], contents[own]

@@ -323,17 +323,22 @@ class Simulation(SavedSimulation):
         """Its memory is filled in no time: nobody waits, swap takes what it is given, and none of
         it is an event of the run.
         """
-        bandwidth, self.host.swap_bandwidth = self.host.swap_bandwidth, None
-        with self._no_event(list(self.running.values())):
+        with self._swap_takes_all(), self._no_event(list(self.running.values())):
             simulated.warm(now)
-        self.host.swap_bandwidth = bandwidth
 
     def _arrive(self, simulated: SimulatedVM, carried: TakenAlong) -> None:
-        """Its pages come over the network, as far as there is room for them; that they come is no
-        event of its own, what others must give up for them is one of theirs.
+        """Its pages have come over the network while it ran elsewhere, as far as there is room for
+        them; that they came is no event of its own, what others gave up for them is one of theirs.
         """
-        with self._no_event([simulated]):
+        with self._swap_takes_all(), self._no_event([simulated]):
             simulated.memory.arrive(carried.ppns, carried.contents)
+
+    @contextmanager
+    def _swap_takes_all(self) -> Iterator[None]:
+        """What is written meanwhile had time enough before."""
+        bandwidth, self.host.swap_bandwidth = self.host.swap_bandwidth, None
+        yield
+        self.host.swap_bandwidth = bandwidth
 
     @contextmanager
     def _no_event(self, of: list[SimulatedVM]) -> Iterator[None]:
