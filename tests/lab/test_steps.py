@@ -8,7 +8,8 @@ import pickle
 import numpy as np
 import pytest
 
-from pageengine.lab import GuestSpec, Simulation, VMSpec
+from pageengine.core.records import Place
+from pageengine.lab import CostModel, GuestSpec, Simulation, VMSpec
 from pageengine.lab.costs import EVENTS
 from pageengine.lab.events import Event
 
@@ -115,6 +116,38 @@ def test_pages_come_to_a_host_that_is_full():
     there.host.check()
     assert not moved.memory.waits and moved.vm.stats.swapped > 0
     np.testing.assert_array_equal(moved.vm.peek(held.ppns), held.contents)
+
+
+def test_a_vm_that_moved_waits_for_none_of_its_pages():
+    """They came while it ran elsewhere: however slow the device is to which others were put out."""
+    slow = CostModel().of_pages(1024)
+    here = Simulation("16 MiB", [VMSpec("vm", "8 MiB", WORK, contents="random")], seed=3)
+    other = VMSpec("other", "7 MiB", {"kind": "sequential", "rate": 2000}, contents="random")
+    there = Simulation("8 MiB", [other], policy="plain", costs=slow, seed=3)
+    for _ in range(10):
+        here.step(), there.step()
+    held = here.leave("vm")
+    assert there.add(held.spec, carried=held)
+    moved = there.running["vm"]
+    assert not moved.memory.waits and there.host.stats.swapped > 0
+    assert there.host.swap_bandwidth, "which is as it was"
+    np.testing.assert_array_equal(moved.vm.peek(held.ppns), held.contents)
+
+
+def test_pages_that_were_put_out_are_put_out_first_where_they_come():
+    work = {"kind": "sequential", "rate": 500}
+    here = Simulation("8 MiB", [VMSpec("vm", "12 MiB", work, contents="random")], policy="plain")
+    for _ in range(40):
+        here.step()
+    places = here.running["vm"].vm.places
+    held = here.leave("vm")
+    out = places[held.ppns] == Place.SWAPPED
+    assert 0 < out.sum() < len(out) and out[: out.sum()].all()
+    there = Simulation("8 MiB", [], policy="plain")
+    assert there.add(held.spec, carried=held)
+    after = there.running["vm"].vm.places
+    gone = (after[held.ppns] == Place.SWAPPED).astype(float)
+    assert gone[out].mean() > 2 * gone[~out].mean(), "or nothing came of the order"
 
 
 def test_what_is_to_happen_to_a_vm_goes_along():

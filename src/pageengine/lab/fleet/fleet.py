@@ -60,8 +60,7 @@ class Fleet(SavedFleet):
     does not depend on where it runs. round: seconds between two decisions of the fleet. placement:
     a name (``lab.fleet.placements``) or a function. admission: which VMs a host may take.
     migration: what moving costs; None: no VM moves. leaving: who moves, a name
-    (``lab.fleet.leaving``). events: of the VMs, or of the policy of every
-    host. Used once.
+    (``lab.fleet.leaving``). events: of the VMs, or of the policy of every host. Used once.
 
     ValueError, TypeError: one of these is no good, and nothing has run yet.
     """
