@@ -19,11 +19,19 @@ LINK = Precopy(bandwidth=10**9)
 
 def look(memory, vms, advice=()):
     amounts = np.array(list(vms.values()), np.int64)
-    nothing = np.zeros(len(vms))
+    nothing = dict.fromkeys(("free", "free_least", "state", "swapped", "compressed"), 0)
     return Look(
-        0.0, memory, 0, 0, 0, 0, 0, 0, 0, tuple(vms), amounts, amounts, amounts, amounts,
-        nothing, nothing, tuple(advice), (), (), (),
-    )  # fmt: skip
+        time=0.0,
+        memory=memory,
+        ballooned=0,
+        saving=0,
+        vms=tuple(vms),
+        **dict.fromkeys(("size", "active", "consumed", "held"), amounts),
+        **dict.fromkeys(("stall", "written"), np.zeros(len(vms))),
+        advice=tuple(advice),
+        **dict.fromkeys(("refused", "ended", "events"), ()),
+        **nothing,
+    )
 
 
 def seen(hosts, rule=None):

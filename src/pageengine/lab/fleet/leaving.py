@@ -34,11 +34,10 @@ def balanced(looks: Mapping[str, Look], books: Books) -> Iterator[tuple[str, str
     """
     tried: set[str] = set()
     while True:
-        views = sorted(map(books.view, looks), key=_full, reverse=True)
-        emptiest = min(map(books.view, looks), key=_full)
-        for source in views:
-            if _full(source) - _full(emptiest) <= EVEN:
-                return
+        views = [books.view(host) for host in looks]
+        emptiest = min(views, key=_full)
+        fuller = [view for view in views if _full(view) - _full(emptiest) > EVEN]
+        for source in sorted(fuller, key=_full, reverse=True):
             found = _evens(source, emptiest, looks[source.name], books, tried)
             if found is not None:
                 break
