@@ -49,7 +49,9 @@ def draw(figure: Any, result: FleetResult) -> None:
 
 def _about(result: FleetResult) -> str:
     meta = result.meta
-    moves = "no VM moves" if not meta.get("migration") else f"{len(result.moves['vm'])} moved"
+    moves = "no VM moves"
+    if meta.get("migration"):
+        moves = f"{len(result.moves['vm'])} moved by {meta.get('leaving', 'advice')}"
     parts = [f"policy {meta.get('policy', '?')}", f"placement {meta.get('placement', '?')}", moves]
     return ", ".join([*parts, "partial run"] if result.partial else parts)
 
