@@ -134,20 +134,34 @@ def test_a_vm_that_moved_waits_for_none_of_its_pages():
     np.testing.assert_array_equal(moved.vm.peek(held.ppns), held.contents)
 
 
-def test_pages_that_were_put_out_are_put_out_first_where_they_come():
+@pytest.mark.parametrize("options", [{}, {"swap": 0}, {"swap": "1 MiB"}])
+def test_pages_that_were_put_out_are_put_out_where_they_come(options):
+    """Room is taken for what was in memory, unless there is no swap space for the rest, which then
+    waits.
+    """
     work = {"kind": "sequential", "rate": 500}
-    here = Simulation("8 MiB", [VMSpec("vm", "12 MiB", work, contents="random")], policy="plain")
+    specs = [VMSpec(name, "12 MiB", work, contents="random") for name in ("vm", "other")]
+    here = Simulation("8 MiB", specs[:1], policy="plain")
+    there = Simulation("16 MiB", specs[1:], policy="plain", host=options)
     for _ in range(40):
-        here.step()
+        here.step(), there.step()
     places = here.running["vm"].vm.places
     held = here.leave("vm")
-    out = places[held.ppns] == Place.SWAPPED
-    assert 0 < out.sum() < len(out) and out[: out.sum()].all()
-    there = Simulation("8 MiB", [], policy="plain")
+    out = np.isin(places[held.ppns], [Place.SWAPPED, Place.COMPRESSED])
+    assert 0 < out.sum() == held.put_out < len(out) and out[: held.put_out].all()
+    others, room = there.running["other"].vm.stats, there.host.stats.free
     assert there.add(held.spec, carried=held)
-    after = there.running["vm"].vm.places
-    gone = (after[held.ppns] == Place.SWAPPED).astype(float)
-    assert gone[out].mean() > 2 * gone[~out].mean(), "or nothing came of the order"
+    there.host.check()
+    vm, came = there.running["vm"].vm, len(held.ppns)
+    places = vm.places[held.ppns]
+    if options:
+        came = np.flatnonzero(places != Place.ABSENT)[-1] + 1
+        assert held.put_out < came < len(out) and there.running["vm"].memory.waits
+    else:
+        assert (places[out] == Place.SWAPPED).all() and (places[~out] != Place.SWAPPED).any()
+        taken, now = (~out).sum() * 4096, there.running["other"].vm.stats
+        assert 0 < room < taken and others.granted - now.granted < taken - room
+    np.testing.assert_array_equal(vm.peek(held.ppns[:came]), held.contents[:came])
 
 
 def test_what_is_to_happen_to_a_vm_goes_along():

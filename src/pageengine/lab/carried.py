@@ -1,9 +1,9 @@
 """Carried: what a VM takes along that moves to another simulation.
 
 Its workload and draws, its guest, what its pages hold, and what is still to happen to it go along,
-so that it goes on where it was. What belongs to the host does not: which pages were shared,
-compressed or swapped (they arrive as pages, these first), which were touched lately, its balloon,
-the reading of its working set, and what it still waited for.
+so that it goes on where it was. What belongs to the host does not: which pages were shared or
+touched lately, its balloon, the reading of its working set, and what it still waited for. What was compressed or swapped is put out where it comes, as ESX has it, which copies
+swap files: room is taken for what was in memory.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class TakenAlong:
     """Plain values, for it may go to another process. spec, overrides: what the VM is, and what
     events have changed of that. events: what is still to happen to it. vm: as
     ``SimulatedVM.state``. guest: what its guest was made with, and its state; None without one.
-    ppns, contents: what its pages hold, those put out (swapped or compressed) first, int64 [n] and
-    uint64 [n] (uint8 [n, 4096] of a host that holds bytes). own: its workload, where that is of
-    somebody's own class.
+    ppns, contents: what its pages hold, int64 [n] and uint64 [n] (uint8 [n, 4096] of a host that
+    holds bytes). put_out: so many of them, the first, were compressed or swapped. own: its
+    workload, where that is of somebody's own class.
     """
 
     spec: VMSpec
@@ -40,6 +40,7 @@ class TakenAlong:
     guest: tuple[Mapping[str, Any], bytes] | None
     ppns: NDArray[np.int64]
     contents: NDArray[Any]
+    put_out: int
     own: Any = None
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 
 from pageengine.core.access_order import AccessOrder
 from pageengine.core.records import Place
-from pageengine.errors import CheckpointError
+from pageengine.errors import CheckpointError, SwapFull
 from pageengine.lab.access_maker import FILL, FRESH, LAST, OUT, PAGE_OUT, WRITE, ZEROED, AccessMaker
 from pageengine.lab.contents import ContentProfile
 from pageengine.lab.workloads import Accesses, Release
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Ppns = NDArray[np.int64]
     Flags = NDArray[np.uint8]
 PUT_OUT = [int(Place.COMPRESSED), int(Place.SWAPPED)]
+LOT = 64  # pages that come at once
 ABSENT, SHARED, BALLOONED = map(int, (Place.ABSENT, Place.SHARED, Place.BALLOONED))
 
 # When an access is made, by its flags and the place of its page: contents are needed where a page
@@ -73,28 +74,47 @@ class VMMemory(AccessMaker, Kept):
             and (flags is None or (flags.dtype == np.uint8 and flags.shape == ppns.shape))
         )
 
-    def held(self) -> tuple[Ppns, NDArray[Any]]:
-        """What the pages hold that the VM has something in: their PPNs, and contents. Pages of
-        zeroes that it wrote are among them, since what is written next goes by that; those that it
-        only read are as good as never touched.
+    def held(self) -> tuple[Ppns, NDArray[Any], int]:
+        """What the pages hold that the VM has something in: their PPNs, and contents; and how many
+        of them, the first, were put out. Pages of zeroes that it wrote are among them, since what
+        is written next goes by that; those that it only read are as good as never touched.
         """
         places = self._vm.places
         ppns = np.flatnonzero((places != ABSENT) & (places != BALLOONED))
-        put_out = np.isin(places[ppns], PUT_OUT)  # which come first, and are older where they come
-        ppns = np.concatenate([ppns[put_out], ppns[~put_out]])
         contents = self._vm.peek(ppns)
         own = contents.reshape(len(ppns), -1).any(axis=1) | (self._version[ppns] > 0)
-        return ppns[own], contents[own]
+        ppns, contents = ppns[own], contents[own]
+        out = np.isin(places[ppns], PUT_OUT)
+        order = np.argsort(~out, kind="stable")
+        return ppns[order], contents[order], int(out.sum())
 
-    def arrive(self, ppns: Ppns, contents: NDArray[Any]) -> None:
+    def arrive(self, ppns: Ppns, contents: NDArray[Any], put_out: int) -> None:
         """The pages of a VM that comes from another host; they are written before anything else,
-        those that had not come to that host either among them.
+        those that had not come to that host either among them. The first put_out pages go to swap
+        space as they come, as far as that takes them.
         """
+        done = self._put_out(ppns[:put_out], contents[:put_out])
+        ppns, contents = ppns[done:], contents[done:]
         if self._arriving is not None:
             ppns = np.concatenate([ppns, self._arriving[0]])
             contents = np.concatenate([contents, self._arriving[1]])
         self._arriving = (ppns, contents) if len(ppns) else None
         self._write_arriving()
+
+    def _put_out(self, ppns: Ppns, contents: NDArray[Any]) -> int:
+        """How many of the pages were written, each lot into the frames of the one before."""
+        done = 0
+        while done < len(ppns):
+            lot = slice(done, done + LOT)
+            count = self._vm.write_some(ppns[lot], contents[lot])
+            done += count
+            try:
+                self._vm.host.reclaim(self._vm, count, "swap")
+            except SwapFull:
+                break
+            if count < LOT:
+                break
+        return done
 
     def _write_arriving(self) -> bool:
         """Whether all pages that come from elsewhere are here."""

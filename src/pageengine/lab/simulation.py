@@ -331,14 +331,16 @@ class Simulation(SavedSimulation):
         them; that they came is no event of its own, what others gave up for them is one of theirs.
         """
         with self._swap_takes_all(), self._no_event([simulated]):
-            simulated.memory.arrive(carried.ppns, carried.contents)
+            simulated.memory.arrive(carried.ppns, carried.contents, carried.put_out)
 
     @contextmanager
     def _swap_takes_all(self) -> Iterator[None]:
         """What is written meanwhile had time enough before."""
         bandwidth, self.host.swap_bandwidth = self.host.swap_bandwidth, None
-        yield
-        self.host.swap_bandwidth = bandwidth
+        try:
+            yield
+        finally:
+            self.host.swap_bandwidth = bandwidth
 
     @contextmanager
     def _no_event(self, of: list[SimulatedVM]) -> Iterator[None]:

@@ -14,11 +14,12 @@ from pageengine.core import checkpoint
 from pageengine.lab.carried import TakenAlong
 from pageengine.lab.saved import RECORDS, revived_event, told_event
 from pageengine.lab.workloads import kept as workloads
+from pageengine.plumbing import given
 
 if TYPE_CHECKING:
     from pageengine.core.checkpoint import Load
     from pageengine.lab.specs import VMSpec
-_PLAIN = ("vm", "ppns", "contents")
+_PLAIN = ("vm", "ppns", "contents", "put_out")
 
 
 def packed(carried: TakenAlong) -> bytes:
@@ -50,6 +51,7 @@ def unpacked(data: bytes, spec: VMSpec, own: Any) -> TakenAlong:
             if told["guest"] is not None:
                 options, state = told["guest"]
                 guest = (options, state.tobytes())
+            given.whole(told["put_out"], "put_out", 0, len(told["ppns"]))
             return TakenAlong(
                 spec=spec,
                 overrides=workloads.revived(told["overrides"], lambda _: own),
