@@ -12,6 +12,7 @@ from pageengine.core.records import Place
 from pageengine.lab import CostModel, GuestSpec, Simulation, VMSpec
 from pageengine.lab.costs import EVENTS
 from pageengine.lab.events import Event
+from pageengine.policy.plain import Plain
 
 WORK = {"kind": "zipf", "rate": 500}
 
@@ -162,6 +163,35 @@ def test_pages_that_were_put_out_are_put_out_where_they_come(options):
         taken, now = (~out).sum() * 4096, there.running["other"].vm.stats
         assert 0 < room < taken and others.granted - now.granted < taken - room
     np.testing.assert_array_equal(vm.peek(held.ppns[:came]), held.contents[:came])
+
+
+class FailsOnce(Plain):
+    bad = False
+
+    def decide(self, snapshot):
+        if self.bad:
+            self.bad = False
+            raise RuntimeError("once")
+        return super().decide(snapshot)
+
+
+def test_a_policy_that_fails_as_a_vm_comes_loses_none_of_its_pages():
+    policy = FailsOnce()
+    here = Simulation("16 MiB", [VMSpec("vm", "8 MiB", WORK, contents="random")], seed=3)
+    other = VMSpec("other", "7 MiB", {"kind": "sequential", "rate": 2000}, contents="random")
+    there = Simulation("8 MiB", [other], policy=policy, seed=3)
+    for _ in range(10):
+        here.step(), there.step()
+    held, bandwidth = here.leave("vm"), there.host.swap_bandwidth
+    policy.bad = True
+    with pytest.raises(RuntimeError, match="once"):
+        there.add(held.spec, carried=held)
+    assert there.host.swap_bandwidth == bandwidth
+    there.running["vm"].change("workload", {"kind": "idle", "rate": 0})
+    for _ in range(20):
+        there.step()
+    there.host.check()
+    np.testing.assert_array_equal(there.running["vm"].vm.peek(held.ppns), held.contents)
 
 
 def test_what_is_to_happen_to_a_vm_goes_along():

@@ -75,9 +75,10 @@ class VMMemory(AccessMaker, Kept):
         )
 
     def held(self) -> tuple[Ppns, NDArray[Any], int]:
-        """What the pages hold that the VM has something in: their PPNs, and contents; and how many
-        of them, the first, were put out. Pages of zeroes that it wrote are among them, since what
-        is written next goes by that; those that it only read are as good as never touched.
+        """What the pages hold that the VM has something in: their PPNs, and contents, swapped and
+        compressed ones first, and how many these are. Pages of zeroes that it wrote are among them,
+        since what is written next goes by that; those that it only read are as good as never
+        touched.
         """
         places = self._vm.places
         ppns = np.flatnonzero((places != ABSENT) & (places != BALLOONED))
@@ -90,40 +91,32 @@ class VMMemory(AccessMaker, Kept):
 
     def arrive(self, ppns: Ppns, contents: NDArray[Any], put_out: int) -> None:
         """The pages of a VM that comes from another host; they are written before anything else,
-        those that had not come to that host either among them. The first put_out pages go to swap
-        space as they come, as far as that takes them.
+        those that had not come to that host either among them. Of the first put_out pages each lot
+        goes to swap space before the next comes, as far as that takes them.
         """
-        done = self._put_out(ppns[:put_out], contents[:put_out])
-        ppns, contents = ppns[done:], contents[done:]
         if self._arriving is not None:
             ppns = np.concatenate([ppns, self._arriving[0]])
             contents = np.concatenate([contents, self._arriving[1]])
         self._arriving = (ppns, contents) if len(ppns) else None
-        self._write_arriving()
-
-    def _put_out(self, ppns: Ppns, contents: NDArray[Any]) -> int:
-        """How many of the pages were written, each lot into the frames of the one before."""
-        done = 0
-        while done < len(ppns):
-            lot = slice(done, done + LOT)
-            count = self._vm.write_some(ppns[lot], contents[lot])
-            done += count
+        while put_out:
+            lot = min(LOT, put_out)
+            written, put_out = self._write_arriving(lot), put_out - lot
             try:
-                self._vm.host.reclaim(self._vm, count, "swap")
+                self._vm.host.reclaim(self._vm, written, "swap")
             except SwapFull:
                 break
-            if count < LOT:
+            if written < lot:
                 break
-        return done
+        self._write_arriving()
 
-    def _write_arriving(self) -> bool:
-        """Whether all pages that come from elsewhere are here."""
-        if self._arriving is not None:
-            ppns, contents = self._arriving
-            done = self._vm.write_some(ppns, contents)
-            left = ppns[done:], contents[done:]
-            self._arriving = left if done < len(ppns) else None
-        return self._arriving is None
+    def _write_arriving(self, most: int | None = None) -> int:
+        """How many pages were written of those that come from elsewhere, of so many at most."""
+        if self._arriving is None:
+            return 0
+        ppns, contents = self._arriving
+        done = self._vm.write_some(ppns[:most], contents[:most])
+        self._arriving = (ppns[done:], contents[done:]) if done < len(ppns) else None
+        return done
 
     def boot(self) -> None:
         """What the guest's kernel holds is written."""
@@ -145,7 +138,8 @@ class VMMemory(AccessMaker, Kept):
 
     def go_on(self) -> float:
         """Makes what waits; the part of it that was made."""
-        if not self._write_arriving():
+        self._write_arriving()
+        if self._arriving is not None:
             return 0.0
         wanted = sum(len(ppns) for ppns, _ in self._waiting)
         while self._waiting:

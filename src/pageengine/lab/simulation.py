@@ -320,9 +320,7 @@ class Simulation(SavedSimulation):
             self._warm(simulated, now)
 
     def _warm(self, simulated: SimulatedVM, now: float) -> None:
-        """Its memory is filled in no time: nobody waits, swap takes what it is given, and none of
-        it is an event of the run.
-        """
+        """Its memory is filled in no time: nobody waits, and none of it is an event of the run."""
         with self._swap_takes_all(), self._no_event(list(self.running.values())):
             simulated.warm(now)
 
@@ -335,7 +333,7 @@ class Simulation(SavedSimulation):
 
     @contextmanager
     def _swap_takes_all(self) -> Iterator[None]:
-        """What is written meanwhile had time enough before."""
+        """Swap takes what it is given meanwhile, as if there had been time enough."""
         bandwidth, self.host.swap_bandwidth = self.host.swap_bandwidth, None
         try:
             yield
@@ -349,10 +347,12 @@ class Simulation(SavedSimulation):
         if len(of) < len(self.running):
             read = partial(self.host.columns, [each.name for each in of])
         before = counted(of, read(), of_guests(of))
-        yield
-        grown = counted(of, read(), of_guests(of)) - before
-        for meter in (self._meter, self._slice_meter):
-            meter.pass_over(of, grown)
+        try:
+            yield
+        finally:
+            grown = counted(of, read(), of_guests(of)) - before
+            for meter in (self._meter, self._slice_meter):
+                meter.pass_over(of, grown)
 
     def _stop(self, name: str) -> None:
         self._note(self.running[name])

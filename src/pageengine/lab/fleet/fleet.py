@@ -281,15 +281,15 @@ class Fleet(SavedFleet):
         moves = decide(
             self._looks, self._books, self.migration, self._leaving, self._choose, self.round
         )
-        leaving: dict[str, list[Move]] = {}
+        by_host: dict[str, list[Move]] = {}
         for move in moves:
-            leaving.setdefault(move.source, []).append(move)
+            by_host.setdefault(move.source, []).append(move)
         calls = [
             (self._hosts[host], self._states[host], [move.vm for move in each])
-            for host, each in leaving.items()
+            for host, each in by_host.items()
         ]
         found = workers.all(rounds.leave, calls, stop)
-        for (host, each), (state, carried) in zip(leaving.items(), found, strict=True):
+        for (host, each), (state, carried) in zip(by_host.items(), found, strict=True):
             self._states[host], self._left[host] = state, len(each)
             for move, bytes_ in zip(each, carried, strict=True):
                 self._carried[move.vm] = bytes_, move.cost.waits

@@ -5,7 +5,8 @@ in the books when it is asked for the next. Whether there is time for a move is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import TYPE_CHECKING, TypeAlias
 
 from pageengine.plumbing import given
@@ -13,7 +14,7 @@ from pageengine.plumbing import given
 if TYPE_CHECKING:
     from pageengine.lab.fleet.books import Books
     from pageengine.lab.fleet.rounds import Look
-    from pageengine.lab.fleet.views import HostView
+    from pageengine.lab.fleet.views import HostView, Newcomer
 
 Leaving: TypeAlias = "Callable[[Mapping[str, Look], Books], Iterator[tuple[str, str, str | None]]]"
 EVEN = 0.1  # parts of memory by which a host may be fuller than the emptiest
@@ -28,40 +29,55 @@ def advised(looks: Mapping[str, Look], books: Books) -> Iterator[tuple[str, str,
 
 
 def balanced(looks: Mapping[str, Look], books: Books) -> Iterator[tuple[str, str, str | None]]:
-    """The VM that makes the fullest host and the emptiest most alike, over and over until hosts are
-    about as full, as VMware DRS does by greedy moves. A host is as full as the working sets of its
-    VMs fill its memory.
+    """From the fullest host that it relieves, the VM and the host to take it that makes these two
+    most alike, over and over until none does, as VMware DRS does by greedy moves. A host is as full
+    as the working sets of its VMs fill its memory.
     """
     tried: set[str] = set()
+    spent: set[str] = set()  # hosts of which no VM should leave while no other gets emptier
     while True:
         views = [books.view(host) for host in looks]
-        emptiest = min(views, key=_full)
-        fuller = [view for view in views if _full(view) - _full(emptiest) > EVEN]
-        for source in sorted(fuller, key=_full, reverse=True):
-            found = _evens(source, emptiest, looks[source.name], books, tried)
-            if found is not None:
-                break
+        for source in sorted(views, key=_full, reverse=True):
+            if source.name not in spent:
+                found = _relief(source, looks[source.name], views, books, tried)
+                if found is not None:
+                    break
+                spent.add(source.name)
         else:
             return
-        tried.add(found)
-        vm = books.known(found)
-        target = min(books.may_take(vm, (source.name,)), key=_full, default=None)
-        if target and _fuller(source, target, vm.active) <= _full(source) - GAIN:
-            yield found, source.name, target.name
+        vm, target = found
+        tried.add(vm)
+        yield vm, source.name, target
+        if books.host_of(vm) != source.name:
+            spent.clear()
 
 
-def _evens(
-    source: HostView, target: HostView, look: Look, books: Books, tried: set[str]
-) -> str | None:
-    """The VM with which the fuller of the two is relieved most; None: of none by enough."""
-    best, least = None, _full(source) - GAIN
-    for name in look.vms:
-        if name in tried or books.host_of(name) != source.name:
-            continue
-        fuller = _fuller(source, target, books.known(name).active)
-        if fuller <= least and (best is None or fuller < least):
-            best, least = name, fuller
-    return best
+def _relief(
+    source: HostView, look: Look, views: Iterable[HostView], books: Books, tried: Collection[str]
+) -> tuple[str, str] | None:
+    """A VM of the host and who takes it, with which the fuller of the two is relieved most; None:
+    none by enough. Who may take a VM is asked only of those that would help.
+    """
+    emptier = {view.name for view in views if _full(source) - _full(view) > EVEN}
+    most = _full(source) - GAIN
+
+    def after(view: HostView, vm: Newcomer) -> tuple[float, float]:
+        return _fuller(source, view, vm.active), _full(view)
+
+    helping = []
+    for name in look.vms if emptier else ():
+        if name not in tried and books.host_of(name) == source.name:
+            vm = books.known(name)
+            best = min(after(view, vm) for view in views if view.name in emptier)
+            if best[0] <= most:
+                helping.append((best[0], vm))
+    for _, vm in sorted(helping, key=itemgetter(0)):
+        there = [view for view in books.may_take(vm, (source.name,)) if view.name in emptier]
+        if there:
+            target = min(there, key=lambda view: after(view, vm))
+            if _fuller(source, target, vm.active) <= most:
+                return vm.name, target.name
+    return None
 
 
 def _fuller(source: HostView, target: HostView, active: int) -> float:
