@@ -2,8 +2,9 @@
 
 Its workload and draws, its guest, what its pages hold, and what is still to happen to it go along,
 so that it goes on where it was. What belongs to the host does not: which pages were shared or
-touched lately, its balloon, the reading of its working set, and what it still waited for. What was compressed or swapped goes to swap space where it comes, as ESX copies its swap
-files: room is taken for what was in memory.
+touched lately, its balloon, the reading of its working set, and what it still waited for. What was
+compressed or swapped goes to swap space where it comes, as ESX copies its swap files: room is taken
+for what was in memory.
 """
 
 from __future__ import annotations
