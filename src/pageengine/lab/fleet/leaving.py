@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pageengine.lab.fleet.views import HostView, Newcomer
 
 Leaving: TypeAlias = "Callable[[Mapping[str, Look], Books], Iterator[tuple[str, str, str | None]]]"
-EVEN = 0.1  # parts of memory by which a host may be fuller than the emptiest
+EVEN = 0.1  # parts of memory by which a host may be fuller than one that could take a VM from it
 GAIN = 0.01  # and by which a move at least relieves the fuller of two hosts
 
 
