@@ -12,6 +12,8 @@
    Nothing is kept here: the state is the generator's. */
 #include "pe_draws.h"
 
+enum { AT_ONCE = 64 };
+
 static uint32_t below(const pe_source *self, uint32_t bound)
 {
     uint64_t product = (uint64_t)self->next_uint32(self->state) * bound;
@@ -50,12 +52,20 @@ void pe_draws_part(const pe_source *self, double part, size_t n, uint8_t *out)
 void pe_draws_ranks(const pe_source *self, const pe_ranks *of, size_t n, int64_t *out)
 {
     double const count = of->count;
-    for (size_t i = 0; i < n; ++i) {
-        double const u = self->next_double(self->state);
-        pe_assert(u >= 0 && u < 1);
-        size_t rank = (size_t)of->guide[(size_t)(u * count)];
-        while (of->ends[rank] <= u) /* the last end is 1 */
-            ++rank;
-        out[i] = of->names[rank];
+    double drawn[AT_ONCE]; /* before any is looked up, so that the looks wait for memory together */
+    while (n > 0) {
+        size_t const some = n < AT_ONCE ? n : AT_ONCE;
+        for (size_t i = 0; i < some; ++i) {
+            drawn[i] = self->next_double(self->state);
+            pe_assert(drawn[i] >= 0 && drawn[i] < 1);
+        }
+        for (size_t i = 0; i < some; ++i) {
+            size_t rank = of->guide[(size_t)(drawn[i] * count)];
+            while (of->ends[rank] <= drawn[i]) /* the last end is 1 */
+                ++rank;
+            out[i] = of->names[rank];
+        }
+        out += some;
+        n -= some;
     }
 }

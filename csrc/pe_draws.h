@@ -17,8 +17,8 @@ typedef struct pe_source {
    i + 1 of them, the last is 1. guide[k] is the first i with ends[i] > k / count. */
 typedef struct pe_ranks {
     const double *ends;
-    const int64_t *guide;
-    const int64_t *names; /* what is called by each rank */
+    const uint32_t *guide;
+    const uint32_t *names; /* what is called by each rank */
     uint32_t count;
 } pe_ranks;
 

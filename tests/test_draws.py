@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from pageengine.core.draws import Draws, Ranks
+from pageengine.core.draws import Draws, Popularity, Ranks
 
 GENERATORS = [
     lambda seed: np.random.Generator(np.random.Philox(key=[seed, 3])),
@@ -41,7 +41,7 @@ def test_ranks_are_those_that_a_search_would_find(weights, seed):
     ends = np.cumsum(weights) / sum(weights)
     names = np.random.default_rng(seed).permutation(len(weights))
     mine, numpys = np.random.default_rng(seed), np.random.default_rng(seed)
-    found = Draws(mine).ranks(Ranks(names, ends), 200)
+    found = Draws(mine).ranks(Ranks(names, Popularity(ends)), 200)
     assert np.array_equal(found, names[np.searchsorted(ends, numpys.random(200), "right")])
     assert all(weights[rank] for rank in np.argsort(names)[found])
     assert same_state(mine, numpys)
@@ -59,13 +59,18 @@ def test_what_cannot_be_drawn_is_named():
     ):
         with pytest.raises(ValueError, match=f"no window of {size} of {pages} pages from {first}"):
             draws.window(first, size, pages, n)
-    with pytest.raises(ValueError, match="one end per name, got 1 for 2"):
-        Ranks([1, 2], [1.0])
+    one = Popularity([1.0])
+    for names in ([1, 2], [], [[1]], [-1], [2**32]):
+        with pytest.raises(ValueError, match="one name, from 0 to below 2\\*\\*32, for each of 1"):
+            Ranks(names, one)
+    for ends in ([], [[1.0]]):
+        with pytest.raises(ValueError, match="ends must be one row"):
+            Popularity(ends)
     for ends in ([0.5, 0.9], [0.5, 0.4, 1.0], [-0.1, 1.0], [np.nan, 1.0]):
         with pytest.raises(ValueError, match="ends must rise from 0 to 1"):
-            Ranks(range(len(ends)), ends)
+            Popularity(ends)
     with pytest.raises(AttributeError):
         Draws(7)
-    for made in (draws, Ranks([0], [1.0])):
+    for made in (draws, one, Ranks([0], one)):
         with pytest.raises(TypeError, match="cannot be pickled"):
             pickle.dumps(made)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from pageengine.core.draws import Draws, Ranks
+from pageengine.core.draws import Draws, Popularity, Ranks
 from pageengine.lab.workloads.pace import Pace
 
 steps = st.lists(st.floats(0, 30), min_size=1, max_size=12)
@@ -46,7 +46,7 @@ def test_by_rank_it_is_what_a_search_would_find(steps, rate, write, seed):
     (mine, numpys), pace, due = two(seed), Pace(rate, write), Due(rate)
     names, ends = np.random.default_rng(1).permutation(9), np.cumsum(np.full(9, 1 / 9))
     ends[-1] = 1.0
-    pace.by_rank(Draws(mine), Ranks(names, ends))
+    pace.by_rank(Draws(mine), Ranks(names, Popularity(ends)))
     for seconds in steps:
         n, (found,) = due(seconds), pace.step(seconds)
         ids = names[np.searchsorted(ends, numpys.random(n), "right")]

@@ -63,7 +63,7 @@ static void a_window_goes_on_at_page_nought(void)
 static void ranks_are_found_by_their_ends(void)
 {
     double const ends[4] = {0.5, 0.5, 0.75, 1}; /* nothing falls on the second */
-    int64_t const guide[4] = {0, 0, 2, 3}, names[4] = {40, 30, 20, 10};
+    uint32_t const guide[4] = {0, 0, 2, 3}, names[4] = {40, 30, 20, 10};
     double const doubles[] = {0, 0.4999, 0.5, 0.7499, 0.75, 0.9999999999999999};
     int64_t const expected[] = {40, 40, 20, 20, 10, 10};
     said state = {.doubles = doubles};

@@ -19,7 +19,7 @@ import pageengine as pe
 from pageengine.control.clocks import Clocks
 from pageengine.control.vm_table import _COLUMNS as COLUMNS
 from pageengine.core.access_order import COUNT, AccessOrder
-from pageengine.core.draws import Draws, Ranks
+from pageengine.core.draws import Draws, Popularity, Ranks
 from pageengine.core.guest import Guest
 from pageengine.core.guests import numbers_of
 from pageengine.core.state import StateIn, StateOut
@@ -123,7 +123,7 @@ CALLS = {
     "core.draws.Draws.below": lambda: draws().below(9, 4),
     "core.draws.Draws.window": lambda: draws().window(1, 2, 9, 4),
     "core.draws.Draws.part": lambda: draws().part(0.5, 4),
-    "core.draws.Draws.ranks": lambda: draws().ranks(Ranks([3, 4], [0.5, 1.0]), 4),
+    "core.draws.Draws.ranks": lambda: draws().ranks(Ranks([3, 4], Popularity([0.5, 1.0])), 4),
     "core.engine.Engine.ages": lambda: in_engine(lambda e, id, _: e.ages(id)),
     "core.engine.Engine.places": lambda: in_engine(lambda e, id, _: e.places(id, PPNS)),
     "core.guest.Guest.access": lambda: Guest(64).access("memory", PPNS, True),

@@ -32,6 +32,12 @@ def test_ranks_are_drawn_as_zipf_says(n, alpha):
     assert drawn[: n // 2].sum() == pytest.approx(expected[: n // 2].sum(), rel=0.02)
 
 
+def test_what_is_as_popular_is_looked_up_in_one_place():
+    held = popularity(1000, 0.9)
+    assert popularity(1000, 0.9) is held
+    assert popularity(1000, 0.8) is not held and len(popularity(999, 0.9)) == 999
+
+
 def test_sequential_goes_round():
     workload = started(pages=100, kind="sequential", rate=60, memory=100 * 4096)
     assert ids(workload.step(1.0, 0)).tolist() == list(range(60))

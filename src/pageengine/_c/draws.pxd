@@ -6,8 +6,8 @@ cdef extern from "pe_draws.h" nogil:
         void *state
     ctypedef struct pe_ranks:
         const double *ends
-        const int64_t *guide
-        const int64_t *names
+        const uint32_t *guide
+        const uint32_t *names
         uint32_t count
 
     void pe_draws_window(const pe_source *self, uint32_t first, uint32_t size, uint32_t pages,

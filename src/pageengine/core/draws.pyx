@@ -8,24 +8,42 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from pageengine._c.draws cimport *
 
 
-cdef class Ranks:
-    """names: int64 [n], the most popular first. ends: float64 [n], the part of all draws that fall
-    on each and those before it; the last is 1.
+cdef class Popularity:
+    """How popular things are, the most popular first. ends: float64 [n], the part of all draws that
+    fall on each and those before it; the last is 1.
     """
 
-    def __cinit__(self, names, ends):
-        made = np.array(names, dtype=np.int64), np.array(ends, dtype=np.float64)
-        n = made[0].size
-        if not 0 < n < 2**32 or made[0].shape != (n,) or made[1].shape != (n,):
-            raise ValueError(f"there must be one end per name, got {made[1].size} for {n}")
-        if made[1][n - 1] != 1 or made[1][0] < 0 or not (np.diff(made[1]) >= 0).all():
-            raise ValueError(f"ends must rise from 0 to 1, got {made[1][0]} to {made[1][n - 1]}")
-        guide = np.searchsorted(made[1], np.arange(n) / n, side="right").astype(np.int64)
-        cdef const int64_t[::1] name_view = made[0], guide_view = guide
-        cdef const double[::1] end_view = made[1]
-        self._kept = (*made, guide)
-        self._ranks.names, self._ranks.guide = &name_view[0], &guide_view[0]
-        self._ranks.ends, self._ranks.count = &end_view[0], n
+    def __cinit__(self, ends):
+        made = np.array(ends, dtype=np.float64)
+        n = made.size
+        if not 0 < n < 2**32 or made.shape != (n,):
+            raise ValueError(f"ends must be one row, got an array of shape {made.shape}")
+        if made[n - 1] != 1 or made[0] < 0 or not (np.diff(made) >= 0).all():
+            raise ValueError(f"ends must rise from 0 to 1, got {made[0]} to {made[n - 1]}")
+        self._ends = made
+        self._guide = np.searchsorted(made, np.arange(n) / n, side="right").astype(np.uint32)
+
+    def __len__(self):
+        return self._ends.shape[0]
+
+    def __reduce__(self):
+        raise TypeError("a Popularity cannot be pickled; make it again")
+
+
+cdef class Ranks:
+    """Things and how popular they are. names: whole numbers [n] below 2**32, the most popular
+    first. What is so popular may be many's: programs of one kind share it, and the caches.
+    """
+
+    def __cinit__(self, names, Popularity popularity not None):
+        wide = np.array(names, dtype=np.int64)
+        if wide.shape != (len(popularity),) or not 0 <= wide.min() <= wide.max() < 2**32:
+            raise ValueError(
+                f"there must be one name, from 0 to below 2**32, for each of {len(popularity)}, "
+                f"got an array of shape {wide.shape}")
+        self._names, self._popularity = wide.astype(np.uint32), popularity
+        self._ranks.names, self._ranks.guide = &self._names[0], &popularity._guide[0]
+        self._ranks.ends, self._ranks.count = &popularity._ends[0], len(popularity)
 
     def __reduce__(self):
         raise TypeError("Ranks cannot be pickled; make them again")

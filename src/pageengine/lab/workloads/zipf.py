@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import numpy as np
 
-from pageengine.core.draws import Ranks
+from pageengine.core.draws import Popularity, Ranks
 from pageengine.lab.workloads.base import Accesses, Paced, Release
 from pageengine.plumbing import given
 from pageengine.units import Size
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+_KNOWN: WeakValueDictionary[tuple[int, float], Popularity] = WeakValueDictionary()
 
 
 class Zipf(Paced):
@@ -50,11 +49,14 @@ def steepness(alpha: float) -> float:
     return float(given.real(alpha, "alpha", 0, 20))
 
 
-def popularity(n: int, alpha: float) -> NDArray[np.float64]:
-    """The part of all touches, float64 [n], that the first 1 to n ranks have together, when each
-    has its part in proportion to 1 / (rank + 1) ** alpha.
+def popularity(n: int, alpha: float) -> Popularity:
+    """Of n ranks, each in proportion to 1 / (rank + 1) ** alpha: one for all who ask while somebody
+    has it, so that what draws look up stays in the caches however many VMs there are.
     """
-    ends = np.cumsum(1.0 / np.arange(1, n + 1) ** alpha)
-    ends /= ends[-1]
-    ends[-1] = 1.0
-    return ends
+    found = _KNOWN.get((n, alpha))
+    if found is None:
+        ends = np.cumsum(1.0 / np.arange(1, n + 1) ** alpha)
+        ends /= ends[-1]
+        ends[-1] = 1.0
+        _KNOWN[n, alpha] = found = Popularity(ends)
+    return found
