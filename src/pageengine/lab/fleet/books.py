@@ -69,10 +69,13 @@ class Books:
         return [
             view
             for view in (self.view(host) for host in self._of if host not in but)
-            if self._rule.admits(view, vm) and self._policy_admits(view, vm)
+            if self.admits(view, vm)
         ]
 
-    def _policy_admits(self, host: HostView, vm: Newcomer) -> bool:
+    def admits(self, host: HostView, vm: Newcomer) -> bool:
+        """Whether this host may take the VM."""
+        if not self._rule.admits(host, vm):
+            return False
         if self.rule is None:
             return True
         sizes = [each.size for each in self._of[host.name].values()]

@@ -5,9 +5,10 @@ in the books when it is asked for the next. Whether there is time for a move is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from operator import itemgetter
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
 
 from pageengine.plumbing import given
 
@@ -35,58 +36,59 @@ def balanced(looks: Mapping[str, Look], books: Books) -> Iterator[tuple[str, str
     """
     tried: set[str] = set()
     spent: set[str] = set()  # hosts of which no VM should leave while no other gets emptier
+    names = tuple(looks)
     while True:
-        views = [books.view(host) for host in looks]
-        for source in sorted(views, key=_full, reverse=True):
-            if source.name not in spent:
-                found = _relief(source, looks[source.name], views, books, tried)
+        hosts = _Hosts([books.view(name) for name in names])
+        for at in np.argsort(-hosts.full, kind="stable"):
+            source = names[at]
+            if source not in spent:
+                there = [books.known(vm) for vm in looks[source].vms if books.host_of(vm) == source]
+                leaving = [vm for vm in there if vm.name not in tried]
+                found = hosts.relief(at, leaving, books.admits) if leaving else None
                 if found is not None:
                     break
-                spent.add(source.name)
+                spent.add(source)
         else:
             return
         vm, target = found
         tried.add(vm)
-        yield vm, source.name, target
-        if books.host_of(vm) != source.name:
+        yield vm, source, target
+        if books.host_of(vm) != source:
             spent.clear()
 
 
-def _relief(
-    source: HostView, look: Look, views: Iterable[HostView], books: Books, tried: Collection[str]
-) -> tuple[str, str] | None:
-    """A VM of the host and who takes it, with which the fuller of the two is relieved most; None:
-    none by enough. Who may take a VM is asked only of those that would help.
-    """
-    emptier = {view.name for view in views if _full(source) - _full(view) > EVEN}
-    most = _full(source) - GAIN
+class _Hosts:
+    """How full hosts are at one moment."""
 
-    def after(view: HostView, vm: Newcomer) -> tuple[float, float]:
-        return _fuller(source, view, vm.active), _full(view)
+    def __init__(self, views: list[HostView]):
+        self._views = views
+        self._active = np.array([view.active for view in views])
+        self._memory = np.array([view.memory for view in views])
+        self.full = self._active / self._memory
 
-    helping = []
-    for name in look.vms if emptier else ():
-        if name not in tried and books.host_of(name) == source.name:
-            vm = books.known(name)
-            best = min(after(view, vm) for view in views if view.name in emptier)
-            if best[0] <= most:
-                helping.append((best[0], vm))
-    for _, vm in sorted(helping, key=itemgetter(0)):
-        there = [view for view in books.may_take(vm, (source.name,)) if view.name in emptier]
-        if there:
-            target = min(there, key=lambda view: after(view, vm))
-            if _fuller(source, target, vm.active) <= most:
-                return vm.name, target.name
-    return None
-
-
-def _fuller(source: HostView, target: HostView, active: int) -> float:
-    """How full the fuller of the two is when so many bytes have moved."""
-    return max((source.active - active) / source.memory, (target.active + active) / target.memory)
-
-
-def _full(host: HostView) -> float:
-    return host.active / host.memory
+    def relief(
+        self, source: int, vms: list[Newcomer], admits: Callable[[HostView, Newcomer], bool]
+    ) -> tuple[str, str] | None:
+        """Which of these VMs of the source goes to whom that admits it, so that the fuller of the
+        two is relieved most; None: none by enough. Only those are asked that would help.
+        """
+        emptier = np.flatnonzero(self.full[source] - self.full > EVEN)
+        if not len(emptier):
+            return None
+        moved = np.array([[vm.active] for vm in vms])
+        fuller = np.maximum(  # [VMs, hosts]: how full the fuller of the two is when it has moved
+            (self._active[source] - moved) / self._memory[source],
+            (self._active[emptier] + moved) / self._memory[emptier],
+        )
+        helps = fuller <= self.full[source] - GAIN
+        for i in np.argsort(fuller.min(axis=1), kind="stable"):
+            for j in np.lexsort((self.full[emptier], fuller[i])):
+                if not helps[i, j]:
+                    break
+                target = self._views[emptier[j]]
+                if admits(target, vms[i]):
+                    return vms[i].name, target.name
+        return None
 
 
 LEAVING: dict[str, Leaving] = {"advice": advised, "balance": balanced}
