@@ -32,7 +32,7 @@ cdef class Popularity:
 
 cdef class Ranks:
     """Things and how popular they are. names: whole numbers [n] below 2**32, the most popular
-    first. What is so popular may be many's: programs of one kind share it, and the caches.
+    first. Many Ranks may go by one Popularity, whose tables stay in the caches then.
     """
 
     def __cinit__(self, names, Popularity popularity not None):
