@@ -24,7 +24,7 @@ class Books:
         rule: Admission,
         admits: Callable[[int, Collection[int]], bool] | None = None,
     ):
-        self._rule, self.rule = rule, admits
+        self._rule, self.policy_admits = rule, admits
         self._host_of: dict[str, str] = {}  # of each VM that is entered
         self._of: dict[str, dict[str, Newcomer]] = {name: {} for name in memory}
         self._memory = dict(memory)
@@ -76,10 +76,10 @@ class Books:
         """Whether this host may take the VM."""
         if not self._rule.admits(host, vm):
             return False
-        if self.rule is None:
+        if self.policy_admits is None:
             return True
         sizes = [each.size for each in self._of[host.name].values()]
-        return self.rule(host.memory, [*sizes, vm.size])
+        return self.policy_admits(host.memory, [*sizes, vm.size])
 
     def place(self, vm: Newcomer, host: str) -> None:
         """The VM goes to this host, from wherever it was."""

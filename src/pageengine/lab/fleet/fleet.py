@@ -138,7 +138,7 @@ class Fleet(SavedFleet):
         """VMs that none of the hosts would take, were it empty: they wait for ever."""
         of_each = {memory: host for host, memory in self.memory.items()}  # empty ones are alike
         memory = {host: memory for memory, host in of_each.items()}
-        empty = Books(memory, self.admission, self._books.rule)
+        empty = Books(memory, self.admission, self._books.policy_admits)
         return tuple(vm for vm in self.specs if not empty.may_take(self._newcomer(vm)))
 
     def run(

@@ -42,9 +42,9 @@ def balanced(looks: Mapping[str, Look], books: Books) -> Iterator[tuple[str, str
         for at in np.argsort(-hosts.full, kind="stable"):
             source = names[at]
             if source not in spent:
-                there = [books.known(vm) for vm in looks[source].vms if books.host_of(vm) == source]
-                leaving = [vm for vm in there if vm.name not in tried]
-                found = hosts.relief(at, leaving, books.admits) if leaving else None
+                there = [vm for vm in looks[source].vms if books.host_of(vm) == source]
+                untried = [books.known(vm) for vm in there if vm not in tried]
+                found = hosts.relief(at, untried, books.admits)
                 if found is not None:
                     break
                 spent.add(source)
@@ -73,7 +73,7 @@ class _Hosts:
         two is relieved most; None: none by enough. Only those are asked that would help.
         """
         emptier = np.flatnonzero(self.full[source] - self.full > EVEN)
-        if not len(emptier):
+        if not vms or not len(emptier):
             return None
         moved = np.array([[vm.active] for vm in vms])
         fuller = np.maximum(  # [VMs, hosts]: how full the fuller of the two is when it has moved
